@@ -1,0 +1,83 @@
+# One word per chore; `make` alone lists them, and CI speaks the same words.
+# Everything is installed by this file from locks/ into .tools/ and .venv/: only git, make and Python 3.12 (or uv) are needed.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := words
+.ONESHELL:
+.DELETE_ON_ERROR:
+
+PORT ?= 4566
+DATA ?=
+export PYTHONDONTWRITEBYTECODE := 1
+export SAM_CLI_TELEMETRY := 0
+# sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
+
+.PHONY: words demo test sandbox build lint bench lock setup clean
+
+words:  ## list these words
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup  ## the whole story on a small AWS on the desk: deploy, grant, refuse, leave (DATA=file.csv for real data)
+	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
+
+test: setup build  ## every check there is, as CI runs it
+	.venv/bin/python -m pytest $(PYTEST)
+
+sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
+	.venv/bin/python -m demo --stay --port $(PORT)
+
+build: setup  ## sam build: the artifacts that are deployed and tested
+	.tools/sam/bin/sam build
+
+lint: setup  ## ruff, types, template
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.tools/sam/bin/sam validate --lint
+
+bench: setup build  ## figures, as ratios, into build/bench/*.json
+	.venv/bin/python -m benchmarks
+
+setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made
+
+lock: .tools/uv/.made  ## pin every tool and library anew, with hashes
+	for l in locks/*.in; do .tools/uv/bin/uv pip compile -q --upgrade --python .venv/bin/python \
+	  --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url $$l -o $${l%.in}.txt; done
+
+clean:  ## remove all that these words made
+	-[ -x .venv/bin/python ] && .venv/bin/python -m sandbox down --all
+	rm -rf .venv .tools .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A Python 3.12 that really answers (a version manager's shim may not), else the one uv knows.
+PYTHON = $$(for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python3.12 python3; do \
+	  "$$p" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && { echo "$$p"; exit; }; done; \
+	  uv python find 3.12 2>/dev/null || { uv python install -q 3.12 >&2 && uv python find 3.12; } || \
+	  { echo 'Python 3.12 is needed and was not found: install it, or uv, and say make again.' >&2; exit 1; })
+INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
+
+.tools/uv/.made: locks/uv.txt
+	@echo "setting up: uv"
+	python=$(PYTHON)
+	rm -rf $(@D); if "$$python" -m venv $(@D) 2>/dev/null; \
+	then $(@D)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<; \
+	else mkdir -p $(@D)/bin && ln -sf "$$(command -v uv)" $(@D)/bin/uv; fi
+	echo "$$python" >$@
+
+.venv/.made: locks/dev.txt .tools/uv/.made
+	@echo "setting up: the project's environment"
+	.tools/uv/bin/uv venv -q --clear --seed --python "$$(cat .tools/uv/.made)" $(@D)
+	$(INSTALL) --python $(@D) -r $<
+	touch $@
+
+.tools/sam/.made .tools/server/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+	@echo "setting up: $*"
+	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
+	$(INSTALL) --python $(@D) -r $<
+	touch $@
+
+.tools/runtime/.made: locks/runtime.txt .tools/uv/.made
+	@echo "setting up: the Lambda runtime"
+	rm -rf $(@D)
+	$(INSTALL) --python "$$(cat .tools/uv/.made)" --target $(@D) -r $<
+	touch $@

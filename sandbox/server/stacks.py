@@ -1,0 +1,5 @@
+"""Placeholder until its owner writes it."""
+
+
+def install() -> None:
+    pass
