@@ -39,7 +39,7 @@ class Desk:
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
         """A boto3 client for whoever sits here, or for whoever holds `credentials` as GetDataAccess gives them."""
         own = {key: self.environment.get(key) for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
-        keys = list((credentials or {}).get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
+        keys = [(credentials or {}).get(name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
         session = boto3.Session(*(keys if credentials else own.values()), region_name=self.region)
         client = session.client(service, endpoint_url=self.url, config=Config(retries={"max_attempts": 2}))
         # boto3 puts the account before the host of S3 Control; `python -m sandbox env` says how a shell lives with it.

@@ -4,9 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 class Unmet(AssertionError):
@@ -34,7 +31,7 @@ def expect(what: str, wanted: object, seen: object) -> None:
     say(f"✓ {what}")
 
 
-def eventually(what: str, wanted: T, look: Callable[[], T], seconds: float = 30) -> float:
+def eventually[T](what: str, wanted: T, look: Callable[[], T], seconds: float = 30) -> float:
     """Look until what is wanted is seen, and return how long it took, in seconds; Unmet after `seconds`."""
     begun = time.monotonic()
     while (seen := look()) != wanted:
