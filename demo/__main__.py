@@ -1,13 +1,14 @@
 """`make demo`: the whole story on a sandbox of its own; ends with 0, or with 1 and the expectation that did not hold."""
 
 import argparse
+import json
 import socket
 import sys
 from pathlib import Path
 
-from demo.desk import Desk
+from demo.desk import ROOT, Desk
 from demo.stage import Unmet, end, say, step
-from demo.story import deploy, drop_policy, tell
+from demo.story import deploy, drop_policy, functions, tell
 
 
 def main() -> int:
@@ -33,6 +34,9 @@ def _play(port: int, data: Path | None) -> None:
 def _stay(port: int, data: Path | None) -> None:
     desk = _up(port)
     drop_policy(deploy(desk, data))
+    # What samconfig.toml hands to `sam local invoke`: the deployed functions' own variables.
+    VARIABLES.parent.mkdir(parents=True, exist_ok=True)
+    VARIABLES.write_text(json.dumps(functions(desk), indent=1))
     say(HOW_TO_TALK.format(port=port))
 
 
@@ -50,6 +54,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+VARIABLES = ROOT / "build/sandbox/functions.json"
 HOW_TO_TALK = """
 The sandbox runs. To talk to it from this shell:
 

@@ -188,6 +188,17 @@ def _row(grant: dict[str, Any]) -> Row:
     return grant["Grantee"]["GranteeIdentifier"].rpartition("/")[2], grant["Permission"], grant["GrantScope"]
 
 
+def functions(desk: Desk) -> dict[str, dict[str, str]]:
+    """The deployed functions' variables by their names in the template, as `sam local invoke --env-vars` takes them."""
+    resources = desk.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::Lambda::Function"}
+    configurations = {
+        logical: desk.client("lambda").get_function_configuration(FunctionName=name) for logical, name in names.items()
+    }
+    variables = {logical: configuration["Environment"]["Variables"] for logical, configuration in configurations.items()}
+    return {logical: values | {"AWS_ENDPOINT_URL": desk.url} for logical, values in variables.items()}
+
+
 def _outputs(desk: Desk) -> dict[str, str]:
     stack = desk.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
