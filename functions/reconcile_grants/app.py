@@ -1,0 +1,11 @@
+"""Any bell rings: bring the grants in line with the policy files. A batch of bells is one run."""
+
+from typing import Any
+
+from grantor.ring import ring
+from grantor.world import world
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers an SQS batch with the messages to ring again, and a bare EventBridge event with the report."""
+    return ring(world(), event, context)

@@ -1,0 +1,1 @@
+"""What Grantor decides, as pure functions over values: no network, no clock, no environment (tests/core/test_purity.py)."""
