@@ -50,6 +50,8 @@ class AccessGrants:
         self._authorise(name, request, caller)
         if not re.fullmatch(r"\d{12}", str(request.get("AccountId", ""))):
             raise refused("InvalidRequest", why="AccountId must be 12 digits")
+        if request["AccountId"] != self.account:
+            raise refused("AccessDenied", why="Access Denied")
         self.model.check(name, request, self.switches.bad_value_code)
         return do(self, request, caller)
 

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
@@ -41,6 +42,7 @@ class Seam:
 DECLARED: list[Seam] = []
 
 
+@cache
 def use(module: str, name: str, parameters: str | None = None) -> Any:
     """The named object of the server, checked. `parameters` as in "path, method, headers=None"; None for plain values."""
     seam = Seam(module, name, parameters)
@@ -50,7 +52,8 @@ def use(module: str, name: str, parameters: str | None = None) -> Any:
 
 def wrap(module: str, name: str, parameters: str, make: Callable[[Any], Any]) -> None:
     """Put `make(original)` in the place of the named callable."""
-    original = use(module, name, parameters)
+    original = Seam(module, name, parameters).find()
+    DECLARED.append(Seam(module, name, parameters))
     owner, _, last = name.rpartition(".")
     home = importlib.import_module(module)
     setattr(_attribute(home, owner) if owner else home, last, make(original))
@@ -70,13 +73,15 @@ def _parameters(found: Any) -> str:
 
 def main() -> None:
     """Install everything as the server does, then print each seam as JSON; Moved ends with 1 and its text."""
+    # Run as a program, this file is a second module beside the one that the extensions declare their seams in.
+    from sandbox.server import seams  # noqa: PLW0406  -- see above
     from sandbox.server.__main__ import install
 
     try:
         install()
-    except Moved as moved:
+    except seams.Moved as moved:
         sys.exit(str(moved))
-    json.dump([vars(seam) for seam in DECLARED], sys.stdout, indent=1)
+    json.dump([vars(seam) for seam in seams.DECLARED], sys.stdout, indent=1)
 
 
 if __name__ == "__main__":

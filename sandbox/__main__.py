@@ -1,0 +1,127 @@
+"""A small AWS on the desk: `python -m sandbox VERB`. Needs nothing but the standard library and `make setup`."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.process import Server, Trouble, running
+
+REGION = "us-east-1"
+
+
+def main() -> int:
+    """0 when the verb did what it says; 1 after saying what went wrong and what to do."""
+    asked = _arguments().parse_args()
+    try:
+        VERBS[asked.verb](asked)
+    except Trouble as trouble:
+        print(f"sandbox: {trouble}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def up(asked: argparse.Namespace) -> None:
+    """start it in the background"""
+    server = Server(asked.port)
+    already = server.running() is not None
+    if not already:
+        server.up()
+    print(f"the sandbox {'runs already' if already else 'answers'}: {server.url} (log: {server.log})")
+    print(f'talk to it: eval "$(python -m sandbox env --port {asked.port})"')
+
+
+def env(asked: argparse.Namespace) -> None:
+    """print what makes boto3, the AWS CLI and SAM talk to it"""
+    variables = variables_of(Server(asked.port), asked.profile, asked.domain)
+    if asked.json:
+        print(json.dumps(variables, indent=1))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+
+
+def variables_of(server: Server, profile: str | None, domain: str | None) -> dict[str, str]:
+    """The variables for the administrator, or for a notebook of the Studio profile."""
+    server.ask("/_ministack/health")
+    keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": ""}
+    if profile:
+        keys = server.ask(f"/_sandbox/notebook?profile={profile}" + (f"&domain={domain}" if domain else ""))
+    return {
+        "AWS_ENDPOINT_URL": server.url,
+        # AWS's tools put the account before the host of S3 Control, a name that does not resolve here: that service goes through the
+        # server as its proxy, which needs no name to resolve.
+        "AWS_ENDPOINT_URL_S3_CONTROL": "http://s3-control.sandbox",
+        "HTTP_PROXY": server.url,
+        "http_proxy": server.url,
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+def events(asked: argparse.Namespace) -> None:
+    """show what passed the bus, and what could not be delivered"""
+    seen = Server(asked.port).ask("/_sandbox/events")
+    print(json.dumps(seen, indent=1) if asked.json else "\n".join(map(_line, seen)) or "no event yet")
+
+
+def ring(asked: argparse.Namespace) -> None:
+    """ring the clock now: every schedule rule, or the one named"""
+    rung = Server(asked.port).ask("/_sandbox/ring" + (f"?rule={asked.rule}" if asked.rule else ""))
+    print("\n".join(f"rang {name}" for name in rung["rung"]))
+
+
+def reset(asked: argparse.Namespace) -> None:
+    """forget everything"""
+    Server(asked.port).ask("/_ministack/reset", "POST")
+    print(f"the sandbox on port {asked.port} is empty")
+
+
+def down(asked: argparse.Namespace) -> None:
+    """stop it"""
+    for server in running() if asked.all else [Server(asked.port)]:
+        print(f"port {server.port}: {'stopped' if server.down() else 'nothing was running'}")
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
+    verb.__name__: verb for verb in (up, env, events, ring, reset, down)
+}  # fmt: skip
+
+
+def _line(seen: dict[str, Any]) -> str:
+    detail = seen["detail"]
+    what = detail.get("object", {}).get("key") or detail.get("requestParameters", {}).get("userProfileName") or ""
+    name = detail.get("eventName") or seen["detail-type"]
+    late = "".join(f"\n  NOT DELIVERED to {text}" for text in seen["undelivered"])
+    return f"{seen['time']}  {seen['source']}  {name} {what}".rstrip() + f"  → {len(seen['delivered'])} target(s){late}"
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        said = verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__)
+        said.add_argument("--port", type=int, default=4566, help="where it answers (4566)")
+        said.set_defaults(all=False)
+        if name in ("env", "events"):
+            said.add_argument("--json", action="store_true", help="as JSON")
+        if name == "env":
+            said.add_argument("--as", dest="profile", metavar="PROFILE", help="as a Studio notebook of this user profile")
+            said.add_argument("--domain", help="the profile's domain id, where several have one of that name")
+        if name == "ring":
+            said.add_argument("rule", nargs="?", help="part of the rule's name")
+        if name == "down":
+            said.add_argument("--all", action="store_true", help="every sandbox that was started from this folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

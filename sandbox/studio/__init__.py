@@ -1,0 +1,5 @@
+"""SageMaker Studio domains and user profiles as plain rules: requests and answers are values, the clock is handed in."""
+
+from sandbox.studio.service import OPERATIONS, Refused, Studio
+
+__all__ = ["OPERATIONS", "Refused", "Studio"]
