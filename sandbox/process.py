@@ -1,5 +1,6 @@
 """The server as a process: started in the background, found again, stopped with all that it started."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -126,7 +127,5 @@ def running() -> list[Server]:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass

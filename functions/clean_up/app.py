@@ -6,6 +6,7 @@ The doorbells depend on it in the template, so they are silent by then; location
 from typing import Any
 
 import boto3
+
 from grantor.custom_resource import answer
 from grantor.world import world
 
@@ -26,7 +27,8 @@ def clean_up(properties: dict[str, Any]) -> dict[str, str]:
 
 def empty(bucket: str) -> int:
     """Delete every version, delete marker and unfinished upload; how many versions and markers there were."""
-    s3, count = boto3.client("s3"), 0
+    s3: Any = boto3.client("s3")
+    count = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = page.get("Versions", []) + page.get("DeleteMarkers", [])
         named = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
 from grantor.custom_resource import answer
 
 SAMPLE = Path(__file__).with_name("abalone_sample.csv")

@@ -90,7 +90,9 @@ def apply(world: World, gathered: Gathered, changes: Plan) -> Report:
     """Every change of the plan, creates first; each failure is reported with its reason and stops no other."""
     report = Report(foreign=[f"foreign: {grant}" for grant in changes.foreign])
     # A right that only moves must not be taken before its other half stands; nobody else waits for that.
-    stuck = {grant.grantee for grant in changes.create if not _attempt(report, f"+ {grant}", partial(_create, world, gathered, grant))}
+    stuck = {
+        grant.grantee for grant in changes.create if not _attempt(report, f"+ {grant}", partial(_create, world, gathered, grant))
+    }
     for grant in changes.delete:
         if grant.grantee in stuck:
             report.later.append(f"- {grant}: waits until what is to be created for {grant.grantee} stands")

@@ -6,6 +6,7 @@ instead of a silent winner, and aliases, tags and several documents are refused:
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -66,14 +67,15 @@ class Reader:
 
     def _root(self, text: str) -> Node | None:
         if len(text) > LARGEST:
-            return self._whole(
+            self._whole(
                 f"the file has {len(text):,} characters", f"a policy file may have {LARGEST:,}", "split it into several files"
             )
+            return None
         try:
             return self._composed(text)
         except yaml.MarkedYAMLError as wrong:
             mark = wrong.problem_mark or wrong.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            line, column = _at(mark)
             self.problems.append(Problem(self.file, line, column, "not YAML", str(wrong.problem), "mend the text at this place"))
         except (yaml.YAMLError, RecursionError) as wrong:
             self._whole("not YAML", " ".join(str(wrong).split()) or "nested too deeply", "write plain YAML text")
@@ -83,7 +85,7 @@ class Reader:
         # The events come first: composing would already resolve aliases, and a few hundred bytes of them can mean gigabytes.
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                line, column = event.start_mark.line + 1, event.start_mark.column + 1
+                line, column = _at(event.start_mark)
                 problem = ("an anchor or alias", "policy files have none, so that each rule says all of itself", "write it out")
                 self.problems.append(Problem(self.file, line, column, *problem))
                 return None
@@ -126,4 +128,8 @@ class Reader:
 
 
 def _place(node: Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+    return _at(node.start_mark)
+
+
+def _at(mark: Any) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)

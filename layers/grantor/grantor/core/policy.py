@@ -110,16 +110,20 @@ class _Policy:
 
     def _name(self, rule: Fields) -> str | None:
         name = self._text(rule, "name")
-        if name is None or NAME.fullmatch(name.value):
-            return name and name.value
+        if name is None:
+            return None
+        if NAME.fullmatch(name.value):
+            return name.value
         why = "a name has up to 63 letters, digits, dots, dashes and underscores"
         self.reader.refuse(name, f"{name.value!r} is not a rule's name", why, "write a name like own-folder")
         return None
 
     def _allow(self, rule: Fields) -> Permission | None:
         allow = self._text(rule, "allow")
-        if allow is None or allow.value in Permission.__members__:
-            return allow and Permission(allow.value)
+        if allow is None:
+            return None
+        if allow.value in Permission.__members__:
+            return Permission(allow.value)
         why = "S3 Access Grants knows READ, WRITE and READWRITE"
         self.reader.refuse(allow, f"{allow.value!r} is no permission", why, _nearest(allow.value.upper(), Permission.__members__))
         return None
@@ -138,8 +142,10 @@ class _Policy:
 
     def _role(self, to: Fields) -> Role | None:
         role = self._text(to, "role")
-        if role is None or ROLE.fullmatch(role.value):
-            return role and Role(role.value)
+        if role is None:
+            return None
+        if ROLE.fullmatch(role.value):
+            return Role(role.value)
         why = "a grant is held by a role, by its full ARN"
         self.reader.refuse(role, f"{role.value!r} is not a role's ARN", why, "write arn:aws:iam::111122223333:role/NAME")
         return None
