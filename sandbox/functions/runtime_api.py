@@ -85,51 +85,58 @@ class RuntimeApi:
 
 
 def _handler(work: SimpleQueue[Invocation | None], words: SimpleQueue[Word]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Header and body leave in one segment: apart, they cost the client 40 ms of delayed acknowledgement.
-        wbufsize = -1
-        disable_nagle_algorithm = True
+    return type("Handler", (_Handler,), {"work": work, "words": words})
 
-        def do_GET(self) -> None:
-            words.put(Word("next"))
-            invocation = work.get()
-            if invocation is None:
-                self.close_connection = True
-                return
+
+class _Handler(BaseHTTPRequestHandler):
+    work: SimpleQueue[Invocation | None]
+    words: SimpleQueue[Word]
+    protocol_version = "HTTP/1.1"
+    # Header and body leave in one segment: apart, they cost the client 40 ms of delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """/runtime/invocation/next"""
+        self.words.put(Word("next"))
+        invocation = self.work.get()
+        if invocation is None:
+            self.close_connection = True
+        else:
             self._answer(200, invocation.headers(), invocation.payload)
 
-        def do_POST(self) -> None:
-            body = self._body()
-            what = self.path.split("/runtime/")[1].split("/")
-            if what == ["init", "error"]:
-                words.put(Word("init", body=body))
-            elif what[2] == "response" and len(body) > LARGEST:
-                words.put(Word("error", what[1], json.dumps(TOO_LARGE).encode()))
-                return self._answer(413, {}, b"{}")
-            else:
-                words.put(Word("response" if what[2] == "response" else "error", what[1], body))
-            return self._answer(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
+    def do_POST(self) -> None:
+        """/runtime/init/error, /runtime/invocation/ID/response, /runtime/invocation/ID/error"""
+        body = self._body()
+        what = self.path.split("/runtime/")[1].split("/")
+        if what == ["init", "error"]:
+            return self._take(Word("init", body=body))
+        if what[2] == "response" and len(body) > LARGEST:
+            self.words.put(Word("error", what[1], json.dumps(TOO_LARGE).encode()))
+            return self._answer(413, {}, b"{}")
+        return self._take(Word("response" if what[2] == "response" else "error", what[1], body))
 
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") == "chunked":
-                return b"".join(iter(self._chunk, b""))
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def _take(self, word: Word) -> None:
+        self.words.put(word)
+        self._answer(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
 
-        def _chunk(self) -> bytes:
-            size = int(self.rfile.readline().split(b";")[0], 16)
-            chunk = self.rfile.read(size)
-            self.rfile.readline()
-            return chunk
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return b"".join(iter(self._chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        chunk = self.rfile.read(size)
+        self.rfile.readline()
+        return chunk
 
-        def log_message(self, format: str, *values: Any) -> None:  # noqa: A002  -- the base class names it so
-            """Say nothing: what passes here stands in the function's own log."""
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def log_message(self, format: str, *values: Any) -> None:  # noqa: A002  -- the base class names it so
+        """Say nothing: what passes here stands in the function's own log."""

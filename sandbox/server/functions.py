@@ -10,7 +10,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -181,20 +182,16 @@ def _visible(arn: str, now: float) -> int:
     return sum(message.get("visible_at", 0) <= now for message in queue["messages"]) if queue else 0
 
 
-class _in_scope:
+@contextmanager
+def _in_scope(account: str, region: str) -> Iterator[None]:
     """The account and Region that the server's tables are read for."""
-
-    def __init__(self, account: str, region: str) -> None:
-        self._set = (
-            (use("ministack.core.responses", "_request_account_id"), account),
-            (use("ministack.core.responses", "_request_region"), region),
-        )
-
-    def __enter__(self) -> None:
-        self._tokens = [variable.set(value) for variable, value in self._set]
-
-    def __exit__(self, *_: object) -> None:
-        for (variable, _value), token in zip(self._set, self._tokens, strict=True):
+    responses = "ministack.core.responses"
+    variables = use(responses, "_request_account_id"), use(responses, "_request_region")
+    tokens = [variable.set(value) for variable, value in zip(variables, (account, region), strict=True)]
+    try:
+        yield
+    finally:
+        for variable, token in zip(variables, tokens, strict=True):
             variable.reset(token)
 
 
