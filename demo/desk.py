@@ -60,7 +60,10 @@ class Desk:
 
     def sam(self, *words: str) -> str:
         """Run the unmodified SAM CLI against this desk and return what it printed; Unmet with all of it if it fails."""
-        return _run([str(ROOT / ".tools/sam/bin/sam"), *words], {"AWS_ENDPOINT_URL": self.url} | self._keys())
+        # The builders look for python3.12 on PATH, and the project's environment has one.
+        path = os.pathsep.join([str(ROOT / ".venv/bin"), os.environ["PATH"]])
+        environment = {"AWS_ENDPOINT_URL": self.url, "PATH": path, "SAM_CLI_TELEMETRY": "0"} | self._keys()
+        return _run([str(ROOT / ".tools/sam/bin/sam"), *words], environment)
 
     def _keys(self) -> dict[str, str]:
         return {key: value for key, value in self.environment.items() if key.startswith("AWS_") and "ENDPOINT" not in key}
