@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.server.account import trusts
+from sandbox.server.completions import complete
 from sandbox.server.resources import TYPES
 from sandbox.server.seams import use, wrap
 from sandbox.stacks import Schemas, problems
@@ -27,7 +28,7 @@ def install() -> None:
     for name, entry in [*handlers.items(), *((name, it.handlers()) for name, it in TYPES.items())]:
         handlers[name] = entry | {key: _heeding(name, do) for key, do in entry.items() if key == "create"}
     _guard_buckets(handlers)
-    _complete_tables(handlers)
+    complete(handlers)
     _check_roles(handlers)
     wrap(f"{CLOUD}.engine", "_validate_template_statics", "template", _checking)
     wrap(f"{CLOUD}.provisioners", "_check_nested_stack_capabilities", "parent_stack_name, template", _checking_nested)
@@ -97,35 +98,6 @@ def _guard_buckets(handlers: dict[str, Any]) -> None:
         delete(bucket, had)
 
     handlers["AWS::S3::Bucket"] |= {"delete": guarded}
-
-
-def _complete_tables(handlers: dict[str, Any]) -> None:
-    """Time to live and point-in-time recovery, which the server's API has and its CloudFormation leaves out."""
-    create, update = handlers["AWS::DynamoDB::Table"]["create"], handlers["AWS::DynamoDB::Table"]["update"]
-
-    def created(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:
-        settings = ("TimeToLiveSpecification", "PointInTimeRecoverySpecification")
-        made = create(logical_id, {key: value for key, value in wanted.items() if key not in settings}, stack)
-        _settle_table(made[0], {}, wanted)
-        return made
-
-    def updated(name: str, old: dict[str, Any], wanted: dict[str, Any], *rest: Any) -> Any:
-        made = update(name, old, wanted, *rest)
-        _settle_table(made[0], old, wanted)
-        return made
-
-    handlers["AWS::DynamoDB::Table"] |= {"create": created, "update": updated}
-
-
-def _settle_table(name: str, old: dict[str, Any], wanted: dict[str, Any]) -> None:
-    for setting, call in (
-        ("TimeToLiveSpecification", use("ministack.services.dynamodb", "_update_ttl", "data")),
-        ("PointInTimeRecoverySpecification", use("ministack.services.dynamodb", "_update_continuous_backups", "data")),
-    ):
-        if wanted.get(setting) != old.get(setting):
-            status, _, body = call({"TableName": name, setting: wanted.get(setting) or {}})
-            if status >= 400:
-                raise ValueError(body)
 
 
 def _check_roles(handlers: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from sandbox.studio import Refused, Studio
 # How long a domain or profile takes to settle, in seconds; minutes on AWS, short enough here not to be waited for.
 SETTLE = float(os.environ.get("SANDBOX_SETTLE", "0.3"))
 SERVICES: dict[tuple[str, str], Studio] = {}
-JSON = {"Content-Type": "application/x-amz-json-1.1"}
+JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each answer: the server adds to it
 WORLD = ServerWorld()
 
 
@@ -69,8 +69,8 @@ async def handle(
         answer = _call(operation, json.loads(body or b"{}"), caller_of(headers, query))
     except Refused as refusal:
         told = {"__type": refusal.code, "message": refusal.message}
-        return refusal.status, JSON, json.dumps(told).encode()
-    return 200, JSON, json.dumps(answer).encode()
+        return refusal.status, dict(JSON), json.dumps(told).encode()
+    return 200, dict(JSON), json.dumps(answer).encode()
 
 
 def _call(operation: str, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
