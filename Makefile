@@ -80,4 +80,5 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	@echo "setting up: the Lambda runtime"
 	rm -rf $(@D)
 	$(INSTALL) --python "$$(cat .tools/uv/.made)" --target $(@D) -r $<
+	"$$(cat .tools/uv/.made)" -m compileall -q $(@D)  # as Lambda's own libraries are
 	touch $@

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,15 @@ class _Worker:
         self.config, self.in_use, self.last_used = config, False, time.time()
         self._proc: Any = None  # the pool ends processes by this name
         folder = Path(tempfile.mkdtemp(prefix=f"{func_name}-", dir=_scratch("environments")))
-        self.environment = Environment(_function(config, code_zip), Host(PYTHON, LIBRARIES, folder, _variables(config)))
+        self._host = Host(PYTHON, LIBRARIES, folder, _variables(config))
+        self._of, self.environment = _revision(config), Environment(_function(config, code_zip), self._host)
+
+    def renew(self, config: dict[str, Any], code_zip: bytes) -> None:
+        """Start anew if the function was changed since, as Lambda does."""
+        if self._of != _revision(config):
+            self.environment.stop()
+            host = replace(self._host, variables=_variables(config))
+            self.config, self._of, self.environment = config, _revision(config), Environment(_function(config, code_zip), host)
 
     def invoke(self, payload: bytes, request_id: str, trace_id: str | None) -> Outcome:
         outcome = self.environment.invoke(payload, request_id, trace_id)
@@ -58,7 +67,11 @@ class _Worker:
 
     def _discard_tmpdir(self) -> None:
         self.environment.stop()
-        shutil.rmtree(self.environment.host.folder, ignore_errors=True)
+        shutil.rmtree(self._host.folder, ignore_errors=True)
+
+
+def _revision(config: dict[str, Any]) -> tuple[Any, ...]:
+    return config.get("RevisionId"), config.get("CodeSha256"), config.get("LastModified")
 
 
 def _executing(original: Callable[..., Result]) -> Callable[..., Result]:
@@ -75,6 +88,7 @@ def _executing(original: Callable[..., Result]) -> Callable[..., Result]:
         qualifier = config.get("Version", "$LATEST")
         worker, _ = acquire(config["FunctionName"], config, func["code_zip"], qualifier=qualifier)
         try:
+            worker.renew(config, func["code_zip"])
             return _result(worker.invoke(json.dumps(event).encode(), request_id, trace(config)))
         finally:
             release(worker)
