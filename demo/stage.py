@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from botocore.exceptions import ClientError
+
 
 class Unmet(AssertionError):
     """An expectation of the story did not hold; the text says which, and what was seen instead."""
@@ -44,11 +46,11 @@ def eventually[T](what: str, wanted: T, look: Callable[[], T], seconds: float = 
 
 
 def end(tell: Callable[[], None]) -> int:
-    """Tell the story; 0 when every expectation held, else 1 after saying which did not."""
+    """Tell the story; 0 when every expectation held, else 1 after saying which did not; a refusal by AWS is one too."""
     begun = time.monotonic()
     try:
         tell()
-    except Unmet as unmet:
+    except (Unmet, ClientError) as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1
     print(f"\nEverything was as expected, in {time.monotonic() - begun:.0f} s.")

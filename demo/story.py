@@ -135,7 +135,9 @@ def new_profile(cast: Cast, article: set[Row]) -> None:
 def profile_leaves(cast: Cast, article: set[Row]) -> None:
     with step("userC leaves"):
         studio = cast.desk.client("sagemaker")
-        studio.delete_user_profile(DomainId=_domain(studio), UserProfileName="userC")
+        profile = {"DomainId": _domain(studio), "UserProfileName": "userC"}
+        eventually("its profile has settled", "InService", lambda: studio.describe_user_profile(**profile)["Status"])
+        studio.delete_user_profile(**profile)
         eventually("userC's grants are gone, the others stand", article, cast.grants)
         cast.desk.client("iam").delete_role(RoleName="sagemaker-userc-role")
 

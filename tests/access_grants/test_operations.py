@@ -1,0 +1,220 @@
+"""Every operation of the service, through boto3, on both ways to its rules."""
+
+import re
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.access_grants.conftest import Aws, Desk
+
+CENTER = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetDataAccess"}]}'
+
+
+def test_every_operation_that_botocore_knows_has_a_test_here() -> None:
+    model = botocore.session.Session().get_service_model("s3control")
+    own = re.compile("AccessGrant|DataAccess|IdentityCenter|^(Tag|Untag)Resource$|^ListTagsForResource$")
+    known = {name for name in model.operation_names if own.search(name)}
+    tested = set(re.findall(r'control\(\s*"(\w+)"', Path(__file__).read_text())) | {"CreateAccessGrant", "GetDataAccess"}
+
+    assert len(known) == 24
+    assert known - tested == set()
+
+
+def test_an_instance_is_made_shown_listed_and_taken_away(aws: Aws) -> None:
+    made = aws.control("CreateAccessGrantsInstance", Tags=[{"Key": "team", "Value": "a"}])
+
+    assert made["AccessGrantsInstanceArn"] == f"arn:aws:s3:us-east-1:{aws.account}:access-grants/default"
+    assert aws.control("GetAccessGrantsInstance")["AccessGrantsInstanceId"] == "default"
+    assert len(aws.control("ListAccessGrantsInstances")["AccessGrantsInstancesList"]) == 1
+    aws.control("DeleteAccessGrantsInstance")
+    assert aws.control("ListAccessGrantsInstances")["AccessGrantsInstancesList"] == []
+
+
+def test_an_instance_is_found_by_a_prefix_of_a_bucket(desk: Desk) -> None:
+    found = desk.aws.control("GetAccessGrantsInstanceForPrefix", S3Prefix="s3://data/UserA/")
+
+    assert found["AccessGrantsInstanceId"] == "default"
+
+
+def test_identity_center_is_associated_and_dissociated(aws: Aws) -> None:
+    aws.control("CreateAccessGrantsInstance")
+    aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=CENTER)
+
+    assert aws.control("GetAccessGrantsInstance")["IdentityCenterInstanceArn"] == CENTER
+    aws.control("DissociateAccessGrantsIdentityCenter")
+    assert "IdentityCenterInstanceArn" not in aws.control("GetAccessGrantsInstance")
+
+
+def test_a_resource_policy_is_put_read_and_deleted(desk: Desk) -> None:
+    desk.aws.control("PutAccessGrantsInstanceResourcePolicy", Policy=POLICY)
+
+    assert desk.aws.control("GetAccessGrantsInstanceResourcePolicy")["Policy"] == POLICY
+    desk.aws.control("DeleteAccessGrantsInstanceResourcePolicy")
+    with pytest.raises(ClientError, match="AccessGrantsInstanceResourcePolicyNotExists"):
+        desk.aws.control("GetAccessGrantsInstanceResourcePolicy")
+
+
+def test_a_location_is_made_shown_listed_changed_and_taken_away(desk: Desk) -> None:
+    other, named = desk.aws.role("other"), {"AccessGrantsLocationId": desk.location}
+
+    assert desk.aws.control("GetAccessGrantsLocation", **named)["LocationScope"] == "s3://data/"
+    assert desk.aws.control("UpdateAccessGrantsLocation", **named, IAMRoleArn=other)["IAMRoleArn"] == other
+    listed = desk.aws.control("ListAccessGrantsLocations", LocationScope="s3://data/")["AccessGrantsLocationsList"]
+    assert [item["IAMRoleArn"] for item in listed] == [other]
+    desk.aws.control("DeleteAccessGrantsLocation", **named)
+    assert desk.aws.control("ListAccessGrantsLocations")["AccessGrantsLocationsList"] == []
+
+
+def test_the_default_location_is_called_default(desk: Desk) -> None:
+    made = desk.aws.control("CreateAccessGrantsLocation", LocationScope="s3://", IAMRoleArn=desk.location_role)
+
+    assert made["AccessGrantsLocationId"] == "default"
+
+
+def test_a_grant_is_made_shown_listed_and_taken_away(desk: Desk) -> None:
+    made = desk.grant("UserA/*", "READWRITE")
+
+    assert made["GrantScope"] == "s3://data/UserA/*"
+    shown = desk.aws.control("GetAccessGrant", AccessGrantId=made["AccessGrantId"])
+    assert (shown["Permission"], shown["Grantee"]["GranteeIdentifier"]) == ("READWRITE", desk.user)
+    assert [item["AccessGrantId"] for item in desk.aws.control("ListAccessGrants")["AccessGrantsList"]] == [made["AccessGrantId"]]
+    desk.aws.control("DeleteAccessGrant", AccessGrantId=made["AccessGrantId"])
+    assert desk.aws.control("ListAccessGrants")["AccessGrantsList"] == []
+
+
+@pytest.mark.parametrize(
+    ("sub_prefix", "more", "scope"),
+    [
+        ("UserA/*", {}, "s3://data/UserA/*"),
+        ("UserA/a.csv", {"S3PrefixType": "Object"}, "s3://data/UserA/a.csv"),
+        ("*", {}, "s3://data/*"),
+        ("/x/*", {}, "s3://data//x/*"),
+    ],
+)
+def test_a_grants_scope_is_its_locations_with_the_sub_prefix_behind(desk: Desk, sub_prefix: str, more: dict, scope: str) -> None:
+    assert desk.grant(sub_prefix, **more)["GrantScope"] == scope
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({}, 3),
+        ({"Permission": "READ"}, 2),
+        ({"GrantScope": "s3://data/UserA/*"}, 2),
+        ({"GrantScope": "s3://data/"}, 0),
+        ({"GranteeType": "IAM"}, 3),
+        ({"Permission": "WRITE", "GrantScope": "s3://data/UserB/*"}, 0),
+    ],
+)
+def test_grants_are_listed_by_what_they_are_for(desk: Desk, wanted: dict, count: int) -> None:
+    for sub_prefix, permission in (("UserA/*", "READ"), ("UserA/*", "WRITE"), ("UserB/*", "READ")):
+        desk.grant(sub_prefix, permission)
+
+    assert len(desk.aws.control("ListAccessGrants", **wanted)["AccessGrantsList"]) == count
+
+
+def test_pages_follow_each_other_by_opaque_tokens(desk: Desk) -> None:
+    made = {desk.grant(f"folder-{number}/*")["AccessGrantId"] for number in range(5)}
+    seen: list[str] = []
+    asked: dict[str, object] = {"MaxResults": 2}
+    for _ in range(3):
+        page = desk.aws.control("ListAccessGrants", **asked)
+        seen += [item["AccessGrantId"] for item in page["AccessGrantsList"]]
+        asked["NextToken"] = page.get("NextToken")
+
+    assert asked["NextToken"] is None
+    assert (len(seen), set(seen)) == (5, made)
+
+
+@pytest.mark.parametrize("of", ["grant", "location", "instance"])
+def test_tags_are_set_listed_and_removed(desk: Desk, of: str) -> None:
+    grant = desk.grant(Tags=[{"Key": "first", "Value": "1"}])
+    location = desk.aws.control("GetAccessGrantsLocation", AccessGrantsLocationId=desk.location)
+    instance = desk.aws.control("GetAccessGrantsInstance")
+    arn = (grant | location | instance)[
+        {"grant": "AccessGrantArn", "location": "AccessGrantsLocationArn"}.get(of, "AccessGrantsInstanceArn")
+    ]
+    desk.aws.control("TagResource", ResourceArn=arn, Tags=[{"Key": "second", "Value": "2"}, {"Key": "first", "Value": "one"}])
+    desk.aws.control("UntagResource", ResourceArn=arn, TagKeys=["second"])
+
+    assert desk.aws.control("ListTagsForResource", ResourceArn=arn)["Tags"] == [{"Key": "first", "Value": "one"}]
+
+
+def test_credentials_are_vended_for_the_closest_grant(desk: Desk) -> None:
+    desk.grant("*", "READ")
+    desk.grant("UserA/*", "READ")
+
+    given = desk.ask("UserA/abalone.csv")
+    assert given["MatchedGrantTarget"] == "s3://data/UserA/*"
+    assert given["Grantee"]["GranteeIdentifier"] == desk.user
+    assert set(given["Credentials"]) == {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+
+
+def test_a_caller_lists_its_own_grants_only(desk: Desk) -> None:
+    desk.grant("UserA/*")
+    desk.grant("UserB/*", who=desk.aws.role("bea"))
+    client = desk.aws.client("s3control", desk.aws.session(desk.user))
+
+    listed = client.list_caller_access_grants(AccountId=desk.aws.account)[
+        "CallerAccessGrantsList"
+    ]  # control("ListCallerAccessGrants"
+    assert [item["GrantScope"] for item in listed] == ["s3://data/UserA/*"]
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked", "given"),
+    [
+        ("READ", "READ", True),
+        ("READ", "WRITE", False),
+        ("READ", "READWRITE", False),
+        ("WRITE", "READ", False),
+        ("WRITE", "WRITE", True),
+        ("WRITE", "READWRITE", False),
+        ("READWRITE", "READ", True),
+        ("READWRITE", "WRITE", True),
+        ("READWRITE", "READWRITE", True),
+    ],
+)
+def test_a_permission_answers_what_it_covers(desk: Desk, granted: str, asked: str, given: bool) -> None:
+    desk.grant("UserA/*", granted)
+
+    assert allowed(desk, "UserA/*", asked) is given
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked", "given"),
+    [
+        ("UserA/*", "UserA/*", True),
+        ("UserA/*", "UserA/deep/key", True),
+        ("UserA/*", "UserA", False),
+        ("UserA/*", "UserAB/*", False),
+        ("UserA*", "UserAB/*", True),
+        ("UserA/a.csv", "UserA/a.csv", True),
+        ("UserA/a.csv", "UserA/a.csv2", False),
+        ("*", "UserB/*", True),
+    ],
+)
+def test_a_scope_covers_what_begins_with_it(desk: Desk, granted: str, asked: str, given: bool) -> None:
+    desk.grant(granted)
+
+    assert allowed(desk, asked, "READ") is given
+
+
+def test_minimal_privilege_vends_for_the_target_alone(desk: Desk) -> None:
+    desk.grant("UserA/*")
+
+    assert desk.ask("UserA/a.csv", Privilege="Minimal", TargetType="Object")["MatchedGrantTarget"] == "s3://data/UserA/a.csv"
+    assert desk.ask("UserA/a.csv", Privilege="Default")["MatchedGrantTarget"] == "s3://data/UserA/*"
+
+
+def allowed(desk: Desk, target: str, permission: str) -> bool:
+    try:
+        desk.ask(target, permission)
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] != "AccessDenied":
+            raise
+        return False
+    return True
