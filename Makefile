@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: setup  ## the whole story on a small AWS on the desk: deploy, grant, refuse, leave (DATA=file.csv for real data)
+demo: setup build  ## the whole story on a small AWS on the desk: deploy, grant, refuse, leave (DATA=file.csv for real data)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
 
 test: setup build  ## every check there is, as CI runs it
@@ -27,8 +27,7 @@ test: setup build  ## every check there is, as CI runs it
 sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
 	.venv/bin/python -m demo --stay --port $(PORT)
 
-build: setup  ## sam build: the artifacts that are deployed and tested
-	.tools/sam/bin/sam build
+build: setup .aws-sam/build/template.yaml  ## sam build: the artifacts that are deployed and tested
 
 lint: setup  ## ruff, types, template
 	.venv/bin/ruff check .
@@ -40,6 +39,10 @@ bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
 
 setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made
+
+# Built once for whoever needs it: tests and demo run side by side, and none may find the artifacts half written.
+.aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers stacks -type f) .tools/sam/.made .venv/.made
+	.tools/sam/bin/sam build
 
 lock: .tools/uv/.made  ## pin every tool and library anew, with hashes
 	for l in locks/*.in; do .tools/uv/bin/uv pip compile -q --upgrade --python .venv/bin/python \

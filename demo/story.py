@@ -71,8 +71,7 @@ def tell(desk: Desk, data: Path | None) -> None:
 
 
 def deploy(desk: Desk, data: Path | None) -> Cast:
-    with step("A platform engineer deploys: sam build, sam deploy"):
-        desk.sam("build", "--cached", "--parallel")
+    with step("A platform engineer deploys: sam deploy"):
         chosen = _upload(desk, data) if data else ""
         options = ["--parameter-overrides", f"Dataset={chosen}"] if chosen else []
         desk.sam("deploy", "--stack-name", STACK, "--resolve-s3", "--no-confirm-changeset", "--no-progressbar", *options)

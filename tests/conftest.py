@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from botocore.config import Config
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+MODELS = botocore.loaders.create_loader()
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,17 @@ class Sandbox:
     def client(self, service: str, credentials: dict[str, str] | None = None, **options: Any) -> Any:
         """A boto3 client; `credentials` as STS and GetDataAccess give them, else the administrator's."""
         given = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
-        made = boto3.Session(
-            given["AccessKeyId"], given["SecretAccessKey"], given.get("SessionToken"), region_name=REGION
-        ).client(service, endpoint_url=self.url, config=Config(retries={"max_attempts": 1}, **options))
+        made = session(given).client(service, endpoint_url=self.url, config=Config(retries={"max_attempts": 1}, **options))
         # Where the account's prefix does not resolve (see `python -m sandbox env`), the host is put back before signing.
         made.meta.events.register_first("before-sign.s3-control", without_account_prefix)
         return made
+
+
+def session(keys: dict[str, str]) -> boto3.Session:
+    """A session with these keys as STS gives them; all share what botocore read from disk, which is most of a client's cost."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", MODELS)
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), REGION, core)
 
 
 def without_account_prefix(request: Any, **_: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.access_grants.errors import Refused, refused
 from sandbox.access_grants.grants import by_closeness
 from sandbox.access_grants.pages import page
-from sandbox.access_grants.scope import covers
+from sandbox.access_grants.scope import covers, reach
 from sandbox.access_grants.service import AccessGrants, Request, operation
 from sandbox.access_grants.session import session_policy
 from sandbox.access_grants.state import Grant, Instance
@@ -52,7 +52,7 @@ def _closest(service: AccessGrants, instance: Instance, request: Request, caller
     inside = [
         grant
         for grant in instance.held_by(caller.identities)
-        if covers(grant.scope, target, bare_bucket=service.switches.bare_bucket_is_inside)
+        if covers(_reach(grant), target, bare_bucket=service.switches.bare_bucket_is_inside)
     ]
     serving = by_closeness([grant for grant in inside if grant.permission in (permission, "READWRITE")])
     combined = {grant.permission for grant in inside} >= {"READ", "WRITE"} and permission == "READWRITE"
@@ -61,6 +61,10 @@ def _closest(service: AccessGrants, instance: Instance, request: Request, caller
     if not serving:
         raise _no(permission, target)
     return serving[0]
+
+
+def _reach(grant: Grant) -> str:
+    return reach(grant.scope, whole=not grant.sub_prefix)
 
 
 def _no(permission: str, target: str) -> Refused:
@@ -77,15 +81,12 @@ def _role(service: AccessGrants, arn: str) -> Role:
 
 def _vended(service: AccessGrants, request: Request, grant: Grant, role: Role, until: datetime) -> dict[str, Any]:
     minimal = request.get("Privilege") == "Minimal"
-    scope = request["Target"] if minimal else grant.scope
-    if minimal and not scope.endswith("*") and request.get("TargetType") != "Object" and not grant.scope.endswith("*"):
-        scope = grant.scope
-    policy = session_policy(scope, request["Permission"])
+    policy = session_policy(request["Target"] if minimal else _reach(grant), request["Permission"])
     context = {"s3:AccessGrantsInstanceArn": service.arn}
     keys = service.world.vend(role, f"access-grants-{uuid.uuid4()}", policy, until, context)
     return {
         "Credentials": keys | {"Expiration": until},
-        "MatchedGrantTarget": scope,
+        "MatchedGrantTarget": request["Target"] if minimal else grant.scope,
         "Grantee": {"GranteeType": grant.grantee_type, "GranteeIdentifier": grant.grantee},
         "MatchedInstanceArn": service.arn,
     }

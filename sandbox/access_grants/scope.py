@@ -21,17 +21,23 @@ def bucket(scope: str) -> str:
     return scope.removeprefix("s3://").partition("/")[0].removesuffix("*")
 
 
-def covers(scope: str, target: str, *, bare_bucket: bool) -> bool:
-    """Whether every key that `target` names lies in `scope`: prefixes are plain strings, not paths.
+def reach(scope: str, *, whole: bool) -> str:
+    """The keys that a grant reaches: those of its scope, and for a location granted whole all that lies below it.
+
+    >>> reach("s3://b/", whole=True), reach("s3://b", whole=True), reach("s3://b/x/", whole=False)
+    ('s3://b/*', 's3://b/*', 's3://b/x/')
+    """
+    return f"{scope.removesuffix('/')}/*" if whole and not scope.endswith("*") else scope
+
+
+def covers(reached: str, target: str, *, bare_bucket: bool) -> bool:
+    """Whether every key that `target` names is reached: prefixes are plain strings, not paths.
 
     >>> covers("s3://b/team*", "s3://b/team-secret/x", bare_bucket=True), covers("s3://b/x", "s3://b/x*", bare_bucket=True)
     (True, False)
     """
-    if scope.endswith("*"):
-        prefix = scope[:-1]
-        return target.removesuffix("*").startswith(prefix) or (bare_bucket and prefix == f"{target}/")
-    if scope.endswith("/") or "/" not in scope.removeprefix("s3://"):
-        root = scope if scope.endswith("/") else f"{scope}/"
-        # A location granted whole, such as s3://b/ or s3://b, covers all that lies below it.
-        return target == scope or target.startswith(root) or (bare_bucket and f"{target}/" == root)
-    return target == scope
+    if not reached.endswith("*"):
+        return target == reached
+    prefix = reached[:-1]
+    whole_bucket = bare_bucket and target == f"s3://{bucket(target)}" and f"{target}/" == prefix
+    return whole_bucket or target.removesuffix("*").startswith(prefix)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from sandbox.access_grants import Switches
 from sandbox.in_process import access_grants
-from tests.conftest import ACCOUNT, REGION, Sandbox
+from tests.conftest import ACCOUNT, Sandbox, session
 
 SERVICE = "access-grants.s3.amazonaws.com"
 
@@ -99,9 +98,7 @@ def with_switches() -> Iterator[Callable[..., Aws]]:
 
 
 def moto_client(service: str, credentials: dict[str, str] | None = None) -> Any:
-    keys = credentials or {"AccessKeyId": "testing", "SecretAccessKey": "testing"}
-    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), region_name=REGION)
-    return session.client(service)
+    return session(credentials or {"AccessKeyId": "testing", "SecretAccessKey": "testing"}).client(service)
 
 
 def reset(sandbox: Sandbox) -> None:

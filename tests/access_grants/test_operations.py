@@ -195,9 +195,11 @@ def test_a_permission_answers_what_it_covers(desk: Desk, granted: str, asked: st
         ("UserA/a.csv", "UserA/a.csv", True),
         ("UserA/a.csv", "UserA/a.csv2", False),
         ("*", "UserB/*", True),
+        (None, "UserB/*", True),
+        ("UserA/", "UserA/a.csv", False),
     ],
 )
-def test_a_scope_covers_what_begins_with_it(desk: Desk, granted: str, asked: str, given: bool) -> None:
+def test_a_scope_covers_what_begins_with_it(desk: Desk, granted: str | None, asked: str, given: bool) -> None:
     desk.grant(granted)
 
     assert allowed(desk, asked, "READ") is given

@@ -6,7 +6,9 @@ from docs.transcripts import Transcript, run, transcripts
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("transcript", transcripts(), ids=lambda transcript: f"{transcript.document.name}: {transcript.command}")
+@pytest.mark.parametrize(
+    "transcript", list(transcripts()), ids=lambda transcript: f"{transcript.document.name}: {transcript.command}"
+)
 def test_a_document_shows_what_its_command_prints(transcript: Transcript):
     assert transcript.differs(run(transcript.command)) == ""
 
