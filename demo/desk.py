@@ -14,6 +14,7 @@ from botocore.config import Config
 from demo.stage import Unmet
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 300  # seconds for a command that takes one minute where all is well
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,15 @@ def _sandbox(*words: str) -> str:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    shown = " ".join([Path(command[0]).name, *command[1:]])
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        raise Unmet(f"`{shown}` ends within {PATIENCE} s\n{(late.stdout or b'').decode()}") from late
     if done.returncode:
-        shown = " ".join([Path(command[0]).name, *command[1:]])
         raise Unmet(f"`{shown}` ends with 0\n{done.stdout}{done.stderr}")
     return done.stdout
 
