@@ -197,7 +197,10 @@ def functions(desk: Desk) -> dict[str, dict[str, str]]:
         logical: desk.client("lambda").get_function_configuration(FunctionName=name) for logical, name in names.items()
     }
     variables = {logical: configuration["Environment"]["Variables"] for logical, configuration in configurations.items()}
-    return {logical: values | {"AWS_ENDPOINT_URL": desk.url} for logical, values in variables.items()}
+    # Inside a container the desk has this name: `python -m sandbox relay`.
+    return {
+        logical: values | {"AWS_ENDPOINT_URL": f"http://sandbox.internal:{desk.port}"} for logical, values in variables.items()
+    }
 
 
 def _outputs(desk: Desk) -> dict[str, str]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import sandbox.relay
 from sandbox.process import Server, Trouble, running
 
 REGION = "us-east-1"
@@ -67,6 +68,11 @@ def variables_of(server: Server, profile: str | None, domain: str | None) -> dic
     }
 
 
+def relay(asked: argparse.Namespace) -> None:
+    """let the containers of `sam local` in, and print the options that lead them here"""
+    print(" ".join(sandbox.relay.start(Server(asked.port))))
+
+
 def events(asked: argparse.Namespace) -> None:
     """show what passed the bus, and what could not be delivered"""
     seen = Server(asked.port).ask("/_sandbox/events")
@@ -92,7 +98,7 @@ def down(asked: argparse.Namespace) -> None:
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
-    verb.__name__: verb for verb in (up, env, events, ring, reset, down)
+    verb.__name__: verb for verb in (up, env, relay, events, ring, reset, down)
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-EXTENSIONS = ("access_grants", "studio", "events", "functions", "stacks", "control")
+EXTENSIONS = ("access_grants", "studio", "events", "functions", "stacks", "batch_delete", "control")
 
 
 def install() -> None:

@@ -24,6 +24,7 @@ _action_matches = use(EVALUATOR, "_action_matches")
 _resource_matches = use(EVALUATOR, "_resource_matches")
 _conditions_met = use(EVALUATOR, "_conditions_met", "conditions, ctx")
 _Context = use(EVALUATOR, "EvalContext")
+_sessions = use("ministack.services.sts", "_sessions")
 _register = use("ministack.services.sts", "register_session", "access_key, session")
 _role_id = use("ministack.services.sts", "_role_id", "role_arn")
 _make_key = use("ministack.services.sts", "_gen_session_access_key", "")
@@ -87,6 +88,14 @@ def start_session(arn: str, name: str, seconds: float, extra: Mapping[str, Any] 
     }
     _register(made["AccessKeyId"], session | dict(extra or {}))
     return made
+
+
+def expire(key: str) -> tuple[int, dict[str, str]]:
+    """End the session of an access key now, as its time would have; the sandbox's own answer, with its HTTP status."""
+    if key not in _sessions:
+        return 404, {"error": f"no session has the access key {key!r}"}
+    _sessions[key]["Expiration"] = datetime.now().astimezone().timestamp() - 1
+    return 200, {"expired": key}
 
 
 class ServerWorld:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sandbox.server import events, studio
-from sandbox.server.account import place
+from sandbox.server.account import expire, place
 from sandbox.server.seams import use, wrap
 
 BUS = "ministack.services.eventbridge"
@@ -63,7 +63,9 @@ def _answer(what: str, query: dict[str, str]) -> tuple[int, Any]:
             return 200, [_shown(seen) for seen in events.SEEN]
         case "ring":
             return _ring(query.get("rule"))
-    return 404, {"error": f"the sandbox has no {what}; it has notebook, events, ring"}
+        case "expire":
+            return expire(query.get("key", ""))
+    return 404, {"error": f"the sandbox has no {what}; it has notebook, events, ring, expire"}
 
 
 def _shown(seen: dict[str, Any]) -> dict[str, Any]:

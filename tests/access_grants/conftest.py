@@ -82,6 +82,17 @@ def on_server(own_server: Sandbox) -> Iterator[Aws]:
 
 
 @pytest.fixture
+def expire(own_server: Sandbox) -> Callable[[str], None]:
+    """Lets the session of an access key be over, as an hour would."""
+
+    def now(key: str) -> None:
+        with urllib.request.urlopen(f"{own_server.url}/_sandbox/expire?key={key}"):
+            pass
+
+    return now
+
+
+@pytest.fixture
 def with_switches() -> Iterator[Callable[..., Aws]]:
     """A fresh service, inside the process, with these switches."""
     opened: list[Any] = []
