@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sandbox.relay
+from sandbox.access_grants.switches import switched
 from sandbox.process import Server, Trouble, running
 
 REGION = "us-east-1"
@@ -29,9 +30,17 @@ def up(asked: argparse.Namespace) -> None:
     server = Server(asked.port)
     already = server.running() is not None
     if not already:
-        server.up()
+        server.up(_switches(asked.switch))
     print(f"the sandbox {'runs already' if already else 'answers'}: {server.url} (log: {server.log})")
     print(f'talk to it: eval "$(python -m sandbox env --port {asked.port})"')
+
+
+def _switches(words: list[str]) -> list[str]:
+    try:
+        switched(words)
+    except ValueError as wrong:
+        raise Trouble(wrong) from wrong
+    return words
 
 
 def env(asked: argparse.Namespace) -> None:
@@ -117,6 +126,8 @@ def _arguments() -> argparse.ArgumentParser:
         said = verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__)
         said.add_argument("--port", type=int, default=4566, help="where it answers (4566)")
         said.set_defaults(all=False)
+        if name == "up":
+            said.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="see docs/sandbox.md")
         if name in ("env", "events"):
             said.add_argument("--json", action="store_true", help="as JSON")
         if name == "env":

@@ -97,12 +97,12 @@ class MotoWorld:
     def allowed(self, caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> bool:  # noqa: ARG002  -- see above
         return True
 
-    def exists(self, principal: str) -> bool:
+    def identity(self, principal: str) -> str | None:
         if principal.split(":")[4] != self.account:
-            return True
+            return principal
         iam = iam_backends[self.account]["aws"]
-        known = [role.arn for role in iam.roles.values()] + [user.arn for user in iam.users.values()]
-        return principal in known
+        known = {role.arn: role.id for role in iam.roles.values()} | {user.arn: user.id for user in iam.users.values()}
+        return known.get(principal)
 
     def role(self, arn: str) -> Role | None:
         found = [role for role in iam_backends[self.account]["aws"].roles.values() if role.arn == arn]

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Server:
             return None
         return pid if b"sandbox.server" in command else None
 
-    def up(self) -> None:
+    def up(self, switches: Sequence[str] = ()) -> None:
         """Start the server and wait until it answers; Trouble if the port is taken or it does not come up."""
         if not PYTHON.exists():
             raise Trouble(f"{PYTHON.relative_to(ROOT)} is missing: the sandbox is not set up; say `make setup` first")
@@ -62,7 +63,7 @@ class Server:
             )
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        process = self._start()
+        process = self._start(switches)
         (self.folder / "pid").write_text(str(process.pid))
         self._wait(process)
 
@@ -94,11 +95,12 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, switches: Sequence[str]) -> subprocess.Popen[bytes]:
         scratch = self.folder / "tmp"
         scratch.mkdir()
         # Nothing of the caller's environment reaches the server, nor by it the functions.
         environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+        environment["SANDBOX_SWITCHES"] = " ".join(switches)
         environment |= {name: value for name, value in os.environ.items() if name.startswith("SANDBOX_")}
         with self.log.open("wb") as out:
             command = [PYTHON, "-m", "sandbox.server", "--port", str(self.port)]

@@ -52,7 +52,7 @@ def _closest(service: AccessGrants, instance: Instance, request: Request, caller
     inside = [
         grant
         for grant in instance.held_by(caller.identities)
-        if covers(_reach(grant), target, bare_bucket=service.switches.bare_bucket_is_inside)
+        if covers(_reach(grant), target, bare_bucket=service.switches.bare_bucket_is_inside) and _stands(service, grant)
     ]
     serving = by_closeness([grant for grant in inside if grant.permission in (permission, "READWRITE")])
     combined = {grant.permission for grant in inside} >= {"READ", "WRITE"} and permission == "READWRITE"
@@ -61,6 +61,11 @@ def _closest(service: AccessGrants, instance: Instance, request: Request, caller
     if not serving:
         raise _no(permission, target)
     return serving[0]
+
+
+def _stands(service: AccessGrants, grant: Grant) -> bool:
+    survives = service.switches.grants_survive_their_role or grant.grantee_type != "IAM"
+    return survives or grant.identity == service.world.identity(grant.grantee)
 
 
 def _reach(grant: Grant) -> str:

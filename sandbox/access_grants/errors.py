@@ -54,6 +54,6 @@ CODES: dict[str, tuple[int, str]] = {
 
 
 def refused(code: str, **words: object) -> Refused:
-    """The documented error, its text filled with `words`."""
-    status, text = CODES[code]
+    """The documented error, its text filled with `words`; a code that only a switch names is a 400."""
+    status, text = CODES.get(code, (400, "{why}"))
     return Refused(code, status, text.format(**words))

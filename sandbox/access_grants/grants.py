@@ -104,7 +104,7 @@ def _scope(service: AccessGrants, location: Location, sub_prefix: str, scope: st
 def _grantee(service: AccessGrants, instance: Instance, grantee: dict[str, str]) -> None:
     kind, who = grantee.get("GranteeType"), grantee.get("GranteeIdentifier") or ""
     if kind == "IAM":
-        known = bool(PRINCIPAL.fullmatch(who)) and service.world.exists(who)
+        known = bool(PRINCIPAL.fullmatch(who)) and service.world.identity(who) is not None
     else:
         known = instance.identity_center is not None and service.world.knows(str(kind), who)
     if not known:
@@ -112,10 +112,11 @@ def _grantee(service: AccessGrants, instance: Instance, grantee: dict[str, str])
 
 
 def _made(service: AccessGrants, instance: Instance, request: Request, location: Location, sub_prefix: str) -> Grant:
+    kind = request["Grantee"]["GranteeType"]
     return Grant(
         number=instance.number(),
         id=str(uuid.uuid4()),
-        grantee_type=request["Grantee"]["GranteeType"],
+        grantee_type=kind,
         grantee=request["Grantee"]["GranteeIdentifier"],
         permission=request["Permission"],
         scope=join(location.scope, sub_prefix),
@@ -124,6 +125,7 @@ def _made(service: AccessGrants, instance: Instance, request: Request, location:
         application=request.get("ApplicationArn") or "",
         prefix_type=request.get("S3PrefixType") or "",
         created=service.clock(),
+        identity=service.world.identity(request["Grantee"]["GranteeIdentifier"]) if kind == "IAM" else None,
     )
 
 

@@ -35,6 +35,7 @@ class Grant:
     application: str
     prefix_type: str
     created: datetime
+    identity: str | None = None  # the grantee's unique id when the grant was made; a role made again has another
 
 
 class Index:

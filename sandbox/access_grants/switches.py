@@ -3,7 +3,9 @@
 The tests run both ways of each; nothing of the product may depend on one of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,33 @@ class Switches:
     empty_page_every: int = 0
     locations_quota: int = 1_000
     grants_quota: int = 100_000
+
+
+def switched(words: Iterable[str]) -> Switches:
+    """The switches with each `name=value` of `words` set; ValueError, with the nearest name, for what is none.
+
+    >>> switched(["grants_quota=5", "location_in_key=true"]).grants_quota
+    5
+    """
+    stated = {field.name: field.default for field in fields(Switches)}
+    chosen: dict[str, bool | int | str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in stated:
+            near = get_close_matches(name, stated, 1, 0)
+            raise ValueError(f"no switch is named {name!r}; did you mean {near[0]}? All stand in docs/sandbox.md")
+        chosen[name] = _like(stated[name], name, value)
+    return Switches(**chosen)  # type: ignore[arg-type]
+
+
+def _like(stated: object, name: str, value: str) -> bool | int | str:
+    """`value` as the type of what is stated."""
+    if isinstance(stated, bool):
+        if value not in ("true", "false"):
+            raise ValueError(f"{name} is true or false, not {value!r}")
+        return value == "true"
+    if isinstance(stated, int):
+        if not value.isdigit():
+            raise ValueError(f"{name} is a whole number, not {value!r}")
+        return int(value)
+    return value

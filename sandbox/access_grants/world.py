@@ -36,8 +36,8 @@ class World(Protocol):
     def allowed(self, caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Whether the caller's policies allow the action."""
 
-    def exists(self, principal: str) -> bool:
-        """Whether this ARN is a role or user that exists; one of another account is taken on trust."""
+    def identity(self, principal: str) -> str | None:
+        """The unique id of the role or user with this ARN, None if there is none; one of another account is taken on trust."""
 
     def role(self, arn: str) -> Role | None:
         """The role, or None."""

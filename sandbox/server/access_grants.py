@@ -4,12 +4,14 @@ A vended credential is an ordinary session of the location's role with a session
 enforces it everywhere; only the condition key `s3:AccessGrantsInstanceArn` has to be told to that evaluator.
 """
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.access_grants import AccessGrants, Caller, Model, Refused
+from sandbox.access_grants.switches import switched
 from sandbox.access_grants.wire import Wire, error
 from sandbox.server.account import ServerWorld, caller_of, place
 from sandbox.server.seams import use, wrap
@@ -18,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 Response = tuple[int, dict[str, str], bytes]
 MODEL = Model.read(ROOT / ".tools/runtime/botocore/data")
 WIRE = Wire(MODEL)
+SWITCHES = switched(os.environ.get("SANDBOX_SWITCHES", "").split())
 SERVICES: dict[tuple[str, str], AccessGrants] = {}
 
 
@@ -25,7 +28,7 @@ def service() -> AccessGrants:
     """The service of the account and Region that the current request is in."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = AccessGrants(*where, ServerWorld(), lambda: datetime.now(UTC), MODEL)
+        SERVICES[where] = AccessGrants(*where, ServerWorld(), lambda: datetime.now(UTC), MODEL, SWITCHES)
     return SERVICES[where]
 
 

@@ -108,14 +108,12 @@ class ServerWorld:
         asked = _context(principal.arn, action, resource, context, principal)
         return principal.policies is None or _evaluate(asked, principal.policies, *principal.limits).decision == "Allow"
 
-    def exists(self, principal: str) -> bool:
+    def identity(self, principal: str) -> str | None:
         _, _, _, _, account, rest = principal.split(":", 5)
         if account != place()[0]:
-            return True
-        if rest.startswith("role/"):
-            return role(principal) is not None
-        found = _users.get(rest.rpartition("/")[2])
-        return bool(found) and found["Arn"] == principal
+            return principal
+        found = _users.get(rest.rpartition("/")[2]) if rest.startswith("user/") else role(principal)
+        return str(found.get("RoleId") or found["UserId"]) if found and found["Arn"] == principal else None
 
     def role(self, arn: str) -> Role | None:
         found = role(arn)
