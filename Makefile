@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
-.PHONY: words demo test sandbox build lint bench lock setup clean
+.PHONY: words demo test sandbox build lint bench docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ lint: setup  ## ruff, types, template
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
+
+docs: setup build  ## put what the commands of the documents print today into the documents
+	.venv/bin/python -m docs.transcripts --write
 
 setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made
 

@@ -96,9 +96,16 @@ def test_it_listens_on_loopback_only(server: Sandbox):
 def inodes(port: int) -> set[str]:
     """The sockets of the process that serves the port."""
     wanted = f"sandbox.server\0--port\0{port}\0".encode()
-    process = next(p for p in Path("/proc").glob("[0-9]*") if wanted in (p / "cmdline").read_bytes())
+    process = next(process for process in Path("/proc").glob("[0-9]*") if wanted in command(process))
     links = [str(link.readlink()) for link in (process / "fd").iterdir()]
     return {link[8:-1] for link in links if link.startswith("socket:[")}
+
+
+def command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except FileNotFoundError:  # it ended while we looked
+        return b""
 
 
 def test_reset_forgets_everything(port: str):

@@ -1,0 +1,57 @@
+"""Why a grant is there: the rule that wants it, whom or what the rule meant, and until when.
+
+A grant stands as long as it has one reason. A run takes back only the reasons that it can speak for, because it has read all that
+they follow from: a run for one profile knows nothing of the other profiles' reasons, and leaves them as they are.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, order=True)
+class Reason:
+    """One justification. `subjects` are what the rule was expanded for, as profile_subject and prefix_subject write them.
+
+    >>> print(Reason("policy/a.yaml#own-folder", (profile_subject("Product-Domain", "userA"),)))
+    policy/a.yaml#own-folder for profile Product-Domain/userA
+    """
+
+    rule: str
+    subjects: tuple[str, ...] = ()
+    until: datetime | None = None  # aware, UTC
+    additive: bool = False  # an additive file gave it: it stays though the rule goes
+
+    @property
+    def file(self) -> str:
+        """The policy file that the rule stands in."""
+        return self.rule.partition("#")[0]
+
+    def __str__(self) -> str:
+        whom = f" for {', '.join(self.subjects)}" if self.subjects else ""
+        end = f" until {self.until:%Y-%m-%d %H:%M}Z" if self.until else ""
+        return f"{self.rule}{whom}{end}"
+
+
+def profile_subject(domain: str, name: str) -> str:
+    """How a reason names a profile.
+
+    >>> profile_subject("Product-Domain", "userA")
+    'profile Product-Domain/userA'
+    """
+    return f"profile {domain}/{name}"
+
+
+def prefix_subject(prefix: str) -> str:
+    """How a reason names a folder of a bucket.
+
+    >>> prefix_subject("s3://data/projects/x/")
+    'prefix s3://data/projects/x/'
+    """
+    return f"prefix {prefix}"
+
+
+def ends(reasons: Iterable[Reason]) -> datetime | None:
+    """When the last of the reasons ends; None if one of them never does."""
+    found = [reason.until for reason in reasons]
+    return None if None in found else max(filter(None, found), default=None)
