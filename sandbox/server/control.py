@@ -15,6 +15,8 @@ from sandbox.server.account import expire, place
 from sandbox.server.seams import use, wrap
 
 BUS = "ministack.services.eventbridge"
+# What other extensions answer below /_sandbox/, by its name there: method, query and body in, HTTP status and JSON out.
+ANSWERS: dict[str, Callable[[str, dict[str, str], bytes], tuple[int, Any]]] = {}
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = dict[str, Any]
 
@@ -29,7 +31,7 @@ def _fronted(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
         if scope["type"] == "http":
             scope = _relative(scope)
             if scope["path"].startswith("/_sandbox/"):
-                return await _respond(scope, send)
+                return await _respond(scope, await body(receive), send)
         return await original(scope, receive, send)
 
     return app
@@ -44,9 +46,20 @@ def _relative(scope: Scope) -> Scope:
     return scope | {"path": unquote(path), "raw_path": path.encode("latin-1")}
 
 
-async def _respond(scope: Scope, send: Send) -> None:
+async def body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
+    """The whole body of a request, or what came of it before its client went away."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _respond(scope: Scope, sent: bytes, send: Send) -> None:
     query = {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
-    status, answer = _answer(scope["path"].removeprefix("/_sandbox/"), query)
+    what = scope["path"].removeprefix("/_sandbox/")
+    status, answer = ANSWERS[what](scope["method"], query, sent) if what in ANSWERS else _answer(what, query)
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
@@ -65,7 +78,8 @@ def _answer(what: str, query: dict[str, str]) -> tuple[int, Any]:
             return _ring(query.get("rule"))
         case "expire":
             return expire(query.get("key", ""))
-    return 404, {"error": f"the sandbox has no {what}; it has notebook, events, ring, expire"}
+    known = ", ".join(["notebook", "events", "ring", "expire", *ANSWERS])
+    return 404, {"error": f"the sandbox has no {what}; it has {known}"}
 
 
 def _shown(seen: dict[str, Any]) -> dict[str, Any]:
