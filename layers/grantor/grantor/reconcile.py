@@ -16,7 +16,7 @@ from grantor.aws.studio import NoDomain
 from grantor.core.desire import Wanted, desired
 from grantor.core.grant import Grant
 from grantor.core.location import Location
-from grantor.core.plan import Plan, plan, unwanted
+from grantor.core.plan_of_skeleton import Plan, plan, unwanted
 from grantor.core.policy import Policy, Profiles, parse
 from grantor.world import World
 

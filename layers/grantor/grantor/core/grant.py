@@ -40,6 +40,10 @@ class Grant:
     scope: str
     application: str = ""
 
+    def order(self) -> tuple[str, str, str, str, str]:
+        """The key by which grants are sorted wherever a person sees them; much faster than comparing them field by field."""
+        return self.grantee.kind, self.grantee.identifier, self.scope, self.permission, self.application
+
     def __str__(self) -> str:
         through = f" through {self.application}" if self.application else ""
         return f"{self.permission} {self.scope} to {self.grantee}{through}"
