@@ -1,47 +1,77 @@
-"""Events as doorbells: what rang and when, never what to do."""
+"""Events as doorbells: what rang, when, and what is to be looked at because of it; never what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from grantor.core.focus import EVERYTHING
+
+OWN = "grantor"  # the source of our own events; a run that could not finish rings by one of them
+
 
 @dataclass(frozen=True)
 class Bell:
-    """Who rang: `kind` is policy, profile, upload, clock or unknown; `at` is the event's own time in seconds since 1970, or None."""
+    """What rang: `kind` is policy, profile, data, clock, own or unknown; `at` is the event's time in seconds since 1970, or None.
+
+    `about` says what is to be looked at: "everything", "profile DOMAIN-ID/NAME" as CloudTrail names it, "data s3://bucket/folder/".
+    """
 
     kind: str
-    subject: str
-    id: str
-    at: float | None
+    about: tuple[str, ...]
+    id: str = ""
+    at: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}".strip()
+        return f"{self.kind}: {', '.join(self.about)}"
 
 
 def bell(event: Mapping[str, Any], policy_bucket: str) -> Bell:
-    """The bell that an EventBridge event is. Anything can ring; an event of no known shape rings as unknown."""
+    """The bell that an EventBridge event is. Anything can ring: an event of no known shape is about everything."""
     detail = event.get("detail")
     known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
-    kind, subject = _who(str(event.get("source", "")), known, policy_bucket)
-    return Bell(kind, subject, str(event.get("id", "")), _seconds(event.get("time")))
+    kind, about = _what(str(event.get("source", "")), known, policy_bucket)
+    return Bell(kind, about, str(event.get("id", "")), _seconds(event.get("time")))
 
 
-def _who(source: str, detail: Mapping[str, Any], policy_bucket: str) -> tuple[str, str]:
+def earliest(bells: Iterable[Bell]) -> dict[str, float | None]:
+    """What all the bells are about, each with the earliest time at which it rang."""
+    found: dict[str, float | None] = {}
+    for one in bells:
+        for about in one.about:
+            times = [time for time in (found.get(about), one.at) if time is not None]
+            found[about] = min(times, default=None)
+    return found
+
+
+def _what(source: str, detail: Mapping[str, Any], policy_bucket: str) -> tuple[str, tuple[str, ...]]:
     match source:
         case "aws.s3":
-            bucket, key = _at(detail, "bucket", "name"), _at(detail, "object", "key")
-            return ("policy" if bucket == policy_bucket else "upload"), f"s3://{bucket}/{key}"
+            return _object(_at(detail, "bucket", "name"), _at(detail, "object", "key"), policy_bucket)
         case "aws.sagemaker":
-            return "profile", f"{detail.get('eventName', '')} {_at(detail, 'requestParameters', 'userProfileName')}"
+            domain, name = (_at(detail, "requestParameters", key) for key in ("domainId", "userProfileName"))
+            return "profile", (f"profile {domain}/{name}" if domain and name else EVERYTHING,)
         case "aws.events" | "aws.scheduler":
-            return "clock", ""
-    return "unknown", source
+            return "clock", (EVERYTHING,)
+        case own if own == OWN:
+            return "own", _listed(detail.get("bells"))
+    return "unknown", (EVERYTHING,)
+
+
+def _object(bucket: str, key: str, policy_bucket: str) -> tuple[str, tuple[str, ...]]:
+    if bucket == policy_bucket:
+        return "policy", (EVERYTHING,)
+    return "data", (f"data s3://{bucket}/{key[: key.rfind('/') + 1]}" if bucket else EVERYTHING,)
+
+
+def _listed(bells: object) -> tuple[str, ...]:
+    named = tuple(str(one) for one in bells) if isinstance(bells, list) else ()
+    return named or (EVERYTHING,)
 
 
 def _at(detail: Mapping[str, Any], outer: str, inner: str) -> str:
     found = detail.get(outer)
-    return str(found.get(inner, "")) if isinstance(found, Mapping) else ""
+    return str(found.get(inner) or "") if isinstance(found, Mapping) else ""
 
 
 def _seconds(time: object) -> float | None:
