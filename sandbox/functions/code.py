@@ -9,29 +9,34 @@ from threading import Lock
 _UNPACKING = Lock()
 
 
-def unpacked(archive: bytes, folder: Path) -> Path:
-    """The folder below `folder` that holds what is in the archive; ValueError for a path that would leave it."""
-    place = folder / hashlib.sha256(archive).hexdigest()[:32]
+def unpacked(folder: Path, *archives: bytes) -> Path:
+    """The folder below `folder` with what is in the archives, merged; ValueError for a path that would leave it.
+
+    A file of a later archive replaces that of an earlier one, as in layers (AWS, "Adding layers to functions").
+    """
+    place = folder / hashlib.sha256(b"".join(hashlib.sha256(archive).digest() for archive in archives)).hexdigest()[:32]
     with _UNPACKING:
         if not place.exists():
-            _unpack(archive, place)
+            partial = place.with_suffix(".partial")
+            partial.mkdir(exist_ok=True)
+            for archive in archives:
+                _unpack(archive, partial)
+            partial.rename(place)
     return place
 
 
-def layer_paths(layer: Path) -> tuple[Path, ...]:
-    """Where Python looks in a layer (AWS, "Packaging your layer content")."""
-    return layer / "python" / "lib" / "python3.12" / "site-packages", layer / "python"
+def layer_paths(layers: Path) -> tuple[Path, ...]:
+    """Where Python looks in the merged layers (AWS, "Packaging your layer content")."""
+    return layers / "python" / "lib" / "python3.12" / "site-packages", layers / "python"
 
 
 def _unpack(archive: bytes, place: Path) -> None:
-    partial = place.with_suffix(".partial")
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         for member in opened.infolist():
-            target = (partial / member.filename).resolve()
-            if not target.is_relative_to(partial.resolve()):
+            target = (place / member.filename).resolve()
+            if not target.is_relative_to(place.resolve()):
                 raise ValueError(f"the archive has a path that leaves it: {member.filename}")
             # Extracting forgets the mode, and a bundled program needs its own.
-            opened.extract(member, partial)
+            opened.extract(member, place)
             if mode := member.external_attr >> 16:
                 target.chmod(mode | 0o600)
-    partial.rename(place)

@@ -65,6 +65,7 @@ class Environment:
     process: subprocess.Popen[bytes] | None = None
     _api: RuntimeApi | None = None
     _read: int = 0
+    _most: int = 0
     _log: list[str] = field(default_factory=list)
 
     def invoke(self, payload: bytes, request_id: str, trace_id: str | None = None) -> Outcome:
@@ -162,7 +163,7 @@ class Environment:
         self._api = RuntimeApi()
         self.host.folder.mkdir(parents=True, exist_ok=True)
         output = self.host.folder / "output"
-        self._read = 0
+        self._read = self._most = 0
         command = [self.host.python, "-S", "-B", "-m", "awslambdaric", self.function.handler]
         with output.open("wb") as out:
             self.process = subprocess.Popen(
@@ -206,12 +207,14 @@ class Environment:
         self._log += new.decode(errors="replace").splitlines()
 
     def _peak(self) -> int:
-        """The most memory the process ever held, in MB; 0 where the machine does not tell (it has no /proc)."""
+        """The most memory that the latest process was ever seen to hold, in MB; 0 where the machine does not tell (it has no /proc)."""
         try:
             status = Path(f"/proc/{self.process.pid if self.process else 0}/status").read_text()
         except OSError:
-            return 0
-        return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+            return self._most
+        told = next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+        self._most = max(self._most, told)
+        return self._most
 
 
 def _watch(process: subprocess.Popen[bytes], api: RuntimeApi) -> None:

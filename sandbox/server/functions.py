@@ -1,4 +1,4 @@
-"""Python functions in our own execution environments, in the place of the server's workers; and the batching window.
+"""Python functions in our own execution environments, in the place of the server's workers.
 
 The server keeps what is its own: the API, versions, concurrency, asynchronous retries, the poller of event sources.
 """
@@ -8,10 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 from sandbox.functions import Environment, Function, Outcome
 from sandbox.functions.code import layer_paths, unpacked
 from sandbox.functions.environment import Host
+from sandbox.server import event_sources
 from sandbox.server.account import trusts
 from sandbox.server.seams import use, wrap
 
@@ -29,7 +28,6 @@ CORE = "ministack.core.lambda_runtime"
 SERVICE = "ministack.services.lambda_svc"
 REFUSAL = "code, message, status=400, extra=None, *, message_key='message', content_type='application/x-amz-json-1.0'"
 SCRATCH = Path(tempfile.gettempdir()) / "functions"
-HELD: dict[str, float] = {}  # event source mapping → when its batching window ends, in seconds since the epoch
 Result = dict[str, Any]
 
 
@@ -37,10 +35,9 @@ def install() -> None:
     """Run Python functions in environments of ours; refuse, at creation, what could not run."""
     wrap(SERVICE, "_execute_function_warm", "func, event, request_id", _executing)
     wrap(CORE, "_worker_class_for", "config", lambda original: lambda config: _Worker if _ours(config) else original(config))
-    wrap(SERVICE, "_poll_sqs", "", _with_window)
-    wrap("ministack.services.sqs", "_receive_messages_for_esm", "queue_url, max_number", _in_full)
     wrap(SERVICE, "_create_function", "data", _checking)
     wrap(CORE, "reset", "", _forgetting)
+    event_sources.install()
 
 
 class _Worker:
@@ -109,7 +106,7 @@ def _ours(config: dict[str, Any]) -> bool:
 
 def _function(config: dict[str, Any], code: bytes) -> Function:
     resolve, archives = use(SERVICE, "_resolve_layer_zip", "attachment"), _scratch("code")
-    layers = [unpacked(resolve(layer), archives) for layer in config.get("Layers", [])]
+    layers = [archive for layer in config.get("Layers", []) if (archive := resolve(layer))]
     return Function(
         name=config["FunctionName"],
         arn=config["FunctionArn"],
@@ -119,7 +116,7 @@ def _function(config: dict[str, Any], code: bytes) -> Function:
         timeout=float(config.get("Timeout", 3)),
         variables=dict(config.get("Environment", {}).get("Variables", {})),
         log_group=(config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
-        paths=(unpacked(code, archives), *(path for layer in layers for path in layer_paths(layer))),
+        paths=(unpacked(archives, code), *layer_paths(unpacked(archives, *layers))),
     )
 
 
@@ -159,72 +156,10 @@ def _checking(original: Callable[..., Any]) -> Callable[..., Any]:
     return create
 
 
-def _with_window(original: Callable[[], bool]) -> Callable[[], bool]:
-    """Before each look at the queues, hold back the mappings whose window still gathers."""
-    mappings = use(SERVICE, "_iter_all_esms", "")
-    backoff = use(SERVICE, "_esm_backoff_until")
-
-    def poll() -> bool:
-        for account, region, mapping in mappings():
-            if mapping.get("MaximumBatchingWindowInSeconds"):
-                with _in_scope(account, region):
-                    _hold(mapping, backoff)
-        return original()
-
-    return poll
-
-
-def _hold(mapping: dict[str, Any], backoff: Any) -> None:
-    name, now = mapping["UUID"], time.time()
-    waiting = _visible(mapping["EventSourceArn"], now)
-    if not waiting:
-        HELD.pop(name, None)
-        return
-    if name not in HELD:
-        HELD[name] = now + mapping["MaximumBatchingWindowInSeconds"]
-        threading.Timer(HELD[name] - now, use(SERVICE, "_esm_wake").set).start()
-    if now >= HELD[name] or waiting >= mapping["BatchSize"]:
-        if backoff.get(name) == HELD.pop(name):
-            backoff.pop(name)
-    else:
-        backoff.setdefault(name, HELD[name])
-
-
-def _visible(arn: str, now: float) -> int:
-    sqs = "ministack.services.sqs"
-    queue = use(sqs, "_queues").get(use(sqs, "_queue_url", "name")(arn.rpartition(":")[2]))
-    return sum(message.get("visible_at", 0) <= now for message in queue["messages"]) if queue else 0
-
-
-@contextmanager
-def _in_scope(account: str, region: str) -> Iterator[None]:
-    """The account and Region that the server's tables are read for."""
-    responses = "ministack.core.responses"
-    variables = use(responses, "_request_account_id"), use(responses, "_request_region")
-    tokens = [variable.set(value) for variable, value in zip(variables, (account, region), strict=True)]
-    try:
-        yield
-    finally:
-        for variable, token in zip(variables, tokens, strict=True):
-            variable.reset(token)
-
-
-def _in_full(original: Callable[[str, int], list[Any]]) -> Callable[[str, int], list[Any]]:
-    """A batch larger than one receive of ten, as a mapping with a window may ask for."""
-
-    def receive(queue_url: str, max_number: int) -> list[Any]:
-        batch: list[Any] = []
-        while len(batch) < max_number and (more := original(queue_url, max_number - len(batch))):
-            batch += more
-        return batch
-
-    return receive
-
-
 def _forgetting(original: Callable[[], None]) -> Callable[[], None]:
     def reset() -> None:
         original()
-        HELD.clear()
+        event_sources.forget()
         shutil.rmtree(SCRATCH, ignore_errors=True)
 
     return reset
