@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sandbox.server.execution_role import may
 from sandbox.server.seams import use, wrap
 
 SERVICE = "ministack.services.lambda_svc"
 SQS = "ministack.services.sqs"
 CLOUD = "ministack.services.cloudformation.provisioners"
-CORE = "ministack.core.lambda_runtime"
-EVALUATOR = "ministack.core.iam_evaluator"
 # What the execution role must be allowed; AWS, "Creating and configuring an Amazon SQS event source mapping".
 NEEDS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 PAUSE = 1.0  # seconds from a batch that failed to the next one
@@ -60,17 +59,8 @@ def _problem(mapping: Mapping) -> str | None:
 
 
 def _missing_right(config: dict[str, Any], queue: str) -> str | None:
-    misses = next((action for action in NEEDS if not _may(config, f"sqs:{action}", queue)), None)
+    misses = next((action for action in NEEDS if not may(config, f"sqs:{action}", queue)), None)
     return misses and f"The provided execution role does not have permissions to call {misses} on SQS"
-
-
-def _may(config: dict[str, Any], action: str, resource: str) -> bool:
-    """Whether the function's role allows an action, as the server judges the function's own calls."""
-    _, _, _, region, account, _ = resource.split(":", 5)
-    key = use(CORE, "execution_credentials", "config")(config)["AWS_ACCESS_KEY_ID"]
-    who = use(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(key, account)
-    asked = use(EVALUATOR, "EvalContext")(who.arn, who.type, who.account, action, resource, region, principal_keys=who.keys)
-    return bool(use(EVALUATOR, "evaluate", "ctx, policies, *limits")(asked, who.policies, *who.limits).decision == "Allow")
 
 
 def _checking(original: Callable[..., Any]) -> Callable[..., Any]:

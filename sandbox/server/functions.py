@@ -19,6 +19,7 @@ from sandbox.functions.code import layer_paths, unpacked
 from sandbox.functions.environment import Host
 from sandbox.server import event_sources
 from sandbox.server.account import trusts
+from sandbox.server.execution_role import may_log
 from sandbox.server.seams import use, wrap
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -36,6 +37,7 @@ def install() -> None:
     wrap(SERVICE, "_execute_function_warm", "func, event, request_id", _executing)
     wrap(CORE, "_worker_class_for", "config", lambda original: lambda config: _Worker if _ours(config) else original(config))
     wrap(SERVICE, "_create_function", "data", _checking)
+    wrap(SERVICE, "_emit_lambda_logs", "func, request_id, log_text, error, duration_ms, *, log_source=None", _logging)
     wrap(CORE, "reset", "", _forgetting)
     event_sources.install()
 
@@ -115,9 +117,26 @@ def _function(config: dict[str, Any], code: bytes) -> Function:
         memory=int(config.get("MemorySize", 128)),
         timeout=float(config.get("Timeout", 3)),
         variables=dict(config.get("Environment", {}).get("Variables", {})),
-        log_group=(config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
+        log_group=_log_group(config),
         paths=(unpacked(archives, code), *layer_paths(unpacked(archives, *layers))),
     )
+
+
+def _log_group(config: dict[str, Any]) -> str:
+    return str((config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}")
+
+
+def _logging(original: Callable[..., None]) -> Callable[..., None]:
+    """Write to the log group only what the function's role may write."""
+    groups = use("ministack.services.cloudwatch_logs", "_log_groups")
+
+    def emit(func: dict[str, Any], *words: Any, **more: Any) -> None:
+        config = func.get("config") or func
+        group = _log_group(config)
+        if may_log(config, group, group in groups):
+            original(func, *words, **more)
+
+    return emit
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:

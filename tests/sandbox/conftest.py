@@ -1,8 +1,10 @@
 """What several of these tests need: patience with a limit, names of their own, and a queue that hears what a rule matches."""
 
+import io
 import json
 import time
 import uuid
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,15 @@ def fresh(word: str) -> str:
 def policy(*statements: dict[str, Any]) -> str:
     """A policy document; what a statement does not say, it allows."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow"} | statement for statement in statements]})
+
+
+def archive(files: dict[str, str]) -> bytes:
+    """A zip file of these texts."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return made.getvalue()
 
 
 def make_role(sandbox: Sandbox, service: str, *actions: str) -> str:

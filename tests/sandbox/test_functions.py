@@ -1,11 +1,9 @@
 """Functions as they are deployed: their answers, their logs, their rights, and the queues that feed them."""
 
 import base64
-import io
 import json
 import re
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,10 +15,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, Sandbox
-from tests.sandbox.conftest import fresh, make_role, until
+from tests.sandbox.conftest import archive, fresh, make_role, policy, until
 
 LAMBDA = "lambda.amazonaws.com"
 CONSUMES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 ECHO = "def handler(event, context): return event"
 # What each batch had is the line that the test reads: its bodies, and when it began and ended.
 RECORDS = """
@@ -35,14 +34,6 @@ REPORT = """
     bad = [record["messageId"] for record in event["Records"] if record["body"] == "bad"]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in bad]}
 """
-
-
-def archive(files: dict[str, str]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as opened:
-        for name, text in files.items():
-            opened.writestr(name, text)
-    return made.getvalue()
 
 
 @dataclass
@@ -135,7 +126,7 @@ def arn_of(queue: str) -> str:
 
 @pytest.fixture
 def bench(server: Sandbox) -> Iterator[Bench]:
-    made = Bench(server, make_role(server, LAMBDA, *CONSUMES))
+    made = Bench(server, make_role(server, LAMBDA, *CONSUMES, *LOGS))
     yield made
     for undo in reversed(made.undo):
         undo()
@@ -213,6 +204,22 @@ def test_a_function_that_was_killed_for_its_memory_has_used_all_of_it(bench: Ben
     assert "Memory Size: 256 MB\tMax Memory Used: 256 MB" in bench.lines(name)[-1]
 
 
+@pytest.mark.parametrize("may", [(), LOGS[:2], LOGS[1:]], ids=["do nothing", "not write", "not make the group"])
+def test_a_function_whose_role_may_not_log_runs_and_leaves_no_log(bench: Bench, may: tuple[str, ...]):
+    name = bench.deploy(ECHO, Role=make_role(bench.sandbox, LAMBDA, *may))
+
+    assert bench.invoke(name, "well")["Payload"] == "well"
+    assert bench.lines(name) == []
+
+
+def test_a_log_group_that_is_there_need_not_be_made(bench: Bench):
+    name = bench.deploy(ECHO, Role=make_role(bench.sandbox, LAMBDA, *LOGS[1:]))
+    bench.sandbox.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
+    bench.invoke(name)
+
+    assert len(bench.lines(name)) == 3
+
+
 def test_the_end_of_the_log_comes_with_the_answer_when_asked_for(bench: Bench):
     name = bench.deploy("def handler(event, context): print('working')")
 
@@ -285,8 +292,8 @@ def test_a_function_may_do_what_its_role_allows_at_the_time_and_no_more(bench: B
     refused = bench.invoke(name)["Payload"]
     assert refused["errorType"] == "ClientError"
     assert f"{name} is not authorized to perform: dynamodb:ListTables" in refused["errorMessage"]
-    allow = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "dynamodb:ListTables", "Resource": "*"}]}'
-    bench.sandbox.client("iam").put_role_policy(RoleName=bench.role.rpartition("/")[2], PolicyName="more", PolicyDocument=allow)
+    role, more = bench.role.rpartition("/")[2], policy({"Action": "dynamodb:ListTables", "Resource": "*"})
+    bench.sandbox.client("iam").put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=more)
     assert bench.invoke(name)["Payload"] is True
 
 
@@ -532,7 +539,9 @@ def test_a_mapping_needs_a_role_that_may_read_the_queue(bench: Bench, may: tuple
 def test_a_role_that_loses_the_right_to_read_the_queue_is_brought_nothing(bench: Bench):
     queue, name = bench.queue(), bench.deploy(RECORDS, Timeout=1)
     mapping = bench.feed(queue, name)
-    bench.sandbox.client("iam").delete_role_policy(RoleName=bench.role.rpartition("/")[2], PolicyName="own")
+    only_logs = policy({"Action": LOGS, "Resource": "*"})
+    role = bench.role.rpartition("/")[2]
+    bench.sandbox.client("iam").put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=only_logs)
     bench.send(queue, "one")
 
     until(lambda: "PROBLEM" in bench.functions.get_event_source_mapping(UUID=mapping)["LastProcessingResult"])

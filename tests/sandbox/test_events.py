@@ -1,0 +1,363 @@
+"""What S3, Studio and the clock tell EventBridge, what a queue's policy lets in, and what the sandbox says of the rest."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.conftest import ACCOUNT, ROOT, Sandbox
+from tests.sandbox.conftest import Ear, archive, fresh, make_ear, make_role, until
+
+SOURCES = {"source": ["aws.s3"], "detail-type": ["Object Created", "Object Deleted"]}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A bucket and, if it tells EventBridge, an ear for it."""
+
+    sandbox: Sandbox
+    bucket: str
+
+    @property
+    def s3(self) -> Any:
+        return self.sandbox.client("s3")
+
+    def put(self, key: str, body: bytes = b"M,0.35\n") -> dict[str, Any]:
+        return dict(self.s3.put_object(Bucket=self.bucket, Key=key, Body=body))
+
+    def ear(self, **more: Any) -> Ear:
+        pattern = {**SOURCES, "detail": {"bucket": {"name": [self.bucket]}}}
+        return make_ear(self.sandbox, EventPattern=json.dumps(pattern), **more)
+
+
+@pytest.fixture
+def make_shelf(server: Sandbox) -> Callable[..., Shelf]:
+    def make(versioned: bool = True, tells: bool = True) -> Shelf:
+        shelf = Shelf(server, fresh("shelf"))
+        shelf.s3.create_bucket(Bucket=shelf.bucket)
+        if versioned:
+            shelf.s3.put_bucket_versioning(Bucket=shelf.bucket, VersioningConfiguration={"Status": "Enabled"})
+        told = {"EventBridgeConfiguration": {}} if tells else {}
+        shelf.s3.put_bucket_notification_configuration(Bucket=shelf.bucket, NotificationConfiguration=told)
+        return shelf
+
+    return make
+
+
+@pytest.fixture
+def shelf(make_shelf: Callable[..., Shelf]) -> Shelf:
+    return make_shelf()
+
+
+def seen(sandbox: Sandbox, text: str) -> dict[str, Any]:
+    """What the sandbox says of the one event that has this text in it, once it has passed the bus."""
+
+    def look() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{sandbox.url}/_sandbox/events") as answer:
+            told = [event for event in json.load(answer) if text in json.dumps([event["detail"], event["resources"]])]
+        return [event for event in told if event["delivered"] or event["undelivered"]]
+
+    (event,) = until(look)
+    return event
+
+
+def said(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sandbox", *words, "--port", str(sandbox.port)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+# What an S3 event says.
+
+
+def test_an_event_names_the_object_as_s3_answered_it(shelf: Shelf):
+    ear, put = shelf.ear(), shelf.put("UserA/données 1+1.csv", b"M,0.35\n")
+
+    (event,) = ear.heard(1)
+    told = event["detail"]["object"]
+    assert told | {"sequencer": ""} == {
+        "key": "UserA/données 1+1.csv", "size": 7, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": ""
+    }  # fmt: skip
+    assert event["resources"] == [f"arn:aws:s3:::{shelf.bucket}"]
+    assert (event["source"], event["detail-type"], event["account"]) == ("aws.s3", "Object Created", ACCOUNT)
+    assert event["detail"]["bucket"] == {"name": shelf.bucket}
+    assert (event["detail"]["version"], event["detail"]["event-version"]) == ("0", "1.1")
+
+
+def test_an_event_of_a_bucket_without_versions_names_none(make_shelf: Callable[..., Shelf]):
+    shelf = make_shelf(versioned=False)
+    ear = shelf.ear()
+    shelf.put("a.csv")
+
+    assert "version-id" not in ear.heard(1)[0]["detail"]["object"]
+
+
+def test_each_event_has_an_id_and_a_request_id_of_its_own(shelf: Shelf):
+    ear = shelf.ear()
+    for _ in range(3):
+        shelf.put("a.csv")
+
+    events = ear.heard(3)
+    assert len({event["id"] for event in events}) == 3
+    assert len({event["detail"]["request-id"] for event in events}) == 3
+
+
+def test_the_sequencers_of_a_key_are_in_the_order_of_its_changes(shelf: Shelf):
+    ear = shelf.ear()
+    versions = [shelf.put("a.csv")["VersionId"] for _ in range(4)]
+    versions.append(shelf.s3.delete_object(Bucket=shelf.bucket, Key="a.csv")["VersionId"])
+
+    # Sequencers are compared as text, the shorter one filled up (AWS, "Event message structure"); here all are of one length.
+    objects = sorted((event["detail"]["object"] for event in ear.heard(5)), key=lambda it: it["sequencer"])
+    assert [it["version-id"] for it in objects] == versions
+    assert {len(it["sequencer"]) for it in objects} == {18}
+
+
+def copied(shelf: Shelf) -> None:
+    shelf.s3.copy_object(Bucket=shelf.bucket, Key="a.csv", CopySource={"Bucket": shelf.bucket, "Key": "old.csv"})
+
+
+def in_parts(shelf: Shelf) -> None:
+    where = {"Bucket": shelf.bucket, "Key": "a.csv"}
+    upload = shelf.s3.create_multipart_upload(**where)["UploadId"]
+    part = shelf.s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    shelf.s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload=parts)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(lambda shelf: shelf.put("a.csv"), "PutObject"), (copied, "CopyObject"), (in_parts, "CompleteMultipartUpload")],
+    ids=["put", "copied", "in parts"],
+)
+def test_an_event_says_how_the_object_came(shelf: Shelf, make: Callable[[Shelf], Any], reason: str):
+    shelf.put("old.csv")
+    ear = shelf.ear()
+    make(shelf)
+
+    (event,) = ear.heard(1)
+    assert (event["detail"]["object"]["key"], event["detail"]["reason"]) == ("a.csv", reason)
+    assert "version-id" in event["detail"]["object"]
+
+
+def test_a_deletion_without_a_version_makes_a_marker_and_says_so(shelf: Shelf):
+    shelf.put("a.csv")
+    ear = shelf.ear()
+    marker = shelf.s3.delete_object(Bucket=shelf.bucket, Key="a.csv")["VersionId"]
+
+    detail = ear.heard(1)[0]["detail"]
+    assert (detail["reason"], detail["deletion-type"]) == ("DeleteObject", "Delete Marker Created")
+    assert detail["object"]["version-id"] == marker
+    assert detail["object"]["etag"] == "d41d8cd98f00b204e9800998ecf8427e"
+
+
+def test_a_deletion_of_a_version_is_for_ever_and_has_neither_size_nor_etag(shelf: Shelf):
+    version = shelf.put("a.csv")["VersionId"]
+    ear = shelf.ear()
+    shelf.s3.delete_object(Bucket=shelf.bucket, Key="a.csv", VersionId=version)
+
+    detail = ear.heard(1)[0]["detail"]
+    assert (detail["reason"], detail["deletion-type"]) == ("DeleteObject", "Permanently Deleted")
+    assert detail["object"].keys() == {"key", "version-id", "sequencer"}
+    assert detail["object"]["version-id"] == version
+
+
+def test_a_deletion_in_a_bucket_without_versions_is_for_ever(make_shelf: Callable[..., Shelf]):
+    shelf = make_shelf(versioned=False)
+    shelf.put("a.csv")
+    ear = shelf.ear()
+    shelf.s3.delete_object(Bucket=shelf.bucket, Key="a.csv")
+
+    detail = ear.heard(1)[0]["detail"]
+    assert (detail["deletion-type"], detail["object"].keys()) == ("Permanently Deleted", {"key", "sequencer"})
+
+
+def test_a_batch_of_deletions_tells_each_key_once(shelf: Shelf):
+    for key in "abc":
+        shelf.put(key)
+    ear = shelf.ear()
+    shelf.s3.delete_objects(Bucket=shelf.bucket, Delete={"Objects": [{"Key": key} for key in "abc"]})
+
+    events = ear.heard(3)
+    assert sorted(event["detail"]["object"]["key"] for event in events) == ["a", "b", "c"]
+    assert len({event["detail"]["request-id"] for event in events}) == 3
+
+
+def test_a_bucket_that_does_not_tell_eventbridge_is_not_heard(make_shelf: Callable[..., Shelf]):
+    quiet, loud = make_shelf(tells=False), make_shelf()
+    both = {"detail": {"bucket": {"name": [quiet.bucket, loud.bucket]}}}
+    ear = make_ear(quiet.sandbox, EventPattern=json.dumps(SOURCES | both))
+    quiet.put("a.csv")
+    loud.put("b.csv")
+
+    assert [event["detail"]["object"]["key"] for event in ear.heard(1)] == ["b.csv"]
+    assert ear.rest() == []
+
+
+# The samples in events/ are what the product is tried with: they say nothing that the sandbox would not.
+
+
+def members(value: Any, name: str = "") -> set[str]:
+    if not isinstance(value, dict):
+        return {f"{name}: {type(value).__name__}"}
+    return {line for key, item in value.items() for line in members(item, f"{name}.{key}")}
+
+
+@pytest.mark.parametrize(
+    ("sample", "change"),
+    [
+        ("policy_changed", lambda shelf: shelf.put("policy/article.yaml")),
+        ("policy_deleted", lambda shelf: shelf.s3.delete_object(Bucket=shelf.bucket, Key="policy/old.yaml")),
+        ("data_uploaded", lambda shelf: shelf.put("UserA/abalone.csv")),
+    ],
+)
+def test_an_event_has_every_member_of_its_sample(shelf: Shelf, sample: str, change: Callable[[Shelf], Any]):
+    shelf.put("policy/old.yaml")
+    ear = shelf.ear()
+    change(shelf)
+
+    assert members(json.loads((ROOT / f"events/{sample}.json").read_text())) - members(ear.heard(1)[0]) == set()
+
+
+# Who may send to a queue.
+
+
+def test_a_queue_without_a_policy_is_sent_nothing_and_the_sandbox_says_so(shelf: Shelf):
+    deaf, ear = shelf.ear(let=False), shelf.ear()
+    shelf.put("a.csv")
+
+    ear.heard(1)
+    assert deaf.rest() == []
+    told = seen(shelf.sandbox, shelf.bucket)
+    assert told["delivered"] == [ear.queue_arn]
+    assert told["undelivered"] == [f"{deaf.queue_arn}: its policy does not let events.amazonaws.com send for {deaf.rule_arn}"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:us-east-1:{ACCOUNT}:rule/another"}}},
+        {"Principal": {"Service": "sns.amazonaws.com"}},
+        {"Action": "sqs:ReceiveMessage"},
+        {"Resource": f"arn:aws:sqs:us-east-1:{ACCOUNT}:another"},
+        {"Effect": "Deny"},
+    ],
+    ids=["another rule", "another service", "another action", "another queue", "denied"],
+)
+def test_a_policy_that_does_not_mean_the_rule_lets_nothing_in(shelf: Shelf, statement: dict[str, Any]):
+    ear = shelf.ear(let=False)
+    ear.let(**statement)
+    shelf.put("a.csv")
+
+    told = seen(shelf.sandbox, shelf.bucket)
+    assert (len(told["undelivered"]), told["delivered"], ear.rest()) == (1, [], [])
+
+
+def test_a_policy_may_name_its_rules_by_a_pattern(shelf: Shelf):
+    ear = shelf.ear(let=False)
+    ear.let(Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:events:us-east-1:{ACCOUNT}:rule/ear-*"}})
+    shelf.put("a.csv")
+
+    assert len(ear.heard(1)) == 1
+
+
+def test_a_queue_that_is_not_there_is_told_too(shelf: Shelf):
+    ear = shelf.ear()
+    shelf.sandbox.client("sqs").delete_queue(QueueUrl=ear.queue)
+    shelf.put("a.csv")
+
+    told = seen(shelf.sandbox, shelf.bucket)
+    assert (told["delivered"], told["undelivered"]) == ([], [f"{ear.queue_arn}: there is no such queue"])
+
+
+def test_the_events_verb_prints_what_was_not_delivered_and_why(shelf: Shelf):
+    deaf = shelf.ear(let=False)
+    key = f"{shelf.bucket}.csv"
+    shelf.put(key)
+    seen(shelf.sandbox, key)
+
+    lines = said(shelf.sandbox, "events").stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.endswith(f"aws.s3  Object Created {key}  → 0 target(s)"))
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(lines[at].split()[0])).total_seconds() < 60
+    why = f"its policy does not let events.amazonaws.com send for {deaf.rule_arn}"
+    assert lines[at + 1] == f"  NOT DELIVERED to {deaf.queue_arn}: {why}"
+
+
+def test_a_function_too_must_let_eventbridge_in(shelf: Shelf):
+    functions, name = shelf.sandbox.client("lambda"), fresh("function")
+    made = functions.create_function(
+        FunctionName=name, Runtime="python3.12", Handler="app.handler", Role=make_role(shelf.sandbox, "lambda.amazonaws.com"),
+        Code={"ZipFile": archive({"app.py": "def handler(event, context): pass"})},
+    )  # fmt: skip
+    ear = shelf.ear()
+    shelf.sandbox.client("events").put_targets(Rule=ear.rule, Targets=[{"Id": "function", "Arn": made["FunctionArn"]}])
+    shelf.put("before.csv")
+
+    (why,) = seen(shelf.sandbox, "before.csv")["undelivered"]
+    assert why == f"{made['FunctionArn']}: its policy does not let events.amazonaws.com send for {ear.rule_arn}"
+    functions.add_permission(
+        FunctionName=name, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=ear.rule_arn
+    )  # fmt: skip
+    shelf.put("after.csv")
+    assert sorted(seen(shelf.sandbox, "after.csv")["delivered"]) == sorted([ear.queue_arn, made["FunctionArn"]])
+
+
+def test_reset_forgets_the_events(start_sandbox: Callable[..., Sandbox]):
+    sandbox = start_sandbox()
+    make_ear(sandbox, ScheduleExpression="rate(1 day)")
+    said(sandbox, "ring")
+    assert "Scheduled Event" in said(sandbox, "events").stdout
+
+    said(sandbox, "reset")
+    assert said(sandbox, "events").stdout == "no event yet\n"
+
+
+# Rules that rest, and the clock.
+
+
+def test_a_disabled_rule_sends_nothing_until_it_is_enabled(shelf: Shelf):
+    asleep, awake = shelf.ear(State="DISABLED"), shelf.ear()
+    shelf.put("a.csv")
+    awake.heard(1)
+
+    assert asleep.rest() == []
+    shelf.sandbox.client("events").enable_rule(Name=asleep.rule)
+    shelf.put("b.csv")
+    assert [event["detail"]["object"]["key"] for event in asleep.heard(1)] == ["b.csv"]
+
+
+@pytest.mark.parametrize("when", ["rate(1 hour)", "cron(0 3 * * ? *)"])
+def test_ring_fires_a_schedule_now(server: Sandbox, when: str):
+    ear = make_ear(server, ScheduleExpression=when)
+
+    assert said(server, "ring", ear.rule).stdout == f"rang {ear.rule}\n"
+    (event,) = ear.heard(1)
+    assert (event["source"], event["detail-type"], event["resources"]) == ("aws.events", "Scheduled Event", [ear.rule_arn])
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(event["time"])).total_seconds() < 60
+    sample = json.loads((ROOT / "events/clock_ticked.json").read_text())
+    assert members(sample) == members(event)
+    told = seen(server, ear.rule_arn)
+    assert (told["time"], told["delivered"]) == (event["time"], [ear.queue_arn])
+
+
+def test_ring_fires_once_and_only_the_rules_named(server: Sandbox):
+    rung, other = make_ear(server, ScheduleExpression="rate(1 day)"), make_ear(server, ScheduleExpression="rate(1 day)")
+    said(server, "ring", rung.rule)
+
+    assert len(rung.heard(1)) == 1
+    assert (rung.rest(), other.rest()) == ([], [])
+
+
+def test_ring_does_not_fire_a_rule_that_is_disabled(server: Sandbox):
+    ear = make_ear(server, ScheduleExpression="rate(1 day)", State="DISABLED")
+
+    with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+        urllib.request.urlopen(f"{server.url}/_sandbox/ring?rule={ear.rule}")
+    assert f"no enabled schedule rule is named {ear.rule}" in json.load(refused.value)["error"]
+    assert ear.rest() == []
