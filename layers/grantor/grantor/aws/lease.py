@@ -1,0 +1,138 @@
+"""One run at a time, of Lambda and of the command line: a lease with a fencing token, and the bells that ring while it is held.
+
+The item is only ever replaced whole, and only if nobody else has replaced it since it was seen (`rev`); so each step below is
+thought of as if it were alone in the world. What a holder answers (`taken`) stays in the item until it lets go: when it
+dies, the next one finds it there.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grantor.aws.bells import Bells, merged
+from grantor.aws.errors import NotYet, Overtaken
+from grantor.aws.table import LEASE, Table, pause
+
+TRIES = 60  # replacements that others may be faster with
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease that is held: `token` grows with each holder, `expires` in seconds since 1970, `bells` are those to be answered."""
+
+    token: int
+    holder: str
+    expires: float
+    bells: Bells = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _State:
+    """The item."""
+
+    token: int = 0
+    holder: str = ""
+    expires: float = 0.0
+    bells: Bells = field(default_factory=dict)
+    taken: Bells = field(default_factory=dict)
+    rev: int = 0
+
+    def free(self, now: float) -> bool:
+        return not self.holder or self.expires <= now
+
+    def of(self, lease: Lease) -> "_State":
+        """This, if it is still the lease's; else Overtaken."""
+        if (self.token, self.holder) != (lease.token, lease.holder):
+            raise Overtaken(f"the lease of {lease.holder} has passed to {self.holder or 'nobody'}; this run must stop")
+        return self
+
+
+class Leases:
+    """The lease of one table. NotYet, from each of these, when DynamoDB gives no answer for a long while."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._seen = _State()
+
+    def ring(self, holder: str, bells: Bells, now: float, seconds: float) -> Lease | None:
+        """Take the lease for so many seconds, with all bells that wait; or, while another run holds it, leave the bells there.
+
+        It never waits for that run, and no bell is lost: the run looks for them before it lets go. `holder` is unlike any other
+        run's. Two calls, or one if nobody else has rung since the last; more only when several ring at the same moment.
+
+        A holder that dies leaves its bells to whoever rings after its lease has ended. So a bell that must be answered is sent
+        again later than that by whoever sent it: a queue's visibility timeout is longer than the lease.
+        """
+
+        def step(state: _State) -> _State:
+            if not state.free(now):
+                return replace(state, bells=merged(state.bells, bells))
+            taken = merged(state.taken, state.bells, bells)
+            return replace(state, token=state.token + 1, holder=holder, expires=now + seconds, bells={}, taken=taken)
+
+        state = self._step(step)
+        return Lease(state.token, holder, state.expires, state.taken) if state.holder == holder else None
+
+    def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
+        """The same lease for so many seconds from now; Overtaken if it has passed to another. One call, or two."""
+        state = self._step(lambda state: replace(state.of(lease), expires=now + seconds))
+        return replace(lease, expires=state.expires)
+
+    def take(self, lease: Lease) -> Bells:
+        """The bells that came since the last look, none of which waits any more; Overtaken as in renew. One call, or two."""
+        came: Bells = {}
+
+        def step(state: _State) -> _State:
+            nonlocal came
+            # Of all turns together: an answer that was lost may have taken some, and nobody but the holder takes any.
+            came = merged(came, state.of(lease).bells)
+            return replace(state, bells={}, taken=merged(state.taken, state.bells))
+
+        self._step(step)
+        return came
+
+    def release(self, lease: Lease) -> bool:
+        """Let go; False, and still held, when bells wait. Overtaken as in renew. One call, or two."""
+        state = self._step(lambda state: state if state.of(lease).bells else replace(state, holder="", expires=0.0, taken={}))
+        return not state.holder
+
+    def abandon(self, lease: Lease) -> None:
+        """Let go of what could not be finished: its bells wait again, for whoever rings next. Overtaken as in renew."""
+
+        def step(state: _State) -> _State:
+            return replace(state.of(lease), holder="", expires=0.0, bells=merged(state.taken, state.bells), taken={})
+
+        self._step(step)
+
+    def _step(self, step: Callable[[_State], _State]) -> _State:
+        """Replace the item by what the step makes of it, however often others are faster."""
+        mark, seen = uuid.uuid4().hex, self._seen
+        for turn in range(TRIES):
+            try:
+                wanted = replace(step(seen), rev=seen.rev + 1)
+                there = self._table.swap({**LEASE, **vars(wanted), "by": mark}, seen.rev)
+            except Overtaken:
+                if seen.rev == (seen := self._read()).rev:  # else it was thought of an old state
+                    raise
+                continue
+            if there is None or there.get("by") == mark:  # the mark: it was written, and the answer was lost
+                self._seen = wanted
+                return wanted
+            seen = _state(there)
+            pause(min(turn, 4))
+        raise NotYet("the lease's item changes too fast; ring again")
+
+    def _read(self) -> _State:
+        return _state(self._table.get(**LEASE) or {})
+
+
+def _state(item: Mapping[str, Any]) -> _State:
+    if not item:
+        return _State()
+    bells, taken = (_bells(item[name]) for name in ("bells", "taken"))
+    return _State(item["token"], item["holder"], float(item["expires"]), bells, taken, item["rev"])
+
+
+def _bells(written: Mapping[str, Any]) -> Bells:
+    return {about: None if at is None else float(at) for about, at in written.items()}

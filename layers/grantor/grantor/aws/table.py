@@ -1,0 +1,156 @@
+"""The one DynamoDB table, seen as items of plain values: keys `pk` and `sk`, and an end of life in `ttl` (seconds since 1970).
+
+Every read is consistent. Writes of several items are transactions that hold only while a lease is held.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import NotYet, Overtaken, code, passing
+from grantor.aws.values import Item, plain, typed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MOST = 90  # items of one transaction; DynamoDB takes 100, and one of them is the check of the lease
+SIZE = 1_000_000  # characters of one transaction, of at most four bytes each; DynamoDB takes 4 MB
+TRIES = 8  # of a transaction that another write crossed; a second and a half in all
+CROSSED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+LEASE = {"pk": "lease", "sk": "lease"}
+Action = Mapping[str, Mapping[str, Any]]
+
+
+class Table:
+    """One table. What AWS refuses is a ClientError, as botocore gives it."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """One item, or None where there is none; one call."""
+        found = self._client.get_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}), ConsistentRead=True).get("Item")
+        return plain(found) if found else None
+
+    def query(self, pk: str, backwards: bool = False) -> Iterator[Item]:
+        """The items of one partition, in the order of their sort keys; a call for each megabyte, made as it is read."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=typed({":pk": pk}),
+            ConsistentRead=True,
+            ScanIndexForward=not backwards,
+        )
+        return (plain(item) for page in pages for item in page["Items"])
+
+    def scan(self, having: str, segment: int, segments: int) -> Iterator[Item]:
+        """The items of one segment that have the attribute `having`; a call for each megabyte of everything in the segment."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self.name,
+            FilterExpression="attribute_exists(#having)",
+            ExpressionAttributeNames={"#having": having},
+            ConsistentRead=True,
+            Segment=segment,
+            TotalSegments=segments,
+        )
+        return (plain(item) for page in pages for item in page["Items"])
+
+    def put(self, item: Item) -> None:
+        """Write one item, whatever was there; one call. NotYet when DynamoDB can not do it now."""
+        with passing():
+            self._client.put_item(TableName=self.name, Item=typed(item))
+
+    def swap(self, item: Item, seen: int) -> Item | None:
+        """Write an item if its `rev` is still `seen`, or if there is none; else change nothing, and return the one that is there.
+
+        One call; two if a transaction crosses it. NotYet when DynamoDB can not do it now, or gave no answer: then it may have
+        been written.
+        """
+        try:
+            with passing():
+                self._client.put_item(
+                    TableName=self.name,
+                    Item=typed(item),
+                    ConditionExpression="attribute_not_exists(rev) OR rev = :seen",
+                    ExpressionAttributeValues=typed({":seen": seen}),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except self._client.exceptions.TransactionConflictException:
+            return self.get(item["pk"], item["sk"]) or {}
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            there: Any = error.response
+            return plain(there["Item"])
+        return None
+
+    def write(self, token: int, holder: str, actions: Iterable[Action]) -> None:
+        """Do the actions, in their order, as long as the lease has this token and holder; a transaction for each 90 of them.
+
+        Overtaken when it has others: of that transaction and the later ones nothing was written. NotYet when other writes
+        keep crossing it.
+        """
+        check = {
+            "Key": typed(LEASE),
+            "ConditionExpression": "#token = :token AND holder = :holder",
+            "ExpressionAttributeNames": {"#token": "token"},
+            "ExpressionAttributeValues": typed({":token": token, ":holder": holder}),
+        }
+        for together in _together(actions):
+            self._transact([{"ConditionCheck": check}, *together])
+
+    def _transact(self, actions: Sequence[Action]) -> None:
+        items: Any = [{kind: {**what, "TableName": self.name} for kind, what in action.items()} for action in actions]
+        for turn in range(TRIES):
+            try:
+                with passing():
+                    self._client.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                _judge(error)
+            else:
+                return
+            pause(turn)
+        raise NotYet("other writes kept crossing those of the ledger")
+
+
+def putting(item: Item) -> Action:
+    """The action that writes an item, whatever was there."""
+    return {"Put": {"Item": typed(item)}}
+
+
+def deleting(pk: str, sk: str) -> Action:
+    """The action that deletes an item, if it is there."""
+    return {"Delete": {"Key": typed({"pk": pk, "sk": sk})}}
+
+
+def pause(turn: int) -> None:
+    """Wait a moment that grows with each turn and is never the same for two."""
+    time.sleep(random.uniform(0, min(1.0, 0.01 * 2**turn)))  # noqa: S311  -- nothing secret about it
+
+
+def _judge(error: ClientError) -> None:
+    """Let a cancelled transaction be tried again if it was only crossed; DynamoDB tells the reasons in the order of the items."""
+    reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+    if code(error) != "TransactionCanceledException" or not reasons:
+        raise error
+    if reasons[0] == "ConditionalCheckFailed":
+        raise Overtaken("another run has taken the lease; nothing more is written by this one") from error
+    if not CROSSED.intersection(reasons):
+        raise error
+
+
+def _together(actions: Iterable[Action]) -> Iterator[list[Action]]:
+    """As many as one transaction takes, by number and by size."""
+    chosen: list[Action] = []
+    size = 0
+    for action in actions:
+        own = len(str(action))
+        if chosen and (len(chosen) == MOST or size + own > SIZE):
+            yield chosen
+            chosen, size = [], 0
+        chosen.append(action)
+        size += own
+    if chosen:
+        yield chosen
