@@ -1,0 +1,136 @@
+"""What is written down of the grants that are ours: one item a grant, and for each subject of a rule who holds grants because of it.
+
+    pk                       sk                             what
+    IAM arn:…:role/ana       READ s3://data/Product/*       the grant: state, id, since, run, reasons
+    IAM arn:…:role/ana       profile Product-Domain/ana     the profile runs as this role
+    profile Product-…/ana    IAM arn:…:role/ana             the same, the other way round
+
+So one query of a grantee's partition tells its grants and every subject that they may follow from. The pairs are written before
+the grant is intended and never taken away: an old one only makes a run look once more.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from grantor.aws.lease import Lease
+from grantor.aws.reasons import packed, unpacked
+from grantor.aws.table import Action, Table, deleting, putting
+from grantor.aws.values import Item
+from grantor.core.entry import Entry, State
+from grantor.core.grant import Grant, Grantee, Permission
+
+LONGEST = 1024  # bytes of a sort key (DynamoDB); a scope may have 2,000 characters
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of one table. It is written under a lease only: `ledger.under(lease).intend(…)`.
+
+    Every writing word costs one transaction for each 90 items, and raises Overtaken when the lease has passed to another run;
+    then the transactions before that are written, and nothing after.
+    """
+
+    table: Table
+    lease: Lease | None = None
+    paired: set[tuple[str, str]] = field(default_factory=set)  # pairs that were written already
+
+    def under(self, lease: Lease) -> "Ledger":
+        """The same ledger, for the holder of a lease."""
+        return replace(self, lease=lease)
+
+    def entries(self, segments: int = 1) -> Iterator[Entry]:
+        """Every grant that is ours: a call for each megabyte of the whole table, some 2,000 grants. Several segments are read at once."""
+        if segments == 1:
+            yield from map(_entry, self.table.scan("state", 0, 1))
+            return
+        with ThreadPoolExecutor(segments) as pool:
+            for part in pool.map(lambda n: list(self.table.scan("state", n, segments)), range(segments)):
+                yield from map(_entry, part)
+
+    def of(self, grantee: Grantee) -> tuple[list[Entry], frozenset[str]]:
+        """The grantee's grants, and the subjects that are or were looked at because of it; a call for each megabyte, so mostly one."""
+        items = list(self.table.query(_partition(grantee)))
+        subjects = frozenset(item["subject"] for item in items if "subject" in item)
+        return [_entry(item) for item in items if "state" in item], subjects
+
+    def grantees(self, subject: str) -> frozenset[Grantee]:
+        """Who holds or held a grant because of the subject; one call."""
+        return frozenset(_grantee(item["sk"]) for item in self.table.query(subject))
+
+    def intend(self, entries: Iterable[Entry]) -> None:
+        """Write down what is about to be made, and before it the subjects of its reasons."""
+        self._write(entries, State.INTENDED)
+
+    def confirm(self, entries: Iterable[Entry]) -> None:
+        """Write down what stands: its id, its reasons, and before it the subjects of these."""
+        self._write(entries, State.LIVE)
+
+    def leave(self, entries: Iterable[Entry]) -> None:
+        """Write down what is about to be taken away."""
+        self._write(entries, State.LEAVING)
+
+    def forget(self, grants: Iterable[Grant]) -> None:
+        """Delete what is written down of grants that are gone."""
+        self._do([deleting(_partition(grant.grantee), _sort_key(grant)) for grant in set(grants)])
+
+    def _write(self, entries: Iterable[Entry], state: State) -> None:
+        latest = {entry.grant: entry.becomes(state) for entry in entries}
+        pairs = {(s, _partition(entry.grant.grantee)) for entry in latest.values() for s in _subjects(entry)} - self.paired
+        self._do([*chain.from_iterable(map(_both_ways, sorted(pairs))), *(putting(_item(entry)) for entry in latest.values())])
+        self.paired.update(pairs)
+
+    def _do(self, actions: Iterable[Action]) -> None:
+        if self.lease is None:
+            raise RuntimeError("the ledger is written under a lease only: ledger.under(lease)")
+        self.table.write(self.lease.token, self.lease.holder, actions)
+
+
+def _partition(grantee: Grantee) -> str:
+    return f"{grantee.kind} {grantee.identifier}"
+
+
+def _grantee(partition: str) -> Grantee:
+    kind, _, identifier = partition.partition(" ")
+    return Grantee(kind, identifier)
+
+
+def _sort_key(grant: Grant) -> str:
+    through = f" {grant.application}" if grant.application else ""
+    key = f"{grant.permission} {grant.scope}{through}"
+    # A scope may hold spaces, and so end as if an application followed.
+    fits = len(key.encode()) <= LONGEST and " arn:" not in grant.scope
+    return key if fits else f"{grant.permission} {_digest(grant.scope, grant.application)}"
+
+
+def _subject_key(subject: str) -> str:
+    return subject if len(subject.encode()) <= LONGEST else f"{subject.partition(' ')[0]} {_digest(subject)}"
+
+
+def _digest(*parts: str) -> str:
+    return f"sha256 {hashlib.sha256(repr(parts).encode()).hexdigest()}"
+
+
+def _both_ways(pair: tuple[str, str]) -> tuple[Action, Action]:
+    subject, grantee = pair
+    return putting({"pk": subject, "sk": grantee}), putting({"pk": grantee, "sk": _subject_key(subject), "subject": subject})
+
+
+def _subjects(entry: Entry) -> frozenset[str]:
+    return frozenset(subject for reason in entry.reasons for subject in reason.subjects)
+
+
+def _item(entry: Entry) -> Item:
+    grant = entry.grant
+    kept = {"scope": grant.scope, "state": str(entry.state), "reasons": packed(entry.reasons)}
+    optional = {"application": grant.application, "id": entry.id, "since": entry.since, "run": entry.run}
+    return {"pk": _partition(grant.grantee), "sk": _sort_key(grant), **kept, **{k: v for k, v in optional.items() if v}}
+
+
+def _entry(item: Item) -> Entry:
+    permission = Permission(item["sk"].partition(" ")[0])
+    grant = Grant(_grantee(item["pk"]), permission, item["scope"], item.get("application", ""))
+    told = {name: item.get(name, "") for name in ("id", "since", "run")}
+    return Entry(grant, State(item["state"]), unpacked(item["reasons"]), **told)
