@@ -94,6 +94,19 @@ def ring(asked: argparse.Namespace) -> None:
     print("\n".join(f"rang {name}" for name in rung["rung"]))
 
 
+def faults(asked: argparse.Namespace) -> None:
+    """show the faults that are in force, and how often each has struck"""
+    told = Server(asked.port).ask("/_sandbox/faults")
+    lines = [*map(_rule, told["rules"]), *(f"{name}={value}" for name, value in told["switches"].items())]
+    print(json.dumps(told, indent=1) if asked.json else "\n".join(lines) or "no fault")
+
+
+def calls(asked: argparse.Namespace) -> None:
+    """show which operations were called, by whom, and how often"""
+    counted = Server(asked.port).ask("/_sandbox/calls")
+    print(json.dumps(counted, indent=1) if asked.json else _table(counted) if counted else "no call yet")
+
+
 def reset(asked: argparse.Namespace) -> None:
     """forget everything"""
     Server(asked.port).ask("/_ministack/reset", "POST")
@@ -107,7 +120,7 @@ def down(asked: argparse.Namespace) -> None:
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
-    verb.__name__: verb for verb in (up, env, relay, events, ring, reset, down)
+    verb.__name__: verb for verb in (up, env, relay, events, ring, faults, calls, reset, down)
 }  # fmt: skip
 
 
@@ -119,6 +132,23 @@ def _line(seen: dict[str, Any]) -> str:
     return f"{seen['time']}  {seen['source']}  {name} {what}".rstrip() + f"  → {len(seen['delivered'])} target(s){late}"
 
 
+def _rule(rule: dict[str, Any]) -> str:
+    times = rule["times"] or "until it is forgotten"
+    which = f"after {rule.get('after', 0)}, {times}"
+    return f"{rule['number']}  {rule['kind']}: {rule['service']}/{rule['operation']} by {rule['principal']} ({which})  struck {rule['struck']}"
+
+
+def _table(counted: list[dict[str, Any]]) -> str:
+    """What was counted, one line an operation and caller, in columns."""
+    rows = [("answered", "refused", "operation", "by")]
+    rows += [
+        (str(each["answered"]), str(each["refused"]), f"{each['service']}/{each['operation']}", each["principal"])
+        for each in counted
+    ]
+    wide = max(len(row[2]) for row in rows)
+    return "\n".join(f"{answered:>8} {refused:>8}  {what:<{wide}}  {who}" for answered, refused, what, who in rows)
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -128,7 +158,7 @@ def _arguments() -> argparse.ArgumentParser:
         said.set_defaults(all=False)
         if name == "up":
             said.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="see docs/sandbox.md")
-        if name in ("env", "events"):
+        if name in ("env", "events", "faults", "calls"):
             said.add_argument("--json", action="store_true", help="as JSON")
         if name == "env":
             said.add_argument("--as", dest="profile", metavar="PROFILE", help="as a Studio notebook of this user profile")

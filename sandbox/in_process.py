@@ -28,8 +28,11 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 @contextmanager
-def access_grants(switches: Switches | None = None, account: str = "123456789012") -> Iterator[None]:
-    """Answer for Access Grants where moto would say 404; a fresh service a Region, gone at the end."""
+def access_grants(switches: Switches | None = None, account: str = "123456789012") -> Iterator[Callable[[str], AccessGrants]]:
+    """Answer for Access Grants where moto would say 404; a fresh service a Region, gone at the end.
+
+    Gives the service of a Region, whose `switches` may be set at any time.
+    """
     services: dict[str, AccessGrants] = {}
 
     def service(region: str) -> AccessGrants:
@@ -46,7 +49,7 @@ def access_grants(switches: Switches | None = None, account: str = "123456789012
 
     stubs.BotocoreStubber.process_request = process  # type: ignore[method-assign]
     try:
-        yield
+        yield service
     finally:
         stubs.BotocoreStubber.process_request = original  # type: ignore[method-assign]
 

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sandbox.access_grants.errors import refused
@@ -46,21 +47,33 @@ def get_access_grant(service: AccessGrants, request: Request, _: Caller) -> dict
 def delete_access_grant(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
     instance = service.existing()
     grant = _find(instance, request)
-    instance.drop(grant, key(service, grant))
+    instance.drop(grant, key(service, grant), service.clock())
     del instance.tags[arn(service, grant)]
+    location = instance.locations[grant.location]
+    location.echoes = 0 if location.grants else service.switches.late_deletes
     return {}
 
 
 @operation
 def list_access_grants(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
     index = _narrowest(service, service.existing(), request)
+    unseen, unseen_gone = _unseen(service)
 
     def wanted(number: int) -> Grant | None:
-        grant = index.get(number)
+        grant = None if number in unseen else unseen_gone.get(number) or index.get(number)
         return grant if grant and _matches(service, grant, request) else None
 
-    found, token = page(index.order, wanted, request, service.switches)
+    order = sorted({*index.order, *unseen_gone}) if unseen_gone else index.order
+    found, token = page(order, wanted, request, service.switches)
     return {"AccessGrantsList": [shown(service, grant) for grant in found], "NextToken": token}
+
+
+def _unseen(service: AccessGrants) -> tuple[set[int], dict[int, Grant]]:
+    """The changes that a stale list does not show yet: numbers of grants that were made, and grants that went."""
+    count, seconds = service.switches.stale_changes, service.switches.stale_seconds
+    if not count and not seconds:
+        return set(), {}
+    return service.existing().since(count, service.clock() - timedelta(seconds=seconds))
 
 
 def _narrowest(service: AccessGrants, instance: Instance, request: Request) -> Index:

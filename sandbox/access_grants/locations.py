@@ -47,7 +47,8 @@ def update_access_grants_location(service: AccessGrants, request: Request, calle
 def delete_access_grants_location(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
     instance = service.existing()
     location = find(instance, request)
-    if location.grants:
+    if location.grants or location.echoes:
+        location.echoes = max(location.echoes - 1, 0)
         raise refused("AccessGrantsLocationNotEmptyError")
     del instance.locations[location.id], instance.tags[_arn(service, location)]
     return {}

@@ -1,16 +1,18 @@
 """What one Access Grants instance holds, indexed so that 100,000 grants cost each call what it touches and no more."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 Key = tuple[str, ...]
+REMEMBERED = 10_000  # changes, for lists that show what was
 
 
 @dataclass
 class Location:
-    """A registered location; `grants` counts those that lie in it."""
+    """A registered location; `grants` counts those that lie in it, `echoes` how often it will yet be taken for not empty."""
 
     number: int
     id: str
@@ -18,6 +20,7 @@ class Location:
     role: str
     created: datetime
     grants: int = 0
+    echoes: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class Grant:
     prefix_type: str
     created: datetime
     identity: str | None = None  # the grantee's unique id when the grant was made; a role made again has another
+
+
+@dataclass(frozen=True)
+class Change:
+    """A grant was made, or it went."""
+
+    at: datetime
+    grant: Grant
+    made: bool
 
 
 class Index:
@@ -86,6 +98,7 @@ class Instance:
     everything: Index = field(default_factory=Index)
     by_grantee: dict[Key, Index] = field(default_factory=dict)
     by_scope: dict[str, Index] = field(default_factory=dict)
+    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     last: int = 0
 
     def number(self) -> int:
@@ -99,13 +112,23 @@ class Instance:
         for index in self._indexes(grant):
             index.add(grant)
         self.locations[grant.location].grants += 1
+        self.changes.append(Change(grant.created, grant, made=True))
 
-    def drop(self, grant: Grant, key: Key) -> None:
+    def drop(self, grant: Grant, key: Key, now: datetime) -> None:
         """Take a grant out of every index."""
         del self.grants[grant.id], self.keys[key]
         for index in self._indexes(grant):
             index.drop(grant)
         self.locations[grant.location].grants -= 1
+        self.changes.append(Change(now, grant, made=False))
+
+    def since(self, count: int, time: datetime) -> tuple[set[int], dict[int, Grant]]:
+        """What the last `count` changes, and all after `time`, have made and taken away: the numbers, and the grants by number."""
+        late = sum(1 for change in self.changes if change.at > time)
+        last = list(self.changes)[-max(count, late) :] if count or late else []
+        made = {change.grant.number for change in last if change.made}
+        gone = {change.grant.number: change.grant for change in last if not change.made}
+        return made, {number: grant for number, grant in gone.items() if number not in made}
 
     def held_by(self, grantees: Sequence[Key]) -> Iterator[Grant]:
         """The grants of these grantees, and no others are looked at."""

@@ -4,7 +4,7 @@ The tests run both ways of each; nothing of the product may depend on one of the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 
 
@@ -41,10 +41,15 @@ class Switches:
     empty_page_every: int = 0
     locations_quota: int = 1_000
     grants_quota: int = 100_000
+    # ListAccessGrants answers as things stood before the last n changes, or n seconds ago.
+    stale_changes: int = 0
+    stale_seconds: int = 0
+    # DeleteAccessGrantsLocation says so often that the location is not empty, after its last grant has gone.
+    late_deletes: int = 0
 
 
-def switched(words: Iterable[str]) -> Switches:
-    """The switches with each `name=value` of `words` set; ValueError, with the nearest name, for what is none.
+def switched(words: Iterable[str], others: Switches | None = None) -> Switches:
+    """The switches, or `others`, with each `name=value` of `words` set; ValueError, with the nearest name, for what is none.
 
     >>> switched(["grants_quota=5", "location_in_key=true"]).grants_quota
     5
@@ -57,7 +62,7 @@ def switched(words: Iterable[str]) -> Switches:
             near = get_close_matches(name, stated, 1, 0)
             raise ValueError(f"no switch is named {name!r}; did you mean {near[0]}? All stand in docs/sandbox.md")
         chosen[name] = _like(stated[name], name, value)
-    return Switches(**chosen)  # type: ignore[arg-type]
+    return replace(others or Switches(), **chosen)  # type: ignore[arg-type]
 
 
 def _like(stated: object, name: str, value: str) -> bool | int | str:

@@ -5,7 +5,9 @@ import importlib
 import os
 import sys
 
-EXTENSIONS = ("access_grants", "studio", "events", "functions", "stacks", "batch_delete", "control")
+EXTENSIONS = (
+    "judged", "access_grants", "studio", "events", "functions", "stacks", "batch_delete", "calls", "faults", "front", "control",
+)  # fmt: skip
 
 
 def install() -> None:

@@ -1,26 +1,30 @@
-"""S3 Access Grants in the server: its requests on the wire, the server's own IAM as the world around it.
+"""S3 Access Grants in the server: its requests on the wire, the server's own IAM as the world around it, grants by the thousand.
 
 A vended credential is an ordinary session of the location's role with a session policy, so that the server's evaluator
 enforces it everywhere; only the condition key `s3:AccessGrantsInstanceArn` has to be told to that evaluator.
 """
 
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.access_grants import AccessGrants, Caller, Model, Refused
-from sandbox.access_grants.switches import switched
+from sandbox.access_grants.switches import Switches, switched
 from sandbox.access_grants.wire import Wire, error
 from sandbox.server.account import ServerWorld, caller_of, place
+from sandbox.server.control import ANSWERS
 from sandbox.server.seams import use, wrap
 
 ROOT = Path(__file__).parents[2]
 Response = tuple[int, dict[str, str], bytes]
 MODEL = Model.read(ROOT / ".tools/runtime/botocore/data")
 WIRE = Wire(MODEL)
-SWITCHES = switched(os.environ.get("SANDBOX_SWITCHES", "").split())
+START = switched(os.environ.get("SANDBOX_SWITCHES", "").split())
+SWITCHES = [START]  # those in force
 SERVICES: dict[tuple[str, str], AccessGrants] = {}
 
 
@@ -28,7 +32,7 @@ def service() -> AccessGrants:
     """The service of the account and Region that the current request is in."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = AccessGrants(*where, ServerWorld(), lambda: datetime.now(UTC), MODEL, SWITCHES)
+        SERVICES[where] = AccessGrants(*where, ServerWorld(), lambda: datetime.now(UTC), MODEL, SWITCHES[0])
     return SERVICES[where]
 
 
@@ -39,8 +43,43 @@ def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     return service().call(operation, {"AccountId": account, **request}, caller)
 
 
+def switch(wanted: Mapping[str, Any]) -> None:
+    """Set switches by name, over those in force; ValueError for a name or a value that is none."""
+    _put(switched((f"{name}={json.dumps(value).strip(chr(34))}" for name, value in wanted.items()), SWITCHES[0]))
+
+
+def switch_back() -> None:
+    """The switches as they were at the start."""
+    _put(START)
+
+
+def switched_since_start() -> dict[str, Any]:
+    """The switches in force that were others at the start."""
+    return dict(asdict(SWITCHES[0]).items() - asdict(START).items())
+
+
+def _put(switches: Switches) -> None:
+    SWITCHES[0] = switches
+    for each in SERVICES.values():
+        each.switches = switches
+
+
+def make_grants(method: str, _: dict[str, str], sent: bytes) -> tuple[int, Any]:
+    """POST a list of CreateAccessGrant requests: all are made as the account itself, or those before the first that is refused."""
+    if method != "POST":
+        return 405, {"error": "grants are made by POST, with a list of CreateAccessGrant requests"}
+    ids: list[str] = []
+    try:
+        for request in json.loads(sent):
+            ids.append(call("CreateAccessGrant", request)["AccessGrantId"])  # noqa: PERF401  -- what was made before a refusal is told
+    except Refused as refusal:
+        return 400, {"error": f"request {len(ids)} is refused: {refusal}", "count": len(ids), "ids": ids}
+    return 200, {"count": len(ids), "ids": ids}
+
+
 def install() -> None:
     """Answer for Access Grants where the server would say InvalidURI."""
+    ANSWERS["grants"] = make_grants
     authenticate = use("ministack.app", "_authenticate_only", "service, headers, query_params, request_id")
     parameters = "path, method, body, query_params, request_id, headers=None"
     wrap("ministack.app", "_handle_s3_control_request", parameters, lambda original: _handler(original, authenticate))
