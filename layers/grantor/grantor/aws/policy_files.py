@@ -1,24 +1,127 @@
-"""The policy files in their bucket. Unreadable is never empty: a file that can't be read fails the read of all."""
+"""The policy files in their bucket. Unreadable is never empty: what can't be read is an error, never a short file or none."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import NotYet, code, passing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FOLDER = "policy/"
 LARGEST = 1_000_000  # bytes; a larger file is not read at all
+AT_ONCE = 8  # files that are read side by side
 
 
 class TooLarge(ValueError):
     """A policy file is larger than any policy; the text names it and both sizes."""
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What the list of the files tells of one; the same content put there again has the same etag, at another time."""
+
+    etag: str
+    size: int  # bytes
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class File:
+    """A policy file as it was read; `version` is S3's, "null" in a bucket without versions."""
+
+    body: bytes
+    version: str
+    etag: str
+
+
 class PolicyFiles:
-    """Every `policy/*.yaml` of one bucket."""
+    """Every `policy/*.yaml` of one bucket. What was read stays in memory, so that a warm environment reads only what has changed."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._listed: dict[str, Listed] = {}
+        self._kept: dict[str, tuple[Listed, File]] = {}
+        self._accepted: dict[str, File] = {}  # the last that was read by its version
+
+    def listed(self) -> Mapping[str, Listed]:
+        """The files that there are now, by key; costs a call for each 1,000 keys. What is no longer there is no longer kept."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER)
+        items = (item for page in pages for item in page.get("Contents", []))
+        self._listed = {
+            item["Key"]: Listed(item["ETag"], item["Size"], item["LastModified"]) for item in items if _is_policy(item["Key"])
+        }
+        self._kept = {key: kept for key, kept in self._kept.items() if key in self._listed}
+        return dict(self._listed)
+
+    def ahead(self, keys: Iterable[str]) -> None:
+        """Read these side by side, so that `read` then answers from memory; what fails is left for `read` to say. A call each."""
+        unread = [key for key in keys if not self._fresh(key) and not self._large(key)]
+        if len(unread) > 1:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._try, unread))
+
+    def read(self, key: str, version: str = "") -> File:
+        """The file as it is, or as it was in a version; no call if it is as it was last listed and was read since, else one.
+
+        TooLarge, without reading it, above 1,000,000 bytes. NotYet when S3 can not do it now or the body is cut off; ClientError
+        when it won't: NoSuchKey where there is none any more.
+        """
+        if version:
+            if key not in self._accepted or self._accepted[key].version != version:
+                self._accepted[key] = self._get(key, version)
+            return self._accepted[key]
+        if self._large(key):
+            raise TooLarge(_too_large(self._listed[key].size))
+        return self._kept[key][1] if self._fresh(key) else self._now(key)
+
+    def gone(self, key: str) -> bool:
+        """Whether S3 says that there is no such file; one call. ClientError when it says neither that nor that there is one.
+
+        GET and not HEAD: an answer to HEAD has no body, and so can't tell a file that is gone from a bucket that is.
+        """
+        try:
+            self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
+        except ClientError as error:
+            if code(error) == "NoSuchKey":
+                return True
+            if code(error) != "InvalidRange":  # it is there, and empty
+                raise
+        return False
+
+    def _fresh(self, key: str) -> bool:
+        return key in self._kept and self._kept[key][0] == self._listed.get(key)
+
+    def _large(self, key: str) -> bool:
+        return key in self._listed and self._listed[key].size > LARGEST
+
+    def _try(self, key: str) -> None:
+        with suppress(ClientError, NotYet, TooLarge):
+            self._now(key)
+
+    def _now(self, key: str) -> File:
+        file = self._get(key)
+        seen = self._listed.get(key)
+        if seen and seen.etag == file.etag:
+            self._kept[key] = seen, file
+        return file
+
+    def _get(self, key: str, version: str = "") -> File:
+        asked: Any = {"Bucket": self._bucket, "Key": key} | ({"VersionId": version} if version else {})
+        with passing():
+            answer = self._client.get_object(**asked)
+            if answer["ContentLength"] > LARGEST:
+                answer["Body"].close()
+                raise TooLarge(_too_large(answer["ContentLength"]))
+            body = answer["Body"].read()  # botocore compares its length with what was announced
+        return File(body, answer.get("VersionId", "null"), answer["ETag"])
 
     def texts(self) -> dict[str, bytes]:
         """The content of each file by its `s3://bucket/key`; costs a list call for each 1,000 keys, and a read for each file."""
@@ -36,3 +139,11 @@ class PolicyFiles:
                 f"{name}:1:1: the file has {size:,} bytes: a policy file may have {LARGEST:,}; split it into several files"
             )
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+
+def _is_policy(key: str) -> bool:
+    return key.endswith((".yaml", ".yml"))
+
+
+def _too_large(size: int) -> str:
+    return f"the file has {size:,} bytes; a policy file may have {LARGEST:,}"
