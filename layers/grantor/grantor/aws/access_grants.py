@@ -1,20 +1,36 @@
 """S3 Access Grants: what exists, and the two calls that change it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.errors import PASSING, NotYet, code, message
+from grantor.aws.errors import PASSING, NotYet, code, message, passing
+from grantor.aws.grant_tags import OWNER, RULES, as_list
 from grantor.core.grant import Grant, Grantee, Permission
 from grantor.core.location import Location, closest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3control import S3ControlClient
 
-OWNER = "grantor:stack"  # the tag by which a grant says that we made it
-RULES = "grantor:rules"
 PAGE = 1000  # the most that one list call answers (botocore model)
+
+
+class AlreadyThere(RuntimeError):
+    """The grant exists: an earlier answer was lost, or somebody else made it."""
+
+
+class Elsewhere(RuntimeError):
+    """The service made another scope of the location and sub-prefix than was meant, so the grant was taken away again."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A grant that exists: its id, and the stack whose tag it carries, None if it carries none."""
+
+    id: str
+    owner: str | None
 
 
 class AccessGrants:
@@ -23,14 +39,87 @@ class AccessGrants:
     def __init__(self, client: "S3ControlClient", account: str, region: str, stack: str) -> None:
         self._client = client
         self._account = account
-        self._stack = stack
-        self._grant_arn = f"arn:aws:s3:{region}:{account}:access-grants/default/grant/"
+        self.stack = self._stack = stack
+        self._grant_arn = f"arn:{client.meta.partition}:s3:{region}:{account}:access-grants/default/grant/"
         self._ids: dict[Grant, str] = {}
 
     def locations(self) -> tuple[Location, ...]:
         """Every registered location; costs a call for each 1,000."""
         pages = self._pages(self._client.list_access_grants_locations, "AccessGrantsLocationsList")
         return tuple(sorted(Location(item["AccessGrantsLocationId"], item["LocationScope"]) for item in pages))
+
+    def list(self, grantees: Iterable[Grantee] | None = None, known: Container[str] = ()) -> dict[Grant, str]:
+        """Every grant and its id, ours and foreign; or every grant of these grantees.
+
+        A call for each 1,000 grants, or for each grantee. It fails rather than answer in part. Where the service has the same grant
+        twice, through two locations, the one whose id is among the `known` is told.
+        """
+        asked: list[dict[str, str]] = [{}] if grantees is None else [_filter(grantee) for grantee in sorted(set(grantees))]
+        found: dict[Grant, str] = {}
+        for filters in asked:
+            for item in self._pages(self._client.list_access_grants, "AccessGrantsList", **filters):
+                if (grant := _grant(item)) not in found or item["AccessGrantId"] in known:
+                    found[grant] = item["AccessGrantId"]
+        return found
+
+    def find(self, grant: Grant) -> Found | None:
+        """The grant as the service has it, ours before another's; a call for the list, and one for the tags of each that is the same.
+
+        The scope is compared here: AWS does not say whether its filter means just this scope or all that begin so.
+        """
+        filters = _filter(grant.grantee) | {"Permission": str(grant.permission)}
+        items = self._pages(self._client.list_access_grants, "AccessGrantsList", **filters)
+        same = [Found(item["AccessGrantId"], self.owner(item["AccessGrantId"])) for item in items if _grant(item) == grant]
+        return max(same, key=lambda found: found.owner == self.stack, default=None)
+
+    def make(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> str:
+        """Make the grant, with these tags and the owner's; its id. One call.
+
+        AlreadyThere if it exists; NotYet when the service can't do it now, or does not know the grantee yet; Elsewhere if the
+        scope is not what was meant; ClientError when the service won't.
+        """
+        request = self._asking(grant, location, sub_prefix, tags)
+        try:
+            with passing():
+                made = self._client.create_access_grant(**request)
+        except ClientError as error:
+            if code(error) == "AccessGrantAlreadyExists":
+                raise AlreadyThere(str(grant)) from error
+            raise _sooner_or_later(error) from error
+        if made["GrantScope"] != grant.scope:
+            self.take_away(made["AccessGrantId"])
+            raise Elsewhere(
+                f"location {location.scope} and sub-prefix {sub_prefix} became {made['GrantScope']}, not {grant.scope}"
+            )
+        return made["AccessGrantId"]
+
+    def take_away(self, grant_id: str) -> None:
+        """Take a grant away; one that is gone already is success. One call. NotYet and ClientError as make."""
+        try:
+            with passing():
+                self._client.delete_access_grant(AccountId=self._account, AccessGrantId=grant_id)
+        except ClientError as error:
+            if code(error) != "NoSuchAccessGrantError":
+                raise
+
+    def tags(self, grant_id: str) -> dict[str, str] | None:
+        """A grant's tags; None if there is no such grant. One call."""
+        try:
+            answer = self._client.list_tags_for_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id)
+        except ClientError as error:
+            if code(error) == "NoSuchAccessGrantError":
+                return None
+            raise
+        return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+
+    def owner(self, grant_id: str) -> str | None:
+        """The stack that says it made the grant; None if none does, or there is no such grant. One call."""
+        return (self.tags(grant_id) or {}).get(OWNER)
+
+    def tag(self, grant_id: str, tags: Mapping[str, str]) -> None:
+        """Put these tags and the owner's on a grant, so adopting it; its others stay. One call. NotYet and ClientError as make."""
+        with passing():
+            self._client.tag_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id, Tags=self._owned(tags))
 
     def grants(self) -> frozenset[Grant]:
         """Every grant of the instance, ours and foreign; costs a call for each 1,000, and fails rather than answer in part."""
@@ -78,6 +167,24 @@ class AccessGrants:
             request["AccessGrantsLocationConfiguration"] = {"S3SubPrefix": sub_prefix}
         return request
 
+    def _asking(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "AccountId": self._account,
+            "AccessGrantsLocationId": location.id,
+            "Grantee": {"GranteeType": grant.grantee.kind, "GranteeIdentifier": grant.grantee.identifier},
+            "Permission": str(grant.permission),
+            "Tags": self._owned(tags),
+        }
+        if grant.application:
+            request["ApplicationArn"] = grant.application
+        if sub_prefix:
+            request["AccessGrantsLocationConfiguration"] = {"S3SubPrefix": sub_prefix}
+            request |= {} if sub_prefix.endswith("*") else {"S3PrefixType": "Object"}
+        return request
+
+    def _owned(self, tags: Mapping[str, str]) -> Any:
+        return as_list({OWNER: self.stack, **tags})
+
     def _owner(self, grant_id: str) -> str | None:
         try:
             answer = self._client.list_tags_for_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id)
@@ -87,9 +194,9 @@ class AccessGrants:
             raise
         return next((tag["Value"] for tag in answer.get("Tags", []) if tag["Key"] == OWNER), None)
 
-    def _pages(self, operation: Callable[..., Any], where: str) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, operation: Callable[..., Any], where: str, **filters: str) -> Iterator[Mapping[str, Any]]:
         # botocore has no paginator for these lists; a page may be short or empty and still name a next one.
-        asked: dict[str, Any] = {"AccountId": self._account, "MaxResults": PAGE}
+        asked: dict[str, Any] = {"AccountId": self._account, "MaxResults": PAGE, **filters}
         while True:
             page = operation(**asked)
             yield from page.get(where, [])
@@ -101,6 +208,10 @@ class AccessGrants:
 def _grant(item: Mapping[str, Any]) -> Grant:
     grantee = Grantee(item["Grantee"]["GranteeType"], item["Grantee"]["GranteeIdentifier"])
     return Grant(grantee, Permission(item["Permission"]), item["GrantScope"], item.get("ApplicationArn") or "")
+
+
+def _filter(grantee: Grantee) -> dict[str, str]:
+    return {"GranteeType": grantee.kind, "GranteeIdentifier": grantee.identifier}
 
 
 def _fitting(rules: Sequence[str]) -> str:
