@@ -2,31 +2,32 @@
 
 Every scalar stays the text that its author wrote (`no` is "no", `0123` is "0123"), a key that stands twice is a mistake
 instead of a silent winner, and aliases, tags and several documents are refused: a policy file has no use for them.
+The tree grows from the parser's events: nothing is ever expanded, so a file can not cost more than its own length.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from grantor.core.problem import Problem
+from grantor.core.problem import Findings, Spot, shown
+from grantor.core.reading.syntax import explained
 
-LARGEST = 1_000_000  # characters; a larger file is a mistake, and parsing it would cost the run its time
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is ten times as fast
+DEEPEST = 16  # collections in one another; the language has seven
 
 
-@dataclass(frozen=True)
-class Text:
-    """A scalar, as written."""
+class Text(NamedTuple):
+    """A scalar, as written; `plain` if it stands without quotes, so that YAML may take it for something else."""
 
     value: str
     line: int
     column: int
+    plain: bool = False
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(NamedTuple):
     """A list."""
 
     values: tuple["Tree", ...]
@@ -34,8 +35,14 @@ class Items:
     column: int
 
 
-@dataclass(frozen=True)
-class Fields:
+class Hole(NamedTuple):
+    """Where something stood that has been refused already; there is nothing more to say about it."""
+
+    line: int
+    column: int
+
+
+class Fields(NamedTuple):
     """A mapping; `keys` says where each key stands."""
 
     values: dict[str, "Tree"]
@@ -43,93 +50,145 @@ class Fields:
     line: int
     column: int
 
+    def text(self, key: str) -> Text | None:
+        """The text that stands under `key`, if one does."""
+        found = self.values.get(key)
+        return found if isinstance(found, Text) else None
 
-Tree = Text | Items | Fields
+    def items(self, key: str) -> tuple["Tree", ...]:
+        """What the list under `key` holds; nothing if there is none."""
+        found = self.values.get(key)
+        return found.values if isinstance(found, Items) else ()
+
+    def fields(self, key: str) -> "Fields | None":
+        """The mapping that stands under `key`, if one does."""
+        found = self.values.get(key)
+        return found if isinstance(found, Fields) else None
 
 
-@dataclass
-class Reader:
+Tree = Text | Items | Fields | Hole
+
+
+class Reader(Findings):
     """Reads one file, and collects what is wrong with it instead of stopping at the first mistake."""
 
-    file: str
-    problems: list[Problem] = field(default_factory=list)
-
-    def refuse(self, place: Tree | Node, what: str, why: str, remedy: str) -> None:
-        """Note a mistake where `place` stands."""
-        line, column = (place.line, place.column) if not isinstance(place, Node) else _place(place)
-        self.problems.append(Problem(self.file, line, column, what, why, remedy))
-
-    def tree(self, text: str) -> Tree | None:
-        """The tree of `text`; None, with the reasons in `problems`, where there is none to read."""
-        root = self._root(text)
-        tree = self._read(root) if root is not None else None
-        return None if self.problems else tree
-
-    def _root(self, text: str) -> Node | None:
-        if len(text) > LARGEST:
-            self._whole(
-                f"the file has {len(text):,} characters", f"a policy file may have {LARGEST:,}", "split it into several files"
-            )
-            return None
+    def tree(self, text: str, loader: Any = LOADER) -> Tree | None:
+        """The tree of `text`, with a hole for each part that YAML has and a policy file has not; None where there is none."""
+        growth = _Growth(self)
         try:
-            return self._composed(text)
+            growth.follow(yaml.parse(text, Loader=loader))
         except yaml.MarkedYAMLError as wrong:
-            mark = wrong.problem_mark or wrong.context_mark
-            line, column = _at(mark)
-            self.problems.append(Problem(self.file, line, column, "not YAML", str(wrong.problem), "mend the text at this place"))
-        except (yaml.YAMLError, RecursionError) as wrong:
-            self._whole("not YAML", " ".join(str(wrong).split()) or "nested too deeply", "write plain YAML text")
-        return None
-
-    def _composed(self, text: str) -> Node | None:
-        # The events come first: composing would already resolve aliases, and a few hundred bytes of them can mean gigabytes.
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                line, column = _at(event.start_mark)
-                problem = ("an anchor or alias", "policy files have none, so that each rule says all of itself", "write it out")
-                self.problems.append(Problem(self.file, line, column, *problem))
-                return None
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is None:
-            self._whole("the file is empty", "an empty file says nothing", "delete the file, or write version: 1 and rules:")
-        return root
-
-    def _whole(self, what: str, why: str, remedy: str) -> None:
-        self.problems.append(Problem(self.file, 1, 1, what, why, remedy))
-
-    def _read(self, node: Node) -> Tree:
-        line, column = _place(node)
-        match node:
-            case ScalarNode():
-                return Text(node.value, line, column)
-            case SequenceNode():
-                return Items(tuple(self._read(item) for item in node.value), line, column)
-            case MappingNode():
-                return self._mapping(node)
-        raise TypeError(f"YAML has no node of type {type(node).__name__}")
-
-    def _mapping(self, node: MappingNode) -> Fields:
-        values: dict[str, Tree] = {}
-        keys: dict[str, Text] = {}
-        for key, value in self._pairs(node):
-            if key.value in keys:
-                first = keys[key.value]
-                self.refuse(key, f"key {key.value!r} stands twice", f"it is already in line {first.line}", "keep one of them")
-            keys[key.value] = key
-            values[key.value] = self._read(value)
-        return Fields(values, keys, *_place(node))
-
-    def _pairs(self, node: MappingNode) -> Iterator[tuple[Text, Node]]:
-        for key, value in node.value:
-            if isinstance(key, ScalarNode):
-                yield Text(key.value, *_place(key)), value
-            else:
-                self.refuse(key, "a key that is a list or a mapping", "keys are words", "write one word before the colon")
+            spot, fault = explained(wrong, text)
+            self.refuse(spot, *fault)
+        except (yaml.YAMLError, ValueError, OverflowError) as wrong:  # the pure parser lets Python's own errors through
+            self.refuse(growth.spot, "not YAML", " ".join(str(wrong).split()), "mend the text here or a little further down")
+        if not self.problems and (growth.root is None or (isinstance(growth.root, Text) and not growth.root.value)):
+            self.refuse(Spot(1, 1), "the file is empty", "an empty file says nothing", "delete it, or write version: 1 and rules:")
+        return growth.root
 
 
-def _place(node: Node) -> tuple[int, int]:
-    return _at(node.start_mark)
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come yet."""
+
+    line: int
+    column: int
+    nodes: list[Tree]
 
 
-def _at(mark: Any) -> tuple[int, int]:
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+class _Growth:
+    """Grows a tree from the events of a parser."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.open: list[_Open] = []
+        self.root: Tree | None = None
+        self.spot = Spot(1, 1)
+        self.documents = 0
+        self.ended = False
+
+    def follow(self, events: Iterable[Any]) -> None:
+        steps: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._begin,
+            yaml.MappingStartEvent: self._begin,
+            yaml.SequenceEndEvent: self._end_of_list,
+            yaml.MappingEndEvent: self._end_of_mapping,
+            yaml.DocumentStartEvent: self._document,
+        }
+        for event in events:
+            if step := steps.get(type(event)):
+                step(event)
+            if self.ended:
+                return
+
+    def _at(self, event: Any) -> Spot:
+        mark = event.start_mark
+        self.spot = Spot(mark.line + 1, mark.column + 1)
+        return self.spot
+
+    def _document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            what = "a second document"
+            self.findings.refuse(self._at(event), what, "a policy file is one document", "write a file for each")
+            self.ended = True
+
+    def _scalar(self, event: Any) -> None:
+        line, column = self._at(event)
+        if event.anchor or event.tag:
+            self._decorated(event)
+        self._place(Text(event.value, line, column, not event.style))
+
+    def _alias(self, event: Any) -> None:
+        spot, alias = self._at(event), shown(f"*{event.anchor}")
+        why = "policy files have none, so that each rule says all of itself"
+        self.findings.refuse(spot, f"an alias, {alias}", why, "write out what it stands for")
+        self._place(Hole(*spot))
+
+    def _decorated(self, event: Any) -> None:
+        if event.anchor:
+            why = "policy files have no aliases, so nothing can refer to it"
+            self.findings.refuse(self.spot, f"an anchor, {shown(f'&{event.anchor}')}", why, "take it out")
+        if event.tag:
+            why = "a tag makes YAML build something else than text, lists and mappings"
+            tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!", 1))
+            self.findings.refuse(self.spot, f"a tag, {tag}", why, "take it out")
+
+    def _begin(self, event: Any) -> None:
+        spot = self._at(event)
+        if event.anchor or event.tag:
+            self._decorated(event)
+        if len(self.open) == DEEPEST:
+            self.findings.refuse(spot, f"{DEEPEST + 1} collections in one another", "a rule needs five", "write it flatter")
+            self.ended = True
+        self.open.append(_Open(*spot, []))
+
+    def _end_of_list(self, _: Any) -> None:
+        ended = self.open.pop()
+        self._place(Items(tuple(ended.nodes), ended.line, ended.column))
+
+    def _end_of_mapping(self, _: Any) -> None:
+        ended = self.open.pop()
+        fields = Fields({}, {}, ended.line, ended.column)
+        for key, value in zip(ended.nodes[::2], ended.nodes[1::2], strict=True):
+            if isinstance(key, Text):
+                self._pair(fields, key, value)
+            elif not isinstance(key, Hole):
+                self.findings.refuse(key, "a key that is a list or a mapping", "keys are words", "write one word before the colon")
+        self._place(fields)
+
+    def _pair(self, fields: Fields, key: Text, value: Tree) -> None:
+        if first := fields.keys.get(key.value):
+            why = f"it is already in line {first.line}, and YAML would silently keep one of the two"
+            self.findings.refuse(key, f"key {shown(key.value)} stands twice", why, "keep one of them")
+            return
+        fields.keys[key.value] = key
+        fields.values[key.value] = value
+
+    def _place(self, node: Tree) -> None:
+        if self.open:
+            self.open[-1].nodes.append(node)
+        else:
+            self.root = node

@@ -1,0 +1,330 @@
+"""The policy language, described once. Messages, the JSON Schema and the reference page are all made from this."""
+
+from grantor.core.kinds import Choice, Clash, Either, Flag, Form, Idle, Key, Listing, Mapping, Reserved, Table, Version
+
+RULE_NAME = Form(
+    "a rule's name",
+    "a name has up to 63 letters, digits, dots, hyphens and underscores, and begins with a letter or digit",
+    "own-folder",
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+)
+VARIABLE_NAME = Form(
+    "a variable's name",
+    "a name has up to 63 lower-case letters, digits and underscores, and begins with a letter",
+    "team_area",
+    r"[a-z][a-z0-9_]{0,62}",
+)
+VALUE = Form("a text", "it may use {data_bucket} and the variables above it", '"s3://{data_bucket}/teams"', variables=True)
+SCOPE = Form(
+    "a scope",
+    "a scope is s3://BUCKET/PREFIX/*, or s3://BUCKET/KEY.EXT for one object",
+    "s3://{data_bucket}/Product/*",
+    r"s3://.*",
+    variables=True,
+)
+OBJECT = Form(
+    "an object", "an object is s3://BUCKET/KEY, without a *", '"s3://{data_bucket}/Product/README"', r"s3://.*", variables=True
+)
+BASE = Form(
+    "a folder of folders",
+    "it is s3://BUCKET/FOLDER/, with a slash at its end and no *",
+    '"s3://{data_bucket}/teams/"',
+    r"s3://.*/",
+    variables=True,
+)
+ROLE = Form(
+    "an IAM role's ARN",
+    "it names the account and the role, with the role's path",
+    "arn:aws:iam::111122223333:role/auditor",
+    r"arn:aws[a-z-]*:iam::\d{12}:role/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
+    2048,
+    variables=True,
+)
+USER = Form(
+    "an IAM user's ARN",
+    "it names the account and the user, with the user's path",
+    "arn:aws:iam::111122223333:user/ana",
+    r"arn:aws[a-z-]*:iam::\d{12}:user/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
+    2048,
+    variables=True,
+)
+DIRECTORY_USER = Form(
+    "a user of IAM Identity Center", "a user name has up to 128 characters", "ana@example.com", longest=128, variables=True
+)
+DIRECTORY_GROUP = Form(
+    "a group of IAM Identity Center",
+    "a group's name has up to 1,024 characters",
+    "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a",
+    longest=1024,
+    variables=True,
+)
+APPLICATION = Form(
+    "the ARN of an Identity Center application",
+    "it names the account, the instance and the application",
+    "arn:aws:sso::111122223333:application/ssoins-1234567890abcdef/apl-1234567890abcdef",
+    r"arn:aws[a-z-]*:sso::\d{12}:application/[\w+=,.@/-]+",
+    1224,
+    variables=True,
+)
+# DomainName and UserProfileName in SageMaker's model are of the same form.
+DOMAIN = Form(
+    "a Studio domain's name",
+    "a domain's name has up to 63 letters, digits and hyphens, first and last a letter or digit",
+    "Product-Domain",
+    r"[A-Za-z0-9](?:-*[A-Za-z0-9])*",
+    63,
+    variables=True,
+)
+PROFILE_NAME = Form(
+    "a profile's name or a glob",
+    "a profile's name has up to 63 letters, digits and hyphens; in a glob * stands for any of them and ? for one",
+    "user*",
+    r"[A-Za-z0-9*?](?:-*[A-Za-z0-9*?])*",
+    63,
+    variables=True,
+)
+TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", longest=128)
+TAG_VALUE = Form(
+    "a tag's value", "a tag's value has up to 256 characters", "blue", longest=256, variables=True, may_be_empty=True
+)
+END = Form("a date or a time", "a date is meant through its end, in UTC; a time is in UTC", "2027-03-31", unquoted=True)
+SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", unquoted=True)
+
+CHOSEN = (
+    Key("domain", DOMAIN, "The Studio domain.", "Product-Domain", needed=True, slips=("domain_name", "domain_id", "studio")),
+    Key(
+        "names",
+        Either(PROFILE_NAME, Listing("a name", PROFILE_NAME)),
+        "Only profiles with one of these names; `*` and `?` as in file names. Without it: all of the domain.",
+        '["user*"]',
+        slips=("name", "profile", "profiles", "users"),
+    ),
+    Key(
+        "tags",
+        Table("tags", TAG_KEY, TAG_VALUE),
+        "Only profiles that carry all of these tags.",
+        "{team: blue}",
+        slips=("tag", "labels"),
+    ),
+)
+PROFILES = Mapping("profiles", CHOSEN)
+EACH_PROFILE = Mapping("each_profile", CHOSEN)
+IAM = ("role", "user")
+STUDIO = ("profiles", "each_profile")
+DIRECTORY = ("directory_user", "directory_group")
+TO = Mapping(
+    "to",
+    (
+        Key("role", ROLE, "An IAM role, by its ARN.", ROLE.example, slips=("iam_role", "role_arn", "arn", "roles")),
+        Key("user", USER, "An IAM user, by its ARN.", USER.example, slips=("iam_user", "user_arn", "users")),
+        Key(
+            "profiles",
+            PROFILES,
+            "Studio profiles: the rule is for the execution role of each.",
+            "{domain: Product-Domain}",
+            slips=("profile", "user_profiles"),
+        ),
+        Key(
+            "each_profile",
+            EACH_PROFILE,
+            "Studio profiles, each with variables of its own: `{profile.name}`, `{profile.folder}`, `{profile.tags.KEY}`.",
+            "{domain: Product-Domain}",
+            slips=("each_profiles", "every_profile", "each"),
+        ),
+        Key(
+            "directory_user",
+            DIRECTORY_USER,
+            "A user of IAM Identity Center, by name or id.",
+            DIRECTORY_USER.example,
+            slips=("sso_user", "identity_center_user"),
+        ),
+        Key(
+            "directory_group",
+            DIRECTORY_GROUP,
+            "A group of IAM Identity Center, by name or id.",
+            "Auditors",
+            slips=("group", "groups", "sso_group", "identity_center_group"),
+        ),
+    ),
+    one_of=IAM + STUDIO + DIRECTORY,
+    only_one="a rule is for one kind of grantee",
+)
+ON = Mapping(
+    "on",
+    (
+        Key("scope", SCOPE, "The scope, where `on` says more than that.", '"s3://{data_bucket}/*"', slips=("path", "prefix")),
+        Key(
+            "each_prefix",
+            BASE,
+            "One grant for each folder in this one, as uploads make them; `{prefix.name}` is the folder's name. "
+            "Without `scope`, each folder is meant with all that is in it.",
+            BASE.example,
+            slips=("each_folder", "every_prefix", "prefixes"),
+        ),
+        Key(
+            "except",
+            Listing("a scope", SCOPE),
+            "Scopes below this one that the rule does not mean.",
+            '["s3://{data_bucket}/UserA/*"]',
+            slips=("exclude", "excludes", "excepts", "but_not", "not"),
+        ),
+        Key("object", OBJECT, "One single object, whatever its name looks like.", OBJECT.example, slips=("key", "file")),
+    ),
+    one_of=("scope", "each_prefix", "object"),
+    clashes=(
+        Clash("scope", "object", "a rule is on one place", "write a rule for each"),
+        Clash("each_prefix", "object", "a rule is on one place", "write a rule for each"),
+        Clash("except", "object", "there is nothing below a single object", "take except out"),
+        Clash(
+            "each_prefix",
+            "except",
+            "which folders there are shows only later, so nobody can see what would be left out",
+            "write a rule for each folder that is meant, or take except out",
+        ),
+    ),
+)
+RULE = Mapping(
+    "a rule",
+    (
+        Key(
+            "name",
+            RULE_NAME,
+            "What reports call the rule; its own in this file.",
+            "own-folder",
+            True,
+            ("id", "title", "sid", "rule"),
+        ),
+        Key(
+            "to",
+            TO,
+            "Who.",
+            "{profiles: {domain: Product-Domain}}",
+            True,
+            ("who", "for_whom", "grantee", "principal", "grantees"),
+        ),
+        Key("on", Either(SCOPE, ON), "Where.", SCOPE.example, True, ("where", "scope", "path", "prefix", "resource", "bucket")),
+        Key(
+            "allow",
+            Choice(
+                "permission",
+                {
+                    "READ": "get and list",
+                    "WRITE": "put and delete, without reading",
+                    "READWRITE": "both",
+                },
+                {
+                    "r": "READ",
+                    "w": "WRITE",
+                    "rw": "READWRITE",
+                    "read-only": "READ",
+                    "readonly": "READ",
+                    "read_only": "READ",
+                    "get": "READ",
+                    "list": "READ",
+                    "put": "WRITE",
+                    "delete": "WRITE",
+                    "read_write": "READWRITE",
+                    "read-write": "READWRITE",
+                    "read/write": "READWRITE",
+                    "read, write": "READWRITE",
+                    "write, read": "READWRITE",
+                    "all": "READWRITE",
+                    "full": "READWRITE",
+                    "*": "READWRITE",
+                },
+            ),
+            "What: READ is get and list, WRITE is put and delete, READWRITE both.",
+            "READWRITE",
+            True,
+            ("permission", "permissions", "can", "access", "action", "actions", "grant", "effect"),
+        ),
+        Key(
+            "until",
+            END,
+            "When the rule ends: a date (through its end, in UTC) or a time in UTC.",
+            "2027-03-31",
+            slips=("expires", "expiry", "expiration", "end", "ends", "valid_until", "not_after"),
+        ),
+        Key(
+            "for",
+            SPAN,
+            "How long the rule lasts from the making of each profile: hours, days or weeks.",
+            "30d",
+            slips=("duration", "ttl", "lasts", "days", "period"),
+        ),
+        Key(
+            "application",
+            APPLICATION,
+            "Only through this Identity Center application; for directory users and groups.",
+            APPLICATION.example,
+            slips=("app", "application_arn", "through"),
+        ),
+        Key(
+            "shared_role",
+            Choice(
+                "word for shared_role",
+                {"accepted": "all who have the role get the grant"},
+                {"true": "accepted", "yes": "accepted"},
+            ),
+            "That a profile shares its execution role with others, who will have the grant as well, is meant.",
+            "accepted",
+            slips=("share_role", "shared", "accept_shared_role"),
+        ),
+        Key(
+            "raw_prefix",
+            Flag(),
+            "That a scope ends inside a name (`team*` covers `team-secret/` too) is meant.",
+            "true",
+            slips=("raw", "prefix_raw"),
+        ),
+    ),
+    clashes=(Clash("until", "for", "they say two different ends", "keep the one that is meant"),),
+    idle=(
+        Idle("for", "to", IAM + DIRECTORY, "only a profile was made at a known time", "write until: and a date"),
+        Idle("shared_role", "to", IAM + DIRECTORY, "only a profile can have a role that others have too", "take shared_role out"),
+        Idle(
+            "application",
+            "to",
+            IAM + STUDIO,
+            "only users and groups of IAM Identity Center come through an application",
+            "take application out",
+        ),
+    ),
+)
+POLICY = Mapping(
+    "a policy file",
+    (
+        Key("version", Version(1), "The version of this language.", "1", True, ("apiversion", "api_version", "schema")),
+        Key(
+            "mode",
+            Choice(
+                "mode",
+                {
+                    "authoritative": "a grant goes when the last rule for it goes",
+                    "additive": "a grant stays when its rule goes",
+                },
+                {"authorative": "authoritative", "add": "additive", "append": "additive", "strict": "authoritative"},
+            ),
+            "What becomes of a grant whose last rule is gone: `authoritative` takes it away, `additive` leaves it. "
+            "Without it: `authoritative`.",
+            "authoritative",
+        ),
+        Key(
+            "vars",
+            Table("vars", VARIABLE_NAME, VALUE),
+            "Variables of this file. A value may use `{data_bucket}` and the variables above it.",
+            '{team_area: "s3://{data_bucket}/teams"}',
+            slips=("variables", "var", "params", "parameters", "locals"),
+        ),
+        Key(
+            "rules",
+            Listing("a rule", RULE),
+            "The rules.",
+            "[…]",
+            True,
+            ("rule", "grants", "policies", "statements", "statement", "permissions"),
+        ),
+        Key("jobs", Reserved("this Grantor starts no jobs that policy files describe"), "Reserved.", ""),
+        Key("tests", Reserved("this Grantor runs no tests that policy files hold"), "Reserved.", ""),
+    ),
+)

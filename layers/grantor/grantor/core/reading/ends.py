@@ -1,0 +1,94 @@
+"""When a rule ends: at a date, at a time, or so long after a profile was made."""
+
+import calendar
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from grantor.core.problem import Fault, shown
+
+DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z", re.ASCII)
+LOOSE_DATE = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})", re.ASCII)
+SPAN = re.compile(r"([1-9]\d{0,3})([hdw])", re.ASCII)
+LOOSE_SPAN = re.compile(r"([1-9]\d{0,3})\s*(h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+LAST_YEAR = 9998  # a day after it is still a date to Python
+
+
+def until(text: str) -> datetime | Fault:
+    """The instant at which a rule has ended, in UTC: a date ends with its last moment.
+
+    >>> print(until("2027-03-31"), until("2027-03-31T18:00Z"))
+    2027-04-01 00:00:00+00:00 2027-03-31 18:00:00+00:00
+    """
+    try:
+        if DATE.fullmatch(text):
+            return _end_of(date.fromisoformat(text))
+        if TIME.fullmatch(text):
+            return _sane(datetime.fromisoformat(text))
+    except ValueError:
+        return _no_such(text)
+    return _other_time(text) or _other_date(text) or _no_date(text)
+
+
+def lasting(text: str) -> timedelta | Fault:
+    """How long a rule lasts: a number of hours, days or weeks.
+
+    >>> print(lasting("30d"))
+    30 days, 0:00:00
+    """
+    if found := SPAN.fullmatch(text):
+        return int(found[1]) * UNITS[found[2]]
+    why = "it is a whole number from 1 to 9999 and h, d or w: hours, days or weeks"
+    near = LOOSE_SPAN.fullmatch(text)
+    remedy = f"{near[1]}{near[2].lower()}" if near else f"{text}d" if re.fullmatch("[1-9][0-9]{0,3}", text) else "30d"
+    return Fault(f"{shown(text)} is no length of time", why, f"write for: {remedy}")
+
+
+def _end_of(day: date) -> datetime | Fault:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _sane(midnight) if day.year > LAST_YEAR else midnight + timedelta(days=1)
+
+
+def _sane(moment: datetime) -> datetime | Fault:
+    if moment.year <= LAST_YEAR:
+        return moment
+    return Fault(f"the year {moment.year} is no end", "a rule without until has none", "leave until out")
+
+
+def _no_such(text: str) -> Fault:
+    year, month = int(text[:4]), int(text[5:7])
+    if year and 1 <= month <= 12 and int(text[8:10]) > calendar.monthrange(year, month)[1]:
+        days = calendar.monthrange(year, month)[1]
+        return Fault(f"{text[:10]} is no day", f"that month has {days}", f"write until: {text[:8]}{days}")
+    return Fault(
+        f"{text} does not exist", "a month is 01 to 12, an hour 00 to 23, a minute 00 to 59", "write the one that is meant"
+    )
+
+
+def _other_time(text: str) -> Fault | None:
+    """A time that is written otherwise than in UTC to the second; the remedy says the same instant."""
+    if ":" not in text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        instant = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    plain = instant.replace(tzinfo=None).isoformat(timespec="seconds" if instant.second else "minutes")
+    why = "nobody can tell its time zone" if moment.tzinfo is None else "times are in UTC, with a Z at their end"
+    return Fault(f"{shown(text)} is not a time in UTC", why, f"write until: {plain}Z")
+
+
+def _other_date(text: str) -> Fault | None:
+    if not (found := LOOSE_DATE.fullmatch(text)):
+        return None
+    day = f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}"
+    if isinstance(until(day), Fault):
+        return None
+    return Fault(f"{shown(text)} is no date", "a date is year-month-day, with all its digits", f"write until: {day}")
+
+
+def _no_date(text: str) -> Fault:
+    why = "it is a date, meant through its end in UTC, or a time in UTC"
+    return Fault(f"{shown(text)} is no date", why, "write for example until: 2027-03-31 or until: 2027-03-31T18:00Z")

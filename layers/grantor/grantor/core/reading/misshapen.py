@@ -1,0 +1,155 @@
+"""What is said of a value that has not the shape it should have. Where it has it, the value itself is the answer."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from grantor.core.document import Fields, Hole, Items, Text, Tree
+from grantor.core.kinds import Choice, Flag, Form, Listing, Mapping, Reserved, Table, Version
+from grantor.core.problem import LONGEST_SHOWN, Fault, listed, nearest, shown
+from grantor.core.reading.plain import misread
+
+CALLED = {Text: "a text", Items: "a list", Fields: "a mapping"}
+VARIABLE = re.compile(r"[a-z_]+(\.[\w.]+)?")
+JOINED = re.compile(r"(?P<key>[a-z_]+)(?P<by>:| )(?P<value>.+)")
+TRUTH = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+
+
+class At(NamedTuple):
+    """Where a value stands: what a message calls it, and what is written before it."""
+
+    label: str
+    lead: str
+
+
+@lru_cache(256)
+def under(key: str) -> At:
+    """The value of a key."""
+    name = key if len(key) <= LONGEST_SHOWN else f"{key[:LONGEST_SHOWN]}…"
+    return At(name, f"{name}: ")
+
+
+def text(tree: Tree, form: Form, at: At) -> Text | Fault:
+    """A text that every reader of YAML reads alike, and that has its form if that can be told already."""
+    if not isinstance(tree, Text):
+        return _no_text(tree, form, at)
+    value = tree.value
+    if not value:
+        return tree if form.may_be_empty and not tree.plain else _no_text(tree, form, at)
+    if tree.plain and not form.unquoted and (fault := misread(value)):
+        return fault
+    if not value.isprintable():
+        return _unseen(value)
+    return tree if form.variables or form.fits(value) else form.fault(value, at.lead)
+
+
+def choice(tree: Tree, choice: Choice, at: At) -> Text | Fault:
+    """One of the words."""
+    if isinstance(tree, Text) and tree.value in choice.words:
+        return tree
+    word = _written(tree)
+    near = choice.slips.get(word.casefold()) or nearest(word, choice.words) or listed(choice.words)
+    what = f"{shown(word)} is no {choice.name}" if word else f"{at.label} is {_called(tree)}"
+    return Fault(what, f"{at.label} is {listed(choice.words)}", f"write {at.lead}{near}")
+
+
+def flag(tree: Tree, _: Flag, at: At) -> Text | Fault:
+    """true or false, and no other word for them."""
+    word = _written(tree)
+    if isinstance(tree, Text) and tree.plain and word in TRUTH.values():
+        return tree
+    near = TRUTH.get(word.casefold()) or nearest(word, ("true", "false")) or "true"
+    what = f"{shown(word)} is neither true nor false" if word else f"{at.label} is {_called(tree)}"
+    return Fault(what, f"{at.label} is one of the two, without quotes", f"write {at.lead}{near}")
+
+
+def version(tree: Tree, version: Version, at: At) -> Text | Fault:
+    """The version of the language that is known here."""
+    if isinstance(tree, Text) and tree.plain and tree.value == str(version.number):
+        return tree
+    word = _written(tree)
+    what = f"{shown(word)} is no version of this language" if word else f"{at.label} is {_called(tree)}"
+    why = f"this Grantor reads version {version.number}, a number without quotes"
+    return Fault(what, why, f"write {at.lead}{version.number}")
+
+
+def reserved(_: Tree, reserved: Reserved, at: At) -> Fault:
+    """A word that is kept for later."""
+    return Fault(f"{at.label} has no meaning yet", reserved.says, f"take {at.label} out")
+
+
+def no_list(tree: Tree, listing: Listing, at: At) -> Fault:
+    """Something that should have been a list of one or more."""
+    what, why = f"{at.label} is {_called(tree)}", f"it is a list, and each item of it is {listing.item}"
+    if isinstance(tree, Text) and tree.value:
+        return Fault(f"{what}, not a list", why, f"write {at.lead}[{tree.value}]")
+    if isinstance(tree, Fields) and tree.values:
+        return Fault(f"{what}, not a list", why, "write - before the first key of each item, and indent the others as that key")
+    return Fault(what, why, f"write {listing.item} below it, or leave {at.label} out")
+
+
+def no_table(tree: Tree, table: Table, at: At) -> Fault:
+    """Something that should have been a mapping with keys of the author's own."""
+    why = f"it gives {table.value.name} to each {table.key.name.partition(' ')[2]}"
+    example = f"{at.lead}{{{table.key.example}: {table.value.example}}}"
+    return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {example}, or leave {at.label} out")
+
+
+def no_mapping(tree: Tree, mapping: Mapping, at: At) -> Fault:
+    """Something that should have been a mapping with known keys."""
+    what, why = f"{at.label} is {_called(tree)}", f"it is a mapping and has {listed(mapping.open, 'and')}"
+    if isinstance(tree, Items) and tree.values:
+        return Fault(f"{what}, not a mapping", why, f"write {mapping.open[0]}: and the others without a - before them")
+    word, first = _written(tree), mapping.keys[0]
+    for key in mapping.keys if len(mapping.needed) < 2 else ():
+        if isinstance(key.takes, Form) and key.takes.pattern and key.takes.fits(word):
+            return Fault(f"{what}, not a mapping", why, f"write {at.lead}{{{key.name}: {word}}}")
+    return Fault(f"{what}, not a mapping", why, f"write for example {at.lead}{{{first.name}: {first.example}}}")
+
+
+def unknown(name: str, mapping: Mapping) -> tuple[Fault, str]:
+    """A key that is not known, and the name of the one that was meant if that can be told."""
+    joined = JOINED.match(name)
+    if joined and joined["key"] in mapping.known:
+        what = "no space after the colon" if joined["by"] == ":" else "no colon"
+        why = f"YAML takes {shown(name)} for a key"
+        return Fault(what, why, f"write {joined['key']}: {joined['value'].rstrip()}"), joined["key"]
+    meant = next((key.name for key in mapping.keys if name.casefold() in key.slips), "") or nearest(name, mapping.open)
+    why = f"{mapping.name} has {listed(mapping.open, 'and')}"
+    return Fault(f"unknown key {shown(name)}", why, f"write {meant}" if meant else "take it out"), meant
+
+
+def variable(tree: Tree) -> str:
+    """The variable that an unquoted {name} was meant to be; to YAML it is a mapping."""
+    if isinstance(tree, Fields) and len(tree.values) == 1:
+        ((name, value),) = tree.values.items()
+        if isinstance(value, Text) and value.plain and not value.value and VARIABLE.fullmatch(name):
+            return name
+    return ""
+
+
+def _no_text(tree: Tree, form: Form, at: At) -> Fault:
+    if name := variable(tree):
+        return Fault(f"{{{name}}} stands without quotes", "YAML takes { for the beginning of a mapping", f'write "{{{name}}}"')
+    why = f"{form.name} is wanted here"
+    if isinstance(tree, Items) and len(tree.values) == 1 and (only := _written(tree)):
+        return Fault(f"{at.label} is a list", why, f"write {at.lead}{only}")
+    return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {at.lead}{form.example}")
+
+
+def _unseen(value: str) -> Fault:
+    sign = next(letter for letter in value if not letter.isprintable())
+    what = "a line break in a text" if sign == "\n" else f"the character U+{ord(sign):04X} in a text"
+    return Fault(what, "nobody can see that it is there", "write the text in one line and without it")
+
+
+def _called(tree: Tree) -> str:
+    empty = not tree.value if isinstance(tree, Text) else not isinstance(tree, Hole) and not tree.values
+    return "empty" if empty else CALLED[type(tree)]
+
+
+def _written(tree: Tree) -> str:
+    """A text, or a list of them, as its author may have meant it as one word."""
+    if isinstance(tree, Items):
+        return ", ".join(item.value for item in tree.values if isinstance(item, Text))
+    return tree.value if isinstance(tree, Text) else ""
