@@ -1,5 +1,6 @@
 """Properties that the server's services know and its CloudFormation leaves out, set through the services' own operations."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
@@ -31,12 +32,17 @@ def _completed(entry: dict[str, Any], properties: dict[str, Set]) -> dict[str, A
 
     def created(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:
         made = create(logical_id, rest(wanted), stack)
-        settle(made[0], {}, wanted)
+        try:
+            settle(made[0], {}, wanted)
+        except ValueError:
+            entry["delete"](made[0], wanted)
+            raise
         return made
 
     def updated(identifier: str, old: dict[str, Any], wanted: dict[str, Any], *others: Any) -> Any:
         made = update(identifier, rest(old), rest(wanted), *others)
-        settle(made[0], old, wanted)
+        # A handler that makes the resource anew has made one that has none of these yet.
+        settle(made[0], old if made[0] == identifier else {}, wanted)
         return made
 
     return {"create": created, "update": updated}
@@ -45,7 +51,8 @@ def _completed(entry: dict[str, Any], properties: dict[str, Set]) -> dict[str, A
 def _checked(answer: Any) -> None:
     status, _, body = answer
     if status >= 400:
-        raise ValueError(body.decode() if isinstance(body, bytes) else body)
+        text = body.decode() if isinstance(body, bytes) else body
+        raise ValueError(json.loads(text).get("message", text) if text.startswith("{") else text)
 
 
 def _time_to_live(table: str, value: Any) -> Any:
@@ -75,6 +82,13 @@ def _encryption_rule(rule: dict[str, Any]) -> str:
     return f"<Rule><ApplyServerSideEncryptionByDefault>{chosen}</ApplyServerSideEncryptionByDefault>{key}</Rule>"
 
 
+def _versioning(bucket: str, value: Any) -> Any:
+    """Versions that were once kept can only be suspended."""
+    status = escape((value or {"Status": "Suspended"})["Status"])
+    document = f"<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"
+    return use(S3, "_put_bucket_versioning", "name, body")(bucket, document.encode())
+
+
 def _bucket_tags(bucket: str, value: Any) -> Any:
     tags = "".join(f"<Tag><Key>{escape(tag['Key'])}</Key><Value>{escape(tag['Value'])}</Value></Tag>" for tag in value or ())
     return use(S3, "_put_bucket_tagging", "name, body")(bucket, f"<Tagging><TagSet>{tags}</TagSet></Tagging>".encode())
@@ -89,6 +103,6 @@ def _concurrency(function: str, value: Any) -> Any:
 
 COMPLETIONS: dict[str, dict[str, Set]] = {
     "AWS::DynamoDB::Table": {"TimeToLiveSpecification": _time_to_live, "PointInTimeRecoverySpecification": _recovery},
-    "AWS::S3::Bucket": {"BucketEncryption": _encryption, "Tags": _bucket_tags},
+    "AWS::S3::Bucket": {"BucketEncryption": _encryption, "Tags": _bucket_tags, "VersioningConfiguration": _versioning},
     "AWS::Lambda::Function": {"ReservedConcurrentExecutions": _concurrency},
 }

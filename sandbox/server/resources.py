@@ -1,13 +1,11 @@
 """The resource types that the server's CloudFormation lacks: Access Grants, Studio, NAT gateways and their addresses."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.server import access_grants, studio
-from sandbox.server.seams import use
+from sandbox.server import access_grants, network, studio
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # physical id, attributes
@@ -16,7 +14,7 @@ PATIENCE = 60  # seconds until a domain or profile that does not settle fails it
 
 @dataclass(frozen=True)
 class Type:
-    """How a resource of a type comes and goes; a change to one of `fixed` makes a new one."""
+    """How a resource of a type comes and goes. A change to one of `fixed`, or to what its schema calls create-only, makes a new one."""
 
     create: Callable[[str, Properties, str], Made]
     delete: Callable[[str, Properties], None]
@@ -78,8 +76,10 @@ def _create_domain(_: str, wanted: Properties, __: str) -> Made:
 
 def _update_domain(identifier: str, old: Properties, wanted: Properties, _: str) -> Made:
     changed = {name: value for name, value in wanted.items() if old.get(name) != value and name != "Tags"}
-    studio.call("UpdateDomain", {"DomainId": identifier} | changed)
+    if changed:
+        studio.call("UpdateDomain", {"DomainId": identifier} | changed)
     described = _settled("DescribeDomain", {"DomainId": identifier})
+    _retag_in_studio(described["DomainArn"], old, wanted)
     return identifier, {name: described[name] for name in ("DomainId", "DomainArn", "Url")}
 
 
@@ -93,9 +93,11 @@ def _create_profile(_: str, wanted: Properties, __: str) -> Made:
     return f"{wanted['UserProfileName']}|{wanted['DomainId']}", {"UserProfileArn": made["UserProfileArn"]}
 
 
-def _update_profile(identifier: str, _: Properties, wanted: Properties, __: str) -> Made:
-    studio.call("UpdateUserProfile", _profile(wanted) | {"UserSettings": wanted.get("UserSettings", {})})
+def _update_profile(identifier: str, old: Properties, wanted: Properties, _: str) -> Made:
+    if wanted.get("UserSettings") != old.get("UserSettings"):
+        studio.call("UpdateUserProfile", _profile(wanted) | {"UserSettings": wanted.get("UserSettings", {})})
     described = _settled("DescribeUserProfile", _profile(wanted))
+    _retag_in_studio(described["UserProfileArn"], old, wanted)
     return identifier, {"UserProfileArn": described["UserProfileArn"]}
 
 
@@ -105,6 +107,14 @@ def _delete_profile(_: str, had: Properties) -> None:
 
 def _profile(of: Properties) -> Properties:
     return {name: of[name] for name in ("DomainId", "UserProfileName")}
+
+
+def _retag_in_studio(arn: str, old: Properties, wanted: Properties) -> None:
+    before, after = ({tag["Key"]: tag["Value"] for tag in of.get("Tags") or ()} for of in (old, wanted))
+    if gone := sorted(before.keys() - after.keys()):
+        studio.call("DeleteTags", {"ResourceArn": arn, "TagKeys": gone})
+    if after:
+        studio.call("AddTags", {"ResourceArn": arn, "Tags": wanted["Tags"]})
 
 
 def _settled(describe: str, named: Properties) -> dict[str, Any]:
@@ -133,75 +143,19 @@ def _vanish(delete: str, describe: str, named: Properties) -> None:
     raise RuntimeError(f"{named} is still there after {PATIENCE} s")
 
 
-def _ec2(function: str, parameters: str, request: dict[str, Any]) -> str:
-    """The server's own EC2 operation; its XML, or RuntimeError with its text."""
-    status, _, body = use("ministack.services.ec2", function, parameters)(
-        {key: [value] for key, value in request.items() if value}
-    )
-    text = body.decode() if isinstance(body, bytes) else str(body)
-    if status >= 400:
-        raise RuntimeError(" ".join(re.findall(r"<Message>(.*?)</Message>", text)) or text)
-    return text
-
-
-def _create_address(_: str, wanted: Properties, __: str) -> Made:
-    answer = _ec2("_allocate_address", "p", {"Domain": wanted.get("Domain", "vpc")})
-    allocation, address = _value(answer, "allocationId"), _value(answer, "publicIp")
-    _tag(allocation, wanted)
-    return address, {"AllocationId": allocation, "PublicIp": address}
-
-
-def _delete_address(address: str, _: Properties) -> None:
-    known = use("ministack.services.ec2", "_addresses")
-    for allocation in [name for name, it in known.items() if it["PublicIp"] == address]:
-        _ec2("_release_address", "p", {"AllocationId": allocation})
-
-
-def _create_gateway(_: str, wanted: Properties, __: str) -> Made:
-    names = ("SubnetId", "AllocationId", "ConnectivityType")
-    gateway = _value(_ec2("_create_nat_gateway", "params", {name: wanted.get(name) for name in names}), "natGatewayId")
-    _tag(gateway, wanted)
-    return gateway, {"NatGatewayId": gateway}
-
-
-def _delete_gateway(gateway: str, _: Properties) -> None:
-    _ec2("_delete_nat_gateway", "params", {"NatGatewayId": gateway})
-
-
-def _tag(identifier: str, wanted: Properties) -> None:
-    if wanted.get("Tags"):
-        use("ministack.services.ec2", "_tags")[identifier] = list(wanted["Tags"])
-
-
-def _value(xml: str, name: str) -> str:
-    return re.findall(f"<{name}>(.*?)</{name}>", xml)[0]
-
-
 TYPES: dict[str, Type] = {
-    "AWS::S3::AccessGrantsInstance": Type(_create_instance, _delete("DeleteAccessGrantsInstance"), ("IdentityCenterArn", "Tags")),
+    # No API changes a grant, and CloudFormation's own update of instance and grant may only tag: anything else is a new one.
+    "AWS::S3::AccessGrantsInstance": Type(_create_instance, _delete("DeleteAccessGrantsInstance"), ("IdentityCenterArn",)),
     "AWS::S3::AccessGrantsLocation": Type(
-        _create_location,
-        _delete("DeleteAccessGrantsLocation", "AccessGrantsLocationId"),
-        ("LocationScope", "Tags"),
-        _update_location,
+        _create_location, _delete("DeleteAccessGrantsLocation", "AccessGrantsLocationId"), ("LocationScope",), _update_location
     ),
     "AWS::S3::AccessGrant": Type(
         _create_grant,
         _delete("DeleteAccessGrant", "AccessGrantId"),
-        (
-            "AccessGrantsLocationConfiguration",
-            "AccessGrantsLocationId",
-            "ApplicationArn",
-            "Grantee",
-            "Permission",
-            "S3PrefixType",
-            "Tags",
-        ),
+        ("AccessGrantsLocationConfiguration", "AccessGrantsLocationId", "ApplicationArn", "Grantee", "Permission"),
     ),
-    "AWS::SageMaker::Domain": Type(
-        _create_domain, _delete_domain, ("AuthMode", "DomainName", "KmsKeyId", "VpcId", "SubnetIds"), _update_domain
-    ),
-    "AWS::SageMaker::UserProfile": Type(_create_profile, _delete_profile, ("DomainId", "UserProfileName"), _update_profile),
-    "AWS::EC2::EIP": Type(_create_address, _delete_address, ("Domain",)),
-    "AWS::EC2::NatGateway": Type(_create_gateway, _delete_gateway, ("SubnetId", "AllocationId", "ConnectivityType")),
+    "AWS::SageMaker::Domain": Type(_create_domain, _delete_domain, ("VpcId", "SubnetIds"), _update_domain),
+    "AWS::SageMaker::UserProfile": Type(_create_profile, _delete_profile, (), _update_profile),
+    "AWS::EC2::EIP": Type(network.create_address, network.delete_address, ("Domain",), network.retag_address),
+    "AWS::EC2::NatGateway": Type(network.create_gateway, network.delete_gateway, (), network.retag_gateway),
 }

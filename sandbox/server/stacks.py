@@ -3,86 +3,50 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox.server import custom, nested, network, updates
 from sandbox.server.account import trusts
 from sandbox.server.completions import complete
+from sandbox.server.heed import heeding
 from sandbox.server.resources import TYPES
 from sandbox.server.seams import use, wrap
-from sandbox.stacks import Schemas, problems
+from sandbox.stacks import Schemas, dangling, unfit
 
 CLOUD = "ministack.services.cloudformation"
 SCHEMAS = Schemas(next(Path(sys.prefix).glob("lib/python*/site-packages/cfnlint/data/schemas")))
 Handler = Callable[..., Any]
 
-# What the server's handlers do not read, and why that is no loss here. Anything else unread fails its resource.
-WITHOUT_EFFECT: dict[str, dict[str, str]] = {}
-
 
 def install() -> None:
-    """Add our types to the server's table, and make every entry strict."""
+    """Add our types to the server's table, and make every entry, every template and every operation strict."""
     handlers = use(f"{CLOUD}.provisioners", "_RESOURCE_HANDLERS")
-    use(f"{CLOUD}.provisioners", "_REPLACING_PROPERTIES").update({name: it.fixed for name, it in TYPES.items()})
+    use(f"{CLOUD}.provisioners", "_REPLACING_PROPERTIES").update({name: it.fixed + _fixed(name) for name, it in TYPES.items()})
     for name, entry in [*handlers.items(), *((name, it.handlers()) for name, it in TYPES.items())]:
-        handlers[name] = entry | {key: _heeding(name, do) for key, do in entry.items() if key == "create"}
-    _guard_buckets(handlers)
-    complete(handlers)
-    _check_roles(handlers)
-    wrap(f"{CLOUD}.engine", "_validate_template_statics", "template", _checking)
-    wrap(f"{CLOUD}.provisioners", "_check_nested_stack_capabilities", "parent_stack_name, template", _checking_nested)
+        handlers[name] = heeding(name, entry)
+    for add in (_guard_buckets, nested.strict, complete, _check_roles):
+        add(handlers)
+    _check_templates()
     wrap(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _waiting_elsewhere)
+    for extension in (updates, custom, network):
+        extension.install()
     actions = use(f"{CLOUD}.handlers", "_ACTION_HANDLERS")
     actions["GetTemplate"] = _with_addresses_of_aws(actions["GetTemplate"])
 
 
-class Heeded(dict[str, Any]):
-    """Properties that remember which of them were read."""
-
-    def __init__(self, properties: dict[str, Any]) -> None:
-        super().__init__(properties)
-        self.read: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self.read.add(str(key))
-        return super().__contains__(key)
-
-    # Whoever takes all of them, to copy or to pass them on, has read all of them.
-    def __iter__(self) -> Iterator[str]:
-        self.read.update(super().keys())
-        return super().__iter__()
-
-    def keys(self) -> Any:
-        self.read.update(super().keys())
-        return super().keys()
-
-    def items(self) -> Any:
-        self.read.update(super().keys())
-        return super().items()
+def _check_templates() -> None:
+    wrap(f"{CLOUD}.engine", "_validate_template_statics", "template", _checking)
+    for module in ("handlers", "changesets"):
+        wrap(f"{CLOUD}.{module}", "_evaluate_conditions", "template, params", _with_known_conditions)
+    wrap(f"{CLOUD}.provisioners", "_check_nested_stack_capabilities", "parent_stack_name, template", _checking_nested)
 
 
-def _heeding(name: str, create: Handler) -> Handler:
-    """A creation that fails, and takes back what it made, where it has not looked at a property that was asked for."""
-
-    def heed(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:
-        heeded = Heeded(wanted)
-        made = create(logical_id, heeded, stack)
-        left_out = sorted(wanted.keys() - heeded.read - WITHOUT_EFFECT.get(name, {}).keys())
-        if left_out:
-            use(f"{CLOUD}.provisioners", "_RESOURCE_HANDLERS")[name]["delete"](made[0], wanted)
-            raise ValueError(f"The sandbox has no {', '.join(left_out)} for {name}, and does not act as if it had.")
-        return made
-
-    return heed
+def _fixed(name: str) -> tuple[str, ...]:
+    """What AWS's schema of the type says can only be set at creation, as far as it stands at the top."""
+    paths = (SCHEMAS.of(name) or {}).get("createOnlyProperties") or ()
+    return tuple(path.removeprefix("/properties/") for path in paths if path.count("/") == 2)
 
 
 def _guard_buckets(handlers: dict[str, Any]) -> None:
@@ -114,10 +78,22 @@ def _check_roles(handlers: dict[str, Any]) -> None:
 def _checking(original: Handler) -> Handler:
     def check(template: dict[str, Any]) -> None:
         original(template)
-        if not template.get("Transform") and (found := problems(template, SCHEMAS)):
+        if not template.get("Transform") and (found := dangling(template) + unfit(template, SCHEMAS)):
             raise ValueError("; ".join(found))
 
     return check
+
+
+def _with_known_conditions(original: Handler) -> Handler:
+    """The server evaluates conditions before it checks the template, and stumbles over what the check would have said."""
+
+    def evaluate(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        try:
+            return original(template, params)
+        except KeyError as lost:
+            raise ValueError("; ".join(dangling(template))) from lost
+
+    return evaluate
 
 
 def _checking_nested(original: Handler) -> Handler:

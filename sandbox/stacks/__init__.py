@@ -1,5 +1,6 @@
-"""What CloudFormation refuses in a template, read from AWS's own schemas of the resource types."""
+"""What CloudFormation refuses in a template: names that lead nowhere, and properties that AWS's own schemas do not have."""
 
-from sandbox.stacks.template import Schemas, problems
+from sandbox.stacks.properties import Schemas, unfit
+from sandbox.stacks.references import dangling
 
-__all__ = ["Schemas", "problems"]
+__all__ = ["Schemas", "dangling", "unfit"]

@@ -1,7 +1,4 @@
-"""The mistakes of a template that CloudFormation would refuse and the server would swallow.
-
-Properties are judged by AWS's published resource provider schemas, as cfn-lint carries them; references by the template itself.
-"""
+"""Properties that CloudFormation refuses, judged by AWS's published resource provider schemas, as cfn-lint carries them."""
 
 import json
 import re
@@ -11,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 Schema = dict[str, Any]
-SUBSTITUTED = re.compile(r"\$\{([^!}][^}]*)\}")
 COMBINED = ("oneOf", "anyOf", "allOf")
 
 
@@ -33,10 +29,10 @@ def _read(path: Path) -> Schema:
     return dict(json.loads(path.read_text()))
 
 
-def problems(template: dict[str, Any], schemas: Schemas) -> list[str]:
-    """Everything wrong, in CloudFormation's words; empty for a template that may be deployed."""
+def unfit(template: dict[str, Any], schemas: Schemas) -> list[str]:
+    """What the types of the template's resources do not take, in CloudFormation's words; empty where all of it fits."""
     resources = {name: it for name, it in (template.get("Resources") or {}).items() if isinstance(it, dict)}
-    return _dangling(template, resources) + [
+    return [
         f"Properties validation failed for resource {name} with message: {why}"
         for name, resource in resources.items()
         if (schema := schemas.of(resource.get("Type", "")))
@@ -44,50 +40,8 @@ def problems(template: dict[str, Any], schemas: Schemas) -> list[str]:
     ]
 
 
-def _dangling(template: dict[str, Any], resources: dict[str, Any]) -> list[str]:
-    known = resources.keys() | (template.get("Parameters") or {}).keys()
-    found = []
-    for block, names in (("Resources", _named(resources)), ("Outputs", _named(template.get("Outputs") or {}))):
-        lost = sorted({name for name in names if name not in known and not name.startswith("AWS::")})
-        if lost:
-            found.append(
-                f"Template format error: Unresolved resource dependencies [{', '.join(lost)}] in the {block} block of the template"
-            )
-    return found
-
-
-def _named(node: Any) -> Iterator[str]:
-    """Every name that something refers to."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _named(item)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
-        yield from _referred(key, value)
-
-
-def _referred(key: str, value: Any) -> Iterator[str]:
-    match key, value:
-        case "Ref", str():
-            yield value
-        case "Fn::GetAtt", [str(name), *_]:
-            yield name
-        case "Fn::GetAtt", str():
-            yield value.partition(".")[0]
-        case "Fn::Sub", str():
-            yield from (name.partition(".")[0] for name in SUBSTITUTED.findall(value))
-        case "Fn::Sub", [str(text), dict(given)]:
-            yield from (name.partition(".")[0] for name in SUBSTITUTED.findall(text) if name not in given)
-            yield from _named(given)
-        case "DependsOn", str() | list():
-            yield from [value] if isinstance(value, str) else value
-        case _:
-            yield from _named(value)
-
-
 def _unfit(value: Any, schema: Schema, root: Schema, path: str) -> Iterator[str]:
-    """Keys that the schema does not have, and needed ones that are not there."""
+    """Keys that the schema does not have, needed ones that are not there, and values outside of an enumeration."""
     schema = _resolved(schema, root)
     if isinstance(value, list):
         for number, item in enumerate(value):
@@ -97,6 +51,13 @@ def _unfit(value: Any, schema: Schema, root: Schema, path: str) -> Iterator[str]
             yield from _unfit(branch, schema, root, path)
     elif isinstance(value, dict):
         yield from _unfit_object(value, schema, root, path)
+    elif "enum" in schema and _said(value) not in map(_said, schema["enum"]) and "{{resolve:" not in _said(value):
+        yield f"{path}: failed validation constraint for keyword [enum]"
+
+
+def _said(value: Any) -> str:
+    """A plain value as text; CloudFormation does not mind whether a template says 7 or "7"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unfit_object(value: dict[str, Any], schema: Schema, root: Schema, path: str) -> Iterator[str]:
