@@ -1,0 +1,182 @@
+"""Rules and facts become the grants that are wanted, each with the reasons for it.
+
+    to                        one grant for each
+    role, user                role or user
+    directory_user, _group    person or group, found in the directory by name
+    profiles                  profile, for the role that it runs as
+    each_profile              likewise, with a scope of its own
+    on: each_prefix           folder that there is, times the grantees above
+    on: except                folder that leads to no exception (excepts.py), times the grantees above
+
+Nothing is dropped in silence. What the rule's owner must mend is refused, with file, line and column; what could not be read is held;
+both hold back just the rule, or the rule for one profile or folder, and leave its grants as they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from grantor.core import excepts
+from grantor.core.facts import Facts, Profile
+from grantor.core.filling import fill, of_prefix, of_profile
+from grantor.core.focus import Focus
+from grantor.core.grant import Grant, Grantee
+from grantor.core.holders import member, principal
+from grantor.core.needs import concerned
+from grantor.core.people import People, of_subject
+from grantor.core.placing import Placing
+from grantor.core.problem import Fault, nearest, shown
+from grantor.core.reason import Reason, prefix_subject
+from grantor.core.refusal import Notes, Refused, Unread
+from grantor.core.rule import Mode, Policy, Principal, Profiles, Rule
+from grantor.core.sharing import Sharing
+from grantor.core.term import end, over
+from grantor.core.wanted import Wanted
+
+WHOLE = Focus()
+Scopes = list[tuple[str, tuple[str, ...]]]  # each with the folder that it is for, if the rule names none
+Subjects = tuple[str, ...]
+
+
+def expand(policies: Iterable[Policy], facts: Facts, focus: Focus = WHOLE) -> Wanted:
+    """Every grant that the policies want, as far as `focus` sees its reasons; the order of whatever is given does not matter.
+
+    Facts may tell less the less the focus sees: of a profile in focus, it and needs.neighbours; of a folder in focus, whether it is there.
+    """
+    run = _Run(facts, focus)
+    for policy in policies:
+        for rule in concerned(policy.rules, focus):
+            run.add(rule, additive=policy.mode is Mode.ADDITIVE)
+    return run.wanted()
+
+
+class _Run:
+    """What the rules of one expansion share: the facts in order for looking up, and what came out so far."""
+
+    def __init__(self, facts: Facts, focus: Focus) -> None:
+        self.facts, self.focus = facts, focus
+        self.follows_folders = any(of_subject(subject) is None for subject in focus.subjects)
+        self.people, self.placing, self.notes = People(facts), Placing(facts.locations), Notes()
+        self.found: dict[Grant, list[Reason]] = defaultdict(list)
+
+    def add(self, rule: Rule, *, additive: bool) -> None:
+        """Expand one rule."""
+        if over(rule.until, self.facts.now):
+            self.warn(rule, Fault(f"it ended at {rule.until:%Y-%m-%d %H:%M}Z", "it grants nothing any more", "remove it"))
+            return
+        with self.notes.about(rule):
+            _Expansion(self, rule, additive).everywhere()
+
+    def warn(self, rule: Rule, fault: Fault) -> None:
+        """Note it if this is a run over everything: a bell for one profile or folder need not say it all again."""
+        if self.focus.everything:
+            self.notes.warn(rule, fault)
+
+    def wanted(self) -> Wanted:
+        """What came out, in order."""
+        grants = {grant: frozenset(self.found[grant]) for grant in sorted(self.found, key=Grant.order)}
+        notes = self.notes
+        return Wanted(grants, tuple(sorted(notes.held)), tuple(sorted(notes.refused)), tuple(sorted(notes.warnings)))
+
+
+class _Expansion:
+    """One rule. `values` are always those of the variables known so far, `subjects` those that they belong to."""
+
+    def __init__(self, run: _Run, rule: Rule, additive: bool) -> None:
+        self.run, self.rule, self.additive = run, rule, additive
+
+    def everywhere(self) -> None:
+        """Raises Refused or Unread where that says something of the whole rule."""
+        if isinstance(self.rule.to, Profiles):
+            self._check_domain(self.rule.to)
+        if not self.rule.each_prefix:
+            self._at({}, ())
+            return
+        for name in self._folders(self.rule.each_prefix):
+            subject = prefix_subject(f"{self.rule.each_prefix}{name}/")
+            with self.run.notes.about(self.rule, subject):
+                self._at(of_prefix(name), (subject,))
+
+    def _at(self, values: Mapping[str, str], subjects: Subjects) -> None:
+        to = self.rule.to
+        if isinstance(to, Profiles):
+            self._profiles(to, values, subjects)
+        elif not subjects or self._sees(subjects):
+            grantee = principal(to, values) if isinstance(to, Principal) else member(to, values, self.run.facts)
+            self._want(grantee, self._scopes(values), subjects, self.rule.until)
+
+    def _profiles(self, to: Profiles, values: Mapping[str, str], subjects: Subjects) -> None:
+        tags = tuple((key, fill(value, values)) for key, value in to.tags)
+        chosen = self._seen(self.run.people.chosen(to, tags), subjects)
+        if not chosen and not self.run.focus.everything:
+            return
+        sharing = Sharing(self.rule, to, values, tags, self.run.people, self.run.facts.now)
+        common = None if to.each else self._scopes(values)
+        for profile in chosen:
+            with self.run.notes.about(self.rule, profile.subject):
+                until = end(self.rule, profile)
+                if not over(until, self.run.facts.now):
+                    sharing.judge(profile)
+                    scopes = self._scopes({**of_profile(profile), **values}) if common is None else common
+                    self._want(Grantee("IAM", profile.role), scopes, (profile.subject, *subjects), until)
+
+    def _want(self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None) -> None:
+        rule, run = self.rule, self.run
+        for scope, folder in scopes:
+            reason = Reason(rule.id, (*subjects, *folder), until, self.additive)
+            if run.focus.sees(reason):
+                run.found[Grant(grantee, rule.allow, scope, rule.application)].append(reason)
+
+    def _scopes(self, values: Mapping[str, str]) -> Scopes:
+        on = fill(self.rule.on, values)
+        if self.rule.excepts:
+            return list(self._open(on, tuple(fill(text, values) for text in self.rule.excepts)))
+        self.run.placing.check(on)
+        return [(on, ())]
+
+    def _open(self, on: str, excepted: tuple[str, ...]) -> Iterator[tuple[str, Subjects]]:
+        """What is granted in place of a scope with exceptions."""
+        folders = {level: self._folders(level) for level in sorted(excepts.levels(on, excepted))}
+        for level, name in excepts.open_folders(on, excepted, folders):
+            subject = prefix_subject(f"{level}{name}/")
+            with self.run.notes.about(self.rule, subject):
+                scope = f"{level}{fill('{prefix.name}', of_prefix(name))}/*"
+                self.run.placing.check(scope)
+                yield scope, (subject,)
+
+    def _folders(self, base: str) -> tuple[str, ...]:
+        if why := self.run.facts.unread.get(f"folders {base}"):
+            raise Unread(f"the folders of {base} could not be read: {why}")
+        return self.run.facts.folders.get(base, ())
+
+    def _check_domain(self, to: Profiles) -> None:
+        facts = self.run.facts
+        if why := facts.unread.get(f"domain {to.domain}"):
+            raise Unread(f"the profiles of Studio domain {to.domain} could not be read: {why}")
+        if to.domain not in facts.domains:
+            raise Refused(_no_domain(to.domain, facts.domains))
+        for name in to.names:
+            if not self.run.people.fits_any(to.domain, name):
+                self.run.warn(self.rule, _fits_none(to.domain, name))
+
+    def _seen(self, profiles: list[Profile], subjects: Subjects) -> list[Profile]:
+        """Those that the focus sees, here or in a folder that only an exception brings into being."""
+        focus = self.run.focus
+        if focus.everything or self._sees(subjects) or (self.rule.excepts and self.run.follows_folders):
+            return profiles
+        return [profile for profile in profiles if profile.subject in focus.subjects]
+
+    def _sees(self, subjects: Subjects) -> bool:
+        focus = self.run.focus
+        return focus.everything or not set(subjects).isdisjoint(focus.subjects)
+
+
+def _no_domain(domain: str, known: Iterable[str]) -> Fault:
+    near = nearest(domain, sorted(known))
+    remedy = f"did you mean {near}?" if near else "write its name as the list of domains shows it"
+    return Fault(f"there is no Studio domain {shown(domain)}", "that may be a slip, so nothing is taken away for it", remedy)
+
+
+def _fits_none(domain: str, name: str) -> Fault:
+    why = "either it is a slip, or the rule is there before the profile"
+    return Fault(f"no profile of {domain} fits {shown(name)}", why, "correct the name, or leave it for a profile to come")

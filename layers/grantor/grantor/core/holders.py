@@ -1,0 +1,49 @@
+"""Who holds the grants of a rule that names them directly: IAM principals by ARN, people and groups of the directory by name or id."""
+
+import re
+from collections.abc import Mapping
+
+from grantor.core.facts import Facts
+from grantor.core.filling import fill
+from grantor.core.grant import Grantee
+from grantor.core.problem import Fault, nearest, shown
+from grantor.core.refusal import Refused, Unread
+from grantor.core.rule import Directory, Principal
+
+# A role or user with its path (IAM: "Names and paths"); {prefix.name} may have put something else there.
+ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
+# The id of a user or group in IAM Identity Center: ResourceId in the model of the Identity Store.
+ID = re.compile(r"([0-9a-f]{10}-)?[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
+
+
+def is_id(who: str) -> bool:
+    """Whether a person or group is given by id, so that no name has to be looked up."""
+    return bool(ID.fullmatch(who))
+
+
+def principal(to: Principal, values: Mapping[str, str]) -> Grantee:
+    """The role or user. Raises Refused where a folder's name makes no ARN."""
+    arn = fill(to.arn, values)
+    if ARN.fullmatch(arn):
+        return Grantee("IAM", arn)
+    why = "names of roles and users have only letters, digits and + = , . @ _ -"
+    raise Refused(
+        Fault(f"{shown(arn)} is no ARN of a role or user", why, "name the folder as the role, or write a rule for it alone")
+    )
+
+
+def member(to: Directory, values: Mapping[str, str], facts: Facts) -> Grantee:
+    """The person or group. Raises Refused where the directory has none of that name, Unread where it could not be asked."""
+    who = fill(to.who, values)
+    if is_id(who):
+        return Grantee(to.kind, who)
+    if why := facts.unread.get(f"directory {to.kind} {who}"):
+        raise Unread(f"the directory could not be asked for {shown(who)}: {why}")
+    if found := facts.directory.get((to.kind, who)):
+        return Grantee(to.kind, found)
+    called = to.kind.removeprefix("DIRECTORY_").lower()
+    near = nearest(who, sorted(name for kind, name in facts.directory if kind == to.kind))
+    remedy = f"did you mean {near}?" if near else f"write the name as the directory has it, or the {called}'s id"
+    raise Refused(
+        Fault(f"the directory has no {called} {shown(who)}", "a grant is held by an id, which is found by the name", remedy)
+    )

@@ -1,0 +1,112 @@
+"""What is worth a second look though it is no mistake: rules that say the same, or less than another, or more than was likely meant."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from grantor.core.cover import Ends, covers
+from grantor.core.filling import OWN, VARIABLE
+from grantor.core.grant import Grant, Permission
+from grantor.core.problem import Fault, Problem
+from grantor.core.reason import Reason
+from grantor.core.refusal import problem
+from grantor.core.rule import Policy, Rule
+from grantor.core.term import LAST
+from grantor.core.wanted import Wanted
+
+Givers = Mapping[Grant, Ends]
+Found = Iterator[tuple[str, Fault]]  # by the id of the rule that could be changed
+
+
+def lint(wanted: Wanted, policies: Iterable[Policy]) -> tuple[Problem, ...]:
+    """Warnings, each at a rule that could be changed and naming the other. `wanted` is all that `policies` want, not some of it.
+
+    Costs about as much as sorting the grants.
+    """
+    rules = {rule.id: rule for policy in policies for rule in policy.rules}
+    givers = {grant: _ends(reasons) for grant, reasons in wanted.grants.items()}
+    found = [*_twice(givers), *_covered(givers), *_halves(givers), *_whole_buckets(givers), *_joined(rules.values())]
+    return tuple(sorted(problem(rules[rule], fault) for rule, fault in found))
+
+
+def _ends(reasons: Iterable[Reason]) -> Ends:
+    found: dict[str, datetime] = {}
+    for reason in reasons:
+        end = reason.until or LAST
+        found[reason.rule] = max(end, found.get(reason.rule, end))
+    return found
+
+
+def _twice(givers: Givers) -> Found:
+    """Grants that several rules give: the one that gives it longest is compared with each of the others."""
+    pairs: dict[tuple[str, str], list[Grant]] = {}
+    for grant, ends in givers.items():
+        if len(ends) > 1:
+            longest, *others = sorted(sorted(ends), key=lambda rule: ends[rule], reverse=True)
+            for rule in others:
+                pairs.setdefault((rule, longest), []).append(grant)
+    for (rule, longest), grants in pairs.items():
+        yield rule, _same(grants, longest, {givers[grant][rule]: givers[grant][longest] for grant in grants})
+
+
+def _same(grants: list[Grant], longest: str, ends: Mapping[datetime, datetime]) -> Fault:
+    contradicting = {end: later for end, later in ends.items() if end < later}
+    if not contradicting:
+        why = "one grant stands for both, and goes only when neither rule wants it"
+        return Fault(f"{longest} grants the same: {_example(grants)}", why, "keep one of the two")
+    end, later = min(contradicting.items())
+    what = f"it ends {_at(end)}, but {longest} grants the same {_at(later)}: {_example(grants)}"
+    return Fault(what, "a grant stands until its last rule has ended", "give both the same end, or keep one of the two")
+
+
+def _at(end: datetime) -> str:
+    return "without end" if end == LAST else f"until {end:%Y-%m-%d %H:%M}Z"
+
+
+def _covered(givers: Givers) -> Found:
+    for cover in covers(givers):
+        what = f"{cover.by} covers all that it grants, as {cover.outer} covers {cover.inner}"
+        remedy = "remove it, or narrow the other rule if that says more than is meant"
+        yield cover.rule, Fault(what, "without it nobody could do less", remedy)
+
+
+def _halves(givers: Givers) -> Found:
+    """READ and WRITE as two grants, with no READWRITE beside them."""
+    pairs: dict[tuple[str, str], list[Grant]] = {}
+    for grant, writers in givers.items():
+        if grant.permission is Permission.WRITE and replace(grant, permission=Permission.READWRITE) not in givers:
+            readers = givers.get(replace(grant, permission=Permission.READ), {})
+            for reader in sorted(readers)[:1]:
+                pairs.setdefault((min(writers), reader), []).append(grant)
+    for (writer, reader), grants in pairs.items():
+        what = f"{reader} grants READ where it grants WRITE: {_example(grants)}"
+        why = "who asks S3 Access Grants for READWRITE is not served by two grants, one for each"
+        yield writer, Fault(what, why, "write allow: READWRITE in one of the two, and remove the other")
+
+
+def _whole_buckets(givers: Givers) -> Found:
+    found: dict[tuple[str, str], list[Grant]] = {}
+    for grant, ends in givers.items():
+        if grant.scope.count("/") == 3 and grant.scope.endswith("/*"):
+            for rule in ends:
+                found.setdefault((rule, grant.scope), []).append(grant)
+    for (rule, _), grants in found.items():
+        why = "whatever is put into the bucket one day is granted with it"
+        yield rule, Fault(f"it grants a whole bucket: {_example(grants)}", why, "write a prefix, if not all of it is meant")
+
+
+def _joined(rules: Iterable[Rule]) -> Found:
+    """A profile's own variable beside another in one name."""
+    for rule in rules:
+        for name in rule.on.split("/"):
+            used = {found[0] for found in VARIABLE.finditer(name)}
+            if not used.isdisjoint(OWN) and not used.issubset(OWN):
+                what, why = (
+                    f"{name} is made of two variables",
+                    "a-b and c make the same name as a and b-c, and two profiles one folder",
+                )
+                yield rule.id, Fault(what, why, "put a slash between them")
+
+
+def _example(grants: list[Grant]) -> str:
+    return f"{min(grants, key=Grant.order)}" + (f", and {len(grants) - 1:,} more" if len(grants) > 1 else "")
