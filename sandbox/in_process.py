@@ -16,7 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from moto.core import botocore_stubber as stubs
 from moto.core.utils import extract_region_from_aws_authorization
 from moto.iam.models import iam_backends
+from moto.identitystore.models import identitystore_backends
 from moto.s3.models import s3_backends
+from moto.ssoadmin.models import ssoadmin_backends
 from moto.sts.models import sts_backends
 
 from sandbox.access_grants import AccessGrants, Caller, Model, Refused, Role, Switches
@@ -120,10 +122,19 @@ class MotoWorld:
         return found is not None and found.region_name == self.region
 
     def knows(self, kind: str, identifier: str) -> bool:
-        return kind.startswith("DIRECTORY_") and len(identifier.split("-")) >= 5
+        stores = identitystore_backends[self.account][self.region].identity_stores
+        store = stores.get(self._center().identity_store_id)
+        listed = {"DIRECTORY_USER": store.users, "DIRECTORY_GROUP": store.groups} if store else {}
+        return identifier in listed.get(kind, ())
 
     def identity_center(self, arn: str) -> bool:
-        return arn.rpartition("/")[2].startswith("ssoins-")
+        return self._center().instance_arn == arn
+
+    def identity_store(self) -> str:
+        return f"arn:aws:identitystore::{self.account}:identitystore/{self._center().identity_store_id}"
+
+    def _center(self) -> Any:
+        return ssoadmin_backends[self.account][self.region].instances[0]
 
     def vend(
         self,

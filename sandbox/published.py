@@ -67,7 +67,7 @@ class Service:
 
     def _check(self, name: str, shape: dict[str, Any], value: Any, but: Container[str]) -> None:
         match shape["type"]:
-            case "structure":
+            case "structure" if not shape.get("document"):
                 self._structure(shape, value, but)
             case "list":
                 if len(value) > shape.get("max", len(value)):

@@ -19,14 +19,14 @@ PRINCIPAL = re.compile(r"arn:[^:]+:iam::\d{12}:(role|user)/.+")
 
 
 @operation
-def create_access_grant(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
+def create_access_grant(service: AccessGrants, request: Request, caller: Caller) -> dict[str, Any]:
     # The order of these checks is a guess: AWS documents none.
     instance = service.existing()
     location = find_location(instance, request)
     sub_prefix = (request.get("AccessGrantsLocationConfiguration") or {}).get("S3SubPrefix") or ""
     scope = join(location.scope, sub_prefix)
     _scope(service, location, sub_prefix, scope, request.get("S3PrefixType"))
-    _grantee(service, instance, request["Grantee"])
+    _grantee(service, instance, request["Grantee"], caller)
     if len(instance.grants) >= service.switches.grants_quota:
         raise refused("AccessGrantsQuotaExceededError", quota=service.switches.grants_quota)
     made = _made(service, instance, request, location, sub_prefix)
@@ -114,14 +114,24 @@ def _scope(service: AccessGrants, location: Location, sub_prefix: str, scope: st
         raise wrong
 
 
-def _grantee(service: AccessGrants, instance: Instance, grantee: dict[str, str]) -> None:
+def _grantee(service: AccessGrants, instance: Instance, grantee: dict[str, str], caller: Caller) -> None:
     kind, who = grantee.get("GranteeType"), grantee.get("GranteeIdentifier") or ""
     if kind == "IAM":
         known = bool(PRINCIPAL.fullmatch(who)) and service.world.identity(who) is not None
     else:
-        known = instance.identity_center is not None and service.world.knows(str(kind), who)
+        known = instance.identity_center is not None and _in_directory(service, instance, str(kind), who, caller)
     if not known:
         raise refused("InvalidRequest", why="Invalid Grantee in the request")
+
+
+def _in_directory(service: AccessGrants, instance: Instance, kind: str, who: str, caller: Caller) -> bool:
+    """Whether the directory has such a grantee, which the caller must be allowed to see there (API reference, CreateAccessGrant)."""
+    noun = {"DIRECTORY_USER": "User", "DIRECTORY_GROUP": "Group"}[kind]
+    service.demand(caller, "sso:DescribeInstance", str(instance.identity_center))
+    service.demand(caller, "sso:DescribeApplication", str(instance.application))
+    for resource in (service.world.identity_store(), f"arn:aws:identitystore:::{noun.lower()}/{who}"):
+        service.demand(caller, f"identitystore:Describe{noun}", resource)
+    return service.world.knows(kind, who)
 
 
 def _made(service: AccessGrants, instance: Instance, request: Request, location: Location, sub_prefix: str) -> Grant:

@@ -13,13 +13,14 @@ from sandbox.access_grants.world import Caller
 
 
 @operation
-def create_access_grants_instance(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
+def create_access_grants_instance(service: AccessGrants, request: Request, caller: Caller) -> dict[str, Any]:
     if service.instance is not None:
         raise refused("AccessGrantsInstanceAlreadyExists")
     tags = merged({}, request.get("Tags") or [])
     made = Instance(created=service.clock())
     if arn := request.get("IdentityCenterArn"):
-        _associate(service, made, arn)
+        service.demand(caller, "sso:DescribeInstance", arn)
+        _associate(service, made, arn, caller)
     made.tags[service.arn] = tags
     service.instance = made
     return _shown(service, made)
@@ -59,8 +60,8 @@ def get_access_grants_instance_for_prefix(service: AccessGrants, request: Reques
 
 
 @operation
-def associate_access_grants_identity_center(service: AccessGrants, request: Request, _: Caller) -> dict[str, Any]:
-    _associate(service, service.existing(), request["IdentityCenterArn"])
+def associate_access_grants_identity_center(service: AccessGrants, request: Request, caller: Caller) -> dict[str, Any]:
+    _associate(service, service.existing(), request["IdentityCenterArn"], caller)
     return {}
 
 
@@ -131,12 +132,16 @@ def _tags(service: AccessGrants, arn: str) -> dict[str, str]:
     return tags
 
 
-def _associate(service: AccessGrants, instance: Instance, arn: str) -> None:
+def _associate(service: AccessGrants, instance: Instance, arn: str, caller: Caller) -> None:
+    """Make the application through which the directory is seen, which the caller must be allowed to make (API reference)."""
+    service.demand(caller, "sso:CreateApplication", arn)
     if not service.world.identity_center(arn):
         raise refused("InvalidIdentityCenterInstance")
-    instance.identity_center = arn
     name = arn.rpartition("/")[2]
-    instance.application = f"arn:aws:sso::{service.account}:application/{name}/apl-{uuid.uuid4().hex[:16]}"
+    application = f"arn:aws:sso::{service.account}:application/{name}/apl-{uuid.uuid4().hex[:16]}"
+    for action in ("sso:PutApplicationGrant", "sso:PutApplicationAuthenticationMethod"):
+        service.demand(caller, action, application)
+    instance.identity_center, instance.application = arn, application
 
 
 def _shown(service: AccessGrants, instance: Instance) -> dict[str, Any]:

@@ -78,9 +78,7 @@ def _valid(service: AccessGrants, scope: str) -> None:
 
 
 def _pass(service: AccessGrants, role: str, caller: Caller) -> None:
-    if not service.world.allowed(caller, "iam:PassRole", role, {"iam:PassedToService": "access-grants.s3.amazonaws.com"}):
-        why = f"User: {caller.arn} is not authorized to perform: iam:PassRole on resource: {role}"
-        raise refused("AccessDenied", why=why)
+    service.demand(caller, "iam:PassRole", role, {"iam:PassedToService": "access-grants.s3.amazonaws.com"})
     context = {"aws:SourceAccount": service.account, "aws:SourceArn": service.arn}
     if service.world.role(role) is None or not service.world.trusts(role, context):
         raise refused("InvalidIamRole")

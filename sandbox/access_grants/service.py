@@ -1,7 +1,7 @@
 """S3 Access Grants of one account and Region: requests in, answers out, as values. No web and no emulator here."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,11 +61,15 @@ class AccessGrants:
             raise refused("AccessGrantsInstanceNotExistsError")
         return self.instance
 
+    def demand(self, caller: Caller, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+        """AccessDenied unless the caller's policies allow the action."""
+        if not self.world.allowed(caller, action, resource, context or {}):
+            why = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
+            raise refused("AccessDenied", why=why)
+
     def _authorise(self, name: str, request: Request, caller: Caller) -> None:
         for resource, context in self._resources(name, request):
-            if not self.world.allowed(caller, f"s3:{name}", resource, context):
-                why = f"User: {caller.arn} is not authorized to perform: s3:{name} on resource: {resource}"
-                raise refused("AccessDenied", why=why)
+            self.demand(caller, f"s3:{name}", resource, context)
 
     def _resources(self, name: str, request: Request) -> list[tuple[str, dict[str, str]]]:
         """The resource that an operation is judged on, with its condition keys (service authorization reference)."""

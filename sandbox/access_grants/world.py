@@ -49,10 +49,13 @@ class World(Protocol):
         """Whether this account has this bucket in this Region."""
 
     def knows(self, kind: str, identifier: str) -> bool:
-        """Whether IAM Identity Center has this user or group."""
+        """Whether IAM Identity Center has this user (kind DIRECTORY_USER) or group (DIRECTORY_GROUP)."""
 
     def identity_center(self, arn: str) -> bool:
         """Whether this IAM Identity Center instance exists."""
+
+    def identity_store(self) -> str:
+        """The ARN of the store that IAM Identity Center keeps its users and groups in."""
 
     def vend(
         self, role: Role, session: str, policy: dict[str, Any], until: datetime, context: Mapping[str, str]

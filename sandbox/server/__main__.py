@@ -6,7 +6,7 @@ import os
 import sys
 
 EXTENSIONS = (
-    "judged", "access_grants", "studio", "events", "functions", "stacks", "batch_delete", "calls", "faults", "front", "control",
+    "judged", "directory", "access_grants", "studio", "events", "functions", "stacks", "batch_delete", "calls", "faults", "front", "control",
 )  # fmt: skip
 
 

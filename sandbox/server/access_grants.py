@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.access_grants import AccessGrants, Caller, Model, Refused
 from sandbox.access_grants.switches import Switches, switched
 from sandbox.access_grants.wire import Wire, error
+from sandbox.server import directory
 from sandbox.server.account import ServerWorld, caller_of, place
 from sandbox.server.control import ANSWERS
 from sandbox.server.seams import use, wrap
@@ -28,11 +29,24 @@ SWITCHES = [START]  # those in force
 SERVICES: dict[tuple[str, str], AccessGrants] = {}
 
 
+class World(ServerWorld):
+    """The world around Access Grants: the account, and the directory of IAM Identity Center."""
+
+    def knows(self, kind: str, identifier: str) -> bool:
+        return directory.service().has(kind, identifier)
+
+    def identity_center(self, arn: str) -> bool:
+        return directory.service().arn == arn
+
+    def identity_store(self) -> str:
+        return directory.service().store_arn
+
+
 def service() -> AccessGrants:
     """The service of the account and Region that the current request is in."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = AccessGrants(*where, ServerWorld(), lambda: datetime.now(UTC), MODEL, SWITCHES[0])
+        SERVICES[where] = AccessGrants(*where, World(), lambda: datetime.now(UTC), MODEL, SWITCHES[0])
     return SERVICES[where]
 
 

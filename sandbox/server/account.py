@@ -1,7 +1,6 @@
 """The account as the server knows it: who calls, which roles, users and buckets exist, what policies allow, how sessions are made."""
 
 import json
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
@@ -12,7 +11,6 @@ from sandbox.access_grants.world import SERVICE
 from sandbox.server.judged import note
 from sandbox.server.seams import use
 
-DIRECTORY_ID = re.compile(r"([0-9a-f]{10}-)?[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
 EVALUATOR = "ministack.core.iam_evaluator"
 _get_account = use("ministack.core.responses", "get_account_id", "")
 _get_region = use("ministack.core.responses", "get_region", "")
@@ -100,7 +98,7 @@ def expire(key: str) -> tuple[int, dict[str, str]]:
 
 
 class ServerWorld:
-    """The world around Access Grants, as the server has it."""
+    """The account around our services, as the server has it."""
 
     def allowed(self, caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> bool:
         allowed = caller.arn.endswith(":root") or self._evaluated(caller, action, resource, context)
@@ -129,13 +127,6 @@ class ServerWorld:
     def bucket(self, name: str) -> bool:
         found = _buckets.get(name)
         return found is not None and found.get("region", place()[1]) == place()[1]
-
-    def knows(self, kind: str, identifier: str) -> bool:
-        # The server has no identity store: an id of the right form is taken for one that exists.
-        return kind.startswith("DIRECTORY_") and bool(DIRECTORY_ID.fullmatch(identifier))
-
-    def identity_center(self, arn: str) -> bool:
-        return arn.rpartition("/")[2].startswith("ssoins-")
 
     def vend(
         self, role: Role, session: str, policy: dict[str, Any], until: datetime, context: Mapping[str, str]

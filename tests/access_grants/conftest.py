@@ -27,6 +27,21 @@ class Aws:
     def control(self) -> "Control":
         return Control(self.client("s3control"), self.account)
 
+    @property
+    def center(self) -> dict[str, Any]:
+        """The one IAM Identity Center instance there is."""
+        return dict(self.client("sso-admin").list_instances()["Instances"][0])
+
+    def directory_user(self, name: str) -> str:
+        """A user of the directory; its id."""
+        asked = {"UserName": name, "DisplayName": name, "Name": {"GivenName": name, "FamilyName": name}}
+        return str(self.client("identitystore").create_user(IdentityStoreId=self.center["IdentityStoreId"], **asked)["UserId"])
+
+    def directory_group(self, name: str) -> str:
+        """A group of the directory; its id."""
+        store = self.center["IdentityStoreId"]
+        return str(self.client("identitystore").create_group(IdentityStoreId=store, DisplayName=name)["GroupId"])
+
     def role(self, name: str, service: str = SERVICE, path: str = "/", allow: Any = None) -> str:
         """A role that the service may assume, and the whole account; its ARN."""
         principals = [{"Service": service}, {"AWS": f"arn:aws:iam::{self.account}:root"}]

@@ -1,5 +1,6 @@
 """What vended credentials may do is what their grant says: judged by the server's evaluator, call by call, until they expire."""
 
+import json
 import time
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.access_grants.conftest import Desk
+from tests.access_grants.conftest import Control, Desk
 
 S3 = Any
 Call = Callable[[S3, str], Any]
@@ -221,3 +222,20 @@ def test_a_presigned_url_is_judged_and_ends_as_its_signer_says(shelf: Desk, kind
     time.sleep(2.1)
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(short)
+
+
+def test_a_grant_to_a_directory_user_needs_the_right_to_see_that_user(server_desk: Desk) -> None:
+    aws = server_desk.aws
+    who, center = aws.directory_user("bea"), aws.center
+    aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=center["InstanceArn"])
+    maker = aws.role("maker", allow=["s3:CreateAccessGrant", "sso:DescribeInstance", "sso:DescribeApplication"])
+    control = Control(aws.client("s3control", aws.session(maker)), aws.account)
+    grantee = {"GranteeType": "DIRECTORY_USER", "GranteeIdentifier": who}
+    request = {"AccessGrantsLocationId": server_desk.location, "Grantee": grantee, "Permission": "READ"}
+
+    with pytest.raises(ClientError, match="identitystore:DescribeUser on resource"):
+        control("CreateAccessGrant", **request)
+    everything = {"Effect": "Allow", "Action": "identitystore:DescribeUser", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    aws.client("iam").put_role_policy(RoleName="maker", PolicyName="more", PolicyDocument=document)
+    assert control("CreateAccessGrant", **request)["Grantee"] == grantee

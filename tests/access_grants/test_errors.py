@@ -11,7 +11,7 @@ from tests.access_grants.conftest import Aws, Desk
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 ROLE = "arn:aws:iam::{account}:role/nobody"
-CENTER = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+STRANGER = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 Scenario = Callable[[Desk], Any]
 
 
@@ -57,6 +57,11 @@ def vend_for_too_long(desk: Desk) -> None:
     desk.ask("UserA/*", DurationSeconds=43200)
 
 
+def grant_to_nobody(desk: Desk) -> None:
+    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=desk.aws.center["InstanceArn"])
+    desk.grant(Grantee={"GranteeType": "DIRECTORY_USER", "GranteeIdentifier": NOWHERE})
+
+
 def call(operation: str, **request: Any) -> Scenario:
     return lambda desk: desk.aws.control(operation, **request)
 
@@ -74,6 +79,7 @@ SCENARIOS: list[tuple[str, Scenario]] = [
     ("InvalidAccessGrantsLocation", location("data/")),
     ("InvalidIamRole", location("s3://data/x/*", ROLE)),
     ("InvalidIdentityCenterInstance", call("AssociateAccessGrantsIdentityCenter", IdentityCenterArn="arn:aws:sso:::instance/other")),
+    ("InvalidIdentityCenterInstance", call("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=STRANGER)),
     ("InvalidResourcePolicy", call("PutAccessGrantsInstanceResourcePolicy", Policy="{}")),
     ("InvalidTag", tagged(("a,b", "1"))),
     ("InvalidTags", tagged(("aws:x", "1"))),
@@ -85,6 +91,7 @@ SCENARIOS: list[tuple[str, Scenario]] = [
     ("StsNotAuthorizedError", vend_with_a_role_that_is_gone),
     ("StsValidationError", vend_for_too_long),
     ("InvalidRequest", lambda desk: desk.grant(who=ROLE.format(account=desk.aws.account))),
+    ("InvalidRequest", grant_to_nobody),
     ("InvalidRequest", call("ListAccessGrants", NextToken="bm90IG9uZQ==")),
     ("NoSuchResource", lambda desk: desk.aws.control("ListTagsForResource", ResourceArn=f"arn:aws:s3:us-east-1:{desk.aws.account}:access-grants/x")),
 ]  # fmt: skip

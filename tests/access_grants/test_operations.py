@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from tests.access_grants.conftest import Aws, Desk
 
-CENTER = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetDataAccess"}]}'
 
 
@@ -41,11 +40,40 @@ def test_an_instance_is_found_by_a_prefix_of_a_bucket(desk: Desk) -> None:
 
 def test_identity_center_is_associated_and_dissociated(aws: Aws) -> None:
     aws.control("CreateAccessGrantsInstance")
-    aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=CENTER)
+    center = aws.center["InstanceArn"]
+    aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=center)
 
-    assert aws.control("GetAccessGrantsInstance")["IdentityCenterInstanceArn"] == CENTER
+    assert aws.control("GetAccessGrantsInstance")["IdentityCenterInstanceArn"] == center
     aws.control("DissociateAccessGrantsIdentityCenter")
     assert "IdentityCenterInstanceArn" not in aws.control("GetAccessGrantsInstance")
+
+
+@pytest.mark.parametrize("kind", ["DIRECTORY_USER", "DIRECTORY_GROUP"])
+def test_a_grantee_may_come_from_the_directory_that_is_associated(desk: Desk, kind: str) -> None:
+    who = desk.aws.directory_user("ana") if kind == "DIRECTORY_USER" else desk.aws.directory_group("team")
+    grantee = {"GranteeType": kind, "GranteeIdentifier": who}
+    with pytest.raises(ClientError, match="Invalid Grantee in the request"):
+        desk.grant(Grantee=grantee)
+    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=desk.aws.center["InstanceArn"])
+
+    assert desk.grant(Grantee=grantee)["Grantee"] == grantee
+
+
+def test_who_has_left_the_directory_is_granted_nothing_more(desk: Desk) -> None:
+    who = desk.aws.directory_user("ana")
+    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=desk.aws.center["InstanceArn"])
+    desk.aws.client("identitystore").delete_user(IdentityStoreId=desk.aws.center["IdentityStoreId"], UserId=who)
+
+    with pytest.raises(ClientError, match="Invalid Grantee in the request"):
+        desk.grant(Grantee={"GranteeType": "DIRECTORY_USER", "GranteeIdentifier": who})
+
+
+def test_a_user_is_no_group(desk: Desk) -> None:
+    who = desk.aws.directory_user("ana")
+    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=desk.aws.center["InstanceArn"])
+
+    with pytest.raises(ClientError, match="Invalid Grantee in the request"):
+        desk.grant(Grantee={"GranteeType": "DIRECTORY_GROUP", "GranteeIdentifier": who})
 
 
 def test_a_resource_policy_is_put_read_and_deleted(desk: Desk) -> None:

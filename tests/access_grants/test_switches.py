@@ -12,7 +12,6 @@ from tests.access_grants.conftest import Aws, Desk, lay
 from tests.conftest import ROOT
 
 Fresh = Callable[..., Aws]
-CENTER = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 DONE = "done"
 
 
@@ -59,7 +58,7 @@ def role_made_again(desk: Desk) -> str:
 
 def instance_with_identity_center(desk: Desk) -> str:
     desk.aws.control("DeleteAccessGrantsLocation", AccessGrantsLocationId=desk.location)
-    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=CENTER)
+    desk.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=desk.aws.center["InstanceArn"])
     return outcome(lambda: desk.aws.control("DeleteAccessGrantsInstance"))
 
 

@@ -79,7 +79,7 @@ def test_an_unknown_switch_is_refused_with_the_nearest_name(port: str):
 def test_a_switch_that_is_set_decides(port: str):
     said("up", "--port", port, "--switch", "association_keeps_instance=false")
     control = Sandbox(int(port), Path()).client("s3control")
-    center = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+    center = Sandbox(int(port), Path()).client("sso-admin").list_instances()["Instances"][0]["InstanceArn"]
     control.create_access_grants_instance(AccountId=ACCOUNT, IdentityCenterArn=center)
 
     control.delete_access_grants_instance(AccountId=ACCOUNT)
