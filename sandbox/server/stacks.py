@@ -1,13 +1,11 @@
 """CloudFormation as strict as AWS's: nothing unknown passes, nothing asked for is silently left out, nothing full is deleted."""
 
-import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server import custom, nested, network, updates
+from sandbox.server import custom, nested, network, operations, updates
 from sandbox.server.account import trusts
 from sandbox.server.completions import complete
 from sandbox.server.heed import heeding
@@ -30,10 +28,8 @@ def install() -> None:
         add(handlers)
     _check_templates()
     wrap(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _waiting_elsewhere)
-    for extension in (updates, custom, network):
+    for extension in (operations, updates, custom, network):
         extension.install()
-    actions = use(f"{CLOUD}.handlers", "_ACTION_HANDLERS")
-    actions["GetTemplate"] = _with_addresses_of_aws(actions["GetTemplate"])
 
 
 def _check_templates() -> None:
@@ -65,14 +61,22 @@ def _guard_buckets(handlers: dict[str, Any]) -> None:
 
 
 def _check_roles(handlers: dict[str, Any]) -> None:
-    create = handlers["AWS::Lambda::Function"]["create"]
+    entry = handlers["AWS::Lambda::Function"]
 
-    def checked(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:
+    def check(wanted: dict[str, Any]) -> None:
         if not trusts(str(wanted.get("Role")), "lambda.amazonaws.com", {}):
             raise ValueError("The role defined for the function cannot be assumed by Lambda.")
-        return create(logical_id, wanted, stack)
 
-    handlers["AWS::Lambda::Function"] |= {"create": checked}
+    def created(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:
+        check(wanted)
+        return entry["create"](logical_id, wanted, stack)
+
+    def updated(identifier: str, old: dict[str, Any], wanted: dict[str, Any], *others: Any) -> Any:
+        if wanted.get("Role") != old.get("Role"):
+            check(wanted)
+        return entry["update"](identifier, old, wanted, *others)
+
+    handlers["AWS::Lambda::Function"] = entry | {"create": created, "update": updated}
 
 
 def _checking(original: Handler) -> Handler:
@@ -109,18 +113,3 @@ def _checking_nested(original: Handler) -> Handler:
 def _waiting_elsewhere(original: Handler) -> Handler:
     """A domain takes its time, and the server must go on answering meanwhile."""
     return lambda resource_type: resource_type.startswith("AWS::SageMaker::") or original(resource_type)
-
-
-def _with_addresses_of_aws(original: Handler) -> Handler:
-    """A stack tells its nested templates' addresses as AWS would, because `sam delete` reads no other ones."""
-
-    def get(params: Any) -> Any:
-        here = re.compile(f"http://(localhost|127\\.0\\.0\\.1):{os.environ['GATEWAY_PORT']}/")
-        status, headers, body = original(params)
-        region = use("ministack.core.responses", "get_region", "")()
-        address = f"https://s3.{region}.amazonaws.com/"
-        if isinstance(body, bytes):
-            return status, headers, here.sub(address, body.decode()).encode()
-        return status, headers, here.sub(address, body)
-
-    return get

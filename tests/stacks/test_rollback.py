@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 TOO_LONG = "Invalid value for the parameter VisibilityTimeout. Value must be between 0 and 43200."
 QUEUES = """
@@ -21,6 +22,28 @@ def test_a_create_that_fails_leaves_nothing_but_its_record_and_that_can_be_delet
     assert stacks.things() - before == {"cloudformation stacks: half"}
     assert stacks.delete("half") == "DELETE_COMPLETE"
     assert stacks.things() == before
+
+
+CREATE = {"ChangeSetName": "again", "ChangeSetType": "CREATE"}
+UPDATE = {"ChangeSetName": "again", "ChangeSetType": "UPDATE"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "said"),
+    [
+        ("create_stack", {}, r"Stack \[half\] already exists"),
+        ("update_stack", {}, "is in ROLLBACK_COMPLETE state and can not be updated"),
+        ("create_change_set", UPDATE, "is in ROLLBACK_COMPLETE state and can not be updated"),
+        ("create_change_set", CREATE, r"already exists and cannot be created again with the changeSet \[again\]"),
+    ],
+    ids=["create", "update", "change set to update", "change set to create"],
+)
+def test_what_was_rolled_back_is_deleted_before_its_name_is_used_again(stacks, operation, more, said):
+    stacks.create("half", QUEUES)
+
+    with pytest.raises(ClientError, match=said):
+        getattr(stacks.cloud, operation)(StackName="half", TemplateBody=QUEUES, **more)
+    assert stacks.described("half")["StackStatus"] == "ROLLBACK_COMPLETE"
 
 
 def test_an_update_that_fails_goes_back_to_what_was(stacks):

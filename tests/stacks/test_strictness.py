@@ -169,15 +169,22 @@ def test_an_attribute_that_a_resource_does_not_have_fails_the_one_that_asks_for_
     assert stacks.things() - before == {"cloudformation stacks: asks"}
 
 
+MISTRUSTED = {"Function": "The role defined for the function cannot be assumed by Lambda."}
+
+
 def test_a_function_whose_role_lambda_may_not_assume_is_refused(stacks):
-    stacks.create("trusted", FUNCTION)
     status = stacks.create("mistrusted", FUNCTION.replace("lambda.amazonaws.com", "ec2.amazonaws.com"))
 
-    assert stacks.described("trusted")["StackStatus"] == "CREATE_COMPLETE"
-    assert (status, stacks.why("mistrusted")) == (
-        "ROLLBACK_COMPLETE",
-        {"Function": "The role defined for the function cannot be assumed by Lambda."},
-    )
+    assert (status, stacks.why("mistrusted")) == ("ROLLBACK_COMPLETE", MISTRUSTED)
+
+
+def test_a_function_does_not_change_to_a_role_that_lambda_may_not_assume(stacks):
+    assert stacks.create("trusted", FUNCTION) == "CREATE_COMPLETE"
+
+    other = FUNCTION.replace("lambda.amazonaws.com", "ec2.amazonaws.com").replace("Role:\n    Type", "Other:\n    Type")
+    status = stacks.update("trusted", other.replace("GetAtt Role", "GetAtt Other"))
+
+    assert (status, stacks.why("trusted")) == ("UPDATE_ROLLBACK_COMPLETE", MISTRUSTED)
 
 
 FUNCTION = """
