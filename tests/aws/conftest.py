@@ -1,7 +1,6 @@
 """What the tests of the room that talks to AWS share: a table of their own, and answers that are counted, replaced or lost."""
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,24 +13,13 @@ from botocore.httpsession import URLLib3Session
 from grantor.aws.lease import Lease, Leases
 from grantor.aws.table import Table
 from tests.conftest import Sandbox
-
-
-def make_table(server: Sandbox) -> Table:
-    """A table with the keys that the template gives it; nobody else's."""
-    client, name = server.client("dynamodb"), f"ledger-{uuid.uuid4().hex[:8]}"
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-    )
-    return Table(client, name)
+from tests.sandbox.desk import make_table
 
 
 @pytest.fixture
 def table(server: Sandbox) -> Table:
-    return make_table(server)
+    """A table with the keys that the template gives it; nobody else's."""
+    return Table(server.client("dynamodb"), make_table(server))
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from grantor.aws.errors import NotYet, Overtaken
 from grantor.aws.lease import Lease, Leases
 from grantor.aws.table import Table
-from tests.aws.conftest import answering, counted, lost, make_table, refusing
+from tests.aws.conftest import answering, counted, lost, refusing
 from tests.conftest import Sandbox
+from tests.sandbox.desk import make_table
 
 ANA, BEN = "profile D/ana", "profile D/ben"
 
@@ -177,7 +178,7 @@ class Crowd:
 
 
 def test_in_a_crowd_every_bell_is_seen_by_exactly_one_holder(server: Sandbox):
-    crowd = Crowd(server, make_table(server).name)
+    crowd = Crowd(server, make_table(server))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(crowd.person, range(8)))
 

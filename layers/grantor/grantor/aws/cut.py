@@ -29,7 +29,7 @@ def lists_cut(detail: Mapping[str, Any], most: int) -> dict[str, Any]:
 
     ValueError where it is too large without any list.
 
-    >>> lists_cut({"run": "r1", "done": ["+ grant 1", "+ grant 2", "+ grant 3", "+ grant 4"]}, 75)
+    >>> lists_cut({"run": "r1", "done": ["+ grant 1", "+ grant 2", "+ grant 3", "+ grant 4"]}, 74)
     {'run': 'r1', 'done': ['+ grant 1', '+ grant 2'], 'left_out': {'done': 2}}
     """
     cut: dict[str, Any] = dict(detail)

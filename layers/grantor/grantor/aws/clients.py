@@ -1,0 +1,61 @@
+"""AWS's clients, each made when it is first needed and then shared: making one costs a cold start tens of milliseconds."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_identitystore import IdentityStoreClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3control import S3ControlClient
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sso_admin import SSOAdminClient
+
+# Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
+CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)
+
+
+class Clients:
+    """One client a service, all of one session, which reads AWS's models from disk once. Making them needs no call."""
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The session of the environment: its credentials and its Region."""
+        return boto3.Session()
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session.client("dynamodb", config=CONFIG)
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        return self.session.client("events", config=CONFIG)
+
+    @cached_property
+    def identitystore(self) -> "IdentityStoreClient":
+        return self.session.client("identitystore", config=CONFIG)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self.session.client("s3", config=CONFIG)
+
+    @cached_property
+    def s3control(self) -> "S3ControlClient":
+        return self.session.client("s3control", config=CONFIG)
+
+    @cached_property
+    def sagemaker(self) -> "SageMakerClient":
+        return self.session.client("sagemaker", config=CONFIG)
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return self.session.client("sns", config=CONFIG)
+
+    @cached_property
+    def sso_admin(self) -> "SSOAdminClient":
+        return self.session.client("sso-admin", config=CONFIG)

@@ -1,0 +1,65 @@
+"""Folders of a bucket: those right below a prefix, each once, on however many pages."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from grantor.aws.folders import Folders
+from tests.aws.conftest import counted
+from tests.conftest import Sandbox
+from tests.sandbox.desk import own
+
+
+@pytest.fixture
+def s3(server: Sandbox) -> Any:
+    return server.client("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    name = own("data")
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def put(s3: Any, bucket: str, *keys: str) -> None:
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key)
+
+
+def test_folders_are_what_lies_between_the_prefix_and_the_next_slash(s3: Any, bucket: str):
+    put(s3, bucket, "projects/b/x.csv", "projects/a/x/y.csv", "projects/a/z.csv", "projects/loose.csv", "other/c/x.csv")
+
+    assert Folders(s3).folders(f"s3://{bucket}/projects/") == ("a", "b")
+    assert Folders(s3).folders(f"s3://{bucket}/") == ("other", "projects")
+    assert Folders(s3).folders(f"s3://{bucket}/nothing/") == ()
+
+
+def test_a_folder_may_have_any_name_but_none(s3: Any, bucket: str):
+    put(s3, bucket, "p/mit Lücke & +/x", "p/marker/", "p//x")
+
+    assert Folders(s3).folders(f"s3://{bucket}/p/") == ("marker", "mit Lücke & +")
+
+
+def test_every_page_is_read(s3: Any, bucket: str):
+    put(s3, bucket, *(f"p/{n:04}/x" for n in range(1001)))
+    calls = counted(s3)
+
+    assert Folders(s3).folders(f"s3://{bucket}/p/") == tuple(f"{n:04}" for n in range(1001))
+    assert calls == {"ListObjectsV2": 2}
+
+
+def test_a_prefix_exists_while_an_object_lies_below_it(s3: Any, bucket: str):
+    put(s3, bucket, "p/a/x", "p/a/y", "p/ab/x")
+    calls = counted(s3)
+
+    assert Folders(s3).exists(f"s3://{bucket}/p/a/")
+    assert not Folders(s3).exists(f"s3://{bucket}/p/b/")
+    assert calls == {"ListObjectsV2": 2}
+
+
+@pytest.mark.parametrize("word", ["folders", "exists"])
+def test_a_bucket_that_can_not_be_listed_is_not_an_empty_one(s3: Any, word: str):
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        getattr(Folders(s3), word)(f"s3://{own('nobody')}/p/")
