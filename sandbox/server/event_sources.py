@@ -64,11 +64,14 @@ def _missing_right(config: dict[str, Any], queue: str) -> str | None:
 
 
 def _checking(original: Callable[..., Any]) -> Callable[..., Any]:
-    refuse = use(SERVICE, "_invalid_parameter_value", "message")
+    refuse, wake = use(SERVICE, "_invalid_parameter_value", "message"), use(SERVICE, "_esm_wake")
 
     def create(data: Mapping) -> Any:
-        why = _problem(data)
-        return refuse(why) if why else original(data)
+        if why := _problem(data):
+            return refuse(why)
+        made = original(data)
+        wake.set()
+        return made
 
     return create
 

@@ -3,15 +3,14 @@
 import json
 import os
 import time
-import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.access_grants import Caller
-from sandbox.server.account import ServerWorld, caller_of, place, role, start_session, trusts
+from sandbox.server.account import ServerWorld, caller_of, place, start_session, trusts
 from sandbox.server.seams import use, wrap
-from sandbox.studio import Refused, Studio
+from sandbox.server.trail import identity, trail
+from sandbox.studio import OPERATIONS, Refused, Studio
 
 # How long a domain or profile takes to settle, in seconds; minutes on AWS, short enough here not to be waited for.
 SETTLE = float(os.environ.get("SANDBOX_SETTLE", "0.3"))
@@ -24,14 +23,15 @@ def service() -> Studio:
     """Studio in the account and Region of the request in hand."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = Studio(*where, clock=time.time, settle=SETTLE)
+        SERVICES[where] = Studio(*where, clock=time.time, settle=SETTLE, assumes=_assumes)
     return SERVICES[where]
 
 
 def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """One operation as the account itself, for CloudFormation; raises Refused. It leaves its event as any other."""
     account, _ = place()
-    return _call(operation, dict(request), Caller(f"arn:aws:iam::{account}:root", account))
+    root = f"arn:aws:iam::{account}:root"
+    return _call(operation, dict(request), Caller(root, account), identity(root, root))
 
 
 def notebook(profile: str, domain: str | None = None) -> dict[str, str]:
@@ -42,12 +42,16 @@ def notebook(profile: str, domain: str | None = None) -> dict[str, str]:
     own = service().profiles[key].asked.get("UserSettings") or {}
     inherited = service().domains[key[0]].asked.get("DefaultUserSettings") or {}
     arn = own.get("ExecutionRole") or inherited.get("ExecutionRole") or ""
-    context = {"aws:SourceAccount": place()[0], "aws:SourceArn": service().profiles[key].arn}
-    if role(arn) is None or not trusts(arn, "sagemaker.amazonaws.com", context):
+    if not _assumes(arn, service().profiles[key].arn):
         raise Refused(
             "AccessDenied", f"the execution role {arn or '(none)'} of {profile} does not exist or does not trust SageMaker", 403
         )
     return start_session(arn, "SageMaker", 3600)
+
+
+def _assumes(arn: str, of: str) -> bool:
+    """Whether SageMaker can assume the role for its domain or profile `of`."""
+    return trusts(arn, "sagemaker.amazonaws.com", {"aws:SourceAccount": place()[0], "aws:SourceArn": of})
 
 
 def install() -> None:
@@ -65,26 +69,38 @@ async def handle(
     """One request on the wire."""
     lower = {key.lower(): value for key, value in headers.items()}
     operation = lower.get("x-amz-target", "").rpartition(".")[2]
+    caller = caller_of(headers, query)
+    who = identity(_principal(headers, query, caller.account), caller.arn)
     try:
-        answer = _call(operation, json.loads(body or b"{}"), caller_of(headers, query))
+        answer = _call(operation, json.loads(body or b"{}"), caller, who)
     except Refused as refusal:
         told = {"__type": refusal.code, "message": refusal.message}
         return refusal.status, dict(JSON), json.dumps(told).encode()
     return 200, dict(JSON), json.dumps(answer).encode()
 
 
-def _call(operation: str, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    writes = operation.endswith(("UserProfile", "Domain")) and not operation.startswith("Describe")
+def _principal(headers: Mapping[str, str], query: Mapping[str, Any], account: str) -> str:
+    """The caller's own ARN: of a session of a role, the session's."""
+    key = use("ministack.core.router", "extract_access_key_id", "headers, query_params=None")(headers, query)
+    resolve = use("ministack.core.iam_evaluator", "resolve_principal", "access_key_id, account_id, credential=None")
+    return str(resolve(key, account).arn)
+
+
+def _call(operation: str, request: dict[str, Any], caller: Caller, who: dict[str, Any]) -> dict[str, Any]:
     try:
         _authorise(operation, request, caller)
         answer = service().call(operation, request)
     except Refused as refusal:
-        if writes:
-            _trail(operation, request, caller, None, refusal)
+        _tell(operation, who, request, {"errorCode": refusal.code, "errorMessage": refusal.message})
         raise
-    if writes:
-        _trail(operation, request, caller, answer, None)
+    _tell(operation, who, request, {"responseElements": answer or None})
     return answer
+
+
+def _tell(operation: str, who: dict[str, Any], request: dict[str, Any], outcome: dict[str, Any]) -> None:
+    """Leave the event of a call that changes something, or would have."""
+    if operation in OPERATIONS and not operation.startswith(("Describe", "List")):
+        trail("sagemaker", operation, who, request, outcome)
 
 
 def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
@@ -93,49 +109,6 @@ def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
     if not WORLD.allowed(caller, f"sagemaker:{operation}", resource, {}):
         why = f"User: {caller.arn} is not authorized to perform: sagemaker:{operation} on resource: {resource}"
         raise Refused("AccessDeniedException", why)
-
-
-def _trail(
-    operation: str, request: dict[str, Any], caller: Caller, answer: dict[str, Any] | None, refusal: Refused | None
-) -> None:
-    """The event as CloudTrail delivers it: the request's members begin with a small letter there."""
-    detail = {
-        "eventVersion": "1.11",
-        "userIdentity": {
-            "type": "Root" if caller.arn.endswith(":root") else "AssumedRole",
-            "arn": caller.arn,
-            "accountId": caller.account,
-        },
-        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "eventSource": "sagemaker.amazonaws.com",
-        "eventName": operation,
-        "awsRegion": place()[1],
-        "sourceIPAddress": "127.0.0.1",
-        "requestParameters": _small(request),
-        "responseElements": _small(answer) or None if answer is not None else None,
-        "requestID": str(uuid.uuid4()),
-        "eventID": str(uuid.uuid4()),
-        "readOnly": False,
-        "eventType": "AwsApiCall",
-        "managementEvent": True,
-        "recipientAccountId": place()[0],
-        "eventCategory": "Management",
-    }
-    detail |= {"errorCode": refusal.code, "errorMessage": refusal.message} if refusal else {}
-    publish("aws.sagemaker", "AWS API Call via CloudTrail", detail)
-
-
-def publish(source: str, detail_type: str, detail: dict[str, Any]) -> None:
-    """Put an event of an AWS service onto the default bus."""
-    put = use("ministack.services.eventbridge", "_put_events", "data, allow_aws_source=False")
-    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
-    put({"Entries": [entry]}, allow_aws_source=True)
-
-
-def _small(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key[:1].lower() + key[1:]: _small(item) for key, item in value.items()}
-    return [_small(item) for item in value] if isinstance(value, list) else value
 
 
 def _resetting(original: Any) -> Any:

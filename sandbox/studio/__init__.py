@@ -1,5 +1,6 @@
 """SageMaker Studio domains and user profiles as plain rules: requests and answers are values, the clock is handed in."""
 
-from sandbox.studio.service import OPERATIONS, Refused, Studio
+from sandbox.studio.requests import Refused
+from sandbox.studio.service import OPERATIONS, Studio
 
 __all__ = ["OPERATIONS", "Refused", "Studio"]

@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, Sandbox
-from tests.sandbox.conftest import archive, fresh, make_role, policy, until
+from tests.sandbox.desk import allowing, own
+from tests.sandbox.ears import archive, make_role, until
 
 LAMBDA = "lambda.amazonaws.com"
 CONSUMES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -50,7 +51,7 @@ class Bench:
 
     def deploy(self, source: str, beside: dict[str, str] | None = None, **more: Any) -> str:
         """A function of this source, with other files beside it; its name."""
-        name, functions = fresh("function"), self.functions
+        name, functions = own("function"), self.functions
         given = {"Runtime": "python3.12", "Handler": "app.handler", "Role": self.role, "Timeout": 5, "MemorySize": 256}
         code = archive({"app.py": source} | (beside or {}))
         functions.create_function(FunctionName=name, Code={"ZipFile": code}, **given | more)
@@ -60,7 +61,7 @@ class Bench:
     def layer(self, files: dict[str, str]) -> str:
         """A layer of these files; its ARN."""
         content = {"ZipFile": archive(files)}
-        return str(self.functions.publish_layer_version(LayerName=fresh("layer"), Content=content)["LayerVersionArn"])
+        return str(self.functions.publish_layer_version(LayerName=own("layer"), Content=content)["LayerVersionArn"])
 
     def invoke(self, name: str, event: Any = None, **more: Any) -> dict[str, Any]:
         """Lambda's answer, its payload read."""
@@ -80,7 +81,7 @@ class Bench:
         """A queue's URL; unless said otherwise, what was received and not deleted is back after a second."""
         given = {"VisibilityTimeout": 1} | attributes
         strings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
-        return str(self.sandbox.client("sqs").create_queue(QueueName=fresh("queue"), Attributes=strings)["QueueUrl"])
+        return str(self.sandbox.client("sqs").create_queue(QueueName=own("queue"), Attributes=strings)["QueueUrl"])
 
     def send(self, queue: str, *bodies: str) -> None:
         for body in bodies:
@@ -134,19 +135,21 @@ def bench(server: Sandbox) -> Iterator[Bench]:
 
 # What Lambda answers, and what it writes.
 
+ID = "RequestId: [0-9a-f-]{36}"
+
 
 @pytest.mark.parametrize(
-    ("wrong", "kind", "said"),
+    ("wrong", "limit", "kind", "said"),
     [
-        ("raise ValueError('no')", "ValueError", "no"),
-        ("import os; os._exit(7)", "Runtime.ExitError", "RequestId: .* Error: Runtime exited with error: exit status 7"),
-        ("held = bytearray(400_000_000)", "Runtime.ExitError", "RequestId: .* Error: Runtime exited with error: signal: killed"),
-        ("import time; time.sleep(60)", "Sandbox.Timedout", "RequestId: .* Error: Task timed out after 1.00 seconds"),
+        ("raise ValueError('no')", 9, "ValueError", "no"),
+        ("import os; os._exit(7)", 9, "Runtime.ExitError", f"{ID} Error: Runtime exited with error: exit status 7"),
+        ("held = bytearray(400_000_000)", 9, "Runtime.ExitError", f"{ID} Error: Runtime exited with error: signal: killed"),
+        ("import time; time.sleep(60)", 1, "Sandbox.Timedout", f"{ID} Error: Task timed out after 1.00 seconds"),
     ],
     ids=["raises", "exits", "runs out of memory", "runs out of time"],
 )
-def test_a_failed_invocation_is_lambdas_error_and_the_next_one_works(bench: Bench, wrong: str, kind: str, said: str):
-    name = bench.deploy(f"def handler(event, context):\n    if event == 'fail': {wrong}\n    return 'well'", Timeout=1)
+def test_a_failed_invocation_is_lambdas_error_and_the_next_one_works(bench: Bench, wrong: str, limit: int, kind: str, said: str):
+    name = bench.deploy(f"def handler(event, context):\n    if event == 'fail': {wrong}\n    return 'well'", Timeout=limit)
 
     failed = bench.invoke(name, "fail")
     assert (failed["StatusCode"], failed["FunctionError"]) == (200, "Unhandled")
@@ -179,17 +182,17 @@ def test_what_a_function_raises_comes_with_the_place_in_its_code(bench: Bench):
 
 
 @pytest.mark.parametrize(
-    ("source", "lines"),
+    ("source", "limit", "lines"),
     [
-        ("def handler(event, context):\n    print('working')\n    raise ValueError('no')", ["working", r"\[ERROR\] ValueError: no"]),
-        ("print('loading')\nimport nowhere", ["loading", r"\[ERROR\] Runtime.ImportModuleError: .*No module named 'nowhere'"]),
-        ("import time\ndef handler(event, context):\n    print('slow')\n    time.sleep(9)", ["slow", ".* Task timed out after 1.00 seconds"]),
-        ("def handler(event, context):\n    print('much', flush=True)\n    return len(bytearray(400_000_000))", ["much"]),
+        ("def handler(event, context):\n    print('working')\n    raise ValueError('no')", 9, ["working", r"\[ERROR\] ValueError: no"]),
+        ("print('loading')\nimport nowhere", 9, ["loading", r"\[ERROR\] Runtime.ImportModuleError: .*No module named 'nowhere'"]),
+        ("import time\ndef handler(event, context):\n    print('slow')\n    time.sleep(9)", 1, ["slow", ".* Task timed out after 1.00 seconds"]),
+        ("def handler(event, context):\n    print('much', flush=True)\n    return len(bytearray(400_000_000))", 9, ["much"]),
     ],
     ids=["raises", "crashes at import", "runs out of time", "runs out of memory"],
 )  # fmt: skip
-def test_the_log_group_has_the_lines_of_an_invocation_that_failed(bench: Bench, source: str, lines: list[str]):
-    name = bench.deploy(source, Timeout=1)
+def test_the_log_group_has_the_lines_of_an_invocation_that_failed(bench: Bench, source: str, limit: int, lines: list[str]):
+    name = bench.deploy(source, Timeout=limit)
     bench.invoke(name)
 
     wanted = ["START RequestId: .*", *lines, "END RequestId: .*", "REPORT RequestId: .*Memory Size: 256 MB.*"]
@@ -292,7 +295,7 @@ def test_a_function_may_do_what_its_role_allows_at_the_time_and_no_more(bench: B
     refused = bench.invoke(name)["Payload"]
     assert refused["errorType"] == "ClientError"
     assert f"{name} is not authorized to perform: dynamodb:ListTables" in refused["errorMessage"]
-    role, more = bench.role.rpartition("/")[2], policy({"Action": "dynamodb:ListTables", "Resource": "*"})
+    role, more = bench.role.rpartition("/")[2], allowing({"Action": "dynamodb:ListTables", "Resource": "*"})
     bench.sandbox.client("iam").put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=more)
     assert bench.invoke(name)["Payload"] is True
 
@@ -539,7 +542,7 @@ def test_a_mapping_needs_a_role_that_may_read_the_queue(bench: Bench, may: tuple
 def test_a_role_that_loses_the_right_to_read_the_queue_is_brought_nothing(bench: Bench):
     queue, name = bench.queue(), bench.deploy(RECORDS, Timeout=1)
     mapping = bench.feed(queue, name)
-    only_logs = policy({"Action": LOGS, "Resource": "*"})
+    only_logs = allowing({"Action": LOGS, "Resource": "*"})
     role = bench.role.rpartition("/")[2]
     bench.sandbox.client("iam").put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=only_logs)
     bench.send(queue, "one")
@@ -590,7 +593,7 @@ Resources:
 
 
 def test_a_stack_whose_mapping_lambda_would_refuse_rolls_back(server: Sandbox):
-    cloud, name = server.client("cloudformation"), fresh("stack")
+    cloud, name = server.client("cloudformation"), own("stack")
     cloud.create_stack(StackName=name, TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
 
     ended = until(lambda: (s := cloud.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]).endswith("COMPLETE") and s)

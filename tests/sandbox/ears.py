@@ -1,9 +1,8 @@
-"""What several of these tests need: patience with a limit, names of their own, and a queue that hears what a rule matches."""
+"""Patience with a limit, roles and archives, and a queue that hears what a rule matches."""
 
 import io
 import json
 import time
-import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Sandbox
+from tests.sandbox.desk import allowing, own
 
 
 def until[T](look: Callable[[], T], seconds: float = 20) -> T:
@@ -22,16 +22,6 @@ def until[T](look: Callable[[], T], seconds: float = 20) -> T:
             pytest.fail(f"waited {seconds} s, and there was still {seen!r}")
         time.sleep(0.03)
     return seen
-
-
-def fresh(word: str) -> str:
-    """A name that nobody else in this server has."""
-    return f"{word}-{uuid.uuid4().hex[:8]}"
-
-
-def policy(*statements: dict[str, Any]) -> str:
-    """A policy document; what a statement does not say, it allows."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow"} | statement for statement in statements]})
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -45,11 +35,11 @@ def archive(files: dict[str, str]) -> bytes:
 
 def make_role(sandbox: Sandbox, service: str, *actions: str) -> str:
     """A role that the service may assume, and that may do these actions; its ARN."""
-    iam, name = sandbox.client("iam"), fresh("role")
-    trust = policy({"Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+    iam, name = sandbox.client("iam"), own("role")
+    trust = allowing({"Principal": {"Service": service}, "Action": "sts:AssumeRole"})
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if actions:
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy({"Action": actions, "Resource": "*"}))
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=allowing({"Action": actions, "Resource": "*"}))
     return str(made)
 
 
@@ -66,7 +56,7 @@ class Ear:
     def let(self, **statement: Any) -> None:
         """Give the queue a policy of one statement about EventBridge."""
         whole = {"Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": self.queue_arn}
-        attributes = {"Policy": policy(whole | statement)}
+        attributes = {"Policy": allowing(whole | statement)}
         self.sandbox.client("sqs").set_queue_attributes(QueueUrl=self.queue, Attributes=attributes)
 
     def heard(self, count: int) -> list[dict[str, Any]]:
@@ -87,7 +77,7 @@ class Ear:
 
 def make_ear(sandbox: Sandbox, let: bool = True, **rule: Any) -> Ear:
     """A new queue and a new rule that sends to it, which the queue's policy allows unless `let` is false."""
-    events, sqs, name = sandbox.client("events"), sandbox.client("sqs"), fresh("ear")
+    events, sqs, name = sandbox.client("events"), sandbox.client("sqs"), own("ear")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     ear = Ear(sandbox, name, queue, events.put_rule(Name=name, **rule)["RuleArn"], arn)
