@@ -176,6 +176,17 @@ def test_a_domain_takes_new_tags_and_settings_and_stays_the_same(stacks):
     assert stacks.physical("studio") == ids
 
 
+def test_a_domain_of_another_name_is_another_domain_and_its_profile_follows(stacks):
+    stacks.create("studio", STUDIO)
+    ids = stacks.physical("studio")
+
+    assert stacks.update("studio", STUDIO.replace("Product-Domain", "Other-Domain")) == "UPDATE_COMPLETE", stacks.why("studio")
+    studio, told = stacks.client("sagemaker"), stacks.outputs("studio")
+    assert [domain["DomainName"] for domain in studio.list_domains()["Domains"]] == ["Other-Domain"]
+    assert [profile["DomainId"] for profile in studio.list_user_profiles()["UserProfiles"]] == [told["Domain"]]
+    assert {name for name, it in stacks.physical("studio").items() if it != ids[name]} == {"Domain", "Profile"}
+
+
 def test_a_domain_with_a_profile_that_is_not_the_stacks_keeps_its_stack(stacks):
     stacks.create("studio", STUDIO)
     domain = stacks.outputs("studio")["Domain"]
