@@ -82,9 +82,17 @@ class Reader(Findings):
             self.refuse(spot, *fault)
         except (yaml.YAMLError, ValueError, OverflowError) as wrong:  # the pure parser lets Python's own errors through
             self.refuse(growth.spot, "not YAML", " ".join(str(wrong).split()), "mend the text here or a little further down")
-        if not self.problems and (growth.root is None or (isinstance(growth.root, Text) and not growth.root.value)):
-            self.refuse(Spot(1, 1), "the file is empty", "an empty file says nothing", "delete it, or write version: 1 and rules:")
-        return growth.root
+        if isinstance(growth.root, Fields) or (growth.root and not self.problems and not _empty(growth.root)):
+            return growth.root
+        if not self.problems:
+            self.refuse(
+                Spot(1, 1), "the file is empty", "an empty file says nothing", "delete it, or write version: 1 and rules:"
+            )
+        return None
+
+
+def _empty(root: Tree) -> bool:
+    return isinstance(root, Text) and not root.value
 
 
 @dataclass(slots=True)
@@ -144,7 +152,8 @@ class _Growth:
     def _alias(self, event: Any) -> None:
         spot, alias = self._at(event), shown(f"*{event.anchor}")
         why = "policy files have none, so that each rule says all of itself"
-        self.findings.refuse(spot, f"an alias, {alias}", why, "write out what it stands for")
+        remedy = f'write "*{event.anchor}" if it is a text, else what the alias stands for'
+        self.findings.refuse(spot, f"an alias, {alias}", why, remedy)
         self._place(Hole(*spot))
 
     def _decorated(self, event: Any) -> None:
@@ -176,7 +185,9 @@ class _Growth:
             if isinstance(key, Text):
                 self._pair(fields, key, value)
             elif not isinstance(key, Hole):
-                self.findings.refuse(key, "a key that is a list or a mapping", "keys are words", "write one word before the colon")
+                self.findings.refuse(
+                    key, "a key that is a list or a mapping", "keys are words", "write one word before the colon"
+                )
         self._place(fields)
 
     def _pair(self, fields: Fields, key: Text, value: Tree) -> None:

@@ -27,9 +27,14 @@ class Form:
 
     def fits(self, text: str) -> bool:
         """Whether `text` has the form; a variable in it counts as a word."""
-        word = bare(text)
+        word = bare(text) if self.variables else text
         short = not self.longest or len(word) <= self.longest
         return short and (not self.pattern or re.fullmatch(self.pattern, word, re.ASCII) is not None)
+
+    @property
+    def flow(self) -> str:
+        """The example as it can stand in [] and {}."""
+        return f'"{self.example}"' if "{" in self.example and '"' not in self.example else self.example
 
     def fault(self, text: str, lead: str = "") -> Fault:
         """That `text` has not the form; `lead` is what stands before it, like `name: `."""
@@ -62,7 +67,7 @@ class Listing:
     """A list of one or more; `item` is what one is called. Equal texts in it are a mistake."""
 
     item: str
-    of: "Kind"
+    of: "Form | Mapping"
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,11 @@ class Idle:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping with known keys. Of those in `one_of` at least one is needed; `only_one` says why there can not be two of them."""
+    """A mapping with known keys, and an example of one. Of those in `one_of` at least one is needed; `only_one` says why there can not be two of them."""
 
     name: str
     keys: tuple[Key, ...]
+    example: str
     one_of: tuple[str, ...] = ()
     only_one: str = ""
     clashes: tuple[Clash, ...] = ()

@@ -49,12 +49,16 @@ USER = Form(
     variables=True,
 )
 DIRECTORY_USER = Form(
-    "a user of IAM Identity Center", "a user name has up to 128 characters", "ana@example.com", longest=128, variables=True
+    "a user of IAM Identity Center",
+    "a user is named by the user name, of up to 128 characters, or by the id",
+    "ana@example.com",
+    longest=128,
+    variables=True,
 )
 DIRECTORY_GROUP = Form(
     "a group of IAM Identity Center",
-    "a group's name has up to 1,024 characters",
-    "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a",
+    "a group is named by its name, of up to 1,024 characters, or by its id",
+    "Auditors",
     longest=1024,
     variables=True,
 )
@@ -107,8 +111,8 @@ CHOSEN = (
         slips=("tag", "labels"),
     ),
 )
-PROFILES = Mapping("profiles", CHOSEN)
-EACH_PROFILE = Mapping("each_profile", CHOSEN)
+PROFILES = Mapping("profiles", CHOSEN, "{domain: Product-Domain}")
+EACH_PROFILE = Mapping("each_profile", CHOSEN, PROFILES.example)
 IAM = ("role", "user")
 STUDIO = ("profiles", "each_profile")
 DIRECTORY = ("directory_user", "directory_group")
@@ -146,6 +150,7 @@ TO = Mapping(
             slips=("group", "groups", "sso_group", "identity_center_group"),
         ),
     ),
+    "{profiles: {domain: Product-Domain}}",
     one_of=IAM + STUDIO + DIRECTORY,
     only_one="a rule is for one kind of grantee",
 )
@@ -170,6 +175,7 @@ ON = Mapping(
         ),
         Key("object", OBJECT, "One single object, whatever its name looks like.", OBJECT.example, slips=("key", "file")),
     ),
+    '{scope: "s3://{data_bucket}/*"}',
     one_of=("scope", "each_prefix", "object"),
     clashes=(
         Clash("scope", "object", "a rule is on one place", "write a rule for each"),
@@ -278,6 +284,7 @@ RULE = Mapping(
             slips=("raw", "prefix_raw"),
         ),
     ),
+    "{name: …, to: …, on: …, allow: …}",
     clashes=(Clash("until", "for", "they say two different ends", "keep the one that is meant"),),
     idle=(
         Idle("for", "to", IAM + DIRECTORY, "only a profile was made at a known time", "write until: and a date"),
@@ -320,11 +327,12 @@ POLICY = Mapping(
             "rules",
             Listing("a rule", RULE),
             "The rules.",
-            "[…]",
+            f"[{RULE.example}]",
             True,
             ("rule", "grants", "policies", "statements", "statement", "permissions"),
         ),
         Key("jobs", Reserved("this Grantor starts no jobs that policy files describe"), "Reserved.", ""),
         Key("tests", Reserved("this Grantor runs no tests that policy files hold"), "Reserved.", ""),
     ),
+    "version: 1 and rules:",
 )

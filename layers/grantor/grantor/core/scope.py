@@ -43,16 +43,22 @@ def faults(scope: str, *, raw_prefix: bool = False) -> list[Fault]:
     return _outside(scope) or [*_everywhere(scope), *_end(scope, raw_prefix)]
 
 
+def except_faults(scope: str) -> list[Fault]:
+    """What is wrong with an exception: a folder, or an object whose name has a dot."""
+    ends = [fault._replace(remedy=f"write {_folder(scope)}") for fault in _end(scope, raw_prefix=False)]
+    return _outside(scope) or [*_everywhere(scope), *ends]
+
+
 def object_faults(scope: str) -> list[Fault]:
     """What is wrong with the scope of one single object."""
     if outside := _outside(scope):
         return outside
-    key = bare(scope).removeprefix("s3://").partition("/")[2]
+    key = _parts(scope)[1]
     if not key or key.endswith("/"):
         why = "an object has a key: what stands after the bucket, without a slash at its end"
         return [Fault(f"{shown(scope)} names no object", why, f"write {scope.rstrip('/')}/NAME")]
     if "*" in key:
-        return [Fault(f"{shown(scope)} has a *", "object is one single object", "write it as scope, not as object")]
+        return [Fault(f"{shown(scope)} has a *", "here one single object is meant", "write it as scope, not as object")]
     return _everywhere(scope)
 
 
@@ -60,28 +66,49 @@ def base_faults(scope: str) -> list[Fault]:
     """What is wrong with a folder whose folders each get a grant."""
     if outside := _outside(scope):
         return outside
+    if "*" in scope[:-1] or (scope.endswith("*") and not scope.endswith("/*")):
+        why = "each_prefix names the one folder that holds them"
+        return [Fault(f"{shown(scope)} has a *", why, "write that folder, as s3://BUCKET/FOLDER/")]
     if not scope.endswith("/"):
-        folder = scope.rstrip("*").rstrip("/")
-        return [Fault(f"{shown(scope)} ends without a slash", "each_prefix names the folder that holds them", f"write {folder}/")]
+        why = "each_prefix names the folder that holds them, and ends with a slash"
+        return [Fault(f"{shown(scope)} ends without a slash", why, f"write {_folder(scope)[:-1]}")]
     return _everywhere(scope)
+
+
+def _parts(scope: str) -> tuple[str, str]:
+    """Bucket and key, with a word in place of each variable."""
+    bucket, _, key = bare(scope).removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _folder(scope: str) -> str:
+    return f"{scope.rstrip('*').rstrip('/')}/*"
 
 
 def _outside(scope: str) -> list[Fault]:
     """What makes it no scope at all, so that nothing more can be said of it."""
     if not scope.startswith("s3://"):
-        found = HABIT.fullmatch(scope)
-        rest = found["rest"] if found and "://" not in found["rest"] else ""
-        return [
-            Fault(f"{shown(scope)} is no scope", "a scope begins with s3:// and a bucket", f"write s3://{rest or 'BUCKET/*'}")
-        ]
-    bucket = bare(scope).removeprefix("s3://").partition("/")[0]
-    if bucket in ("", "*", "**"):
+        return [Fault(f"{shown(scope)} is no scope", "a scope begins with s3:// and a bucket", f"write {_habit(scope)}")]
+    if (again := scope.find("s3://", 1)) > 0:
+        why = "a variable's value may begin with it already"
+        return [Fault(f"{shown(scope)} has s3:// twice", why, f"write {scope[again:]}")]
+    if not _parts(scope)[0].strip("*"):
         return [Fault(f"{shown(scope)} names no bucket", "all of S3 can not be granted at once", "write s3://BUCKET/*")]
     return []
 
 
+def _habit(scope: str) -> str:
+    """What somebody most likely meant who wrote a place in S3 otherwise."""
+    found = HABIT.fullmatch(scope)
+    rest = found["rest"] if found else ""
+    if "://" in rest:
+        return "s3://BUCKET/PREFIX/*"
+    meant = f"s3://{rest}"
+    return f"s3://BUCKET/{rest}" if scope.startswith("/") or _bucket(meant, _parts(meant)[0]) else meant
+
+
 def _everywhere(scope: str) -> list[Fault]:
-    bucket, _, key = bare(scope).removeprefix("s3://").partition("/")
+    bucket, key = _parts(scope)
     found = [*_bucket(scope, bucket), *_segments(scope, key)]
     if len(scope) > LONGEST:
         found.append(Fault(f"a scope of {len(scope):,} characters", f"S3 Access Grants takes up to {LONGEST:,}", "shorten it"))
@@ -89,10 +116,10 @@ def _everywhere(scope: str) -> list[Fault]:
 
 
 def _bucket(scope: str, bucket: str) -> list[Fault]:
-    what = f"{shown(scope)} names a bucket that can not be"
+    remedy = "write the name of a bucket of yours, as aws s3 ls lists it"
     if "*" in bucket:
-        return [Fault(what, "a grant lies in one bucket, and a * is no part of its name", f"write s3://{bucket.rstrip('*')}/*")]
-    if not BUCKET.fullmatch(bucket):
+        why = "a grant lies in one bucket, and a * is no part of its name"
+    elif not BUCKET.fullmatch(bucket):
         why = "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, first and last a letter or digit"
     elif ".." in bucket or ADDRESS.fullmatch(bucket):
         why = "a bucket's name has no two dots in a row, and is no IP address"
@@ -100,43 +127,48 @@ def _bucket(scope: str, bucket: str) -> list[Fault]:
         why = "AWS keeps that beginning or ending for itself"
     else:
         return []
-    return [Fault(what, why, "write the name of a bucket of yours, as aws s3 ls lists it")]
+    return [Fault(f"{shown(scope)} names a bucket that can not be", why, remedy)]
 
 
 def _segments(scope: str, key: str) -> list[Fault]:
     segments = key.split("/")
-    bucket = scope.removeprefix("s3://")
+    single = "s3://" + re.sub("/{2,}", "/", scope.removeprefix("s3://"))
     if key.startswith("/"):
         why = "keys begin without a slash, so it would cover none of them"
-        return [Fault(f"{shown(scope)} has a key that begins with a slash", why, f"write {_single(scope)}")]
+        return [Fault(f"{shown(scope)} has a key that begins with a slash", why, f"write {single}")]
     if "" in segments[:-1]:
-        return [Fault(f"{shown(scope)} has an empty segment", "a // is no / to S3", f"write {_single(scope)}")]
+        return [Fault(f"{shown(scope)} has an empty segment", "to S3 // is not the same as /", f"write {single}")]
     if "." in segments or ".." in segments:
         why = "S3 goes neither up nor down: to it a dot is a letter of the key"
         return [Fault(f"{shown(scope)} has a segment of dots", why, "write the path that is meant")]
     if "*" in key[:-1]:
-        folder = scope[: len("s3://") + bucket.index("*")].rpartition("/")[0]
-        return [Fault(f"{shown(scope)} has a * in the middle", "S3 takes it for a letter there", f"write {folder}/*")]
+        return [Fault(f"{shown(scope)} has a * in the middle", "S3 takes it for a letter there", _without_star(scope))]
     return []
 
 
-def _single(scope: str) -> str:
-    return "s3://" + re.sub("/{2,}", "/", scope.removeprefix("s3://"))
+def _without_star(scope: str) -> str:
+    stars, (base, _, rest) = scope.count("*"), scope.partition("/*/")
+    if scope.endswith("**") and stars == 2:
+        return f"write {scope[:-1]}"
+    if rest.endswith("/*") and stars == 2:
+        return f'write on: {{each_prefix: "{base}/", scope: "{base}/{{prefix.name}}/{rest}"}}'
+    folder = scope[: scope.index("*")].rpartition("/")[0]
+    return f"write {folder}/* if all of the folder is meant, else a rule for each name"
 
 
 def _end(scope: str, raw_prefix: bool) -> list[Fault]:
-    key = bare(scope).removeprefix("s3://").partition("/")[2]
+    key = _parts(scope)[1]
     last = key.rpartition("/")[2]
     if not key or "*" in key[:-1] or last == "*" or (raw_prefix and key.endswith("*")):
         return []
     if not last:
         return [Fault(f"{shown(scope)} ends with a slash", "it means the one object of that very name", f"write {scope}*")]
     if last.endswith("*"):
-        why = f"it also covers {last[:-1]}-secret/, and all that begins so"
-        remedy = f"write {scope[:-1]}/*, or raw_prefix: true if that is meant"
-        return [Fault(f"{shown(scope)} ends inside a name", why, remedy)]
+        name = scope[:-1].rpartition("/")[2]
+        why = f"it also covers {name}-secret/, and all that begins so"
+        return [Fault(f"{shown(scope)} ends inside a name", why, f"write {_folder(scope)}, or raw_prefix: true if that is meant")]
     if "." in last:
         return []
     what = f"{shown(scope)} means the single object of that name"
-    remedy = f'write {scope}/* for the folder, or on: {{object: "{scope}"}} for the object'
+    remedy = f'write {_folder(scope)} for the folder, or on: {{object: "{scope}"}} for the object'
     return [Fault(what, "only a * at the end covers what lies below", remedy)]

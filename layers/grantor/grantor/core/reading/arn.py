@@ -9,10 +9,12 @@ from grantor.core.problem import Fault, shown
 SESSION = re.compile(r"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>\d{12}):assumed-role/(?P<name>[^/]+)(/.*)?", re.ASCII)
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[^:]*):(?P<kind>role|user|root|group|instance-profile)(/.*)?", re.DOTALL)
 IN_DIRECTORY = re.compile(r"arn:aws[a-z-]*:identitystore:::(?P<kind>user|group)/(?P<id>.+)", re.DOTALL)
+ACCOUNT = re.compile("[0-9]{12}")
 NAME = re.compile(r"[\w+=,.@/-]+", re.ASCII)
 # The id of a user or group in IAM Identity Center: ResourceId in the model of the Identity Store.
 ID = re.compile(r"([0-9a-f]{10}-|)[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
-NEARLY_ID = re.compile(r"[0-9A-Fa-f-]{28,}")
+EXAMPLE_ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
+NEARLY_ID = re.compile(r"[0-9A-Fa-f-]{30,60}")
 
 
 def role_faults(text: str) -> list[Fault]:
@@ -58,18 +60,23 @@ def _of_principal(text: str, key: str, form: Form) -> Fault:
     if found := PRINCIPAL.fullmatch(text):
         return _principal(text, key, form, found)
     if NAME.fullmatch(text):
-        return Fault(f"{shown(text)} is no ARN", f"a grant names a {key} by its full ARN", f"write {_like(form, text)}")
+        meant = form.example.replace("111122223333", text) if ACCOUNT.fullmatch(text) else _like(form, text)
+        return Fault(f"{shown(text)} is no ARN", f"a grant names a {key} by its full ARN", f"write for example {key}: {meant}")
     return form.fault(text, f"{key}: ")
 
 
 def _principal(text: str, key: str, form: Form, found: re.Match[str]) -> Fault:
     account, kind = found["account"], found["kind"]
-    if not re.fullmatch("[0-9]{12}", account):
-        return Fault(f"{shown(account)} is no account", "an account's id has 12 digits", f"write {form.example}")
+    if not ACCOUNT.fullmatch(account):
+        return Fault(
+            f"{shown(text)} names no account", "an account's id has 12 digits", f"write for example {key}: {form.example}"
+        )
     if kind in ("role", "user") and kind != key:
         return Fault(f"{shown(text)} is a {kind}, not a {key}", "the key says which of the two", f"write {kind}: {text}")
     if kind != key:
-        return Fault(f"{shown(text)} is no {key}", "S3 Access Grants gives to roles and users", f"write {form.example}")
+        return Fault(
+            f"{shown(text)} is no {key}", "S3 Access Grants gives to roles and users", f"write for example {key}: {form.example}"
+        )
     return form.fault(text, f"{key}: ")
 
 
@@ -78,7 +85,7 @@ def _like(form: Form, name: str) -> str:
 
 
 def _of_directory(text: str, kind: str, form: Form) -> list[Fault]:
-    fault = _arn_of_directory(text, kind, form) or _nearly_id(text, kind, form) or _any_of_directory(text, kind, form)
+    fault = _arn_of_directory(text, kind, form) or _any_of_directory(text, kind, form) or _nearly_id(text, kind)
     return [fault] if fault else []
 
 
@@ -94,14 +101,15 @@ def _arn_of_directory(text: str, kind: str, form: Form) -> Fault | None:
     return form.fault(text, f"directory_{kind}: ")
 
 
-def _nearly_id(text: str, kind: str, form: Form) -> Fault | None:
+def _any_of_directory(text: str, kind: str, form: Form) -> Fault | None:
+    if "*" in text:
+        return Fault(f"{shown(text)} has a wildcard", f"a grant is for one {kind}", "write a rule for each")
+    return None if form.fits(text) else form.fault(text, f"directory_{kind}: ")
+
+
+def _nearly_id(text: str, kind: str) -> Fault | None:
     if not NEARLY_ID.fullmatch(text) or ID.fullmatch(text):
         return None
     why = "an id has groups of 8, 4, 4, 4 and 12 hexadecimal digits, and may have 10 before them"
-    return Fault(f"{shown(text)} is nearly an id", why, f"copy the id of the {kind} again, as {form.example}")
-
-
-def _any_of_directory(text: str, kind: str, form: Form) -> Fault | None:
-    if "*" in text:
-        return Fault(f"{shown(text)} has a wildcard", f"a grant is for one {kind}", "write a rule for each, or name a group")
-    return None if form.fits(text) else form.fault(text, f"directory_{kind}: ")
+    remedy = f"copy the id of the {kind} again; it is like {EXAMPLE_ID}"
+    return Fault(f"{shown(text)} is nearly an id", why, remedy)

@@ -2,13 +2,16 @@
 
 import calendar
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from grantor.core.problem import Fault, shown
 
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z", re.ASCII)
-LOOSE_DATE = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})", re.ASCII)
+YEAR_FIRST = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})", re.ASCII)
+YEAR_LAST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})", re.ASCII)
 SPAN = re.compile(r"([1-9]\d{0,3})([hdw])", re.ASCII)
 LOOSE_SPAN = re.compile(r"([1-9]\d{0,3})\s*(h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -60,7 +63,7 @@ def _no_such(text: str) -> Fault:
     year, month = int(text[:4]), int(text[5:7])
     if year and 1 <= month <= 12 and int(text[8:10]) > calendar.monthrange(year, month)[1]:
         days = calendar.monthrange(year, month)[1]
-        return Fault(f"{text[:10]} is no day", f"that month has {days}", f"write until: {text[:8]}{days}")
+        return Fault(f"{shown(text)} is no day", f"that month has {days}", f"write until: {text[:8]}{days}")
     return Fault(
         f"{text} does not exist", "a month is 01 to 12, an hour 00 to 23, a minute 00 to 59", "write the one that is meant"
     )
@@ -68,27 +71,47 @@ def _no_such(text: str) -> Fault:
 
 def _other_time(text: str) -> Fault | None:
     """A time that is written otherwise than in UTC to the second; the remedy says the same instant."""
-    if ":" not in text:
-        return None
     try:
-        moment = datetime.fromisoformat(text)
-        instant = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper()) if len(text) > len("2027-03-31") else None
+        instant = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    if moment is None or instant is None:
+        return None
     plain = instant.replace(tzinfo=None).isoformat(timespec="seconds" if instant.second else "minutes")
-    why = "nobody can tell its time zone" if moment.tzinfo is None else "times are in UTC, with a Z at their end"
+    why = "times are in UTC, as 2027-03-31T18:00Z" if moment.tzinfo else "nobody can tell its time zone"
     return Fault(f"{shown(text)} is not a time in UTC", why, f"write until: {plain}Z")
 
 
 def _other_date(text: str) -> Fault | None:
-    if not (found := LOOSE_DATE.fullmatch(text)):
+    days = {day for reading in (_iso, _year_first, _year_last) for day in reading(text)}
+    if len(days) != 1:
         return None
-    day = f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}"
-    if isinstance(until(day), Fault):
-        return None
-    return Fault(f"{shown(text)} is no date", "a date is year-month-day, with all its digits", f"write until: {day}")
+    return Fault(f"{shown(text)} is no date", "a date is year-month-day, with all its digits", f"write until: {days.pop()}")
+
+
+def _iso(text: str) -> Iterator[date]:
+    with suppress(ValueError):
+        yield date.fromisoformat(text)
+
+
+def _year_first(text: str) -> Iterator[date]:
+    if found := YEAR_FIRST.fullmatch(text):
+        yield from _dates(found, (1, 2, 3))
+
+
+def _year_last(text: str) -> Iterator[date]:
+    """Day first or month first: which of the two can only be told if one of them is no date."""
+    if found := YEAR_LAST.fullmatch(text):
+        yield from _dates(found, (3, 2, 1))
+        yield from _dates(found, (3, 1, 2))
+
+
+def _dates(found: re.Match[str], order: tuple[int, int, int]) -> Iterator[date]:
+    with suppress(ValueError):
+        yield date(*(int(found[place]) for place in order))
 
 
 def _no_date(text: str) -> Fault:
     why = "it is a date, meant through its end in UTC, or a time in UTC"
-    return Fault(f"{shown(text)} is no date", why, "write for example until: 2027-03-31 or until: 2027-03-31T18:00Z")
+    return Fault(f"{shown(text)} is no date", why, "write for example until: 2027-03-31, or until: 2027-03-31T18:00Z")

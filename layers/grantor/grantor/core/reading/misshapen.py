@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from grantor.core.document import Fields, Hole, Items, Text, Tree
-from grantor.core.kinds import Choice, Flag, Form, Listing, Mapping, Reserved, Table, Version
+from grantor.core.kinds import Choice, Either, Flag, Form, Listing, Mapping, Reserved, Table, Version
 from grantor.core.problem import LONGEST_SHOWN, Fault, listed, nearest, shown
 from grantor.core.reading.plain import misread
 
@@ -16,17 +16,18 @@ TRUTH = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false"
 
 
 class At(NamedTuple):
-    """Where a value stands: what a message calls it, and what is written before it."""
+    """Where a value stands: what a message calls it, what is written before it, and whether it can be left out."""
 
     label: str
     lead: str
+    needed: bool = True
 
 
 @lru_cache(256)
-def under(key: str) -> At:
+def under(key: str, needed: bool = True) -> At:
     """The value of a key."""
     name = key if len(key) <= LONGEST_SHOWN else f"{key[:LONGEST_SHOWN]}…"
-    return At(name, f"{name}: ")
+    return At(name, f"{name}: ", needed)
 
 
 def text(tree: Tree, form: Form, at: At) -> Text | Fault:
@@ -36,7 +37,7 @@ def text(tree: Tree, form: Form, at: At) -> Text | Fault:
     value = tree.value
     if not value:
         return tree if form.may_be_empty and not tree.plain else _no_text(tree, form, at)
-    if tree.plain and not form.unquoted and (fault := misread(value)):
+    if tree.plain and not form.unquoted and form.fits(value) and (fault := misread(value)):
         return fault
     if not value.isprintable():
         return _unseen(value)
@@ -49,7 +50,7 @@ def choice(tree: Tree, choice: Choice, at: At) -> Text | Fault:
         return tree
     word = _written(tree)
     near = choice.slips.get(word.casefold()) or nearest(word, choice.words) or listed(choice.words)
-    what = f"{shown(word)} is no {choice.name}" if word else f"{at.label} is {_called(tree)}"
+    what = f"{shown(word)} is no {choice.name}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
     return Fault(what, f"{at.label} is {listed(choice.words)}", f"write {at.lead}{near}")
 
 
@@ -59,8 +60,9 @@ def flag(tree: Tree, _: Flag, at: At) -> Text | Fault:
     if isinstance(tree, Text) and tree.plain and word in TRUTH.values():
         return tree
     near = TRUTH.get(word.casefold()) or nearest(word, ("true", "false")) or "true"
-    what = f"{shown(word)} is neither true nor false" if word else f"{at.label} is {_called(tree)}"
-    return Fault(what, f"{at.label} is one of the two, without quotes", f"write {at.lead}{near}")
+    what = f"{shown(word)} for {at.label}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
+    why = f"{at.label} is true or false, in small letters and without quotes"
+    return Fault(what, why, f"write {at.lead}{near}")
 
 
 def version(tree: Tree, version: Version, at: At) -> Text | Fault:
@@ -68,7 +70,7 @@ def version(tree: Tree, version: Version, at: At) -> Text | Fault:
     if isinstance(tree, Text) and tree.plain and tree.value == str(version.number):
         return tree
     word = _written(tree)
-    what = f"{shown(word)} is no version of this language" if word else f"{at.label} is {_called(tree)}"
+    what = f"{shown(word)} for {at.label}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
     why = f"this Grantor reads version {version.number}, a number without quotes"
     return Fault(what, why, f"write {at.lead}{version.number}")
 
@@ -80,31 +82,32 @@ def reserved(_: Tree, reserved: Reserved, at: At) -> Fault:
 
 def no_list(tree: Tree, listing: Listing, at: At) -> Fault:
     """Something that should have been a list of one or more."""
-    what, why = f"{at.label} is {_called(tree)}", f"it is a list, and each item of it is {listing.item}"
-    if isinstance(tree, Text) and tree.value:
-        return Fault(f"{what}, not a list", why, f"write {at.lead}[{tree.value}]")
-    if isinstance(tree, Fields) and tree.values:
-        return Fault(f"{what}, not a list", why, "write - before the first key of each item, and indent the others as that key")
-    return Fault(what, why, f"write {listing.item} below it, or leave {at.label} out")
+    what, why = f"{at.label} is {_called(tree)}", f"a list is wanted here, each item of it {listing.item}"
+    if isinstance(tree, Text) and tree.value and isinstance(listing.of, Form):
+        return Fault(what, why, f"write {at.lead}[{_flow(tree.value)}]")
+    if isinstance(tree, Fields) and tree.values and isinstance(listing.of, Mapping):
+        return Fault(what, why, "write - before the first key of each item, and indent the others as that key")
+    example = listing.of.flow if isinstance(listing.of, Form) else listing.of.example
+    return Fault(what, why, f"write for example {at.lead}[{example}]{_or_nothing(at)}")
 
 
 def no_table(tree: Tree, table: Table, at: At) -> Fault:
     """Something that should have been a mapping with keys of the author's own."""
     why = f"it gives {table.value.name} to each {table.key.name.partition(' ')[2]}"
-    example = f"{at.lead}{{{table.key.example}: {table.value.example}}}"
-    return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {example}, or leave {at.label} out")
+    example = f"{at.lead}{{{table.key.example}: {table.value.flow}}}"
+    return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {example}{_or_nothing(at)}")
 
 
 def no_mapping(tree: Tree, mapping: Mapping, at: At) -> Fault:
     """Something that should have been a mapping with known keys."""
-    what, why = f"{at.label} is {_called(tree)}", f"it is a mapping and has {listed(mapping.open, 'and')}"
+    what, why = f"{at.label} is {_called(tree)}", f"a mapping is wanted here, with {listed(mapping.open, 'and')}"
     if isinstance(tree, Items) and tree.values:
-        return Fault(f"{what}, not a mapping", why, f"write {mapping.open[0]}: and the others without a - before them")
-    word, first = _written(tree), mapping.keys[0]
+        return Fault(what, why, f"write {at.lead}{mapping.example}, without - or [ ]")
+    word = _written(tree)
     for key in mapping.keys if len(mapping.needed) < 2 else ():
         if isinstance(key.takes, Form) and key.takes.pattern and key.takes.fits(word):
-            return Fault(f"{what}, not a mapping", why, f"write {at.lead}{{{key.name}: {word}}}")
-    return Fault(f"{what}, not a mapping", why, f"write for example {at.lead}{{{first.name}: {first.example}}}")
+            return Fault(what, why, f"write {at.lead}{{{key.name}: {_flow(word)}}}")
+    return Fault(what, why, f"write for example {at.lead}{mapping.example}")
 
 
 def unknown(name: str, mapping: Mapping) -> tuple[Fault, str]:
@@ -114,9 +117,18 @@ def unknown(name: str, mapping: Mapping) -> tuple[Fault, str]:
         what = "no space after the colon" if joined["by"] == ":" else "no colon"
         why = f"YAML takes {shown(name)} for a key"
         return Fault(what, why, f"write {joined['key']}: {joined['value'].rstrip()}"), joined["key"]
-    meant = next((key.name for key in mapping.keys if name.casefold() in key.slips), "") or nearest(name, mapping.open)
-    why = f"{mapping.name} has {listed(mapping.open, 'and')}"
-    return Fault(f"unknown key {shown(name)}", why, f"write {meant}" if meant else "take it out"), meant
+    slip = next((key.name for key in mapping.keys if name.casefold() in key.slips), "")
+    near = slip or nearest(name, mapping.open)
+    remedy = f"write {slip}" if slip else f"did you mean {near}?" if near else "take it out, or write one of these"
+    return Fault(f"unknown key {shown(name)}", f"{mapping.name} has {listed(mapping.open, 'and')}", remedy), near
+
+
+def like_text(tree: Tree, either: Either) -> bool:
+    """Whether the text was meant, of a text and something longer."""
+    if isinstance(either.other, Mapping) and isinstance(tree, Items):
+        return True
+    known = either.other.known if isinstance(either.other, Mapping) else {}
+    return isinstance(tree, Text) or (bool(name := variable(tree)) and name not in known)
 
 
 def variable(tree: Tree) -> str:
@@ -132,8 +144,11 @@ def _no_text(tree: Tree, form: Form, at: At) -> Fault:
     if name := variable(tree):
         return Fault(f"{{{name}}} stands without quotes", "YAML takes { for the beginning of a mapping", f'write "{{{name}}}"')
     why = f"{form.name} is wanted here"
-    if isinstance(tree, Items) and len(tree.values) == 1 and (only := _written(tree)):
-        return Fault(f"{at.label} is a list", why, f"write {at.lead}{only}")
+    if isinstance(tree, Items) and tree.values:
+        only = _written(tree) if len(tree.values) == 1 else ""
+        return Fault(
+            f"{at.label} is a list", why, f"write {at.lead}{only}" if only else "write one, and a rule for each of the others"
+        )
     return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {at.lead}{form.example}")
 
 
@@ -141,6 +156,15 @@ def _unseen(value: str) -> Fault:
     sign = next(letter for letter in value if not letter.isprintable())
     what = "a line break in a text" if sign == "\n" else f"the character U+{ord(sign):04X} in a text"
     return Fault(what, "nobody can see that it is there", "write the text in one line and without it")
+
+
+def _flow(text: str) -> str:
+    """`text` as it can stand in [] and {}."""
+    return f'"{text}"' if set("{}[],") & set(text) else text
+
+
+def _or_nothing(at: At) -> str:
+    return "" if at.needed else f", or leave {at.label} out"
 
 
 def _called(tree: Tree) -> str:

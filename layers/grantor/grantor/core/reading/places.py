@@ -35,7 +35,7 @@ def _long(on: Fields, context: Context, judge: Judge) -> Where | None:
     base = _base(on.text("each_prefix"), context)
     single = on.text("object")
     found = context.text(single, scope.object_faults) if single else _scope(on, base, context, judge)
-    excepts = _excepts(on, found, context, judge)
+    excepts = _excepts(on, found, context) if not on.keys.keys() & {"each_prefix", "object"} else []
     if found is None or (base is None and "each_prefix" in on.keys):
         return None
     final = context.final
@@ -68,10 +68,10 @@ def _scope(on: Fields, base: str | None, context: Context, judge: Judge) -> str 
     return scope.whole(found) if found else None
 
 
-def _excepts(on: Fields, found: str | None, context: Context, judge: Judge) -> list[str]:
+def _excepts(on: Fields, found: str | None, context: Context) -> list[str]:
     excepts = []
     for given in on.items("except"):
-        left_out = context.text(given, judge) if isinstance(given, Text) else None
+        left_out = context.text(given, scope.except_faults) if isinstance(given, Text) else None
         if left_out and found and (fault := _no_exception(found, scope.whole(left_out))):
             context.reader.refuse(given, *fault)
         elif left_out:
@@ -84,6 +84,9 @@ def _no_exception(outer: str, inner: str) -> Fault | None:
         return Fault(f"{shown(inner)} is the scope itself", "nothing would be left of the rule", "take the rule out")
     if not outer.endswith("*"):
         return Fault(f"{shown(inner)} can not be left out", "the scope is one single object", "take except out")
+    if not outer.endswith("/*"):
+        why = "exceptions are kept by granting the folders beside them, and the scope ends inside a name"
+        return Fault(f"{shown(inner)} can not be left out", why, "write a scope that ends with /*")
     if not scope.covers(outer, inner):
         why = f"the rule is on {outer} and gives nothing there"
         return Fault(f"{shown(inner)} lies outside the scope", why, "take it out, or write a scope below that of the rule")

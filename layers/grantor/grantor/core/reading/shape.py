@@ -40,14 +40,13 @@ class Shaper:
         return found
 
     def _either(self, tree: Tree, either: Either, at: At) -> Tree | Fault:
-        as_text = isinstance(tree, Text) or misshapen.variable(tree)
-        other: Kind = either.text if as_text else either.other
-        return self.checks[type(other)](tree, other, at)
+        kind: Kind = either.text if misshapen.like_text(tree, either) else either.other
+        return self.checks[type(kind)](tree, kind, at)
 
     def _listing(self, tree: Tree, listing: Listing, at: At) -> Tree | Fault:
         if not isinstance(tree, Items) or not tree.values:
             return misshapen.no_list(tree, listing, at)
-        item = At(listing.item, "- ")
+        item = At(f"an item of {at.label}", "- ")
         kept = [good for given in tree.values if (good := self.shaped(given, listing.of, item)) is not None]
         self._apart(kept, at)
         return Items(tuple(kept), tree.line, tree.column)
@@ -79,7 +78,7 @@ class Shaper:
         for name, value in tree.values.items():
             if key := mapping.known.get(name):
                 place = tree.keys[name] if isinstance(key.takes, Reserved) else value
-                if (good := self.shaped(place, key.takes, under(name))) is not None:
+                if (good := self.shaped(place, key.takes, under(name, key.needed))) is not None:
                     kept.values[name] = good
         self._missing(tree, mapping, meant | tree.keys.keys())
         self._together(tree, mapping)
@@ -98,7 +97,7 @@ class Shaper:
             if name not in there:
                 why = f"{mapping.name} needs {listed(mapping.needed, 'and')}"
                 self.reader.refuse(tree, f"{mapping.name} has no {name}", why, f"write {name}: {mapping.known[name].example}")
-        if mapping.one_of and there.isdisjoint(mapping.one_of):
+        if mapping.one_of and there.isdisjoint(mapping.one_of) and there <= mapping.known.keys():
             first = mapping.known[mapping.one_of[0]]
             why = f"it needs {listed(mapping.one_of)}"
             self.reader.refuse(tree, f"{mapping.name} says nothing", why, f"write for example {first.name}: {first.example}")

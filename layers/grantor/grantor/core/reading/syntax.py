@@ -153,6 +153,9 @@ def _stray(stop: Stop) -> Finding | None:
     if stop.at.column > stop.indent:
         why = "a closing quote or bracket ended the value before it"
         return stop.at, Fault("text after the end of a value", why, "write the whole value in double quotes")
+    if stop.line.lstrip().startswith("-"):
+        why = "the items of its list begin in another column, or no list goes on here"
+        return stop.at, Fault("a - where no item can begin", why, "indent it exactly as the other items, or take the - out")
     if "collection" in stop.context:
         why = "it is indented less than the item above it, and has no - of its own"
         return stop.at, Fault(
@@ -170,6 +173,9 @@ def _plain_words(stop: Stop) -> Finding | None:
 
 
 PLAIN_WORDS = {
+    "tag handle": Fault("a tag", "YAML takes a text that begins with ! for one", "take it out, or write the text in quotes"),
+    "directive": Fault("a line that begins with %", "YAML takes it for a directive", "take the line out"),
+    "<document start>": Fault("text after the end of the document", "what stands before ended it", "take it out"),
     "sequence entries are not allowed": Fault(
         "a list that begins in the line of its key", "each item has a line of its own", "begin a new line before the -"
     ),

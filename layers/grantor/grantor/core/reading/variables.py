@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 
-from grantor.core.problem import Fault, listed, nearest, shown
+from grantor.core.problem import Fault, nearest, shown
 
 BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 VARIABLE = re.compile(r"\{[^{}]*\}")
@@ -75,11 +75,11 @@ class Variables:
         if name == PREFIX:
             return Fault(what, "only on: {each_prefix: …} gives it one", "write on: {each_prefix: s3://BUCKET/FOLDER/}")
         if name in self.later:
-            return Fault(what, "vars are read from the top, and it comes further down", f"move {name} up")
+            return Fault(what, "vars are read from the top, and it has none yet here", f"give {name} its value above this line")
         known = [BUCKET, *self._kept(), *islice(self.values, MOST_NAMED)]
         near = nearest(name.strip(), known)
-        remedy = f"write {{{near}}}" if near else "write one of these, or add it to vars"
-        return Fault(f"unknown variable {shown(f'{{{name}}}')}", f"known here are {listed(known, 'and')}", remedy)
+        remedy = f"did you mean {{{near}}}?" if near else "write one of these, or add it to vars"
+        return Fault(f"unknown variable {shown(f'{{{name}}}')}", f"known here: {', '.join(known)}", remedy)
 
     def _kept(self) -> list[str]:
         profile = [*PROFILE, "profile.tags.KEY"] if self.profile else []
