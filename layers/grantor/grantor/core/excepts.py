@@ -55,7 +55,7 @@ def open_folders(scope: str, excepts: tuple[str, ...], folders: Mapping[str, tup
 def _check(scope: str, excepts: tuple[str, ...]) -> None:
     for text in (scope, *excepts):
         if not text.endswith("/*") and (text == scope or text.endswith("*")):
-            why = "exceptions are kept by granting whole folders, and this is none"
+            why = "exceptions are kept by granting whole folders"
             raise Refused(Fault(f"{text} is no folder, and the rule has exceptions", why, "write a scope that ends in /*"))
     for excepted in excepts:
         if not _lies_below(scope, excepted):

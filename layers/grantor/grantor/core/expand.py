@@ -107,18 +107,24 @@ class _Expansion:
 
     def _profiles(self, to: Profiles, values: Mapping[str, str], subjects: Subjects) -> None:
         tags = tuple((key, fill(value, values)) for key, value in to.tags)
-        chosen = self._seen(self.run.people.chosen(to, tags), subjects)
-        if not chosen and not self.run.focus.everything:
-            return
+        chosen = self.run.people.chosen(to, tags)
+        if not self._sees_all(subjects):
+            chosen = [profile for profile in chosen if profile.subject in self.run.focus.subjects]
+            if not chosen:
+                return
         sharing = Sharing(self.rule, to, values, tags, self.run.people, self.run.facts.now)
         common = None if to.each else self._scopes(values)
         for profile in chosen:
             with self.run.notes.about(self.rule, profile.subject):
-                until = end(self.rule, profile)
-                if not over(until, self.run.facts.now):
-                    sharing.judge(profile)
-                    scopes = self._scopes({**of_profile(profile), **values}) if common is None else common
-                    self._want(Grantee("IAM", profile.role), scopes, (profile.subject, *subjects), until)
+                self._profile(profile, sharing, common, subjects)
+
+    def _profile(self, profile: Profile, sharing: Sharing, common: Scopes | None, subjects: Subjects) -> None:
+        until = end(self.rule, profile)
+        if over(until, self.run.facts.now):
+            return
+        sharing.judge(profile)
+        scopes = self._scopes({**of_profile(profile), **sharing.values}) if common is None else common
+        self._want(Grantee("IAM", profile.role), scopes, (profile.subject, *subjects), until)
 
     def _want(self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None) -> None:
         rule, run = self.rule, self.run
@@ -159,16 +165,12 @@ class _Expansion:
             if not self.run.people.fits_any(to.domain, name):
                 self.run.warn(self.rule, _fits_none(to.domain, name))
 
-    def _seen(self, profiles: list[Profile], subjects: Subjects) -> list[Profile]:
-        """Those that the focus sees, here or in a folder that only an exception brings into being."""
-        focus = self.run.focus
-        if focus.everything or self._sees(subjects) or (self.rule.excepts and self.run.follows_folders):
-            return profiles
-        return [profile for profile in profiles if profile.subject in focus.subjects]
-
     def _sees(self, subjects: Subjects) -> bool:
-        focus = self.run.focus
-        return focus.everything or not set(subjects).isdisjoint(focus.subjects)
+        return self.run.focus.everything or not set(subjects).isdisjoint(self.run.focus.subjects)
+
+    def _sees_all(self, subjects: Subjects) -> bool:
+        """Whether all profiles are looked at here, because of a folder: this one, or one that only an exception brings into being."""
+        return self._sees(subjects) or (bool(self.rule.excepts) and self.run.follows_folders)
 
 
 def _no_domain(domain: str, known: Iterable[str]) -> Fault:

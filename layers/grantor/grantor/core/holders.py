@@ -1,19 +1,15 @@
 """Who holds the grants of a rule that names them directly: IAM principals by ARN, people and groups of the directory by name or id."""
 
-import re
 from collections.abc import Mapping
 
 from grantor.core.facts import Facts
 from grantor.core.filling import fill
 from grantor.core.grant import Grantee
+from grantor.core.language import ROLE, USER
 from grantor.core.problem import Fault, nearest, shown
+from grantor.core.reading.arn import ID
 from grantor.core.refusal import Refused, Unread
 from grantor.core.rule import Directory, Principal
-
-# A role or user with its path (IAM: "Names and paths"); {prefix.name} may have put something else there.
-ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:(role|user)/[\w+=,.@/-]+", re.ASCII)
-# The id of a user or group in IAM Identity Center: ResourceId in the model of the Identity Store.
-ID = re.compile(r"([0-9a-f]{10}-)?[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
 
 
 def is_id(who: str) -> bool:
@@ -24,7 +20,7 @@ def is_id(who: str) -> bool:
 def principal(to: Principal, values: Mapping[str, str]) -> Grantee:
     """The role or user. Raises Refused where a folder's name makes no ARN."""
     arn = fill(to.arn, values)
-    if ARN.fullmatch(arn):
+    if "{" not in arn and (ROLE.fits(arn) or USER.fits(arn)):
         return Grantee("IAM", arn)
     why = "names of roles and users have only letters, digits and + = , . @ _ -"
     raise Refused(

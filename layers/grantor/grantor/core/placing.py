@@ -1,4 +1,4 @@
-"""Whether a grant for a scope, its variables filled in, can be made at all: its length, its path, a location above it."""
+"""Whether a grant for a scope, its variables filled in, can be made at all: its length, and a location above it."""
 
 from collections.abc import Iterable
 
@@ -17,13 +17,10 @@ class Placing:
         self._roots = tuple(sorted({location.root for location in locations}))
 
     def check(self, scope: str) -> None:
-        """Raises Refused where the service would not take the scope, or would take it for something else."""
+        """Raises Refused where the service would not take the scope."""
         if len(scope) > LONGEST:
             what = f"{shown(scope)} has {len(scope):,} characters"
             raise Refused(Fault(what, f"S3 Access Grants takes up to {LONGEST:,}", "shorten the names in it"))
-        if "/." in scope and not {".", ".."}.isdisjoint(scope.split("/")):
-            why = "S3 goes neither up nor down: to it a dot is a letter of the key"
-            raise Refused(Fault(f"{shown(scope)} has a segment of dots", why, "choose another name"))
         if not scope.startswith(self._roots):
             raise Refused(self._misplaced(scope))
 

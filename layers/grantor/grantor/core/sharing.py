@@ -34,7 +34,12 @@ def beside(rule: Rule, profile: Profile, people: People) -> list[Profile]:
     """The others whose own folder may lie in this profile's, or the other way round, as the rule writes its scope."""
     if OWN[0] not in rule.on and OWN[1] not in rule.on:
         return []
-    return people.near(profile) if rule.on.endswith("*") and not rule.on.endswith("/*") else people.twins(profile)
+    return people.near(profile) if ends_inside_a_name(rule.on) else people.twins(profile)
+
+
+def ends_inside_a_name(scope: str) -> bool:
+    """Whether a scope covers all names that begin alike, as s3://data/team* does."""
+    return scope.endswith("*") and not scope.endswith("/*")
 
 
 @dataclass
@@ -76,9 +81,9 @@ class Sharing:
         if not others:
             return None
         if unread := _some(one for one in others if self._means(one) is None):
-            return Unread(f"too little is known of {unread}, whose folder is the same")
+            return Unread(f"too little is known of {unread}, whose folder may be the same")
         meeting = _some(one for one in others if self._means(one) and self._meet(profile, one))
-        return _one_folder(meeting) if meeting else None
+        return _one_folder(meeting, raw=ends_inside_a_name(self.rule.on)) if meeting else None
 
     def _means(self, other: Profile) -> bool | None:
         """Whether the rule gives the other a grant as well; None where too little is known of it."""
@@ -102,14 +107,17 @@ class Sharing:
 
 
 def _shared(role: str, what: str) -> Refused:
-    why = "the service knows only roles: what one of them is granted, all of them can do"
+    why = "the service knows roles, not profiles, so what one of them is granted all of them can do"
     remedy = "give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted"
     return Refused(Fault(what, why, remedy), about=str(Grantee("IAM", role)))
 
 
-def _one_folder(others: str) -> Refused:
-    why = "each would reach the other's data, though they run as different roles"
-    return Refused(Fault(f"its scope and that of {others} lie in one another", why, "end the scope in /* or rename one of them"))
+def _one_folder(others: str, *, raw: bool) -> Refused:
+    what, why = (
+        f"its scope and that of {others} lie in one another",
+        "each would reach the other's data, though their roles differ",
+    )
+    return Refused(Fault(what, why, "end the scope in /*" if raw else "rename one of them, or write {profile.name} in the scope"))
 
 
 def _some(profiles: Iterable[Profile]) -> str:

@@ -1,0 +1,362 @@
+"""Rules times facts: whom a rule means, where, until when; and what it must not mean is refused and held, never dropped."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from grantor.core.expand import expand
+from grantor.core.facts import Facts, Held, Profile
+from grantor.core.focus import Focus
+from grantor.core.grant import Permission
+from grantor.core.location import Location
+from grantor.core.reason import Reason
+from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
+from grantor.core.wanted import Wanted
+
+ROLE = "arn:aws:iam::111122223333:role/"
+ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EARLIER, LATER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC)
+ANA = Profile("Lab", "ana", f"{ROLE}ana", EARLIER, (("team", "blue"),))
+BEN = Profile("Lab", "ben", f"{ROLE}ben", EARLIER, (("level", "2"), ("team", "red")))
+CY = Profile("Office", "cy", f"{ROLE}cy", EARLIER, (("team", "blue"),))
+EVERYBODY = (ANA, BEN, CY)
+WORLD = Facts(
+    NOW,
+    locations=(Location("1", "s3://data"), Location("2", "s3://lake/open/")),
+    profiles=EVERYBODY,
+    domains=frozenset({"Lab", "Office"}),
+    folders={"s3://data/teams/": ("blue", "red")},
+    directory={("DIRECTORY_GROUP", "auditors"): ID, ("DIRECTORY_USER", "eve"): ID},
+)
+LAB, EACH, AUDITOR = Profiles("Lab"), Profiles("Lab", each=True), Principal(f"{ROLE}auditor")
+PLAIN = Rule("policy/a.yaml", "r", LAB, "s3://data/p/*", Permission.READ, 3, 5)
+
+
+def of(*rules: Rule, focus: Focus | None = None, mode: Mode = Mode.AUTHORITATIVE, **facts) -> Wanted:
+    """What these rules of one file want in WORLD, or in what `facts` make of it."""
+    return expand([Policy("policy/a.yaml", rules, mode)], replace(WORLD, **facts), focus or Focus())
+
+
+def rights(wanted: Wanted) -> list[str]:
+    return [f"{grant.grantee} {grant.scope}" for grant in wanted.grants]
+
+
+@pytest.mark.parametrize(
+    ("to", "holders"),
+    [
+        pytest.param(AUDITOR, "role/auditor", id="role"),
+        pytest.param(Principal("arn:aws:iam::111122223333:user/eve"), "user/eve", id="user"),
+        pytest.param(LAB, "role/ana role/ben", id="all profiles of a domain"),
+        pytest.param(Profiles("Lab", ("ana",)), "role/ana", id="by name"),
+        pytest.param(Profiles("Lab", ("ben", "ana")), "role/ana role/ben", id="by names"),
+        pytest.param(Profiles("Lab", ("b*",)), "role/ben", id="by glob"),
+        pytest.param(Profiles("Lab", ("?n?", "be*")), "role/ana role/ben", id="by globs"),
+        pytest.param(Profiles("Lab", ("B*", "ANA")), "", id="names are of one case"),
+        pytest.param(Profiles("Lab", ("an",)), "", id="a name is no beginning"),
+        pytest.param(Profiles("Lab", (), (("team", "blue"),)), "role/ana", id="by tag"),
+        pytest.param(Profiles("Lab", (), (("team", "red"), ("level", "2"))), "role/ben", id="by all tags"),
+        pytest.param(Profiles("Lab", (), (("team", "blue"), ("level", "2"))), "", id="not by one of the tags"),
+        pytest.param(Profiles("Lab", ("ben",), (("team", "blue"),)), "", id="by name and tag"),
+        pytest.param(Profiles("Office", ("*",)), "role/cy", id="of another domain"),
+        pytest.param(Directory("DIRECTORY_GROUP", "auditors"), f"directory_group {ID}", id="group by name"),
+        pytest.param(Directory("DIRECTORY_GROUP", ID.upper()[11:]), f"directory_group {ID.upper()[11:]}", id="group by id"),
+        pytest.param(Directory("DIRECTORY_USER", "eve"), f"directory_user {ID}", id="person by name"),
+    ],
+)
+def test_a_rule_gives_to_all_whom_it_means_and_nobody_else(to, holders) -> None:
+    wanted = of(replace(PLAIN, to=to))
+
+    assert " ".join(str(grant.grantee) for grant in wanted.grants) == holders
+    assert (wanted.refused, wanted.held) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "scopes"),
+    [
+        pytest.param({}, "s3://data/p/* s3://data/p/*", id="one place for all"),
+        pytest.param({"to": EACH, "on": "s3://data/{profile.name}/*"}, "s3://data/ana/* s3://data/ben/*", id="name"),
+        pytest.param({"to": EACH, "on": "s3://data/{profile.folder}/*"}, "s3://data/Ana/* s3://data/Ben/*", id="folder"),
+        pytest.param({"to": EACH, "on": "s3://data/{profile.tags.team}/x/*"}, "s3://data/blue/x/* s3://data/red/x/*", id="tag"),
+        pytest.param({"to": EACH, "on": "s3://data/{profile.name}.csv"}, "s3://data/ana.csv s3://data/ben.csv", id="object"),
+        pytest.param(
+            {"to": AUDITOR, "on": "s3://data/teams/{prefix.name}/*", "each_prefix": "s3://data/teams/"},
+            "s3://data/teams/blue/* s3://data/teams/red/*",
+            id="folder that there is",
+        ),
+        pytest.param(
+            {"to": AUDITOR, "on": "s3://data/done/{prefix.name}.csv", "each_prefix": "s3://data/teams/"},
+            "s3://data/done/blue.csv s3://data/done/red.csv",
+            id="elsewhere by the name of a folder",
+        ),
+        pytest.param(
+            {"to": EACH, "on": "s3://data/{prefix.name}/{profile.name}/*", "each_prefix": "s3://data/teams/"},
+            "s3://data/blue/ana/* s3://data/red/ana/* s3://data/blue/ben/* s3://data/red/ben/*",
+            id="folder times profile",
+        ),
+        pytest.param({"to": AUDITOR, "on": "s3://data/new/*", "each_prefix": "s3://data/new/"}, "", id="no folder yet"),
+    ],
+)
+def test_variables_are_filled_in_for_each_profile_and_each_folder(changed, scopes) -> None:
+    wanted = of(replace(PLAIN, **changed))
+
+    assert " ".join(grant.scope for grant in wanted.grants) == scopes
+    assert (wanted.refused, wanted.held) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("to", "given"),
+    [
+        (Profiles("Lab", (), (("team", "{prefix.name}"),)), ["role/ana s3://data/teams/blue/*", "role/ben s3://data/teams/red/*"]),
+        (Principal(f"{ROLE}team-{{prefix.name}}"), ["role/team-blue s3://data/teams/blue/*", "role/team-red s3://data/teams/red/*"]),
+        (Directory("DIRECTORY_GROUP", "{prefix.name}-people"), [f"directory_group {ID} s3://data/teams/blue/*"]),
+    ],
+    ids=["tag", "role", "group"],
+)  # fmt: skip
+def test_a_folders_name_chooses_who_gets_it(to, given) -> None:
+    rule = replace(PLAIN, to=to, on="s3://data/teams/{prefix.name}/*", each_prefix="s3://data/teams/")
+
+    assert rights(of(rule, directory={("DIRECTORY_GROUP", "blue-people"): ID})) == given
+
+
+def test_reasons_name_the_rule_the_profile_and_the_folder() -> None:
+    teams = replace(
+        PLAIN, name="teams", to=Profiles("Lab", ("ana",)), on="s3://data/teams/{prefix.name}/*", each_prefix="s3://data/teams/"
+    )
+    again = replace(teams, name="again", on="s3://data/teams/blue/*", each_prefix="")
+    wanted = of(teams, again, mode=Mode.ADDITIVE)
+
+    assert [sorted(reasons) for reasons in wanted.grants.values()] == [
+        [
+            Reason("policy/a.yaml#again", ("profile Lab/ana",), None, additive=True),
+            Reason("policy/a.yaml#teams", ("profile Lab/ana", "prefix s3://data/teams/blue/"), None, additive=True),
+        ],
+        [Reason("policy/a.yaml#teams", ("profile Lab/ana", "prefix s3://data/teams/red/"), None, additive=True)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "until"),
+    [
+        pytest.param({}, None, id="without end"),
+        pytest.param({"until": LATER}, LATER, id="until"),
+        pytest.param({"lasts": timedelta(days=60)}, EARLIER + timedelta(days=60), id="for"),
+        pytest.param({"lasts": timedelta(days=10**8)}, datetime.max.replace(tzinfo=UTC), id="for longer than there are dates"),
+    ],
+)
+def test_reasons_say_until_when(changed, until) -> None:
+    assert {reason.until for reasons in of(replace(PLAIN, **changed)).grants.values() for reason in reasons} == {until}
+
+
+@pytest.mark.parametrize(
+    ("changed", "given"),
+    [
+        pytest.param({"until": NOW + timedelta(seconds=1)}, True, id="a second before its end"),
+        pytest.param({"until": NOW}, False, id="at its end"),
+        pytest.param({"lasts": NOW - EARLIER + timedelta(seconds=1)}, True, id="a second before the profile's time is over"),
+        pytest.param({"lasts": NOW - EARLIER}, False, id="when the profile's time is over"),
+    ],
+)
+def test_what_has_ended_is_not_wanted_and_not_held(changed, given) -> None:
+    wanted = of(replace(PLAIN, to=Profiles("Lab", ("ana",)), **changed))
+
+    assert (bool(wanted.grants), wanted.held, wanted.refused) == (given, (), ())
+
+
+def test_the_grant_goes_on_with_what_the_rule_allows_and_through_which_application() -> None:
+    application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1"
+    rule = replace(PLAIN, to=Directory("DIRECTORY_USER", "eve"), allow=Permission.READWRITE, application=application)
+
+    assert [str(grant) for grant in of(rule).grants] == [f"READWRITE s3://data/p/* to directory_user {ID} through {application}"]
+
+
+FORTUNE = Facts(
+    NOW,
+    locations=(Location("1", "s3://data"),),
+    profiles=(
+        Profile("Lab", "ana", f"{ROLE}studio", EARLIER, (("team", "blue"),)),
+        Profile("Lab", "ben", f"{ROLE}studio", EARLIER, (("team", "red"),)),
+        Profile("Lab", "cy", f"{ROLE}cy", EARLIER, (("team", "blue"),)),
+        Profile("Lab", "Cy", f"{ROLE}other-cy", EARLIER, (("team", "../x"),)),
+        Profile("Lab", "cynthia", f"{ROLE}cynthia"),
+    ),
+    domains=frozenset({"Lab"}),
+    folders={"s3://data/teams/": ("blue", "..", "a*")},
+    directory={("DIRECTORY_GROUP", "auditors"): ID},
+)
+
+
+REFUSALS = """
+policy/a.yaml:1:5: rule no-such-domain: there is no Studio domain 'Lap': that may be a slip, so nothing is taken away for it; did you mean Lab?
+policy/a.yaml:2:5: rule no-domain-like-it: there is no Studio domain 'Warehouse': that may be a slip, so nothing is taken away for it; write its name as the list of domains shows it
+policy/a.yaml:3:5: rule no-such-group: the directory has no group 'auditor': a grant is held by an id, which is found by the name; did you mean auditors?
+policy/a.yaml:4:5: rule nobody-like-it: the directory has no user 'bob': a grant is held by an id, which is found by the name; write the name as the directory has it, or the user's id
+policy/a.yaml:5:5: rule nowhere: 's3://other/p/*' lies under no location: a grant is made in a registered location, and there is s3://data/; write a scope below a location, or register one there
+policy/a.yaml:6:5: rule one-of-two for role/studio: it is also the role of Lab/ben, whom the rule does not mean: the service knows roles, not profiles, so what one of them is granted all of them can do; give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted
+policy/a.yaml:7:5: rule two-folders for role/studio: it is the role of Lab/ana and Lab/ben, and the rule gives them different scopes: the service knows roles, not profiles, so what one of them is granted all of them can do; give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted
+policy/a.yaml:8:5: rule one-folder for profile Lab/Cy: its scope and that of Lab/cy lie in one another: each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the scope
+policy/a.yaml:8:5: rule one-folder for profile Lab/cy: its scope and that of Lab/Cy lie in one another: each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the scope
+policy/a.yaml:9:5: rule no-tag for profile Lab/cynthia: {profile.tags.team} has no value: nothing can stand in its place; give the profile a tag team, or leave it out of the rule
+policy/a.yaml:10:5: rule bad-tag for profile Lab/Cy: {profile.tags.team} is '../x': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out of the rule
+policy/a.yaml:11:5: rule folders for prefix s3://data/teams/../: {prefix.name} is '..': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out of the rule
+policy/a.yaml:11:5: rule folders for prefix s3://data/teams/a*/: {prefix.name} is 'a*': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out of the rule
+policy/a.yaml:12:5: rule roles for prefix s3://data/odd/two words/: 'arn:aws:iam::111122223333:role/two words' is no ARN of a role or user: names of roles and users have only letters, digits and + = , . @ _ -; name the folder as the role, or write a rule for it alone
+policy/a.yaml:12:5: rule roles for prefix s3://data/odd/{prefix.name}/: 'arn:aws:iam::111122223333:role/{prefix.name}' is no ARN of a role or user: names of roles and users have only letters, digits and + = , . @ _ -; name the folder as the role, or write a rule for it alone
+"""
+
+
+def test_refusals_read_as_a_steward_needs_them() -> None:
+    """One rule each; the text is what the owner of the file is sent."""
+    base = replace(PLAIN, line=1)
+    rules = [
+        replace(base, name="no-such-domain", to=Profiles("Lap")),
+        replace(base, name="no-domain-like-it", to=Profiles("Warehouse")),
+        replace(base, name="no-such-group", to=Directory("DIRECTORY_GROUP", "auditor")),
+        replace(base, name="nobody-like-it", to=Directory("DIRECTORY_USER", "bob")),
+        replace(base, name="nowhere", to=AUDITOR, on="s3://other/p/*"),
+        replace(base, name="one-of-two", to=Profiles("Lab", ("ana",))),
+        replace(base, name="two-folders", to=Profiles("Lab", ("ana", "ben"), each=True), on="s3://data/{profile.folder}/*"),
+        replace(base, name="one-folder", to=Profiles("Lab", ("?y",), each=True), on="s3://data/{profile.folder}/*"),
+        replace(base, name="no-tag", to=Profiles("Lab", ("cynthia",), each=True), on="s3://data/{profile.tags.team}/x/*"),
+        replace(base, name="bad-tag", to=Profiles("Lab", ("Cy",), each=True), on="s3://data/{profile.tags.team}/x/*"),
+        replace(base, name="folders", to=AUDITOR, on="s3://data/teams/{prefix.name}/*", each_prefix="s3://data/teams/"),
+        replace(base, name="roles", to=Principal(f"{ROLE}{{prefix.name}}"), on="s3://data/x{prefix.name}/*", each_prefix="s3://data/odd/"),
+    ]  # fmt: skip
+    facts = replace(FORTUNE, folders={**FORTUNE.folders, "s3://data/odd/": ("two words", "{prefix.name}")})
+    numbered = [replace(rule, line=line) for line, rule in enumerate(rules, 1)]
+    wanted = expand([Policy("policy/a.yaml", tuple(numbered))], facts)
+
+    assert "\n".join(map(str, wanted.refused)) == REFUSALS.strip()
+
+
+def test_a_refusal_holds_back_only_whom_it_is_about() -> None:
+    rule = replace(PLAIN, to=EACH, on="s3://data/{profile.tags.level}/*")
+    wanted = of(rule, PLAIN)
+
+    assert rights(wanted) == ["role/ana s3://data/p/*", "role/ben s3://data/2/*", "role/ben s3://data/p/*"]
+    assert wanted.held == (Held("policy/a.yaml#r", "profile Lab/ana", "{profile.tags.level} has no value"),)
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "/", "*", "a*", "a\nb", "a\x00", "\x85", "\u2028", "\ud800"])
+def test_a_value_that_is_more_or_less_than_one_name_is_refused(value) -> None:
+    odd = replace(ANA, tags=(("team", value),))
+    wanted = of(replace(PLAIN, to=EACH, on="s3://data/{profile.tags.team}/x/*"), profiles=(odd,))
+
+    assert (rights(wanted), len(wanted.refused), len(wanted.held)) == ([], 1, 1)
+
+
+@pytest.mark.parametrize("value", ["a.b", "...", ".hidden", "a b", "ä", "a?", "{profile.name}", "{prefix.name}", "{"])
+def test_a_value_that_is_one_name_is_taken_as_it_stands(value) -> None:
+    odd = replace(ANA, tags=(("team", value),))
+    wanted = of(replace(PLAIN, to=EACH, on="s3://data/{profile.tags.team}/{profile.name}/*"), profiles=(odd,))
+
+    assert rights(wanted) == [f"role/ana s3://data/{value}/ana/*"]
+
+
+def test_a_tag_that_a_rule_asks_for_may_not_be_what_no_name_is() -> None:
+    rule = replace(
+        PLAIN, to=Profiles("Lab", (), (("team", "{prefix.name}"),)), on="s3://data/{prefix.name}/*", each_prefix="s3://data/x/"
+    )
+    wanted = of(rule, folders={"s3://data/x/": ("*", "blue")})
+
+    assert rights(wanted) == ["role/ana s3://data/blue/*"]
+    assert [held.subject for held in wanted.held] == ["prefix s3://data/x/*/"]
+
+
+@pytest.mark.parametrize(
+    ("length", "refused"), [(2000, ""), (2001, "rule r: 's3://data/aaaaa")], ids=["longest scope", "one character more"]
+)
+def test_a_scope_has_up_to_2000_characters(length, refused) -> None:
+    wanted = of(replace(PLAIN, to=AUDITOR, on=f"s3://data/{'a' * (length - 12)}/*"))
+
+    assert " ".join(problem.what[: len("rule r: 's3://data/aaaaa")] for problem in wanted.refused) == refused
+
+
+@pytest.mark.parametrize(
+    ("scope", "locations", "refused"),
+    [
+        pytest.param("s3://data/*", ["s3://data"], "", id="all of a location"),
+        pytest.param("s3://data/*", ["s3://"], "", id="a bucket in the default location"),
+        pytest.param("s3://data/a/x.csv", ["s3://other", "s3://data/a/*"], "", id="one object"),
+        pytest.param("s3://data/*", [], "lies under no location: …and there is none; write", id="no location"),
+        pytest.param("s3://data2/*", ["s3://data"], "lies under no location: …and there is s3://data/; write", id="another bucket"),
+        pytest.param("s3://data/*", ["s3://data/a", "s3://data/b/", "s3://c"], "is wider than every location: …a scope below s3://data/a/ or s3://data/b/, or", id="wider"),
+        pytest.param("s3://data/a", ["s3://data/a/"], "lies under no location: …and there is s3://data/a/; write", id="an object beside"),
+        pytest.param("s3://x/*", [f"s3://b{n}" for n in range(6)], "lies under no location: …s3://b3/, s3://b4/ or others; write", id="many"),
+    ],
+)  # fmt: skip
+def test_a_scope_lies_under_a_location(scope, locations, refused) -> None:
+    registered = tuple(Location(str(n), location) for n, location in enumerate(locations))
+    text = "\n".join(map(str, of(replace(PLAIN, to=AUDITOR, on=scope), locations=registered).refused))
+
+    assert all(part in text for part in refused.split("…"))
+    assert bool(text) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("changed", "unread", "held"),
+    [
+        pytest.param({}, {"domain Lab": "Throttling"}, "the profiles of Studio domain Lab could not be read: Throttling", id="domain"),
+        pytest.param(
+            {"to": AUDITOR, "on": "s3://data/teams/{prefix.name}/*", "each_prefix": "s3://data/teams/"},
+            {"folders s3://data/teams/": "AccessDenied"},
+            "the folders of s3://data/teams/ could not be read: AccessDenied",
+            id="folders",
+        ),
+        pytest.param(
+            {"to": AUDITOR, "on": "s3://data/*", "excepts": ("s3://data/a/b/*",)},
+            {"folders s3://data/a/": "AccessDenied", "folders s3://data/": "Throttling"},
+            "the folders of s3://data/ could not be read: Throttling",
+            id="folders beside an exception",
+        ),
+        pytest.param(
+            {"to": Directory("DIRECTORY_USER", "eve")},
+            {"directory DIRECTORY_USER eve": "Throttling"},
+            "the directory could not be asked for 'eve': Throttling",
+            id="directory",
+        ),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_read_holds_the_rule_and_is_nobodys_mistake(changed, unread, held) -> None:
+    assert of(replace(PLAIN, **changed), unread=unread) == Wanted(held=(Held("policy/a.yaml#r", "", held),))
+
+
+def test_a_profile_of_unknown_age_holds_its_part_of_a_rule_that_runs_from_then() -> None:
+    wanted = of(replace(PLAIN, lasts=timedelta(days=60)), profiles=(ANA, replace(BEN, created=None)))
+
+    assert (rights(wanted), wanted.refused) == (["role/ana s3://data/p/*"], ())
+    assert [held.subject for held in wanted.held] == ["profile Lab/ben"]
+
+
+WARNINGS = """
+policy/a.yaml:3:5: rule old: it ended at 2026-11-01 00:00Z: it grants nothing any more; remove it
+policy/a.yaml:3:5: rule r: no profile of Lab fits 'ann': either it is a slip, or the rule is there before the profile; correct the name, or leave it for a profile to come
+"""
+
+
+def test_a_whole_run_warns_of_rules_that_ended_and_of_names_that_fit_nobody() -> None:
+    ended, nobody = replace(PLAIN, name="old", until=EARLIER), replace(PLAIN, to=Profiles("Lab", ("ann", "a*")))
+    wanted = of(ended, nobody)
+
+    assert "\n".join(map(str, wanted.warnings)) == WARNINGS.strip()
+    assert of(ended, nobody, focus=Focus.of(["profile Lab/ana"])).warnings == ()
+
+
+def test_the_same_facts_in_any_order_give_the_same_text() -> None:
+    rules = (
+        PLAIN,
+        replace(PLAIN, name="s", to=Profiles("Lap")),
+        replace(PLAIN, name="t", on="s3://x/*"),
+        replace(PLAIN, name="u"),
+    )
+    one, other = Policy("policy/a.yaml", rules[:2]), Policy("policy/b.yaml", rules[2:])
+    turned = replace(
+        WORLD, profiles=EVERYBODY[::-1], folders=dict(reversed(WORLD.folders.items())), locations=WORLD.locations[::-1]
+    )
+    backwards = [replace(policy, rules=policy.rules[::-1]) for policy in (other, one)]
+
+    assert repr(expand([one, other], WORLD)) == repr(expand(backwards, turned))
+    assert "policy/a.yaml#r', subjects=('profile Lab/ana',), until=None, additive=False), Reason(rule='policy/a.yaml#u" in repr(
+        expand([one, other], WORLD)
+    )

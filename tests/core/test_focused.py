@@ -1,0 +1,163 @@
+"""A run for one profile or one folder comes to the same as a run over everything, as far as it can see; from far fewer facts."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grantor.core import needs
+from grantor.core.expand import expand
+from grantor.core.facts import Facts, Profile
+from grantor.core.focus import Focus
+from grantor.core.grant import Permission
+from grantor.core.location import Location
+from grantor.core.reason import prefix_subject
+from grantor.core.rule import Directory, Policy, Principal, Profiles, Rule
+from grantor.core.wanted import Wanted
+
+ROLE = "arn:aws:iam::111122223333:role/"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+EARLIER, LATER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC)
+BASES = ("s3://data/", "s3://data/teams/", "s3://data/Ana/", "s3://data/Ben/")
+FOLDERS = ("Ana", "Ben", "teams", "blue", "red", "*")
+TAGS = st.sampled_from(["", "{prefix.name}", "blue"])
+
+people = st.builds(
+    Profile,
+    st.sampled_from(["Lab", "Lab", "Office"]),
+    st.sampled_from(["ana", "Ana", "anabel", "ben"]),
+    st.sampled_from([f"{ROLE}{name}" for name in ("one", "two", "three", "four")]),
+    st.sampled_from([EARLIER, EARLIER, NOW - timedelta(days=1), None]),
+    st.sampled_from([(), (("team", "blue"),), (("team", "blue"),), (("team", "red"),), (("team", "a/b"),)]),
+)
+chosen = st.builds(
+    Profiles,
+    st.sampled_from(["Lab", "Lab", "Office", "Lap"]),
+    st.sampled_from([(), (), ("ana*",), ("A*", "ben"), ("ana",)]),
+    st.sampled_from([(), (), (("team", "blue"),), (("team", "{prefix.name}"),)]),
+    st.booleans(),
+)
+named = st.sampled_from(
+    [Principal(f"{ROLE}auditor"), Principal(f"{ROLE}{{prefix.name}}"), Directory("DIRECTORY_GROUP", "{prefix.name}"), Directory("DIRECTORY_GROUP", "all")]
+)  # fmt: skip
+PLACES = st.sampled_from(
+    [
+        {"on": "s3://data/p/*"},
+        {"on": "s3://far/p/*"},
+        {"on": "s3://data/{profile.folder}/*"},
+        {"on": "s3://data/{profile.name}*"},
+        {"on": "s3://data/{profile.tags.team}/{profile.folder}/*"},
+        {"on": "s3://data/{prefix.name}/*", "each_prefix": "s3://data/"},
+        {"on": "s3://data/teams/{prefix.name}/*", "each_prefix": "s3://data/teams/"},
+        {"on": "s3://data/{prefix.name}/{profile.name}/*", "each_prefix": "s3://data/teams/"},
+        {"on": "s3://data/*", "excepts": ("s3://data/Ana/*",)},
+        {"on": "s3://data/*", "excepts": ("s3://data/Ana/blue/*", "s3://data/teams/*")},
+        {"on": "s3://data/{profile.folder}/*", "excepts": ("s3://data/{profile.folder}/red/*",)},
+    ]
+)
+
+
+@st.composite
+def rules(draw, number: int) -> Rule:
+    to, place = draw(chosen | named), draw(PLACES)
+    end = draw(st.sampled_from([{}, {}, {"until": LATER}, {"until": EARLIER}, {"lasts": timedelta(days=7)}]))
+    more = {"shared_role": draw(st.booleans())} | (end if isinstance(to, Profiles) else {})
+    return Rule("policy/a.yaml", f"r{number}", to, allow=Permission.READ, line=number + 1, **place, **more)
+
+
+@st.composite
+def worlds(draw) -> tuple[Policy, Facts]:
+    profiles = draw(st.lists(people, max_size=5, unique_by=lambda profile: profile.subject))
+    roles: dict[str, set[str]] = {}
+    for profile in profiles:
+        roles.setdefault(profile.role, set()).add(profile.subject)
+    facts = Facts(
+        NOW,
+        (Location("1", "s3://data"),),
+        tuple(profiles),
+        frozenset({"Lab", "Office"}),
+        {base: tuple(draw(st.lists(st.sampled_from(FOLDERS), unique=True, max_size=4))) for base in BASES},
+        {("DIRECTORY_GROUP", "blue"): "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"},
+        {role: frozenset(subjects) for role, subjects in roles.items()},
+        draw(st.sampled_from([{}, {}, {"domain Office": "Throttling"}, {"folders s3://data/Ana/": "AccessDenied"}])),
+    )
+    return Policy("policy/a.yaml", tuple(draw(rules(number)) for number in range(draw(st.integers(1, 3))))), facts
+
+
+def seen(policy: Policy, facts: Facts, subject: str) -> Wanted:
+    """What a run for one subject wants, having read no more than it must."""
+    focus = Focus.of([subject])
+    touched = needs.concerned(policy.rules, focus)
+    if subject.startswith("prefix"):
+        levels, at = needs.levels(touched, facts.profiles), subject.removeprefix("prefix ")
+        there = {
+            base: tuple(name for name in names if base in levels or f"{base}{name}/" == at)
+            for base, names in facts.folders.items()
+        }
+        return expand([replace(policy, rules=touched)], replace(facts, folders=there), focus)
+    alone = replace(facts, profiles=tuple(profile for profile in facts.profiles if profile.subject == subject))
+    besides = needs.neighbours(touched, alone)
+    read = tuple(profile for profile in facts.profiles if profile.subject in {subject, *besides})
+    return expand([policy], replace(alone, profiles=read), focus)
+
+
+def subjects(facts: Facts) -> Iterable[str]:
+    yield from (profile.subject for profile in facts.profiles)
+    yield from (prefix_subject(f"{base}{name}/") for base, names in facts.folders.items() for name in names)
+    yield from ("profile Lab/gone", "prefix s3://data/gone/")
+
+
+@given(worlds())
+@settings(max_examples=250, deadline=None)
+def test_a_focus_sees_exactly_its_own_reasons_of_what_everything_comes_to(world) -> None:
+    policy, facts = world
+    whole = expand([policy], facts)
+    left = {(grant, reason) for grant, reasons in whole.grants.items() for reason in reasons}
+    for subject in subjects(facts):
+        part = seen(policy, facts, subject)
+        pairs = {(grant, reason) for grant, reasons in part.grants.items() for reason in reasons}
+
+        assert pairs == {
+            (grant, reason) for grant, reasons in whole.grants.items() for reason in reasons if subject in reason.subjects
+        }
+        assert {held for held in part.held if held.subject == subject} == {held for held in whole.held if held.subject == subject}
+        left -= pairs
+    assert {reason.subjects for _, reason in left} <= {()}
+
+
+@given(worlds())
+@settings(max_examples=60, deadline=None)
+def test_several_subjects_together_see_what_each_of_them_sees(world) -> None:
+    policy, facts = world
+    listed = list(subjects(facts))
+    together = expand([policy], facts, Focus.of(listed[::2]))
+    singly = {pair for subject in listed[::2] for pair in expand([policy], facts, Focus.of([subject])).grants}
+
+    assert set(together.grants) == singly
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_no_order_of_anything_matters(world, chance) -> None:
+    policy, facts = world
+
+    def mixed[Item](items: Iterable[Item]) -> tuple[Item, ...]:
+        found = list(items)
+        chance.shuffle(found)
+        return tuple(found)
+
+    turned = replace(
+        facts, profiles=mixed(facts.profiles), folders={base: mixed(facts.folders[base]) for base in mixed(facts.folders)}
+    )
+    assert repr(expand([policy], facts)) == repr(expand([replace(policy, rules=mixed(policy.rules))], turned))
+
+
+@given(worlds())
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_refused_is_held(world) -> None:
+    policy, facts = world
+    wanted = expand([policy], facts)
+
+    assert {problem.line for problem in wanted.refused} <= {int(held.rule[-1]) + 1 for held in wanted.held}
