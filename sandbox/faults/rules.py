@@ -16,9 +16,15 @@ KINDS = {
     "invalid-grantee": "CreateAccessGrant does not know the grantee yet, nothing is done",
     "lost": "the call is done, then a 500 is answered",
     "cut": "the call is done, half of the answer is sent, then the connection closes",
+    "unprocessed": "of a batch of DynamoDB the first half is done, the rest comes back",
     "stall": "the call is done and never answered; the connection stays open until the rule is forgotten",
 }
-CONDITIONAL = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+# Kinds that only some operations know: the service, and its operations.
+PARTICULAR = {
+    "conditional": ("dynamodb", ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")),
+    "unprocessed": ("dynamodb", ("BatchWriteItem", "BatchGetItem")),
+    "invalid-grantee": ("s3control", ("CreateAccessGrant",)),
+}
 
 
 class Misfit(ValueError):
@@ -64,7 +70,7 @@ class Rule:
             fnmatchcase(service, self.service)
             and fnmatchcase(operation, self.operation)
             and fnmatchcase(principal, self.principal)
-            and (self.kind != "conditional" or operation in CONDITIONAL)
+            and (self.kind not in PARTICULAR or operation in PARTICULAR[self.kind][1])
         )
 
     def takes(self) -> bool:
@@ -82,10 +88,9 @@ class Rule:
         told = (bool(self.code), 400 <= self.status < 600, bool(self.message))
         if all(told) != (self.kind == "refuse") or any(told) != all(told):
             raise Misfit("`refuse` needs a code, a status from 400 to 599 and a message; no other kind takes them")
-        if self.kind == "conditional" and self.service != "dynamodb":
-            raise Misfit(f"only dynamodb has conditions to fail, not {self.service}")
-        if self.kind == "invalid-grantee" and (self.service, self.operation) != ("s3control", "CreateAccessGrant"):
-            raise Misfit("only s3control/CreateAccessGrant has grantees to refuse")
+        service, operations = PARTICULAR.get(self.kind, (self.service, (self.operation,)))
+        if service != self.service or not any(fnmatchcase(each, self.operation) for each in operations):
+            raise Misfit(f"{self.kind} is for {service}/{', '.join(operations)} only, not for {self.service}/{self.operation}")
 
 
 class Rules:

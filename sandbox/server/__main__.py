@@ -6,7 +6,8 @@ import os
 import sys
 
 EXTENSIONS = (
-    "judged", "directory", "access_grants", "studio", "events", "functions", "stacks", "batch_delete", "calls", "faults", "front", "control",
+    "judged", "leading_keys", "tables", "directory", "access_grants", "studio", "events", "functions", "stacks", "batch_delete",
+    "calls", "faults", "front", "control",
 )  # fmt: skip
 
 

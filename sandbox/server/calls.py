@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.server.control import ANSWERS
@@ -62,7 +62,8 @@ def _counted() -> list[dict[str, Any]]:
 
 def _shown(call: Call) -> dict[str, Any]:
     judged = [{"action": action, "resource": resource, "allowed": allowed} for action, resource, allowed in call.judged]
-    return asdict(call) | {"judged": judged, "resource": call.judged[0][1] if call.judged else None}
+    told = {name: getattr(call, name) for name in ("time", "service", "operation", "principal", "status", "fault")}
+    return told | {"resource": call.judged[0][1] if call.judged else None, "judged": judged}
 
 
 def _resetting(original: Any) -> Any:

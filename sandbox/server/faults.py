@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.faults import Misfit, Rule, Rules, refusals
 from sandbox.operations import Asked
-from sandbox.server import access_grants
+from sandbox.server import access_grants, tables
 from sandbox.server.control import ANSWERS, body
 from sandbox.server.seams import wrap
 
@@ -16,7 +16,7 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Done = Callable[[Send], Awaitable[None]]
-AFTER = ("lost", "cut", "stall")  # the kinds that let the call be done first
+AFTER = ("lost", "cut", "stall", "unprocessed")  # the kinds that let the call be done first
 SHAPES = {"rules": list, "switches": dict}
 RULES = Rules()
 FORGOTTEN: dict[int, asyncio.Event] = {}  # by the rule's number, for those whose calls are held open
@@ -66,6 +66,7 @@ async def strike(rule: Rule, asked: Asked, exchange: Exchange) -> None:
         sent = await body(exchange.receive)
         rule.struck += 1
         return await _say(exchange.send, _refusal(rule, asked, sent))
+    tables.HALVED.set(rule.kind == "unprocessed")
     messages = await _unheard(exchange.done)
     rule.struck += 1
     match rule.kind:
@@ -73,6 +74,10 @@ async def strike(rule: Rule, asked: Asked, exchange: Exchange) -> None:
             return await _say(exchange.send, refusals.failed(asked))
         case "cut" if whole := b"".join(message.get("body", b"") for message in messages):
             return await _cut(exchange.send, messages[0], whole)
+        case "unprocessed":
+            for message in messages:
+                await exchange.send(message)
+            return None
         case "stall":
             await _hold(rule, exchange.receive)
     return exchange.hang_up()

@@ -44,7 +44,7 @@ def _noting(original: Any) -> Any:
     ) -> Any:
         denied = original(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
         if not isinstance(denied, unknown_caller):  # who is not known is not judged
-            note(iam_action, resource_arn, denied is None)
+            note(iam_action, str(resource_arn), denied is None)
         return denied
 
     return enforce

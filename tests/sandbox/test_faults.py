@@ -230,8 +230,8 @@ MISFITS = [
     ("s3/GetObject", "lost", {"times": 0}, "`times` is how many calls are struck, 1 or more or null, not 0"),
     ("s3/GetObject", "lost", {"after": -1}, "`after` is how many calls pass first, 0 or more, not -1"),
     ("s3/GetObject", "refuse", {"code": "No"}, "`refuse` needs a code, a status from 400 to 599 and a message; no other kind takes them"),
-    ("s3/GetObject", "conditional", {}, "only dynamodb has conditions to fail, not s3"),
-    ("s3control/ListAccessGrants", "invalid-grantee", {}, "only s3control/CreateAccessGrant has grantees to refuse"),
+    ("s3/GetObject", "conditional", {}, "conditional is for dynamodb/PutItem, UpdateItem, DeleteItem, TransactWriteItems only, not for s3/GetObject"),
+    ("s3control/ListAccessGrants", "invalid-grantee", {}, "invalid-grantee is for s3control/CreateAccessGrant only, not for s3control/ListAccessGrants"),
 ]  # fmt: skip
 
 
