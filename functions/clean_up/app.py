@@ -7,8 +7,9 @@ from typing import Any
 
 import boto3
 
+from grantor.core.decide import doubtful
 from grantor.custom_resource import answer
-from grantor.world import world
+from grantor.world import World, world
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -17,12 +18,19 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def clean_up(properties: dict[str, Any]) -> dict[str, str]:
-    """Delete every grant that carries our tag, then every version of every object in `Buckets`."""
-    grants = world().grants
-    ours = sorted(grants.ours(sorted(grants.grants())))
+    """Delete every grant that is ours, then every version of every object in `Buckets`."""
+    return {"Grants": str(revoke(world())), "Objects": str(sum(map(empty, properties["Buckets"])))}
+
+
+def revoke(here: World) -> int:
+    """Delete every grant that the ledger knows, or may know, if its tag says so, too; how many there were."""
+    entries, actual = {entry.grant: entry for entry in here.ledger.entries()}, here.grants.list()
+    asked = doubtful(entries, actual)
+    ours = [grant for grant in asked if here.grants.owner(actual[grant]) == here.names.stack]
+    ours += [grant for grant in entries if grant in actual and grant not in asked]
     for grant in ours:
-        grants.delete(grant)
-    return {"Grants": str(len(ours)), "Objects": str(sum(map(empty, properties["Buckets"])))}
+        here.grants.take_away(actual[grant])
+    return len(ours)
 
 
 def empty(bucket: str) -> int:

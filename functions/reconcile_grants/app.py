@@ -5,7 +5,7 @@ from typing import Any
 from grantor.ring import ring
 from grantor.world import world
 
-# Made while Lambda starts the environment: clients cost more than a whole warm run.
+# Kept while the environment is warm: clients cost more than a whole run, and what was read of unchanged files and profiles stays.
 WORLD = world()
 
 

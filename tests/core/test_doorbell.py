@@ -19,7 +19,9 @@ from tests.conftest import ROOT
         ("profile_created", "profile", "profile d-abcdefghijkl/userC"),
         ("profile_updated", "profile", "profile d-abcdefghijkl/userC"),
         ("profile_deleted", "profile", "profile d-abcdefghijkl/userC"),
+        ("domain_updated", "profile", "everything"),
         ("data_uploaded", "data", "data s3://grantor-databucket/UserA/"),
+        ("data_deleted", "data", "data s3://grantor-databucket/UserA/"),
         ("clock_ticked", "clock", "everything"),
     ],
 )

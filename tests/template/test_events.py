@@ -54,7 +54,9 @@ def names(event: dict[str, Any], rule: str) -> bool:
         ("profile_created", "ProfileChanged"),
         ("profile_updated", "ProfileChanged"),
         ("profile_deleted", "ProfileChanged"),
-        ("data_uploaded", "DataUploaded"),
+        ("domain_updated", "ProfileChanged"),
+        ("data_uploaded", "DataChanged"),
+        ("data_deleted", "DataChanged"),
         ("clock_ticked", "Clock"),
     ],
 )

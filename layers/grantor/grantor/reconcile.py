@@ -1,146 +1,160 @@
-"""One run: gather what is wanted and what is, decide on a plan, apply it change by change, and report.
+"""One run: take in the policy files, read both sides, decide on a plan, let the guard judge it, carry it out, report.
 
-Whatever can't be read stops the run before it changes anything: unreadable is never empty. Whatever can't be changed
-is reported with its reason and left to a later run; it never stops the other changes.
+the plan                                                what becomes of it
+the guard has nothing against it                        carried out; new policy versions are accepted with it
+the guard is against it, but somebody has approved it   likewise
+the guard is against it, and it follows new versions    it waits for approval; what was accepted before is healed meanwhile
+the guard is against healing, too                       creates are carried out, deletes wait for approval
 """
 
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
-from grantor.aws.errors import NotYet, code, message
-from grantor.aws.policy_files import TooLarge
-from grantor.aws.studio import NoDomain
-from grantor.core.desire import Wanted, desired
-from grantor.core.grant import Grant
-from grantor.core.location import Location
-from grantor.core.plan_of_skeleton import Plan, plan, unwanted
-from grantor.core.policy import Policy, Profiles, parse
+from grantor.aws.grant_tags import tags_of
+from grantor.aws.lease import Lease
+from grantor.aws.records import Accepted, Sweep
+from grantor.carry_out import CarryOut
+from grantor.core.doorbell import heard
+from grantor.core.focus import Focus
+from grantor.core.guard import Before, guard
+from grantor.core.lint import lint
+from grantor.core.plan import Change, Plan
+from grantor.core.reason import ends
+from grantor.gather import Gathered, gather
+from grantor.intake import Intake, as_accepted, intake
+from grantor.report import Report
 from grantor.world import World
 
-
-@dataclass
-class Report:
-    """What a run did, did not do, and why; every text is a sentence for a person."""
-
-    done: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)  # a person must act: the input is wrong, or AWS says never
-    later: list[str] = field(default_factory=list)  # the next ring tries again
-    foreign: list[str] = field(default_factory=list)
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left that ringing again would mend."""
-        return not self.later
+Bells = Mapping[str, float | None]  # what is to be looked at → when it rang, in seconds since 1970
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Both sides, read in whole."""
+class Judged:
+    """A plan, what it follows from, and what the guard has against carrying it out."""
 
-    wanted: Wanted
-    actual: frozenset[Grant]
-    locations: tuple[Location, ...]
-
-
-class Refused(ValueError):
-    """The input is wrong, so nothing was changed; `reasons` are the sentences for its owner."""
-
-    def __init__(self, *reasons: object) -> None:
-        super().__init__("\n".join(map(str, reasons)))
-        self.reasons = [str(reason) for reason in reasons]
+    policies: Intake
+    gathered: Gathered
+    plan: Plan
+    against: tuple[str, ...]
 
 
-def reconcile(world: World) -> Report:
-    """Bring the grants in line with the policy files. Running it again at once changes nothing.
+def look(world: World, bells: Bells) -> Judged | None:
+    """What a run would do now; None if what rang concerns no rule. Reads only. Raises ClientError or NotYet as gather does."""
+    policies = intake(world.files, world.records.accepted(), world.names.data_bucket)
+    # A version that was not accepted before may change anything, whatever rang.
+    focus = Focus() if policies.new else heard(bells, policies.rules, world.domains.domains)
+    return _judged(world, policies, focus, _now(world)) if focus else None
 
-    Raises what AWS raises when the world can't be read; the bell then rings again.
+
+def reconcile(world: World, lease: Lease, bells: Bells, go_on: Callable[[], bool]) -> Report:
+    """Bring the grants in line with the policy files, as far as the bells ask; `go_on` is asked before each change.
+
+    Running it again at once changes nothing. Raises as look does, before anything is changed, and Overtaken if the lease is lost.
     """
-    try:
-        gathered = gather(world)
-    except Refused as refused:
-        return Report(refused=refused.reasons)
-    return apply(world, gathered, decide(world, gathered))
-
-
-def gather(world: World) -> Gathered:
-    """Everything that the decision needs; Refused when a policy file or what it names is wrong."""
-    policies = _policies(world)
-    domains = {rule.to.domain for policy in policies for rule in policy.rules if isinstance(rule.to, Profiles)}
-    try:
-        profiles = world.studio.profiles(domains)
-    except NoDomain as missing:
-        raise Refused(missing) from missing
-    locations = world.grants.locations()
-    wanted, problems = desired(policies, profiles, world.data_bucket, locations)
-    if problems:
-        raise Refused(*problems)
-    return Gathered(wanted, world.grants.grants(), locations)
-
-
-def decide(world: World, gathered: Gathered) -> Plan:
-    """The plan. Only of the few grants that nobody wants is it asked whose they are."""
-    spare = sorted(unwanted(gathered.wanted, gathered.actual))
-    return plan(gathered.wanted, gathered.actual, world.grants.ours(spare))
-
-
-def apply(world: World, gathered: Gathered, changes: Plan) -> Report:
-    """Every change of the plan, creates first; each failure is reported with its reason and stops no other."""
-    report = Report(foreign=[f"foreign: {grant}" for grant in changes.foreign])
-    # A right that only moves must not be taken before its other half stands; nobody else waits for that.
-    stuck = {
-        grant.grantee for grant in changes.create if not _attempt(report, f"+ {grant}", partial(_create, world, gathered, grant))
-    }
-    for grant in changes.delete:
-        if grant.grantee in stuck:
-            report.later.append(f"- {grant}: waits until what is to be created for {grant.grantee} stands")
-        else:
-            _attempt(report, f"- {grant}", partial(world.grants.delete, grant))
+    found = look(world, bells)
+    now = _now(world)
+    report = Report(run=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", at=now.isoformat(timespec="seconds"))
+    if found is None:
+        return report
+    run = _Run(world, lease, go_on, report, now)
+    run.judge(found)
+    took = {about: (world.clock() - at) * 1000 for about, at in bells.items() if at is not None}
+    report.event_to_grant = took if report.done else {}
     return report
 
 
-def _create(world: World, gathered: Gathered, grant: Grant) -> None:
-    world.grants.create(grant, gathered.locations, gathered.wanted[grant])
+def _judged(world: World, policies: Intake, focus: Focus, now: datetime) -> Judged:
+    gathered = gather(world, policies, focus, now)
+    plan = gathered.plan()
+    against = guard(plan, _before(world, gathered), len(policies.rules), gathered.counts()) if plan.delete else ()
+    return Judged(policies, gathered, plan, against)
 
 
-def _attempt(report: Report, sentence: str, change: Callable[[], object]) -> bool:
-    try:
-        change()
-    except NotYet as reason:
-        report.later.append(f"{sentence}: {reason}")
-    except ClientError as error:
-        report.refused.append(f"{sentence}: {code(error)}: {message(error)}")
-    else:
-        report.done.append(sentence)
-        return True
-    return False
+def _before(world: World, gathered: Gathered) -> Before:
+    last = world.records.last_sweep()
+    whole = gathered.authority.focus.everything
+    return Before(len(gathered.entries) if whole else last.owned, last.profiles)
 
 
-def _policies(world: World) -> list[Policy]:
-    """All policy files; one that is wrong stops the run, so that a slip of the pen never takes anyone's access."""
-    try:
-        texts = world.policies.texts()
-    except TooLarge as large:
-        raise Refused(large) from large
-    if not texts:
-        where = f"s3://{world.policy_bucket}/policy/"
-        raise Refused(f"{where}: no policy file: an empty policy would take everybody's access; put a .yaml file there")
-    return _parsed(texts)
+def _now(world: World) -> datetime:
+    return datetime.fromtimestamp(world.clock(), UTC)
 
 
-def _parsed(texts: Mapping[str, bytes]) -> list[Policy]:
-    results = [_parse(file, body) for file, body in sorted(texts.items())]
-    problems = [problem for result in results if isinstance(result, tuple) for problem in result]
-    if problems:
-        raise Refused(*problems)
-    return [result for result in results if isinstance(result, Policy)]
+@dataclass
+class _Run:
+    """One run under its lease."""
 
+    world: World
+    lease: Lease
+    go_on: Callable[[], bool]
+    report: Report
+    now: datetime
 
-def _parse(file: str, body: bytes) -> Policy | tuple[object, ...]:
-    try:
-        return parse(file, body.decode())
-    except UnicodeDecodeError as wrong:
-        line = body.count(b"\n", 0, wrong.start) + 1
-        return (f"{file}:{line}:1: not UTF-8: byte {wrong.start} is no text; save the file as UTF-8",)
+    def judge(self, found: Judged) -> None:
+        """Carry the plan out, or let it wait and heal what was accepted before."""
+        self.report.about(found.policies, found.gathered, found.plan)
+        self.report.warnings += self._lint(found)
+        if not found.against or self._approved(found.plan):
+            self._accept(found.policies)
+            self._carry_out(found, found.plan)
+            return
+        self._refuse(found)
+        self._heal(found)
+
+    def _heal(self, found: Judged) -> None:
+        if found.policies.new:
+            records, names = self.world.records, self.world.names
+            policies = as_accepted(found.policies, self.world.files, records.accepted(), names.data_bucket)
+            found = _judged(self.world, policies, found.gathered.authority.focus, self.now)
+        agreed = tuple(change for change in found.plan.delete if change.agreed)
+        self._carry_out(found, replace(found.plan, delete=agreed) if found.against else found.plan)
+
+    def _carry_out(self, found: Judged, plan: Plan) -> None:
+        gathered, ledger = found.gathered, self.world.ledger.under(self.lease)
+        ledger.acquaint(gathered.facts.sharing)
+        grants, tags = self.world.grants, self._tags(found.policies)
+        CarryOut(grants, ledger, gathered.facts.locations, tags, self.go_on, self.report).all(plan)
+        if gathered.authority.focus.everything and not gathered.facts.unread:
+            owned = len(gathered.entries) + self.report.created - self.report.deleted
+            self.world.records.swept(self.lease, Sweep(self.report.at, owned, gathered.counts()))
+
+    def _accept(self, policies: Intake) -> None:
+        if policies.new:
+            versions = {
+                key: Accepted(file.version, file.etag, self.report.at, self.report.run) for key, file in policies.changed.items()
+            }
+            self.world.records.accept(self.lease, versions, policies.gone)
+            self.report.adopted = [*sorted(versions), *(f"{file} is gone" for file in policies.gone)]
+
+    def _approved(self, plan: Plan) -> bool:
+        approval = self.world.records.approval(plan.hash, self.now)
+        if approval:
+            self.report.warnings.append(f"plan {plan.hash} was approved by {approval.by} at {approval.at}")
+        return approval is not None
+
+    def _refuse(self, found: Judged) -> None:
+        plan = found.plan
+        self.world.records.refuse(plan.hash, str(plan), self.now)
+        self.report.approval = [
+            f"plan {plan.hash} waits for approval: {'; '.join(found.against)}",
+            f"to approve exactly this plan: grantor approve {plan.hash} --stack {self.world.names.stack}",
+        ]
+
+    def _tags(self, policies: Intake) -> Callable[[Change], dict[str, str]]:
+        def tags(change: Change) -> dict[str, str]:
+            files = {reason.file for reason in change.reasons}
+            until = ends(change.reasons)
+            return tags_of(
+                rules=sorted({reason.rule for reason in change.reasons}),
+                run=self.report.run,
+                until=until.isoformat() if until else "",
+                policy=policies.versions.get(files.pop(), "") if len(files) == 1 else "",
+            )
+
+        return tags
+
+    def _lint(self, found: Judged) -> list[str]:
+        """Only a new version of a file can bring new warnings, and looking for them costs."""
+        return list(map(str, lint(found.gathered.wanted, found.policies.policies.values()))) if found.policies.new else []

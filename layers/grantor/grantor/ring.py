@@ -1,51 +1,133 @@
-"""From the raw event to a report: what rang, one run for all of it, what was done about it."""
+"""From raw events to runs: any number of bells become one run at a time, and none of them waits or is lost.
 
+A bell that finds a run going on leaves what it is about in the lease and goes home; the run looks there before it lets go.
+"""
+
+import time
+import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
 
-from grantor.core.doorbell import Bell, bell
-from grantor.reconcile import Report, reconcile
+from grantor.aws.errors import UNANSWERED, NotYet, Overtaken
+from grantor.aws.lease import Lease
+from grantor.core.doorbell import Bell, bell, earliest
+from grantor.holding import SECONDS, held
+from grantor.reconcile import Bells, reconcile
+from grantor.report import Report
+from grantor.telling import tell
 from grantor.world import World
 
 logger = Logger(service="reconcile-grants")
-metrics = Metrics(namespace="Grantor", service="reconcile-grants")
 
-
-class Unfinished(RuntimeError):
-    """Something is left that ringing again will mend; the text names it."""
+MARGIN = 20.0  # seconds before the function's time limit at which a run begins no further change
+APART = 1.0  # seconds from the start of one run to the start of the next: what rings meanwhile is answered together
+FOREVER = 3600.0  # seconds, for whoever has no time limit
+ATTEMPTS = 10  # of ringing again about what can't be done yet; then the clock's next bell is soon enough
 
 
 def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """One run for the whole event. An SQS batch is answered with the messages that must ring again.
+    """Answer an SQS batch with the messages that must come again, and a bare event with what its runs did.
 
-    Raises Unfinished for a bare event that must ring again, and whatever made the world unreadable.
+    Raises, for a bare event, whatever made the world unreadable.
     """
     logger.append_keys(request=getattr(context, "aws_request_id", ""))
     if "Records" in event:
-        return _batch(world, event)
-    return vars(_run(world, [bell(event, world.policy_bucket)]))
+        return _batch(world, event, context)
+    bells = [bell(event, world.names.policy_bucket)]
+    return {"runs": [report.summary() for report in answer(world, bells, _until(world, context))]}
 
 
-def _batch(world: World, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The first message's run answers for all of them: each run reads everything afresh, so one serves the whole batch."""
-    bells = [bell(SQSRecord(record).json_body, world.policy_bucket) for record in event["Records"] if _readable(record)]
-    ran: list[Exception | None] = []
+def answer(world: World, bells: Sequence[Bell], until: float) -> list[Report]:
+    """Runs, as many as it takes until no bell waits; none where another run is going on, which answers these bells too.
+
+    `until` is when to begin nothing new, in seconds since 1970. Raises whatever made the world unreadable; the bells then wait in
+    the lease for whoever rings next.
+    """
+    logger.info("rung", bells=[str(one) for one in bells], events=[one.id for one in bells])
+    lease = world.leases.ring(uuid.uuid4().hex, earliest(bells), world.clock(), SECONDS)
+    if lease is None:
+        logger.info("a run is going on, and answers these bells too")
+        return []
+    try:
+        return _runs(world, lease, until, max((one.attempt for one in bells), default=0))
+    except Overtaken:
+        world.queue.ring(sorted(lease.bells))
+        raise
+    except Exception:
+        with suppress(NotYet, Overtaken):
+            world.leases.abandon(lease)
+        raise
+
+
+def _runs(world: World, lease: Lease, until: float, attempt: int) -> list[Report]:
+    reports: list[Report] = []
+    waiting = lease.bells
+    with held(world.leases, lease, world.clock) as ours:
+        while waiting:
+            begun = world.clock()
+            report = reconcile(world, lease, waiting, lambda: ours() and world.clock() < until)
+            _ring_again(world, report, waiting, attempt)
+            tell(world, report)
+            reports.append(report)
+            waiting = _next(world, lease, begun + APART, until)
+    return reports
+
+
+def _ring_again(world: World, report: Report, bells: Bells, attempt: int) -> None:
+    """What the run's time was too short for rings at once, what can't be done yet a while later."""
+    if report.cut_short:
+        world.queue.ring(sorted(bells))
+    elif report.later and attempt < ATTEMPTS:
+        world.queue.ring(sorted(bells), attempt + 1)
+
+
+def _next(world: World, lease: Lease, earliest_start: float, until: float) -> Bells:
+    """The bells that came meanwhile; none once the lease is let go of."""
+    while not world.leases.release(lease):
+        if world.clock() < until:
+            time.sleep(max(0.0, min(earliest_start, until) - world.clock()))
+            return world.leases.take(lease)
+        world.queue.ring(sorted(world.leases.take(lease)))
+    return {}
+
+
+def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """One answer for all of the batch: each run reads everything afresh, so one serves every message."""
+    bells = [bell(SQSRecord(record).json_body, world.names.policy_bucket) for record in event["Records"] if _readable(record)]
+    failed: list[Exception] = []
+    try:
+        if bells:
+            answer(world, bells, _until(world, context))
+    except Exception as error:
+        logger.exception("these bells will ring again")
+        failed.append(error)
 
     def record_handler(record: SQSRecord) -> None:  # Powertools calls it by this parameter's name
         if not _readable(record.raw_event):
-            raise ValueError(f"message {record.message_id} is not an event: {record.body[:100]!r}")
-        if not ran:
-            ran.append(_tried(world, bells))
-        if ran[0]:
-            raise ran[0]
+            raise ValueError(f"message {record.message_id} is no event: {record.body[:100]!r}")
+        if failed:
+            raise failed[0]
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(dict(event), record_handler, processor))
+    answered = dict(process_partial_response(dict(event), record_handler, processor))
+    _sooner(world, event, answered)
+    return answered
+
+
+def _sooner(world: World, event: Mapping[str, Any], answered: Mapping[str, Any]) -> None:
+    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
+    failed = {failure["itemIdentifier"] for failure in answered["batchItemFailures"]}
+    records = [SQSRecord(record) for record in event["Records"] if record["messageId"] in failed]
+    try:
+        world.queue.again([(record.receipt_handle, int(record.attributes.approximate_receive_count)) for record in records])
+    except (ClientError, *UNANSWERED):
+        logger.exception("they come again when their visibility timeout is over")
 
 
 def _readable(record: Mapping[str, Any]) -> bool:
@@ -55,37 +137,7 @@ def _readable(record: Mapping[str, Any]) -> bool:
         return False
 
 
-def _tried(world: World, bells: Sequence[Bell]) -> Exception | None:
-    try:
-        _run(world, bells)
-    except Exception as error:
-        logger.exception("the bell will ring again")
-        return error
-    return None
-
-
-@metrics.log_metrics
-def _measured(report: Report, milliseconds: Sequence[float]) -> None:
-    metrics.add_metric("Created", MetricUnit.Count, sum(line.startswith("+") for line in report.done))
-    metrics.add_metric("Deleted", MetricUnit.Count, sum(line.startswith("-") for line in report.done))
-    metrics.add_metric("Refused", MetricUnit.Count, len(report.refused))
-    metrics.add_metric("Later", MetricUnit.Count, len(report.later))
-    for value in milliseconds:
-        metrics.add_metric("EventToGrant", MetricUnit.Milliseconds, value)
-
-
-def _run(world: World, bells: Sequence[Bell]) -> Report:
-    logger.info("rung", bells=[str(b) for b in bells], events=[b.id for b in bells])
-    report = reconcile(world)
-    waited = [(world.clock() - b.at) * 1000 for b in bells if b.at is not None] if report.done else []
-    for sentence in report.done:
-        logger.info(sentence)
-    for sentence in report.refused:
-        logger.error(sentence)
-    for sentence in report.later + report.foreign:
-        logger.warning(sentence)
-    logger.info("done", changes=len(report.done), refused=len(report.refused), later=len(report.later), event_to_grant_ms=waited)
-    _measured(report, waited)
-    if not report.finished:
-        raise Unfinished("; ".join(report.later))
-    return report
+def _until(world: World, context: Any) -> float:
+    """When to begin nothing new, in seconds since 1970, so that there is time left to say how far it came."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return world.clock() + (left() / 1000 - MARGIN if left else FOREVER)

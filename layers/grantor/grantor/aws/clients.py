@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3control import S3ControlClient
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sso_admin import SSOAdminClient
 
 # Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
@@ -55,6 +56,10 @@ class Clients:
     @cached_property
     def sns(self) -> "SNSClient":
         return self.session.client("sns", config=CONFIG)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", config=CONFIG)
 
     @cached_property
     def sso_admin(self) -> "SSOAdminClient":

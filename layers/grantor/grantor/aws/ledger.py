@@ -10,7 +10,8 @@ the grant is intended and never taken away: an old one only makes a run look onc
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -21,6 +22,7 @@ from grantor.aws.table import Action, Table, deleting, putting
 from grantor.aws.values import Item
 from grantor.core.entry import Entry, State
 from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.people import of_subject
 
 LONGEST = 1024  # bytes of a sort key (DynamoDB); a scope may have 2,000 characters
 
@@ -42,13 +44,30 @@ class Ledger:
         return replace(self, lease=lease)
 
     def entries(self, segments: int = 1) -> Iterator[Entry]:
-        """Every grant that is ours: a call for each megabyte of the whole table, some 2,000 grants. Several segments are read at once."""
+        """Every grant that is ours: a call for each megabyte of the whole table, about 2,800 grants. Several segments are read at once."""
         if segments == 1:
-            yield from map(_entry, self.table.scan("state", 0, 1))
+            yield from map(_entry, self.table.scan(["state"], 0, 1))
             return
         with ThreadPoolExecutor(segments) as pool:
-            for part in pool.map(lambda n: list(self.table.scan("state", n, segments)), range(segments)):
+            for part in pool.map(lambda n: list(self.table.scan(["state"], n, segments)), range(segments)):
                 yield from map(_entry, part)
+
+    def everything(self) -> tuple[list[Entry], dict[str, frozenset[str]]]:
+        """Every grant that is ours, and by role the profiles that were ever seen to run as it; costs what entries costs."""
+        entries: list[Entry] = []
+        seen: dict[str, set[str]] = {}
+        for item in self.table.scan(["state", "subject"], 0, 1):
+            if "state" in item:
+                entries.append(_entry(item))
+            elif of_subject(item["subject"]):
+                seen.setdefault(_grantee(item["pk"]).identifier, set()).add(item["subject"])
+                self.paired.add((item["subject"], item["pk"]))
+        return entries, {role: frozenset(subjects) for role, subjects in seen.items()}
+
+    def acquaint(self, sharing: Mapping[str, frozenset[str]]) -> None:
+        """Write down which profiles run as which role, whether or not they hold grants: who shares one is then known at once."""
+        pairs = {(subject, _partition(Grantee("IAM", role))) for role, subjects in sharing.items() for subject in subjects}
+        self._pair(pairs)
 
     def of(self, grantee: Grantee) -> tuple[list[Entry], frozenset[str]]:
         """The grantee's grants, and the subjects that are or were looked at because of it; a call for each megabyte, so mostly one."""
@@ -78,9 +97,14 @@ class Ledger:
 
     def _write(self, entries: Iterable[Entry], state: State) -> None:
         latest = {entry.grant: entry.becomes(state) for entry in entries}
-        pairs = {(s, _partition(entry.grant.grantee)) for entry in latest.values() for s in _subjects(entry)} - self.paired
-        self._do([*chain.from_iterable(map(_both_ways, sorted(pairs))), *(putting(_item(entry)) for entry in latest.values())])
-        self.paired.update(pairs)
+        pairs = {(s, _partition(entry.grant.grantee)) for entry in latest.values() for s in _subjects(entry)}
+        self._pair(pairs, [putting(_item(entry)) for entry in latest.values()])
+
+    def _pair(self, pairs: AbstractSet[tuple[str, str]], then: Sequence[Action] = ()) -> None:
+        new = pairs - self.paired
+        if new or then:
+            self._do([*chain.from_iterable(map(_both_ways, sorted(new))), *then])
+        self.paired.update(new)
 
     def _do(self, actions: Iterable[Action]) -> None:
         if self.lease is None:

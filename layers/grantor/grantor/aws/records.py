@@ -1,7 +1,8 @@
 """What the runs remember besides the grants: accepted policy files, refused plans and their approvals, the last sweep, past runs."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ LARGEST = 300_000  # bytes of a plan's text or a run's summary; an item has at m
 APPROVAL = timedelta(days=1)
 PLAN = timedelta(days=30)
 RUN = timedelta(days=90)
+CALL = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ class Records:
         """The last complete sweep; an empty one if there was none. One call."""
         item = self._table.get("meta", "sweep")
         return Sweep(item["at"], item["owned"], item["profiles"]) if item else Sweep()
+
+    def call(self, sentences: Sequence[str], now: datetime) -> bool:
+        """Whether a person is to be called because of these: not when the same was said within the last day. Two calls, or one."""
+        said = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
+        last = self._table.get("meta", "call")
+        if last and last["said"] == said and last["ttl"] > now.timestamp():
+            return False
+        self._keep({"pk": "meta", "sk": "call", "said": said}, now, CALL)
+        return True
 
     def ran(self, run: Run, now: datetime) -> None:
         """Keep a run's summary for ninety days, its longest lists cut to what an item holds; one call."""

@@ -47,12 +47,12 @@ class Table:
         )
         return (plain(item) for page in pages for item in page["Items"])
 
-    def scan(self, having: str, segment: int, segments: int) -> Iterator[Item]:
-        """The items of one segment that have the attribute `having`; a call for each megabyte of everything in the segment."""
+    def scan(self, having: Sequence[str], segment: int, segments: int) -> Iterator[Item]:
+        """The items of one segment that have an attribute of `having`; a call for each megabyte of everything in the segment."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.name,
-            FilterExpression="attribute_exists(#having)",
-            ExpressionAttributeNames={"#having": having},
+            FilterExpression=" OR ".join(f"attribute_exists(#{name})" for name in having),
+            ExpressionAttributeNames={f"#{name}": name for name in having},
             ConsistentRead=True,
             Segment=segment,
             TotalSegments=segments,

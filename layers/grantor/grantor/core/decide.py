@@ -15,13 +15,13 @@ A ledger entry with another id than the actual grant's speaks of a grant that is
 "Wanted" is: a rule wants it now, or it has a reason that this run cannot speak for (authority.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from grantor.core.authority import Authority
 from grantor.core.entry import Entry, State
 from grantor.core.grant import Grant
 from grantor.core.plan import Change, Plan, Wait
-from grantor.core.reason import Reason
+from grantor.core.reason import Reason, in_order
 
 Reasons = frozenset[Reason]
 NONE: Reasons = frozenset()
@@ -40,7 +40,7 @@ def decide(
     authority: Authority,
 ) -> Plan:
     """The plan of the table above; `ours` are those of the doubtful that carry our tag. Any order of the inputs gives the same plan."""
-    table = _Table(actual, frozenset(ours))
+    table = _Table(actual, frozenset(ours), authority.ended)
     for grant, entry in entries.items():
         reasons = _standing(entry.reasons, wanted.get(grant, NONE), authority, grant, table)
         table.known(grant, entry, reasons)
@@ -64,8 +64,8 @@ def _standing(had: Reasons, wanted: Reasons, authority: Authority, grant: Grant,
 class _Table:
     """Collects what is to be done, grant by grant."""
 
-    def __init__(self, actual: Mapping[Grant, str], ours: frozenset[Grant]) -> None:
-        self.actual, self.ours = actual, ours
+    def __init__(self, actual: Mapping[Grant, str], ours: frozenset[Grant], ended: Callable[[Reason], bool]) -> None:
+        self.actual, self.ours, self.ended = actual, ours, ended
         self.create: list[Change] = []
         self.delete: list[Change] = []
         self.write: list[Entry] = []
@@ -81,7 +81,8 @@ class _Table:
         if reasons:
             self._wanted(grant, entry, reasons, mine)
         elif mine:
-            self.delete.append(Change(grant, tuple(sorted(entry.reasons)), found or ""))
+            agreed = entry.state is State.LEAVING or all(map(self.ended, entry.reasons))
+            self.delete.append(Change(grant, in_order(entry.reasons), found or "", agreed))
         else:
             self.forget.append(grant)
             self.foreign += [grant] if found is not None else []
@@ -91,11 +92,11 @@ class _Table:
         if grant in self.actual:
             self.served.append(grant)
         else:
-            self.create.append(Change(grant, tuple(sorted(reasons))))
+            self.create.append(Change(grant, in_order(reasons)))
 
     def _wanted(self, grant: Grant, entry: Entry, reasons: Reasons, mine: bool) -> None:
         if grant not in self.actual:
-            self.create.append(Change(grant, tuple(sorted(reasons))))
+            self.create.append(Change(grant, in_order(reasons)))
         elif not mine:
             self.forget.append(grant)
             self.served.append(grant)

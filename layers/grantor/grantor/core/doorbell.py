@@ -1,11 +1,15 @@
 """Events as doorbells: what rang, when, and what is to be looked at because of it; never what to do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from grantor.core.focus import EVERYTHING
+from grantor.core import needs
+from grantor.core.focus import EVERYTHING, Focus
+from grantor.core.people import of_subject
+from grantor.core.reason import profile_subject
+from grantor.core.rule import Rule
 
 OWN = "grantor"  # the source of our own events; a run that could not finish rings by one of them
 
@@ -21,6 +25,7 @@ class Bell:
     about: tuple[str, ...]
     id: str = ""
     at: float | None = None
+    attempt: int = 0  # how often a run has rung it again by itself
 
     def __str__(self) -> str:
         return f"{self.kind}: {', '.join(self.about)}"
@@ -31,7 +36,8 @@ def bell(event: Mapping[str, Any], policy_bucket: str) -> Bell:
     detail = event.get("detail")
     known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
     kind, about = _what(str(event.get("source", "")), known, policy_bucket)
-    return Bell(kind, about, str(event.get("id", "")), _seconds(event.get("time")))
+    attempt = known.get("attempt") if kind == "own" else 0
+    return Bell(kind, about, str(event.get("id", "")), _seconds(event.get("time")), attempt if isinstance(attempt, int) else 0)
 
 
 def earliest(bells: Iterable[Bell]) -> dict[str, float | None]:
@@ -42,6 +48,30 @@ def earliest(bells: Iterable[Bell]) -> dict[str, float | None]:
             times = [time for time in (found.get(about), one.at) if time is not None]
             found[about] = min(times, default=None)
     return found
+
+
+def heard(bells: Iterable[str], rules: Sequence[Rule], domains: Callable[[], Mapping[str, str]]) -> Focus | None:
+    """What all that rang is about, as a focus; None if no rule follows any of it.
+
+    `domains` gives the id of each Studio domain by its name, and is asked only when a profile rang. A domain of an unknown id may have
+    been deleted just now, which concerns everyone who was in it.
+    """
+    listed = tuple(bells)
+    names = {identifier: name for name, identifier in domains().items()} if any(map(_profile, listed)) else {}
+    subjects = {subject for about in listed for subject in _subjects(about, rules, names)}
+    return Focus.of(subjects) if subjects else None
+
+
+def _subjects(about: str, rules: Sequence[Rule], names: Mapping[str, str]) -> tuple[str, ...]:
+    if about.startswith("data "):
+        return needs.subjects_of_key(rules, about.removeprefix("data "))
+    identifier, name = _profile(about) or ("", "")
+    return (profile_subject(names[identifier], name),) if identifier in names else (EVERYTHING,)
+
+
+def _profile(about: str) -> tuple[str, str] | None:
+    found = of_subject(about)
+    return found if found and all(found) else None
 
 
 def _what(source: str, detail: Mapping[str, Any], policy_bucket: str) -> tuple[str, tuple[str, ...]]:

@@ -44,6 +44,11 @@ class Grant:
         """The key by which grants are sorted wherever a person sees them; much faster than comparing them field by field."""
         return self.grantee.kind, self.grantee.identifier, self.scope, self.permission, self.application
 
+    def overlaps(self, other: "Grant") -> bool:
+        """Whether both give the same grantee something in the same place: one scope begins with the other."""
+        one, two = sorted((self.scope.removesuffix("*"), other.scope.removesuffix("*")))
+        return self.grantee == other.grantee and two.startswith(one)
+
     def __str__(self) -> str:
         through = f" through {self.application}" if self.application else ""
         return f"{self.permission} {self.scope} to {self.grantee}{through}"

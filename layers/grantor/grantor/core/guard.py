@@ -23,7 +23,7 @@ def guard(plan: Plan, before: Before, rules: int, profiles: Mapping[str, int]) -
     >>> guard(Plan(), Before(owned=100, profiles={"D": 9}), rules=1, profiles={"D": 0})
     ()
     """
-    deletes = len(plan.delete)
+    deletes = sum(not change.agreed for change in plan.delete)
     if not deletes:
         return ()
     found = []

@@ -14,11 +14,15 @@ from grantor.core.reason import Reason
 
 @dataclass(frozen=True)
 class Change:
-    """One grant to be made, because of `reasons`, or taken away, because these no longer stand; `id` names it in the service."""
+    """One grant to be made, because of `reasons`, or taken away, because these no longer stand; `id` names it in the service.
+
+    A delete is `agreed` when an earlier run began it, or all its reasons have ended: no guard asks about it again.
+    """
 
     grant: Grant
     reasons: tuple[Reason, ...]
     id: str = ""
+    agreed: bool = False
 
 
 @dataclass(frozen=True)

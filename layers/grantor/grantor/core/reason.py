@@ -51,6 +51,11 @@ def prefix_subject(prefix: str) -> str:
     return f"prefix {prefix}"
 
 
+def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Reasons sorted; of the same one, that without end comes first."""
+    return tuple(sorted(reasons, key=lambda reason: (reason.rule, reason.subjects, str(reason.until or ""), reason.additive)))
+
+
 def ends(reasons: Iterable[Reason]) -> datetime | None:
     """When the last of the reasons ends; None if one of them never does."""
     found = [reason.until for reason in reasons]

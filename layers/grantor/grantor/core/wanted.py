@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from grantor.core.facts import Held
 from grantor.core.grant import Grant
 from grantor.core.problem import Problem
-from grantor.core.reason import Reason
+from grantor.core.reason import Reason, in_order
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,8 +25,3 @@ class Wanted:
         """The same text for the same value in every process, which sets and mappings do not promise."""
         grants = [(grant, in_order(reasons)) for grant, reasons in self.grants.items()]
         return f"Wanted(grants={grants}, held={self.held}, refused={self.refused}, warnings={self.warnings})"
-
-
-def in_order(reasons: frozenset[Reason]) -> list[Reason]:
-    """Reasons sorted; one without end comes before the same one with an end."""
-    return sorted(reasons, key=lambda reason: (reason.rule, reason.subjects, str(reason.until or ""), reason.additive))

@@ -1,0 +1,91 @@
+"""Both sides are read: what the rules want, and what the ledger and the service hold. A focused run reads only what it touches.
+
+What could not be read, and can be judged without, is named in the facts, and nothing is concluded from it. Whatever a run
+cannot do without raises: then nothing is changed, and the bells ring again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from grantor.core import needs
+from grantor.core.authority import Authority
+from grantor.core.decide import decide, doubtful
+from grantor.core.entry import Entry
+from grantor.core.expand import expand
+from grantor.core.facts import Facts
+from grantor.core.focus import Focus
+from grantor.core.grant import Grant
+from grantor.core.plan import Plan
+from grantor.core.wanted import Wanted
+from grantor.intake import Intake
+from grantor.surroundings import focused, whole
+from grantor.world import World
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that a plan follows from."""
+
+    facts: Facts
+    wanted: Wanted
+    entries: Mapping[Grant, Entry]
+    actual: Mapping[Grant, str]
+    ours: frozenset[Grant]
+    authority: Authority
+
+    def counts(self) -> dict[str, int]:
+        """How many profiles each Studio domain has that was read whole; nothing for a run that looked at some."""
+        if not self.authority.focus.everything:
+            return {}
+        found = Counter(profile.domain for profile in self.facts.profiles)
+        return {domain: found[domain] for domain in sorted(self.facts.domains) if f"domain {domain}" not in self.facts.unread}
+
+    def plan(self) -> Plan:
+        """What is to be done."""
+        return decide(self.wanted.grants, self.entries, self.actual, self.ours, self.authority)
+
+
+def gather(world: World, policies: Intake, focus: Focus, now: datetime) -> Gathered:
+    """Access Grants is asked for its locations, for its grants (a page for each 1,000, or one list for each grantee in focus), and
+    for the tags of each grant that the ledger is not sure of.
+
+    Raises ClientError or NotYet when the ledger, the grants or the locations cannot be read in whole.
+    """
+    return _Gathering(world, policies, focus).at(now)
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    world: World
+    policies: Intake
+    focus: Focus
+
+    def at(self, now: datetime) -> Gathered:
+        return self._everything(now) if self.focus.everything else self._some(now)
+
+    def _everything(self, now: datetime) -> Gathered:
+        entries, seen = self.world.ledger.everything()
+        facts = whole(self.world, self.policies.rules, now, seen)
+        actual = self.world.grants.list(known={entry.id for entry in entries})
+        return self._sure(facts, self._expanded(facts), entries, actual)
+
+    def _some(self, now: datetime) -> Gathered:
+        facts = focused(self.world, needs.concerned(self.policies.rules, self.focus), self.focus, now)
+        wanted = self._expanded(facts)
+        ledger = self.world.ledger
+        touched = {grant.grantee for grant in wanted.grants}.union(*map(ledger.grantees, self.focus.subjects))
+        entries = [entry for grantee in sorted(touched) for entry in ledger.of(grantee)[0]]
+        return self._sure(facts, wanted, entries, self.world.grants.list(touched, {entry.id for entry in entries}))
+
+    def _expanded(self, facts: Facts) -> Wanted:
+        return expand(self.policies.policies.values(), facts, self.focus)
+
+    def _sure(self, facts: Facts, wanted: Wanted, listed: Iterable[Entry], actual: Mapping[Grant, str]) -> Gathered:
+        """Both sides, with the tags of those grants that the ledger is not sure of."""
+        entries = {entry.grant: entry for entry in listed}
+        grants, stack = self.world.grants, self.world.names.stack
+        ours = frozenset(grant for grant in doubtful(entries, actual) if grants.owner(actual[grant]) == stack)
+        authority = Authority.over(facts.now, self.focus, self.policies.modes, wanted.held)
+        return Gathered(facts, wanted, entries, actual, ours, authority)

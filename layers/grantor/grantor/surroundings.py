@@ -1,0 +1,147 @@
+"""The facts that rules are expanded over: profiles, folders, names of the directory, locations. What can't be read is named, with why."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.directory import Ids, NoDirectory
+from grantor.aws.errors import UNANSWERED
+from grantor.core import needs
+from grantor.core.facts import Facts, Profile
+from grantor.core.focus import Focus
+from grantor.core.grant import Grantee
+from grantor.core.people import of_subject
+from grantor.core.reason import profile_subject
+from grantor.core.rule import Profiles, Rule
+from grantor.world import World
+
+Sharing = Mapping[str, frozenset[str]]  # role ARN → the subjects of profiles that run as it, or were seen to
+
+
+def whole(world: World, rules: Sequence[Rule], now: datetime, seen: Sharing) -> Facts:
+    """Everything that the rules need. `seen` are the profiles of earlier runs: each that no list has any more is looked at once again."""
+    domains = world.domains.domains()
+    read = world.domains.profiles(domains, needs.tags(rules), world.memory)
+    world.memory.clear()
+    world.memory.update(read.known)
+    listed = {profile.subject: profile for profile in read.profiles}
+    once = {subject for subjects in seen.values() for subject in subjects} - listed.keys()
+    unsure = {subject for subject in once if f"domain {_domain(subject)}" in read.unread}
+    for subject in sorted(once - unsure):
+        listed |= _looked(world, domains, subject, rules)
+    sharing = _sharing(listed.values(), {role: subjects & unsure for role, subjects in seen.items()})
+    facts = Facts(
+        now, world.grants.locations(), _ordered(listed.values()), frozenset(domains), sharing=sharing, unread=read.unread
+    )
+    return _placed(world, rules, facts, needs.bases(rules) | needs.levels(rules, facts.profiles))
+
+
+def focused(world: World, rules: Sequence[Rule], focus: Focus, now: datetime) -> Facts:
+    """What the rules need for the subjects in focus. Raises ClientError or NotYet where one of these can't be read."""
+    return _Focused(world, rules, focus).facts(now)
+
+
+class _Focused:
+    """Reads for some subjects: the profiles, who stands beside them, the folders."""
+
+    def __init__(self, world: World, rules: Sequence[Rule], focus: Focus) -> None:
+        self.world, self.rules = world, rules
+        self.subjects = [subject for subject in focus.subjects if of_subject(subject)]
+        self.folders = [subject.removeprefix(needs.PREFIX) for subject in focus.subjects if not of_subject(subject)]
+        self.domains = world.domains.domains() if self.subjects or needs.domains(rules) else {}
+        self.found: dict[str, Profile] = {}
+        self.unread: dict[str, str] = {}
+
+    def facts(self, now: datetime) -> Facts:
+        self._look(self.subjects)
+        self._look(map(_twin, self.subjects))
+        for role in {profile.role for profile in self.found.values()}:
+            self._look(self.world.ledger.of(Grantee("IAM", role))[1])
+        self._widen()
+        self._look(needs.neighbours(self.rules, self._people(now)))
+        facts = self._people(now)
+        bases = needs.bases(self.rules)
+        there = self._there([folder for folder in self.folders if _parent(folder) in bases])
+        listed = (bases - there.keys()) | needs.levels(self.rules, facts.profiles)
+        return _placed(self.world, self.rules, replace(facts, folders=there, locations=self.world.grants.locations()), listed)
+
+    def _people(self, now: datetime) -> Facts:
+        profiles = _ordered(self.found.values())
+        domains = frozenset(self.domains)
+        return Facts(now, profiles=profiles, domains=domains, sharing=_sharing(profiles, {}), unread=self.unread)
+
+    def _look(self, subjects: Iterable[str]) -> None:
+        for subject in sorted(set(subjects) - self.found.keys()):
+            self.found |= _looked(self.world, self.domains, subject, self.rules)
+
+    def _widen(self) -> None:
+        """Read the domains of which more than a few names matter: a folder is for everyone, or a scope ends inside a name."""
+        names = {rule.to.domain for rule in self.rules if isinstance(rule.to, Profiles) and (self.folders or rule.raw_prefix)}
+        read = self.world.domains.profiles(
+            {name: self.domains[name] for name in names & self.domains.keys()}, needs.tags(self.rules), self.world.memory
+        )
+        self.world.memory.update(read.known)
+        self.unread |= read.unread
+        self.found |= {profile.subject: profile for profile in read.profiles}
+
+    def _there(self, folders: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Which of the folders in focus there are, by the folder that they lie in."""
+        found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        for folder in sorted(folders):
+            name = (folder[:-1].rpartition("/")[2],) if self.world.folders.exists(folder) else ()
+            found[_parent(folder)] += name
+        return dict(found)
+
+
+def _looked(world: World, domains: Mapping[str, str], subject: str, rules: Sequence[Rule]) -> dict[str, Profile]:
+    """The profile by its subject, if there is one."""
+    domain, name = of_subject(subject) or ("", "")
+    found = world.domains.profile(domain, domains[domain], name, needs.tags(rules)) if domains.get(domain) else None
+    return {subject: found} if found else {}
+
+
+def _placed(world: World, rules: Sequence[Rule], facts: Facts, listed: Iterable[str]) -> Facts:
+    """The facts with the folders of those that are to be listed, and with whom the directory knows."""
+    folders, unread = dict(facts.folders), dict(facts.unread)
+    for base in sorted(listed):
+        try:
+            folders[base] = world.folders.folders(base)
+        except (*UNANSWERED, ClientError) as error:
+            unread[f"folders {base}"] = str(error)
+    ids = _ids(world, needs.directory_names(rules, folders))
+    return replace(facts, folders=folders, directory=ids.found, unread=unread | dict(ids.unread))
+
+
+def _ids(world: World, wanted: frozenset[tuple[str, str]]) -> Ids:
+    try:
+        return world.directory.ids(wanted) if wanted else Ids()
+    except NoDirectory as nobody:
+        return Ids(unread={f"directory {kind} {name}": str(nobody) for kind, name in wanted})
+
+
+def _sharing(profiles: Iterable[Profile], others: Sharing) -> dict[str, frozenset[str]]:
+    found = {role: set(subjects) for role, subjects in others.items() if subjects}
+    for profile in profiles:
+        found.setdefault(profile.role, set()).add(profile.subject)
+    return {role: frozenset(subjects) for role, subjects in found.items()}
+
+
+def _ordered(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
+    return tuple(sorted(profiles, key=lambda profile: profile.subject))
+
+
+def _domain(subject: str) -> str:
+    return (of_subject(subject) or ("", ""))[0]
+
+
+def _twin(subject: str) -> str:
+    """The only other name that has the same folder: it differs in whether its first letter is a capital."""
+    domain, name = of_subject(subject) or ("", "")
+    return profile_subject(domain, name[:1].swapcase() + name[1:])
+
+
+def _parent(folder: str) -> str:
+    return folder[: folder.rfind("/", 0, -1) + 1]

@@ -1,0 +1,64 @@
+"""A run is told of: as log lines and metrics, as an event of our own on the bus, and to a person where one must act."""
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import NotYet
+from grantor.aws.notices import Kind
+from grantor.aws.records import Run
+from grantor.report import Report
+from grantor.world import World
+
+logger = Logger(service="reconcile-grants")
+metrics = Metrics(namespace="Grantor", service="reconcile-grants")
+
+
+def tell(world: World, report: Report) -> None:
+    """Log the run and, where it says anything new, put it on the bus, into the history and before a person.
+
+    A run is not undone by its report: what can't be told is logged instead.
+    """
+    _log(report)
+    _measure(report)
+    if report.quiet:
+        return
+    try:
+        world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
+        world.records.ran(Run(report.at, report.run, report.summary()), report.began)
+        if report.needs_a_person and world.records.call(report.person, report.began):
+            world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
+    except (ClientError, NotYet):
+        logger.exception("the run is done, but could not be told of everywhere")
+
+
+def _kind(report: Report) -> Kind:
+    if report.approval:
+        return Kind.PLAN_REFUSED
+    if report.rejected:
+        return Kind.POLICY_REJECTED
+    return Kind.RECONCILED if report.finished else Kind.UNFINISHED
+
+
+def _log(report: Report) -> None:
+    logger.append_keys(run=report.run)
+    for sentence in report.done:
+        logger.info(sentence)
+    for sentence in report.rejected + report.refused + report.approval:
+        logger.error(sentence)
+    for sentence in report.later + report.waits + report.warnings + report.foreign:
+        logger.warning(sentence)
+    logger.info("done", **report.summary())
+
+
+@metrics.log_metrics
+def _measure(report: Report) -> None:
+    counts = {
+        "Created": report.created, "Deleted": report.deleted, "Refused": len(report.refused), "Later": len(report.later),
+        "Waiting": len(report.waits), "Foreign": len(report.foreign), "Rejected": len(report.rejected),
+        "NeedsApproval": int(bool(report.approval)),
+    }  # fmt: skip
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    for value in report.event_to_grant.values():
+        metrics.add_metric("EventToGrant", MetricUnit.Milliseconds, value)
