@@ -55,7 +55,7 @@ def _same(grants: list[Grant], longest: str, ends: Mapping[datetime, datetime]) 
         why = "one grant stands for both, and goes only when neither rule wants it"
         return Fault(f"{longest} grants the same: {_example(grants)}", why, "keep one of the two")
     end, later = min(contradicting.items())
-    what = f"it ends {_at(end)}, but {longest} grants the same {_at(later)}: {_example(grants)}"
+    what = f"it grants {_example(grants)} {_at(end)}, but {longest} {_at(later)}"
     return Fault(what, "a grant stands until its last rule has ended", "give both the same end, or keep one of the two")
 
 
@@ -79,7 +79,7 @@ def _halves(givers: Givers) -> Found:
             for reader in sorted(readers)[:1]:
                 pairs.setdefault((min(writers), reader), []).append(grant)
     for (writer, reader), grants in pairs.items():
-        what = f"{reader} grants READ where it grants WRITE: {_example(grants)}"
+        what = f"it grants {_example(grants)}, and {reader} grants READ there"
         why = "who asks S3 Access Grants for READWRITE is not served by two grants, one for each"
         yield writer, Fault(what, why, "write allow: READWRITE in one of the two, and remove the other")
 
