@@ -72,3 +72,6 @@ class Raw:
 
     def stream(self, **_: Any) -> Any:
         yield self._body
+
+    def read(self, _: int | None = None) -> bytes:
+        return self._body

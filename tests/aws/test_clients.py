@@ -18,10 +18,6 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
     return Clients()
 
 
-def test_there_is_a_client_for_each_service_that_a_run_talks_to():
-    assert NAMES == ["dynamodb", "events", "identitystore", "s3", "s3control", "sagemaker", "sns", "sso_admin"]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throttled(clients: Clients, name: str):
     made = getattr(clients, name)

@@ -129,6 +129,18 @@ def test_what_was_changing_when_it_was_read_is_looked_at_again(studio: Studio):
     assert calls["DescribeUserProfile"] == looks + 1
 
 
+def test_a_profile_that_is_changing_is_looked_at_whatever_its_times_say(studio: Studio):
+    studio.add("ana")
+    before = studio.read()
+    [listed] = studio.client.list_user_profiles(DomainIdEquals=studio.id)["UserProfiles"]
+    times = {name: listed[name].timestamp() for name in ("CreationTime", "LastModifiedTime")}
+    answering(studio.client, "ListUserProfiles", refusing("", 200, UserProfiles=[listed | times | {"Status": "Updating"}]))
+    calls = counted(studio.client)
+    studio.read(before=before)
+
+    assert calls["DescribeUserProfile"] == 1
+
+
 def test_a_profile_that_is_being_deleted_is_none(studio: Studio):
     studio.add("ana", "ben")
     studio.client.delete_user_profile(DomainId=studio.id, UserProfileName="ana")

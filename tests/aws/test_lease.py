@@ -96,6 +96,12 @@ def test_more_than_two_hundred_subjects_become_everything(leases: Leases):
     assert leases.take(lease) == {"everything": 7.0}
 
 
+def test_a_few_subjects_that_fill_an_item_become_everything(leases: Leases):
+    lease = held(leases.ring("a", {f"prefix s3://data/{n}{'ü' * 1000}/": 5.0 for n in range(150)}, 100, 60))
+
+    assert lease.bells == {"everything": 5.0}
+
+
 def test_another_process_may_go_on_with_a_lease(table: Table, leases: Leases):
     lease = held(leases.ring("a", {ANA: 5.0}, 100, 60))
     elsewhere = Leases(table)
@@ -106,7 +112,10 @@ def test_another_process_may_go_on_with_a_lease(table: Table, leases: Leases):
 
 def test_a_lease_whose_answer_was_lost_is_held(table: Table, leases: Leases):
     answering(table._client, "PutItem", lost)
-    assert leases.ring("a", {ANA: 5.0}, 100, 60) == Lease(1, "a", 160, {ANA: 5.0})
+    lease = held(leases.ring("a", {ANA: 5.0}, 100, 60))
+
+    assert lease == Lease(1, "a", 160, {ANA: 5.0})
+    assert leases.release(lease)  # its bells did not ring twice
 
 
 def test_bells_whose_taking_was_not_answered_are_taken_all_the_same(server: Sandbox, table: Table, leases: Leases):

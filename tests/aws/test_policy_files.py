@@ -8,12 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from grantor.aws.errors import NotYet
 from grantor.aws.policy_files import LARGEST, PolicyFiles, TooLarge
-from tests.aws.conftest import counted
+from tests.aws.conftest import Raw, answering, counted
 from tests.conftest import Sandbox
 
 A, B = "policy/a.yaml", "policy/b.yml"
@@ -173,4 +174,13 @@ def test_a_body_that_is_cut_off_is_never_a_short_file(cut_off: Any):
     files = PolicyFiles(cut_off, "policies")
 
     with pytest.raises(NotYet):
+        files.read(A)
+
+
+def test_a_body_that_ends_too_soon_is_never_a_short_file(s3: Any, files: PolicyFiles):
+    answering(
+        s3, "GetObject", lambda request: AWSResponse(request.url, 200, {"Content-Length": "100", "ETag": "e"}, Raw(b"y" * 40))
+    )
+
+    with pytest.raises(NotYet, match="40"):
         files.read(A)

@@ -108,9 +108,8 @@ class PolicyFiles:
 
     def _now(self, key: str) -> File:
         file = self._get(key)
-        seen = self._listed.get(key)
-        if seen and seen.etag == file.etag:
-            self._kept[key] = seen, file
+        if key in self._listed:
+            self._kept[key] = self._listed[key], file
         return file
 
     def _get(self, key: str, version: str = "") -> File:
