@@ -24,12 +24,16 @@ FORGOTTEN: dict[int, asyncio.Event] = {}  # by the rule's number, for those whos
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request under way: `done(send)` does the call itself, `hang_up()` closes the connection without an answer."""
+    """A request under way: `done(send)` does the call itself, `hang_up()` closes the connection without an answer.
+
+    `closing()` returns when the server goes down, which would otherwise wait for every call that is held.
+    """
 
     receive: Receive
     send: Send
     done: Done
     hang_up: Callable[[], None]
+    closing: Callable[[], Awaitable[None]]
 
 
 def install() -> None:
@@ -79,7 +83,7 @@ async def strike(rule: Rule, asked: Asked, exchange: Exchange) -> None:
                 await exchange.send(message)
             return None
         case "stall":
-            await _hold(rule, exchange.receive)
+            await _hold(rule, exchange)
     return exchange.hang_up()
 
 
@@ -131,10 +135,11 @@ async def _cut(send: Send, start: Message, whole: bytes) -> None:
     await send({"type": "http.response.body", "body": whole[: len(whole) // 2], "more_body": True})
 
 
-async def _hold(rule: Rule, receive: Receive) -> None:
-    """Wait until the rule is forgotten or the caller goes away."""
+async def _hold(rule: Rule, exchange: Exchange) -> None:
+    """Wait until the rule is forgotten, the caller goes away, or the server goes down."""
     forgotten = FORGOTTEN.setdefault(rule.number, asyncio.Event())
-    waits = [asyncio.create_task(forgotten.wait()), asyncio.create_task(_gone(receive))]
+    ends = (forgotten.wait(), _gone(exchange.receive), exchange.closing())
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(end) for end in ends]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -25,7 +25,9 @@ _access_keys = use("ministack.services.iam", "_access_keys")
 
 def install() -> None:
     """Stand in front of the server's ASGI application."""
-    use("hypercorn.protocol.http_stream", "HTTPStream.app_send", "self, message")  # what `send` is, bound: see _hang_up
+    # What `send` is, bound, and what hangs on it: the faults that close connections, or hold them, need both.
+    use("hypercorn.protocol.http_stream", "HTTPStream.app_send", "self, message")
+    use("hypercorn.asyncio.worker_context", "WorkerContext", "max_requests")
     wrap("ministack.app", "app", "scope, receive, send", _fronted)
 
 
@@ -45,8 +47,8 @@ def _fronted(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
         try:
             if rule is None:
                 return await original(scope, receive, watched)
-            done = partial(original, scope, receive)
-            return await faults.strike(rule, what, faults.Exchange(receive, watched, done, partial(_hang_up, send)))
+            done, closing = partial(original, scope, receive), send.__self__.context.terminated.wait
+            return await faults.strike(rule, what, faults.Exchange(receive, watched, done, partial(_hang_up, send), closing))
         finally:
             fault = rule.kind if rule else None
             calls.note(calls.Call(what.service, what.operation, principal, status, tuple(judgements), fault))

@@ -1,5 +1,7 @@
 """Faults on request: which calls they strike, what the caller sees, and what has really been done."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +14,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tests.conftest import ACCOUNT, ROOT, Sandbox
+from sandbox.process import Server
+from tests.conftest import ACCOUNT, ROOT, Sandbox, free_port
 from tests.sandbox.desk import allowing, ask, make_table, make_user, own, reset
 
 
@@ -179,6 +182,27 @@ def test_a_client_can_be_killed_between_its_third_call_and_the_answer(server: Sa
 
     written = [found["Key"] for found in server.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
     assert written == ["k", "n0", "n1", "n2"]
+
+
+@pytest.fixture
+def own_process() -> Iterator[Server]:
+    """A server in a process of its own, as `up` starts it."""
+    server = Server(free_port())
+    subprocess.run([sys.executable, "-m", "sandbox", "up", "--port", str(server.port)], cwd=ROOT, capture_output=True, check=True)
+    yield server
+    server.down()
+
+
+def test_a_server_that_holds_a_call_goes_down_at_once(own_process: Server):
+    sandbox = Sandbox(own_process.port, own_process.log)
+    Faults(sandbox).strike("sts/GetCallerIdentity", "stall")
+    threading.Thread(target=lambda: seen(lambda: sandbox.client("sts").get_caller_identity()), daemon=True).start()
+    wait_until(lambda: Faults(sandbox).struck == 1)
+    process = own_process.running()
+
+    assert process is not None
+    os.kill(process, signal.SIGTERM)
+    wait_until(lambda: own_process.running() is None, seconds=3)
 
 
 def test_a_rule_strikes_the_calls_that_it_counts_and_no_others(server: Sandbox, faults: Faults, bucket: str):
