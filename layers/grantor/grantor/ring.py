@@ -5,8 +5,9 @@ A bell that finds a run going on leaves what it is about in the lease and goes h
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -40,22 +41,30 @@ def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]
     if "Records" in event:
         return _batch(world, event, context)
     bells = [bell(event, world.names.policy_bucket)]
-    return {"runs": [report.summary() for report in answer(world, bells, _until(world, context))]}
+    return {"runs": [report.summary() for report in _answer(world, bells, context)]}
 
 
-def answer(world: World, bells: Sequence[Bell], until: float) -> list[Report]:
+def _answer(world: World, bells: Sequence[Bell], context: Any) -> list[Report]:
+    logger.info("rung", bells=[str(one) for one in bells], events=[one.id for one in bells])
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    until = world.clock() + (left() / 1000 - MARGIN if left else FOREVER)
+    reports = answer(world, bells, until, partial(tell, world))
+    if not reports:
+        logger.info("a run is going on, and answers these bells too")
+    return reports
+
+
+def answer(world: World, bells: Sequence[Bell], until: float, told: Callable[[Report], None]) -> list[Report]:
     """Runs, as many as it takes until no bell waits; none where another run is going on, which answers these bells too.
 
-    `until` is when to begin nothing new, in seconds since 1970. Raises whatever made the world unreadable; the bells then wait in
-    the lease for whoever rings next.
+    `until` is when to begin nothing new, in seconds since 1970, so that there is time left to tell how far a run came. Raises
+    whatever made the world unreadable; the bells then wait in the lease for whoever rings next.
     """
-    logger.info("rung", bells=[str(one) for one in bells], events=[one.id for one in bells])
     lease = world.leases.ring(uuid.uuid4().hex, earliest(bells), world.clock(), SECONDS)
     if lease is None:
-        logger.info("a run is going on, and answers these bells too")
         return []
     try:
-        return _runs(world, lease, until, max((one.attempt for one in bells), default=0))
+        return _runs(world, lease, until, max((one.attempt for one in bells), default=0), told)
     except Overtaken:
         world.queue.ring(sorted(lease.bells))
         raise
@@ -65,7 +74,7 @@ def answer(world: World, bells: Sequence[Bell], until: float) -> list[Report]:
         raise
 
 
-def _runs(world: World, lease: Lease, until: float, attempt: int) -> list[Report]:
+def _runs(world: World, lease: Lease, until: float, attempt: int, told: Callable[[Report], None]) -> list[Report]:
     reports: list[Report] = []
     waiting = lease.bells
     with held(world.leases, lease, world.clock) as ours:
@@ -73,7 +82,7 @@ def _runs(world: World, lease: Lease, until: float, attempt: int) -> list[Report
             begun = world.clock()
             report = reconcile(world, lease, waiting, lambda: ours() and world.clock() < until)
             _ring_again(world, report, waiting, attempt)
-            tell(world, report)
+            told(report)
             reports.append(report)
             waiting = _next(world, lease, begun + APART, until)
     return reports
@@ -103,7 +112,7 @@ def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, An
     failed: list[Exception] = []
     try:
         if bells:
-            answer(world, bells, _until(world, context))
+            _answer(world, bells, context)
     except Exception as error:
         logger.exception("these bells will ring again")
         failed.append(error)
@@ -135,9 +144,3 @@ def _readable(record: Mapping[str, Any]) -> bool:
         return isinstance(SQSRecord(dict(record)).json_body, dict)
     except ValueError:
         return False
-
-
-def _until(world: World, context: Any) -> float:
-    """When to begin nothing new, in seconds since 1970, so that there is time left to say how far it came."""
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    return world.clock() + (left() / 1000 - MARGIN if left else FOREVER)

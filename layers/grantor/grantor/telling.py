@@ -15,12 +15,17 @@ metrics = Metrics(namespace="Grantor", service="reconcile-grants")
 
 
 def tell(world: World, report: Report) -> None:
-    """Log the run and, where it says anything new, put it on the bus, into the history and before a person.
+    """Log and measure the run, and announce it."""
+    _log(report)
+    _measure(report)
+    announce(world, report)
+
+
+def announce(world: World, report: Report) -> None:
+    """Put a run that says anything new on the bus, into the history and before a person.
 
     A run is not undone by its report: what can't be told is logged instead.
     """
-    _log(report)
-    _measure(report)
     if report.quiet:
         return
     try:
@@ -48,10 +53,9 @@ def _log(report: Report) -> None:
         logger.error(sentence)
     for sentence in report.later + report.waits + report.warnings + report.foreign:
         logger.warning(sentence)
-    logger.info("done", **report.summary())
+    logger.info("done", report=report.summary())
 
 
-@metrics.log_metrics
 def _measure(report: Report) -> None:
     counts = {
         "Created": report.created, "Deleted": report.deleted, "Refused": len(report.refused), "Later": len(report.later),
@@ -62,3 +66,4 @@ def _measure(report: Report) -> None:
         metrics.add_metric(name, MetricUnit.Count, count)
     for value in report.event_to_grant.values():
         metrics.add_metric("EventToGrant", MetricUnit.Milliseconds, value)
+    metrics.flush_metrics()

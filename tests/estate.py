@@ -1,0 +1,219 @@
+"""All that one Grantor stands in, laid out on a sandbox without a deploy, so that a test has it in half a second.
+
+estate = lay(sandbox)                  buckets, ledger, queue, topic, instance, location, the domain with its profiles
+estate.policy("a", rules)              a policy file is dropped
+estate.run()                           one ordinary run, of the very engine that the function runs
+estate.grants()                        who has what, as an auditor sees it
+"""
+
+import json
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+
+from grantor.aws.clients import Clients
+from grantor.core.doorbell import Bell
+from grantor.core.entry import Entry
+from grantor.core.grant import Grant
+from grantor.report import Report
+from grantor.ring import answer
+from grantor.telling import announce
+from grantor.world import Names, World
+from tests.conftest import ACCOUNT, MODELS, REGION, Sandbox, without_account_prefix
+from tests.sandbox.desk import ask, reset
+
+DOMAIN = "Product-Domain"
+DATA, POLICIES, LEDGER, STACK = "data", "policies", "ledger", "grantor"
+EVERYTHING = [Bell("clock", ("everything",))]
+ARTICLE = """\
+version: 1
+rules:
+  - name: product-team
+    to: {profiles: {domain: Product-Domain}}
+    on: s3://{data_bucket}/Product/*
+    allow: READWRITE
+  - name: own-folder
+    to: {each_profile: {domain: Product-Domain}}
+    on: s3://{data_bucket}/{profile.folder}/*
+    allow: READWRITE
+"""
+
+
+@dataclass
+class Estate:
+    """One stack's things, by the names above."""
+
+    sandbox: Sandbox
+    config: Path  # an AWS configuration file that leads boto3 to the sandbox
+    domain: str = ""  # the id of DOMAIN
+    names: Names = field(init=False)
+
+    def __post_init__(self) -> None:
+        queue = f"{self.sandbox.url}/{ACCOUNT}/bells"
+        topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
+        self.names = Names(STACK, ACCOUNT, DATA, POLICIES, LEDGER, queue, topic)
+
+    def client(self, service: str) -> Any:
+        return self.sandbox.client(service)
+
+    def world(self, keys: dict[str, str] | None = None) -> World:
+        """A fresh world, as a cold function has it; with these keys, else the administrator's."""
+        clients = Clients()
+        clients.session = session(self.config, keys or {"AccessKeyId": "test", "SecretAccessKey": "test"})
+        return World(self.names, clients)
+
+    def run(self, *bells: Bell, world: World | None = None) -> Report:
+        """The last of the runs that the bells cause; about everything unless told."""
+        chosen = world or self.world()
+        return answer(chosen, list(bells) or EVERYTHING, chosen.clock() + 600, partial(announce, chosen))[-1]
+
+    def policy(self, name: str, text: str) -> None:
+        """Drop policy/NAME.yaml."""
+        self.client("s3").put_object(Bucket=POLICIES, Key=f"policy/{name}.yaml", Body=text.encode())
+
+    def no_policy(self, name: str) -> None:
+        self.client("s3").delete_object(Bucket=POLICIES, Key=f"policy/{name}.yaml")
+
+    def role(self, name: str) -> str:
+        """The ARN of a role that SageMaker may assume, made if there is none."""
+        iam = self.client("iam")
+        try:
+            return str(iam.get_role(RoleName=name)["Role"]["Arn"])
+        except iam.exceptions.NoSuchEntityException:
+            return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("sagemaker"))["Role"]["Arn"])
+
+    def profile(self, name: str, role: str = "", **tags: str) -> str:
+        """A Studio profile with a role of its own, or the named one; its role's ARN."""
+        arn = self.role(role or f"role-{name}")
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self.client("sagemaker").create_user_profile(
+            DomainId=self.domain, UserProfileName=name, UserSettings={"ExecutionRole": arn}, Tags=listed
+        )
+        return arn
+
+    def no_profile(self, name: str) -> None:
+        self.client("sagemaker").delete_user_profile(DomainId=self.domain, UserProfileName=name)
+
+    def profile_bell(self, name: str) -> Bell:
+        return Bell("profile", (f"profile {self.domain}/{name}",))
+
+    def upload(self, key: str) -> Bell:
+        """Put an object into the data bucket; the bell that it rings."""
+        self.client("s3").put_object(Bucket=DATA, Key=key, Body=b"1,2,3")
+        return Bell("data", (f"data s3://{DATA}/{key[: key.rfind('/') + 1]}",))
+
+    def foreign(self, scope: str, role: str, permission: str = "READ") -> str:
+        """A grant that somebody else made; its id. `scope` is below the data bucket."""
+        made = self.client("s3control").create_access_grant(
+            AccountId=ACCOUNT, AccessGrantsLocationId=self.location(), Permission=permission,
+            AccessGrantsLocationConfiguration={"S3SubPrefix": scope},
+            Grantee={"GranteeType": "IAM", "GranteeIdentifier": role},
+        )  # fmt: skip
+        return str(made["AccessGrantId"])
+
+    def location(self) -> str:
+        listed = self.client("s3control").list_access_grants_locations(AccountId=ACCOUNT)["AccessGrantsLocationsList"]
+        return str(listed[0]["AccessGrantsLocationId"])
+
+    def actual(self) -> dict[Grant, str]:
+        """Every grant that exists, with its id."""
+        return self.world().grants.list()
+
+    def grants(self) -> set[str]:
+        """Every grant that exists, as a person reads it."""
+        return {str(grant) for grant in self.actual()}
+
+    def entries(self) -> dict[Grant, Entry]:
+        """Every grant that the ledger knows."""
+        return {entry.grant: entry for entry in self.world().ledger.entries()}
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """From now on these calls are struck; none at all forgets every fault."""
+        ask(self.sandbox, "faults", "DELETE")
+        if rules:
+            ask(self.sandbox, "faults", "POST", {"rules": list(rules)})
+
+    def switches(self, **values: Any) -> None:
+        """From now on Access Grants behaves so; see docs/sandbox.md."""
+        ask(self.sandbox, "faults", "POST", {"switches": values})
+
+    def calls(self, service: str = "s3control") -> dict[str, int]:
+        """How often each operation of the service was called since `forget_calls`."""
+        counted: dict[str, int] = {}
+        for row in ask(self.sandbox, "calls"):
+            if row["service"] == service:
+                counted[row["operation"]] = counted.get(row["operation"], 0) + row["answered"] + row["refused"]
+        return counted
+
+    def forget_calls(self) -> None:
+        ask(self.sandbox, "calls", "DELETE")
+
+
+def lay(sandbox: Sandbox, folder: Path, profiles: Iterable[str] = ("userA", "userB")) -> Estate:
+    """Everything anew, and nothing else: the sandbox forgets what was there."""
+    reset(sandbox)
+    config = folder / "aws-config"
+    config.write_text(f"[default]\nregion = {REGION}\nendpoint_url = {sandbox.url}\n")
+    estate = Estate(sandbox, config)
+    _buckets(estate)
+    _access_grants(estate)
+    _studio(estate, profiles)
+    estate.client("sqs").create_queue(QueueName="bells")
+    estate.client("sns").create_topic(Name="notices")
+    return estate
+
+
+def _buckets(estate: Estate) -> None:
+    s3 = estate.client("s3")
+    for bucket in (DATA, POLICIES):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    estate.client("dynamodb").create_table(
+        TableName=LEDGER, BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+    )  # fmt: skip
+
+
+def _access_grants(estate: Estate) -> None:
+    control = estate.client("s3control")
+    control.create_access_grants_instance(AccountId=ACCOUNT)
+    role = estate.client("iam").create_role(RoleName="location", AssumeRolePolicyDocument=trust("access-grants.s3"))["Role"][
+        "Arn"
+    ]
+    control.create_access_grants_location(AccountId=ACCOUNT, LocationScope=f"s3://{DATA}/", IAMRoleArn=role)
+
+
+def _studio(estate: Estate, profiles: Iterable[str]) -> None:
+    made = estate.client("sagemaker").create_domain(
+        DomainName=DOMAIN, AuthMode="IAM", DefaultUserSettings={"ExecutionRole": estate.role("domain-default")},
+        VpcId="vpc-1", SubnetIds=["subnet-1"],
+    )  # fmt: skip
+    estate.domain = made["DomainArn"].rpartition("/")[2]
+    for name in profiles:
+        estate.profile(name)
+
+
+def trust(service: str) -> str:
+    allow = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+
+
+def session(config: Path, keys: dict[str, str]) -> boto3.Session:
+    """A session as a function has one, but led to the sandbox by a configuration file instead of by its environment."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", MODELS)
+    core.set_config_variable("config_file", str(config))
+    core.register("before-sign.s3-control", without_account_prefix)
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), REGION, core)
+
+
+def health(sandbox: Sandbox) -> bool:
+    with urllib.request.urlopen(f"{sandbox.url}/_ministack/health") as answer:
+        return bool(answer.status == 200)
