@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,37 @@ def subjects(facts: Facts) -> Iterable[str]:
     yield from (profile.subject for profile in facts.profiles)
     yield from (prefix_subject(f"{base}{name}/") for base, names in facts.folders.items() for name in names)
     yield from ("profile Lab/gone", "prefix s3://data/gone/")
+
+
+ANA, BEN = (Profile("Lab", name, f"{ROLE}{name}", EARLIER, (("team", "blue"),)) for name in ("ana", "ben"))
+LITTLE = Facts(NOW, (Location("1", "s3://data"),), (ANA, BEN), frozenset({"Lab"}), {"s3://data/teams/": ("blue", "red")})
+TEAMS = Rule(
+    "policy/a.yaml", "teams", Profiles("Lab"), "s3://data/teams/{prefix.name}/*", Permission.READ, each_prefix="s3://data/teams/"
+)
+
+
+@pytest.mark.parametrize(
+    ("to", "focus", "rights"),
+    [
+        pytest.param(TEAMS.to, ["profile Lab/ana"], "ana blue, ana red", id="a profile: its grants in every folder"),
+        pytest.param(TEAMS.to, ["prefix s3://data/teams/red/"], "ana red, ben red", id="a folder: its grants for every profile"),
+        pytest.param(TEAMS.to, ["profile Lab/ana", "prefix s3://data/teams/red/"], "ana blue, ana red, ben red", id="either"),
+        pytest.param(TEAMS.to, ["profile Lab/gone"], "", id="a profile that is gone"),
+        pytest.param(TEAMS.to, ["prefix s3://data/teams/gone/"], "", id="a folder that is gone"),
+        pytest.param(Principal(f"{ROLE}cy"), ["prefix s3://data/teams/red/"], "cy red", id="a folder: its grant for a role"),
+    ],
+)
+def test_a_focus_sees_what_is_for_one_of_its_subjects(to, focus, rights) -> None:
+    wanted = expand([Policy("policy/a.yaml", (replace(TEAMS, to=to),))], LITTLE, Focus.of(focus))
+    words = (f"{grant.grantee.identifier.rpartition('/')[2]} {grant.scope.split('/')[-2]}" for grant in wanted.grants)
+
+    assert ", ".join(words) == rights
+
+
+def test_a_focus_does_not_see_what_is_for_nobody_in_particular() -> None:
+    rule = Rule("policy/a.yaml", "plain", Principal(f"{ROLE}cy"), "s3://data/p/*", Permission.READ)
+
+    assert expand([Policy("policy/a.yaml", (rule,))], LITTLE, Focus.of([ANA.subject])) == Wanted()
 
 
 @given(worlds())

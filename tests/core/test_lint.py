@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.cover import covers as covering
+from grantor.core.cover import covered
 from grantor.core.expand import expand
 from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Grant, Grantee, Permission
@@ -97,6 +97,7 @@ def test_there_is_nothing_to_say_of(rules) -> None:
         pytest.param({"on": "s3://b/p"}, {"on": "s3://b/p*", "raw_prefix": True}, id="an object of just that name"),
         pytest.param({}, {"allow": BOTH}, id="the same scope and more"),
         pytest.param({"allow": WRITE}, {"allow": BOTH}, id="the same scope and more than WRITE"),
+        pytest.param({"on": "s3://b/p.csv"}, {"on": "s3://b/p.csv", "allow": BOTH}, id="the same object and more"),
         pytest.param({"on": "s3://b/p/q/*", "until": SOON}, {"until": SOON}, id="wider and for as long"),
         pytest.param({"on": "s3://b/p/q/*", "until": SOON}, {"until": LATER}, id="wider and for longer"),
         pytest.param({"to": Profiles("Lab", ("ana",)), "on": "s3://b/p/q/*"}, {"to": Profiles("Lab")}, id="for more people"),
@@ -164,7 +165,7 @@ ends = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from([SOON, 
 
 
 @given(st.dictionaries(grants, ends, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_the_walk_finds_what_comparing_each_with_each_finds(givers) -> None:
     def more(outer: Grant, inner: Grant) -> bool:
         enough = outer.permission in (inner.permission, BOTH)
@@ -182,4 +183,4 @@ def test_the_walk_finds_what_comparing_each_with_each_finds(givers) -> None:
         if given_by and others:
             expected[rule] = others[0]
 
-    assert {cover.rule: cover.by for cover in covering(givers)} == expected
+    assert {cover.rule: cover.by for cover in covered(givers)} == expected

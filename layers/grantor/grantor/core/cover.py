@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.scope import covers
 
 Ends = Mapping[str, datetime]  # by rule, until when it gives a grant
 Reach = Mapping[str, tuple[datetime, Grant]]  # likewise, and which grant that is
@@ -25,9 +26,9 @@ class Cover(NamedTuple):
 
 
 class _Above(NamedTuple):
-    """A grant's scope without its star, and for each permission the rules that give it or more there: until when, by which grant."""
+    """A scope, and for each permission the rules that give it or more there: until when, and by which grant."""
 
-    stem: str
+    scope: str
     reach: Mapping[Permission, Reach]
 
 
@@ -37,10 +38,10 @@ class _Sheltered(NamedTuple):
     by: Reach
 
 
-NOTHING = _Above("", {permission: {} for permission in Permission})
+NOTHING = _Above("*", {permission: {} for permission in Permission})
 
 
-def covers(givers: Mapping[Grant, Ends]) -> Iterator[Cover]:
+def covered(givers: Mapping[Grant, Ends]) -> Iterator[Cover]:
     """Every rule whose grants all lie in wider scopes or permissions of one other rule, with the first such rule."""
     sheltered: dict[str, list[_Sheltered]] = defaultdict(list)
     for grants in _by_holder(givers).values():
@@ -66,12 +67,10 @@ def _walk(grants: list[Grant], givers: Mapping[Grant, Ends]) -> Iterator[tuple[G
     """Each grant with what covers it."""
     way = [NOTHING]
     for grant in sorted(grants, key=_outermost_first):
-        stem = grant.scope.removesuffix("*")
-        while not stem.startswith(way[-1].stem):
+        while not covers(way[-1].scope, grant.scope):
             way.pop()
         yield grant, way[-1]
-        if grant.scope.endswith("*"):
-            way.append(_Above(stem, _reach(way[-1], grant, givers[grant])))
+        way.append(_Above(grant.scope, _reach(way[-1], grant, givers[grant])))
 
 
 def _outermost_first(grant: Grant) -> tuple[str, bool, bool]:

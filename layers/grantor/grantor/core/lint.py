@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from grantor.core.cover import Ends, covers
+from grantor.core.cover import Ends, covered
 from grantor.core.filling import OWN, VARIABLE
 from grantor.core.grant import Grant, Permission
 from grantor.core.problem import Fault, Problem
@@ -64,7 +64,7 @@ def _at(end: datetime) -> str:
 
 
 def _covered(givers: Givers) -> Found:
-    for cover in covers(givers):
+    for cover in covered(givers):
         what = f"{cover.by} covers all that it grants, as {cover.outer} covers {cover.inner}"
         remedy = "remove it, or narrow the other rule if that says more than is meant"
         yield cover.rule, Fault(what, "without it nobody could do less", remedy)
