@@ -146,6 +146,8 @@ WORDS: dict[str, Callable[[Room], object]] = {
     "CreateAccessGrant": lambda room: room.make(room.mine()),
     "DeleteAccessGrant": lambda room: room.grants.take_away("1"),
     "TagResource": lambda room: room.grants.tag("1", {}),
+    "ListAccessGrants": lambda room: room.grants.list(),
+    "ListTagsForResource": lambda room: room.grants.owner("1"),
 }
 
 

@@ -213,3 +213,18 @@ def test_a_write_that_is_crossed_without_end_says_not_yet(ledger: Ledger):
 
     with pytest.raises(NotYet, match="kept crossing"):
         ledger.confirm([entry()])
+
+
+READS: dict[str, Callable[[Ledger], object]] = {
+    "Scan": lambda ledger: list(ledger.entries()),
+    "Query": lambda ledger: ledger.of(ANA),
+    "GetItem": lambda ledger: ledger.table.get("meta", "sweep"),
+}
+
+
+@pytest.mark.parametrize(("operation", "read"), READS.items(), ids=READS.keys())
+def test_what_can_not_be_read_now_is_not_empty(ledger: Ledger, operation: str, read: Callable[[Ledger], object]):
+    answering(ledger.table._client, operation, *[refusing("InternalServerError", 500)] * 9)
+
+    with pytest.raises(NotYet, match="InternalServerError"):
+        read(ledger)

@@ -34,7 +34,10 @@ class Found:
 
 
 class AccessGrants:
-    """The Access Grants instance of one account and Region, as one stack of Grantor sees it."""
+    """The Access Grants instance of one account and Region, as one stack of Grantor sees it.
+
+    Each of its words raises NotYet when the service can't do it now, and ClientError when it won't.
+    """
 
     def __init__(self, client: "S3ControlClient", account: str, region: str, stack: str) -> None:
         self._client = client
@@ -75,8 +78,8 @@ class AccessGrants:
     def make(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> str:
         """Make the grant, with these tags and the owner's; its id. One call.
 
-        AlreadyThere if it exists; NotYet when the service can't do it now, or does not know the grantee yet; Elsewhere if the
-        scope is not what was meant; ClientError when the service won't.
+        AlreadyThere if it exists; NotYet also when the service does not know the grantee yet; Elsewhere if the scope is not what
+        was meant.
         """
         request = self._asking(grant, location, sub_prefix, tags)
         try:
@@ -94,7 +97,7 @@ class AccessGrants:
         return made["AccessGrantId"]
 
     def take_away(self, grant_id: str) -> None:
-        """Take a grant away; one that is gone already is success. One call. NotYet and ClientError as make."""
+        """Take a grant away; one that is gone already is success. One call."""
         try:
             with passing():
                 self._client.delete_access_grant(AccountId=self._account, AccessGrantId=grant_id)
@@ -105,7 +108,8 @@ class AccessGrants:
     def tags(self, grant_id: str) -> dict[str, str] | None:
         """A grant's tags; None if there is no such grant. One call."""
         try:
-            answer = self._client.list_tags_for_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id)
+            with passing():
+                answer = self._client.list_tags_for_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id)
         except ClientError as error:
             if code(error) == "NoSuchAccessGrantError":
                 return None
@@ -117,7 +121,7 @@ class AccessGrants:
         return (self.tags(grant_id) or {}).get(OWNER)
 
     def tag(self, grant_id: str, tags: Mapping[str, str]) -> None:
-        """Put these tags and the owner's on a grant, so adopting it; its others stay. One call. NotYet and ClientError as make."""
+        """Put these tags and the owner's on a grant, so adopting it; its others stay. One call."""
         with passing():
             self._client.tag_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id, Tags=self._owned(tags))
 
@@ -198,7 +202,8 @@ class AccessGrants:
         # botocore has no paginator for these lists; a page may be short or empty and still name a next one.
         asked: dict[str, Any] = {"AccountId": self._account, "MaxResults": PAGE, **filters}
         while True:
-            page = operation(**asked)
+            with passing():
+                page = operation(**asked)
             yield from page.get(where, [])
             if not (token := page.get("NextToken")):
                 return

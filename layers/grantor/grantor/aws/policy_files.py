@@ -54,7 +54,8 @@ class PolicyFiles:
     def listed(self) -> Mapping[str, Listed]:
         """The files that there are now, by key; costs a call for each 1,000 keys. What is no longer there is no longer kept."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER)
-        items = (item for page in pages for item in page.get("Contents", []))
+        with passing():
+            items = [item for page in pages for item in page.get("Contents", [])]
         self._listed = {
             item["Key"]: Listed(item["ETag"], item["Size"], item["LastModified"]) for item in items if _is_policy(item["Key"])
         }
@@ -88,7 +89,8 @@ class PolicyFiles:
         GET and not HEAD: an answer to HEAD has no body, and so can't tell a file that is gone from a bucket that is.
         """
         try:
-            self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
+            with passing():
+                self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
         except ClientError as error:
             if code(error) == "NoSuchKey":
                 return True

@@ -25,7 +25,7 @@ Action = Mapping[str, Mapping[str, Any]]
 
 
 class Table:
-    """One table. What AWS refuses is a ClientError, as botocore gives it."""
+    """One table. Each of its words raises NotYet when DynamoDB can not do it now, and ClientError when it won't."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -33,8 +33,9 @@ class Table:
 
     def get(self, pk: str, sk: str) -> Item | None:
         """One item, or None where there is none; one call."""
-        found = self._client.get_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}), ConsistentRead=True).get("Item")
-        return plain(found) if found else None
+        with passing():
+            answer = self._client.get_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return plain(answer["Item"]) if "Item" in answer else None
 
     def query(self, pk: str, backwards: bool = False) -> Iterator[Item]:
         """The items of one partition, in the order of their sort keys; a call for each megabyte, made as it is read."""
@@ -45,7 +46,7 @@ class Table:
             ConsistentRead=True,
             ScanIndexForward=not backwards,
         )
-        return (plain(item) for page in pages for item in page["Items"])
+        return _items(pages)
 
     def scan(self, having: Sequence[str], segment: int, segments: int) -> Iterator[Item]:
         """The items of one segment that have an attribute of `having`; a call for each megabyte of everything in the segment."""
@@ -57,18 +58,17 @@ class Table:
             Segment=segment,
             TotalSegments=segments,
         )
-        return (plain(item) for page in pages for item in page["Items"])
+        return _items(pages)
 
     def put(self, item: Item) -> None:
-        """Write one item, whatever was there; one call. NotYet when DynamoDB can not do it now."""
+        """Write one item, whatever was there; one call."""
         with passing():
             self._client.put_item(TableName=self.name, Item=typed(item))
 
     def swap(self, item: Item, seen: int) -> Item | None:
         """Write an item if its `rev` is still `seen`, or if there is none; else change nothing, and return the one that is there.
 
-        One call; two if a transaction crosses it. NotYet when DynamoDB can not do it now, or gave no answer: then it may have
-        been written.
+        One call; two if a transaction crosses it. After NotYet it may have been written all the same.
         """
         try:
             with passing():
@@ -113,6 +113,12 @@ class Table:
                 return
             pause(turn)
         raise NotYet("other writes kept crossing those of the ledger")
+
+
+def _items(pages: Iterable[Any]) -> Iterator[Item]:
+    with passing():
+        for page in pages:
+            yield from map(plain, page["Items"])
 
 
 def putting(item: Item) -> Action:
