@@ -17,5 +17,5 @@ def test_a_policy_file_becomes_grants_and_running_again_changes_nothing(estate: 
     assert (first.created, first.adopted, estate.grants()) == (4, ["policy/article.yaml"], FOUR)
     estate.forget_calls()
     second = estate.run()
-    assert (second.done, second.finished, estate.grants()) == ([], True, FOUR)
     assert estate.calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
+    assert (second.done, second.finished, estate.grants()) == ([], True, FOUR)
