@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grantor.core.policy_file import read
-from grantor.core.problem import Problem
 
 CORPUS = Path(__file__).parent / "corpus"
 HERE = "…"
@@ -52,7 +51,8 @@ def _cases(file: Path) -> Iterator[Case]:
 def said(case: Case) -> list[str]:
     """What is said of a case, as the corpus has it; nothing if the file is good."""
     found = read("f", case.text.encode())
-    return [SAID + str(problem).removeprefix("f:") for problem in found if isinstance(problem, Problem)] if isinstance(found, tuple) else []
+    problems = found if isinstance(found, tuple) else ()
+    return [SAID + str(problem).removeprefix("f:") for problem in problems]
 
 
 def _written(file: Path) -> str:

@@ -195,8 +195,9 @@ class _Growth:
             why = f"it is already in line {first.line}, and YAML would silently keep one of the two"
             self.findings.refuse(key, f"key {shown(key.value)} stands twice", why, "keep one of them")
             return
+        empty = isinstance(value, Text) and value.plain and not value.value
         fields.keys[key.value] = key
-        fields.values[key.value] = value
+        fields.values[key.value] = Text("", key.line, key.column, True) if empty else value  # nothing stands at its key
 
     def _place(self, node: Tree) -> None:
         if self.open:

@@ -13,7 +13,7 @@ class Form:
     """A text. `name` is what it is, with its article; `says` is a sentence on its form; `pattern` is of all of it, in ASCII.
 
     With `variables`, {…} may stand in it, and only its meaning tells whether it has the form. With `unquoted`, it does not
-    matter that YAML would take the word for something else than a text.
+    matter that YAML would take the word for something else than a text, and its meaning tells as well.
     """
 
     name: str

@@ -91,8 +91,14 @@ TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", lo
 TAG_VALUE = Form(
     "a tag's value", "a tag's value has up to 256 characters", "blue", longest=256, variables=True, may_be_empty=True
 )
-END = Form("a date or a time", "a date is meant through its end, in UTC; a time is in UTC", "2027-03-31", unquoted=True)
-SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", unquoted=True)
+END = Form(
+    "a date or a time",
+    "a date is meant through its end, in UTC; a time is in UTC",
+    "2027-03-31",
+    r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?",
+    unquoted=True,
+)
+SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", r"[1-9]\d{0,3}[hdw]", unquoted=True)
 
 CHOSEN = (
     Key("domain", DOMAIN, "The Studio domain.", "Product-Domain", needed=True, slips=("domain_name", "domain_id", "studio")),
@@ -334,5 +340,5 @@ POLICY = Mapping(
         Key("jobs", Reserved("this Grantor starts no jobs that policy files describe"), "Reserved.", ""),
         Key("tests", Reserved("this Grantor runs no tests that policy files hold"), "Reserved.", ""),
     ),
-    "version: 1 and rules:",
+    "version: 1, and rules: with a list below it",
 )

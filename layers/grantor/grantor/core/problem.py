@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 MOST = 1_000  # problems of one file; who has more of them has one mistake a thousand times
 LONGEST_SHOWN = 80  # characters of the author's own text that a message repeats
+LONGEST_SAID = 500  # characters of what, why and remedy each
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +74,8 @@ class Findings:
     def refuse(self, place: Place, what: str, why: str, remedy: str) -> None:
         """Note a mistake at `place`; beyond MOST nothing more is noted."""
         if not self.full:
-            self.problems.append(Problem(self.file, place.line, place.column, what, why, remedy))
+            said = (_clear(part) for part in (what, why, remedy))
+            self.problems.append(Problem(self.file, place.line, place.column, *said))
 
     def all(self) -> tuple[Problem, ...]:
         """What was found, in the order of the file."""
@@ -83,6 +85,12 @@ class Findings:
         last = found[-1]
         more = Fault("there are more mistakes than these", f"a report ends after {MOST:,}", "mend these first")
         return (*found, Problem(self.file, last.line, last.column, *more))
+
+
+def _clear(said: str) -> str:
+    """What can be printed in a line: the author's own text in it may be anything."""
+    short = said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]}…"
+    return short if short.isprintable() else repr(short)[1:-1]
 
 
 def shown(text: str) -> str:

@@ -41,7 +41,7 @@ def text(tree: Tree, form: Form, at: At) -> Text | Fault:
         return fault
     if not value.isprintable():
         return _unseen(value)
-    return tree if form.variables or form.fits(value) else form.fault(value, at.lead)
+    return tree if form.variables or form.unquoted or form.fits(value) else form.fault(value, at.lead)
 
 
 def choice(tree: Tree, choice: Choice, at: At) -> Text | Fault:

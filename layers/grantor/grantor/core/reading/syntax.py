@@ -35,34 +35,38 @@ class Stop:
     @property
     def line(self) -> str:
         """The line in which it stopped."""
-        return self._line(self.at)
+        return self.lines[self.at.line - 1]
 
     @property
     def first_line(self) -> str:
         """The line in which began what could not be read."""
-        return self._line(self.since)
+        return self.lines[self.since.line - 1]
 
     @property
     def indent(self) -> int:
         """The column of the first word of the line in which it stopped."""
         return len(self.line) - len(self.line.lstrip()) + 1
 
-    def _line(self, spot: Spot) -> str:
-        return self.lines[spot.line - 1] if spot.line <= len(self.lines) else ""
-
 
 def explained(error: Any, text: str) -> Finding:
     """Where the mistake is and what it is; `error` is the MarkedYAMLError of a parser that stopped."""
-    at = error.problem_mark or error.context_mark
-    stop = Stop(str(error.context), str(error.problem), _spot(error.context_mark or at), _spot(at), text.split("\n"))
+    lines = text.split("\n")
+    at = _spot(error.problem_mark or error.context_mark, lines)
+    since = _spot(error.context_mark, lines) if error.context_mark else at
+    stop = Stop(str(error.context), str(error.problem), since, at, lines)
     for reading in READINGS:
         if found := reading(stop):
             return found
     return stop.at, Fault("not YAML", stop.problem, "mend the text here or a little before")
 
 
-def _spot(mark: Any) -> Spot:
-    return Spot(mark.line + 1, mark.column + 1) if mark else Spot(1, 1)
+def _spot(mark: Any, lines: list[str]) -> Spot:
+    """Where a mark stands; libyaml may see the end of a file one line below its last."""
+    if mark is None:
+        return Spot(1, 1)
+    if mark.line >= len(lines):
+        return Spot(len(lines), len(lines[-1]) + 1)
+    return Spot(mark.line + 1, mark.column + 1)
 
 
 def _brace(stop: Stop) -> Finding | None:

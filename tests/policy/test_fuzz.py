@@ -1,0 +1,168 @@
+"""Whatever the bytes are, reading them gives a policy, or problems that a person can find in the file. Never an exception."""
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantor.core.document import Reader
+from grantor.core.policy_file import read
+from grantor.core.rule import Policy
+from tests.policy.cases import cases
+from tests.policy.examples import GOOD
+from tests.policy.fuzz import fuzzed
+
+FILES = [*GOOD, *(case.text for _, case in cases())]
+WORDS = [
+    *"{}[]()*&!|>'\"%@`#,:-?~\t\n\r\0 é\u2028\ufeff\U0001f642",
+    ": ", "- ", " #", "---\n", "...\n", "<<: ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "? ", "\r\n", "{x}", "${x}", "{{x}}",
+    "no", "0123", "2027-03-31", "9" * 5000, "\\", '"\\x', "s3://", "*", "/", "..", "arn:aws:iam::", "name: a\n", "{data_bucket}",
+]  # fmt: skip
+
+
+def judge(body: bytes) -> None:
+    found = read("f", body)
+    if isinstance(found, Policy):
+        return
+    assert found
+    lines = body.decode(errors="replace").split("\n")
+    for problem in found:
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert problem.what
+        assert problem.why
+        assert problem.remedy
+        assert len(str(problem)) < 2_000
+
+
+@st.composite
+def bent(draw: st.DrawFn) -> str:
+    """A file, good or wrong already, after up to six slips of the hand."""
+    text = draw(st.sampled_from(FILES))
+    for _ in range(draw(st.integers(1, 6))):
+        text = _slip(text, draw)
+    return text
+
+
+def _slip(text: str, draw: st.DrawFn) -> str:
+    deed = draw(st.sampled_from([_leave_out, _put_in, _swap, _double_a_line, _drop_a_line, _indent, _swap_lines]))
+    return deed(text, draw)
+
+
+def _leave_out(text: str, draw: st.DrawFn) -> str:
+    at, length = draw(st.integers(0, len(text))), draw(st.integers(1, 12))
+    return text[:at] + text[at + length :]
+
+
+def _put_in(text: str, draw: st.DrawFn) -> str:
+    at = draw(st.integers(0, len(text)))
+    return text[:at] + draw(st.sampled_from(WORDS) | st.text(max_size=3)) + text[at:]
+
+
+def _swap(text: str, draw: st.DrawFn) -> str:
+    at = draw(st.integers(0, max(0, len(text) - 2)))
+    return text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
+
+
+def _double_a_line(text: str, draw: st.DrawFn) -> str:
+    lines, at = _lines(text, draw)
+    return "".join([*lines[:at], *lines[at : at + 1], *lines[at:]])
+
+
+def _drop_a_line(text: str, draw: st.DrawFn) -> str:
+    lines, at = _lines(text, draw)
+    return "".join([*lines[:at], *lines[at + 1 :]])
+
+
+def _swap_lines(text: str, draw: st.DrawFn) -> str:
+    lines, at = _lines(text, draw)
+    return "".join([*lines[:at], *lines[at : at + 2][::-1], *lines[at + 2 :]])
+
+
+def _indent(text: str, draw: st.DrawFn) -> str:
+    lines, at = _lines(text, draw)
+    by = draw(st.integers(-4, 4))
+    changed = [" " * by + line if by > 0 else line[-by:] for line in lines[at : at + 1]]
+    return "".join([*lines[:at], *changed, *lines[at + 1 :]])
+
+
+def _lines(text: str, draw: st.DrawFn) -> tuple[list[str], int]:
+    lines = text.splitlines(keepends=True)
+    return lines, draw(st.integers(0, max(0, len(lines) - 1)))
+
+
+@fuzzed(plain=500, long=25_000)
+@given(bent())
+def test_a_file_with_slips_of_the_hand_in_it(text: str):
+    judge(text.encode(errors="surrogatepass"))
+
+
+@fuzzed(plain=200, long=5_000)
+@given(st.sampled_from(FILES), st.integers(0), st.binary(min_size=1, max_size=8))
+def test_a_file_with_other_bytes_in_it(text: str, at: int, noise: bytes):
+    body = text.encode()
+    at %= len(body) + 1
+    judge(body[:at] + noise + body[at + len(noise) :])
+
+
+@fuzzed(plain=200, long=5_000)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="surrogatepass")))
+def test_any_bytes(body: bytes):
+    judge(body)
+
+
+@fuzzed(plain=200, long=5_000)
+@given(
+    st.lists(
+        st.sampled_from([*WORDS, "version: 1\n", "rules:\n", "  - name: a\n", "    to: ", "    on: ", "    allow: READ\n"]),
+        max_size=30,
+    )
+)
+def test_any_words_of_the_language(words: list[str]):
+    judge("".join(words).encode())
+
+
+@fuzzed(plain=150, long=4_000)
+@given(bent())
+def test_the_pure_parser_raises_nothing_either(text: str):
+    Reader("f").tree(text, yaml.SafeLoader)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" * 900_000, id="deep lists"),
+        pytest.param(b"{a: " * 200_000, id="deep mappings"),
+        pytest.param(b"- " * 400_000, id="deep lists of lines"),
+        pytest.param(b"".join(b" " * depth + b"a:\n" for depth in range(1_000)), id="deep keys"),
+        pytest.param(b"a: " + b"b" * 900_000, id="a giant text"),
+        pytest.param(b"a" * 900_000 + b": b", id="a giant key"),
+        pytest.param(b"version: 1\nrules: [" + b"a, " * 300_000 + b"]", id="a hundred thousand mistakes"),
+        pytest.param(b"version: 1\n" + b"".join(b"k%d: v\n" % number for number in range(90_000)), id="as many unknown keys"),
+        pytest.param(b"version: 1\n" * 80_000, id="one key again and again"),
+        pytest.param(b"version: 1\nvars:\n" + b"".join(b"  a%d: '{a%d}{a%d}'\n" % (n + 1, n, n) for n in range(30_000)), id="doubling"),
+        pytest.param(b"version: 1\nvars:\n  a0: x\n" + b"".join(b"  a%d: '{a%d}{a%d}'\n" % (n + 1, n, n) for n in range(30_000)), id="doubling for a while"),
+        pytest.param(b"version: 1\nvars:\n" + b"".join(b"  a%d: '{b%d}'\n" % (n, n) for n in range(40_000)), id="unknown variables"),
+        pytest.param(b"a: &a [x]\nb: [" + b"*a, " * 200_000 + b"]", id="aliases"),
+        pytest.param(b"a: &a [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n + 1, n + 1, n, n) for n in range(15_000)), id="a bomb"),
+        pytest.param(b'a: "' + b"\\x41" * 200_000 + b'"', id="escapes"),
+        pytest.param(b"? " * 300_000, id="keys of keys"),
+        pytest.param(b"---\n" * 200_000, id="documents"),
+        pytest.param(b"\t\n" * 400_000, id="tabs"),
+        pytest.param(b"a: '" + b"\n" * 900_000, id="an open quote"),
+        pytest.param(b"on: s3://" + b"/" * 900_000, id="slashes"),
+        pytest.param(b"on: s3://data/" + b"*" * 900_000, id="stars"),
+        pytest.param(b"version: 1\nrules: [{name: a, to: {role: a}, on: 's3://data/" + b"{" * 400_000 + b"', allow: READ}]", id="braces"),
+        pytest.param(b"version: 1\nrules: [{name: a, to: {role: '" + b"a/" * 400_000 + b"'}, on: 's3://" + b"a." * 40_000 + b"', allow: READ}]", id="long names"),
+        pytest.param(b"version: 1\nrules: [{name: a, to: {profiles: {domain: '" + b"a-" * 400_000 + b"'}}, on: s3://data, allow: READ}]", id="hyphens"),
+        pytest.param(b"version: 1\nrules: [{name: a, to: {role: a}, on: s3://data, allow: READ, until: " + b"9" * 900_000 + b"}]", id="digits"),
+        pytest.param(b"%YAML 1." + b"9" * 900_000 + b"\n---\na: b", id="a version of YAML"),
+    ],
+)  # fmt: skip
+def test_a_giant_costs_no_more_than_its_length(body: bytes):
+    started = time.process_time()
+    judge(body)
+
+    assert time.process_time() - started < 15
