@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from sandbox.access_grants import Switches
-from tests.access_grants.conftest import Aws, Desk, lay
+from sandbox.in_process import access_grants
+from tests.access_grants.conftest import Aws, Desk, lay, moto_client
 from tests.conftest import ROOT
 
 Fresh = Callable[..., Aws]
@@ -156,6 +158,15 @@ ROWS: list[tuple[str, Any, Callable[[Desk], str], str]] = [
 @pytest.mark.parametrize(("switch", "way", "scenario", "seen"), ROWS, ids=lambda value: str(value) if not callable(value) else "")
 def test_a_switch_decides(with_switches: Fresh, switch: str, way: Any, scenario: Callable[[Desk], str], seen: str) -> None:
     assert scenario(lay(with_switches(**{switch: way}))) == seen
+
+
+def test_the_switches_of_a_service_may_be_set_while_it_runs() -> None:
+    with mock_aws(), access_grants() as service:
+        desk = lay(Aws("123456789012", moto_client))
+        desk.grant()
+        service("us-east-1").switches = Switches(stale_changes=1)
+
+        assert desk.aws.control("ListAccessGrants")["AccessGrantsList"] == []
 
 
 def test_pages_may_be_empty_though_more_follow(with_switches: Fresh) -> None:
