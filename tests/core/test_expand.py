@@ -10,7 +10,8 @@ from grantor.core.facts import Facts, Held, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission
 from grantor.core.location import Location
-from grantor.core.reason import Reason
+from grantor.core.policy_file import read
+from grantor.core.reason import Reason, in_order
 from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
 from grantor.core.wanted import Wanted
 
@@ -171,6 +172,52 @@ def test_the_grant_goes_on_with_what_the_rule_allows_and_through_which_applicati
     assert [str(grant) for grant in of(rule).grants] == [f"READWRITE s3://data/p/* to directory_user {ID} through {application}"]
 
 
+FILE = """
+version: 1
+vars: {area: "s3://{data_bucket}/teams/"}
+rules:
+  - name: product-team
+    to: {profiles: {domain: Lab}}
+    on: s3://{data_bucket}/Product/*
+    allow: READWRITE
+  - name: own-folder
+    to: {each_profile: {domain: Lab, names: "*n*"}}
+    on: s3://{data_bucket}/{profile.folder}/*
+    allow: READWRITE
+    for: 60d
+  - name: team-folders
+    to: {profiles: {domain: Lab, tags: {team: "{prefix.name}"}}}
+    on: {each_prefix: "{area}"}
+    allow: READ
+  - name: auditors
+    to: {directory_group: auditors}
+    on: {scope: "s3://{data_bucket}/*", except: ["s3://{data_bucket}/Ana/*"]}
+    allow: READ
+    until: 2027-03-31
+"""
+GRANTS = """
+READ s3://data/Product/* to directory_group 9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a, because policy/a.yaml#auditors for prefix s3://data/Product/ until 2027-04-01 00:00Z
+READ s3://data/teams/* to directory_group 9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a, because policy/a.yaml#auditors for prefix s3://data/teams/ until 2027-04-01 00:00Z
+READWRITE s3://data/Ana/* to role/ana, because policy/a.yaml#own-folder for profile Lab/ana until 2026-12-31 00:00Z
+READWRITE s3://data/Product/* to role/ana, because policy/a.yaml#product-team for profile Lab/ana
+READ s3://data/teams/blue/* to role/ana, because policy/a.yaml#team-folders for profile Lab/ana, prefix s3://data/teams/blue/
+READWRITE s3://data/Ben/* to role/ben, because policy/a.yaml#own-folder for profile Lab/ben until 2026-12-31 00:00Z
+READWRITE s3://data/Product/* to role/ben, because policy/a.yaml#product-team for profile Lab/ben
+READ s3://data/teams/red/* to role/ben, because policy/a.yaml#team-folders for profile Lab/ben, prefix s3://data/teams/red/
+"""
+
+
+def test_a_policy_file_becomes_these_grants() -> None:
+    policy = read("policy/a.yaml", FILE.encode(), "data")
+    assert isinstance(policy, Policy)
+    folders = {"s3://data/": ("Ana", "Product", "teams"), "s3://data/teams/": ("blue", "red")}
+    wanted = expand([policy], replace(WORLD, folders=folders))
+
+    lines = (f"{grant}, because {' and '.join(map(str, in_order(reasons)))}" for grant, reasons in wanted.grants.items())
+    assert "\n".join(lines) == GRANTS.strip()
+    assert (wanted.refused, wanted.held) == ((), ())
+
+
 FORTUNE = Facts(
     NOW,
     locations=(Location("1", "s3://data"),),
@@ -262,6 +309,14 @@ def test_a_tag_that_a_rule_asks_for_may_not_be_what_no_name_is() -> None:
 
     assert rights(wanted) == ["role/ana s3://data/blue/*"]
     assert [held.subject for held in wanted.held] == ["prefix s3://data/x/*/"]
+
+
+def test_a_folders_name_breaks_no_line_of_a_report() -> None:
+    rule = replace(PLAIN, to=AUDITOR, on="s3://data/{prefix.name}/*", each_prefix="s3://data/")
+
+    assert str(of(rule, folders={"s3://data/": ("x\ngranted: all",)}).refused[0]).startswith(
+        "policy/a.yaml:3:5: rule r for 'prefix s3://data/x\\ngranted: all/': {prefix.name} is 'x\\ngranted: all': it must be one name"
+    )
 
 
 @pytest.mark.parametrize(

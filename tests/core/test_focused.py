@@ -135,6 +135,13 @@ def test_a_focus_sees_what_is_for_one_of_its_subjects(to, focus, rights) -> None
     assert ", ".join(words) == rights
 
 
+def test_a_focus_says_nothing_of_others_that_had_to_be_read() -> None:
+    rule = Rule("policy/a.yaml", "own", Profiles("Lab", each=True), "s3://data/{profile.tags.level}/*", Permission.READ)
+    wanted = expand([Policy("policy/a.yaml", (rule,))], LITTLE, Focus.of([ANA.subject]))
+
+    assert ([held.subject for held in wanted.held], len(wanted.refused)) == ([ANA.subject], 1)
+
+
 def test_a_focus_does_not_see_what_is_for_nobody_in_particular() -> None:
     rule = Rule("policy/a.yaml", "plain", Principal(f"{ROLE}cy"), "s3://data/p/*", Permission.READ)
 

@@ -36,14 +36,14 @@ def leads(scope: str, excepts: Iterable[str]) -> frozenset[str]:
 
 
 def open_folders(scope: str, excepts: tuple[str, ...], folders: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
-    """What is granted instead of `scope`, as (level, name of the folder right below it), in order.
+    """What is granted instead of `scope`, as (level, name of the folder right below it).
 
     Raises Refused where prefixes can not say it: a scope or an exception that ends inside a name, an exception that is not
     below the scope, or more than MOST grants.
     """
     _check(scope, excepts)
     shut = leads(scope, excepts)
-    names = ((level, name) for level in sorted(levels(scope, excepts)) for name in sorted(set(folders.get(level, ()))))
+    names = ((level, name) for level in levels(scope, excepts) for name in folders.get(level, ()))
     found = [(level, name) for level, name in names if f"{level}{name}/" not in shut]
     if len(found) > MOST:
         what = f"{scope} without its exceptions takes {len(found)} grants"
