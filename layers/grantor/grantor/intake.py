@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.errors import code, message
+from grantor.aws.errors import NotYet, code, message
 from grantor.aws.policy_files import File, PolicyFiles, TooLarge
 from grantor.aws.records import Accepted
 from grantor.core.policy_file import read
 from grantor.core.problem import Problem
 from grantor.core.rule import Mode, Policy, Rule
+
+# A warm environment holds the same bodies from run to run, and reading them again would be most of a run's time.
+_once = lru_cache(4096)(read)
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,11 @@ def intake(files: PolicyFiles, accepted: Mapping[str, Accepted], data_bucket: st
     """Every policy file as it is now; a wrong one as it was when it was last accepted. Costs a list, and a read for each change."""
     reading = _Reading(files, accepted, data_bucket)
     listed = files.listed()
+    files.ahead(listed)
     for key in sorted(listed):
         reading.now(key)
     for key in sorted(accepted.keys() - listed.keys()):
-        if files.gone(key):
-            reading.modes[key] = None
-        else:
-            reading.unread[key] = "it is there, but the list of the policy files did not have it"
+        reading.missing(key)
     return reading.done()
 
 
@@ -59,6 +61,7 @@ def as_accepted(found: Intake, files: PolicyFiles, accepted: Mapping[str, Accept
     reading = _Reading(files, accepted, data_bucket)
     reading.policies = {key: policy for key, policy in found.policies.items() if key not in found.changed}
     reading.modes = {key: mode for key, mode in found.modes.items() if key in reading.policies}
+    reading.versions = {key: version for key, version in found.versions.items() if key in reading.policies}
     reading.unread = dict(found.unread)
     for key in sorted({*found.changed, *found.gone} & accepted.keys()):
         reading.then(key)
@@ -86,13 +89,22 @@ class _Reading:
                 key, Problem(key, 1, 1, str(large), "a policy file may have 1,000,000 bytes", "split it into several files")
             )
             return
-        policy = read(key, file.body, self.data_bucket) if file else ()
+        policy = _once(key, file.body, self.data_bucket) if file else ()
         if file and isinstance(policy, Policy):
             self._take(key, policy, file)
-            if self.accepted.get(key, Accepted("", "")).etag != file.etag:
+            # The same content put there again is a version of its own, and the older one may expire.
+            if key not in self.accepted or self.accepted[key].version != file.version or self.accepted[key].etag != file.etag:
                 self.changed[key] = file
         elif not isinstance(policy, Policy) and policy:
             self._wrong(key, *policy)
+
+    def missing(self, key: str) -> None:
+        """A file that was accepted once and is not listed: gone only if S3 says so of itself."""
+        gone = self._read(key, lambda: self.files.gone(key))
+        if gone:
+            self.modes[key] = None
+        elif gone is False:
+            self.unread[key] = "it is there, but the list of the policy files did not have it"
 
     def then(self, key: str) -> None:
         """The file as it was last accepted, if it ever was."""
@@ -100,7 +112,7 @@ class _Reading:
             return
         version = self.accepted[key].version
         file = self._read(key, lambda: self.files.read(key, version))
-        policy = read(key, file.body, self.data_bucket) if file else None
+        policy = _once(key, file.body, self.data_bucket) if file else None
         if file and isinstance(policy, Policy):
             self._take(key, policy, file)
         elif not isinstance(policy, Policy) and policy:
@@ -116,9 +128,9 @@ class _Reading:
     def _take(self, key: str, policy: Policy, file: File) -> None:
         self.policies[key], self.modes[key], self.versions[key] = policy, policy.mode, file.version
 
-    def _read(self, key: str, how: Callable[[], File]) -> File | None:
+    def _read[T](self, key: str, how: Callable[[], T]) -> T | None:
         try:
             return how()
-        except (ClientError, OSError) as wrong:
+        except (ClientError, NotYet) as wrong:
             self.unread[key] = f"{code(wrong)}: {message(wrong)}" if isinstance(wrong, ClientError) else str(wrong)
         return None

@@ -1,15 +1,15 @@
 """S3 Access Grants: what exists, and the two calls that change it."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.errors import PASSING, NotYet, code, message, passing
-from grantor.aws.grant_tags import OWNER, RULES, as_list
+from grantor.aws.errors import NotYet, code, message, passing
+from grantor.aws.grant_tags import OWNER, as_list
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.location import Location, closest
+from grantor.core.location import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3control import S3ControlClient
@@ -42,9 +42,8 @@ class AccessGrants:
     def __init__(self, client: "S3ControlClient", account: str, region: str, stack: str) -> None:
         self._client = client
         self._account = account
-        self.stack = self._stack = stack
+        self.stack = stack
         self._grant_arn = f"arn:{client.meta.partition}:s3:{region}:{account}:access-grants/default/grant/"
-        self._ids: dict[Grant, str] = {}
 
     def locations(self) -> tuple[Location, ...]:
         """Every registered location; costs a call for each 1,000."""
@@ -81,7 +80,7 @@ class AccessGrants:
         AlreadyThere if it exists; NotYet also when the service does not know the grantee yet; Elsewhere if the scope is not what
         was meant.
         """
-        request = self._asking(grant, location, sub_prefix, tags)
+        request = self._request(grant, location, sub_prefix, tags)
         try:
             with passing():
                 made = self._client.create_access_grant(**request)
@@ -125,53 +124,7 @@ class AccessGrants:
         with passing():
             self._client.tag_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id, Tags=self._owned(tags))
 
-    def grants(self) -> frozenset[Grant]:
-        """Every grant of the instance, ours and foreign; costs a call for each 1,000, and fails rather than answer in part."""
-        pages = self._pages(self._client.list_access_grants, "AccessGrantsList")
-        self._ids = {_grant(item): item["AccessGrantId"] for item in pages}
-        return frozenset(self._ids)
-
-    def ours(self, grants: Sequence[Grant]) -> frozenset[Grant]:
-        """Those of `grants`, as last listed, that this stack made; costs a call for each, because no list tells tags."""
-        return frozenset(grant for grant in grants if self._owner(self._ids[grant]) == self._stack)
-
-    def create(self, grant: Grant, locations: Sequence[Location], rules: Sequence[str]) -> bool:
-        """Make `grant`; False if it was there already (an earlier answer was lost, or someone else made it: then it stays theirs).
-
-        Raises NotYet when the service can't do it now, ClientError when it won't.
-        """
-        found = closest(grant.scope, locations)
-        if found is None:
-            raise ValueError(f"{grant.scope} lies under no location")
-        try:
-            self._client.create_access_grant(**self._request(grant, *found, rules))
-        except ClientError as error:
-            if code(error) == "AccessGrantAlreadyExists":
-                return False
-            raise _sooner_or_later(error) from error
-        return True
-
-    def delete(self, grant: Grant) -> None:
-        """Take `grant`, as last listed, away; one that is gone already is success. Raises as create does."""
-        try:
-            self._client.delete_access_grant(AccountId=self._account, AccessGrantId=self._ids[grant])
-        except ClientError as error:
-            if code(error) != "NoSuchAccessGrantError":
-                raise _sooner_or_later(error) from error
-
-    def _request(self, grant: Grant, location: Location, sub_prefix: str, rules: Sequence[str]) -> dict[str, Any]:
-        request: dict[str, Any] = {
-            "AccountId": self._account,
-            "AccessGrantsLocationId": location.id,
-            "Grantee": {"GranteeType": grant.grantee.kind, "GranteeIdentifier": grant.grantee.identifier},
-            "Permission": str(grant.permission),
-            "Tags": [{"Key": OWNER, "Value": self._stack}, {"Key": RULES, "Value": _fitting(rules)}],
-        }
-        if sub_prefix:
-            request["AccessGrantsLocationConfiguration"] = {"S3SubPrefix": sub_prefix}
-        return request
-
-    def _asking(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    def _request(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> dict[str, Any]:
         request: dict[str, Any] = {
             "AccountId": self._account,
             "AccessGrantsLocationId": location.id,
@@ -188,15 +141,6 @@ class AccessGrants:
 
     def _owned(self, tags: Mapping[str, str]) -> Any:
         return as_list({OWNER: self.stack, **tags})
-
-    def _owner(self, grant_id: str) -> str | None:
-        try:
-            answer = self._client.list_tags_for_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id)
-        except ClientError as error:
-            if code(error) == "NoSuchAccessGrantError":
-                return None
-            raise
-        return next((tag["Value"] for tag in answer.get("Tags", []) if tag["Key"] == OWNER), None)
 
     def _pages(self, operation: Callable[..., Any], where: str, **filters: str) -> Iterator[Mapping[str, Any]]:
         # botocore has no paginator for these lists; a page may be short or empty and still name a next one.
@@ -219,13 +163,8 @@ def _filter(grantee: Grantee) -> dict[str, str]:
     return {"GranteeType": grantee.kind, "GranteeIdentifier": grantee.identifier}
 
 
-def _fitting(rules: Sequence[str]) -> str:
-    """The rules' names as one tag value: spaces between them, cut at the service's 256 characters."""
-    return " ".join(rules)[:256]
-
-
 def _sooner_or_later(error: ClientError) -> Exception:
     # A role that IAM has just made is not yet a grantee; the service says so only in this text (Terraform retries on it too).
     if code(error) == "InvalidRequest" and "Invalid Grantee" in message(error):
         return NotYet("the grantee is not known to S3 yet")
-    return NotYet(f"{code(error)}: {message(error)}") if code(error) in PASSING else error
+    return error

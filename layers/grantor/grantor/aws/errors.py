@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from botocore import exceptions
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 # What a later run may find mended by itself: throttles and faults of the service, as each service names them.
 PASSING = {
@@ -32,6 +33,7 @@ UNANSWERED = (
     exceptions.ConnectionError,
     exceptions.IncompleteReadError,
     exceptions.FlexibleChecksumError,
+    ResponseParserError,  # half an answer in XML
 )
 
 

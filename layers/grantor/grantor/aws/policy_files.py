@@ -124,23 +124,6 @@ class PolicyFiles:
             body = answer["Body"].read()  # botocore compares its length with what was announced
         return File(body, answer.get("VersionId", "null"), answer["ETag"])
 
-    def texts(self) -> dict[str, bytes]:
-        """The content of each file by its `s3://bucket/key`; costs a list call for each 1,000 keys, and a read for each file."""
-        found = {}
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER):
-            for item in page.get("Contents", []):
-                if item["Key"].endswith((".yaml", ".yml")):
-                    found[f"s3://{self._bucket}/{item['Key']}"] = self._text(item["Key"], item["Size"])
-        return found
-
-    def _text(self, key: str, size: int) -> bytes:
-        if size > LARGEST:
-            name = f"s3://{self._bucket}/{key}"
-            raise TooLarge(
-                f"{name}:1:1: the file has {size:,} bytes: a policy file may have {LARGEST:,}; split it into several files"
-            )
-        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-
 
 def _is_policy(key: str) -> bool:
     return key.endswith((".yaml", ".yml"))
