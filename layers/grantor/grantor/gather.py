@@ -6,9 +6,10 @@ cannot do without raises: then nothing is changed, and the bells ring again.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from grantor.aws.ledger import Pair
 from grantor.core import needs
 from grantor.core.authority import Authority
 from grantor.core.decide import decide, doubtful
@@ -16,7 +17,7 @@ from grantor.core.entry import Entry
 from grantor.core.expand import expand
 from grantor.core.facts import Facts
 from grantor.core.focus import Focus
-from grantor.core.grant import Grant
+from grantor.core.grant import Grant, Grantee
 from grantor.core.plan import Plan
 from grantor.core.wanted import Wanted
 from grantor.intake import Intake
@@ -34,6 +35,15 @@ class Gathered:
     actual: Mapping[Grant, str]
     ours: frozenset[Grant]
     authority: Authority
+    pairs: frozenset[Pair] = frozenset()  # of a run that read everything
+
+    def stale(self) -> frozenset[Pair]:
+        """The pairs of the ledger that nothing follows from: no grant has the subject as a reason, no profile runs as that role."""
+        used = {
+            (subject, grant.grantee) for grant, entry in self.entries.items() for r in entry.reasons for subject in r.subjects
+        }
+        running = {(subject, Grantee("IAM", role)) for role, subjects in self.facts.sharing.items() for subject in subjects}
+        return self.pairs - used - running
 
     def counts(self) -> dict[str, int]:
         """How many profiles each Studio domain has that was read whole; nothing for a run that looked at some."""
@@ -66,10 +76,10 @@ class _Gathering:
         return self._everything(now) if self.focus.everything else self._some(now)
 
     def _everything(self, now: datetime) -> Gathered:
-        entries, seen = self.world.ledger.everything()
-        facts = whole(self.world, self.policies.rules, now, seen)
+        entries, pairs = self.world.ledger.everything()
+        facts = whole(self.world, self.policies.rules, now, pairs)
         actual = self.world.grants.list(known={entry.id for entry in entries})
-        return self._sure(facts, self._expanded(facts), entries, actual)
+        return replace(self._sure(facts, self._expanded(facts), entries, actual), pairs=pairs)
 
     def _some(self, now: datetime) -> Gathered:
         facts = focused(self.world, needs.concerned(self.policies.rules, self.focus), self.focus, now)

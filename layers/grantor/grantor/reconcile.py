@@ -116,7 +116,8 @@ class _Run:
         ledger.acquaint(gathered.facts.sharing)
         grants, tags = self.world.grants, self._tags(found.policies)
         CarryOut(grants, ledger, gathered.facts.locations, tags, self.go_on, self.report).all(plan)
-        if gathered.authority.focus.everything and not gathered.facts.unread:
+        if gathered.authority.focus.everything and not gathered.facts.unread and not found.against:
+            ledger.part(gathered.stale())
             owned = len(gathered.entries) + self.report.created - self.report.deleted
             self.world.records.swept(self.lease, Sweep(self.report.at, owned, gathered.counts()))
 

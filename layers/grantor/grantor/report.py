@@ -80,8 +80,8 @@ class Report:
 
     @property
     def quiet(self) -> bool:
-        """Whether the run has nothing to tell that the last one did not."""
-        return not (self.done or self.adopted or self.later or self.needs_a_person)
+        """Whether nothing came of the run."""
+        return not (self.done or self.adopted or self.later)
 
     def summary(self) -> dict[str, Any]:
         """As plain values; of long lists the first, and how many more there are."""

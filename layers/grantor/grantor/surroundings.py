@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from grantor.aws.directory import Ids, NoDirectory
 from grantor.aws.errors import UNANSWERED
+from grantor.aws.ledger import Pair
 from grantor.core import needs
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
@@ -18,21 +19,19 @@ from grantor.core.reason import profile_subject
 from grantor.core.rule import Profiles, Rule
 from grantor.world import World
 
-Sharing = Mapping[str, frozenset[str]]  # role ARN → the subjects of profiles that run as it, or were seen to
 
-
-def whole(world: World, rules: Sequence[Rule], now: datetime, seen: Sharing) -> Facts:
-    """Everything that the rules need. `seen` are the profiles of earlier runs: each that no list has any more is looked at once again."""
+def whole(world: World, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pair]) -> Facts:
+    """Everything that the rules need. `pairs` tell of earlier runs: each profile in them that no list has is looked at once again."""
     domains = world.domains.domains()
     read = world.domains.profiles(domains, needs.tags(rules), world.memory)
     world.memory.clear()
     world.memory.update(read.known)
     listed = {profile.subject: profile for profile in read.profiles}
-    once = {subject for subjects in seen.values() for subject in subjects} - listed.keys()
-    unsure = {subject for subject in once if f"domain {_domain(subject)}" in read.unread}
-    for subject in sorted(once - unsure):
+    seen = [(subject, grantee) for subject, grantee in pairs if of_subject(subject) and subject not in listed]
+    unsure = [(subject, grantee) for subject, grantee in seen if f"domain {_domain(subject)}" in read.unread]
+    for subject in sorted({subject for subject, _ in seen} - {subject for subject, _ in unsure}):
         listed |= _looked(world, domains, subject, rules)
-    sharing = _sharing(listed.values(), {role: subjects & unsure for role, subjects in seen.items()})
+    sharing = _sharing(listed.values(), unsure)
     facts = Facts(
         now, world.grants.locations(), _ordered(listed.values()), frozenset(domains), sharing=sharing, unread=read.unread
     )
@@ -71,11 +70,13 @@ class _Focused:
     def _people(self, now: datetime) -> Facts:
         profiles = _ordered(self.found.values())
         domains = frozenset(self.domains)
-        return Facts(now, profiles=profiles, domains=domains, sharing=_sharing(profiles, {}), unread=self.unread)
+        return Facts(now, profiles=profiles, domains=domains, sharing=_sharing(profiles), unread=self.unread)
 
     def _look(self, subjects: Iterable[str]) -> None:
-        for subject in sorted(set(subjects) - self.found.keys()):
+        for subject in sorted(set(filter(of_subject, subjects)) - self.found.keys()):
             self.found |= _looked(self.world, self.domains, subject, self.rules)
+            if self.domains.get(_domain(subject)) == "":
+                self.unread[f"domain {_domain(subject)}"] = "two domains have this name"
 
     def _widen(self) -> None:
         """Read the domains of which more than a few names matter: a folder is for everyone, or a scope ends inside a name."""
@@ -122,10 +123,13 @@ def _ids(world: World, wanted: frozenset[tuple[str, str]]) -> Ids:
         return Ids(unread={f"directory {kind} {name}": str(nobody) for kind, name in wanted})
 
 
-def _sharing(profiles: Iterable[Profile], others: Sharing) -> dict[str, frozenset[str]]:
-    found = {role: set(subjects) for role, subjects in others.items() if subjects}
+def _sharing(profiles: Iterable[Profile], others: Iterable[Pair] = ()) -> dict[str, frozenset[str]]:
+    """Who runs as which role, as far as it was read, and the others as they were seen to once."""
+    found: dict[str, set[str]] = defaultdict(set)
     for profile in profiles:
-        found.setdefault(profile.role, set()).add(profile.subject)
+        found[profile.role].add(profile.subject)
+    for subject, grantee in others:
+        found[grantee.identifier].add(subject)
     return {role: frozenset(subjects) for role, subjects in found.items()}
 
 

@@ -26,12 +26,13 @@ def announce(world: World, report: Report) -> None:
 
     A run is not undone by its report: what can't be told is logged instead.
     """
-    if report.quiet:
-        return
     try:
+        calls = report.needs_a_person and world.records.call(report.person, report.began)
+        if report.quiet and not calls:
+            return
         world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
         world.records.ran(Run(report.at, report.run, report.summary()), report.began)
-        if report.needs_a_person and world.records.call(report.person, report.began):
+        if calls:
             world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
     except (ClientError, NotYet):
         logger.exception("the run is done, but could not be told of everywhere")

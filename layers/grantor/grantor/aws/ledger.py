@@ -6,7 +6,7 @@
     profile Product-…/ana    IAM arn:…:role/ana             the same, the other way round
 
 So one query of a grantee's partition tells its grants and every subject that they may follow from. The pairs are written before
-the grant is intended and never taken away: an old one only makes a run look once more.
+the grant is intended; an old one only makes a run look once more, and a sweep takes it away.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from grantor.aws.table import Action, Table, deleting, putting
 from grantor.aws.values import Item
 from grantor.core.entry import Entry, State
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.people import of_subject
 
+Pair = tuple[str, Grantee]  # a subject, and who holds grants because of it
 LONGEST = 1024  # bytes of a sort key (DynamoDB); a scope may have 2,000 characters
 
 
@@ -52,22 +52,28 @@ class Ledger:
             for part in pool.map(lambda n: list(self.table.scan(["state"], n, segments)), range(segments)):
                 yield from map(_entry, part)
 
-    def everything(self) -> tuple[list[Entry], dict[str, frozenset[str]]]:
-        """Every grant that is ours, and by role the profiles that were ever seen to run as it; costs what entries costs."""
+    def everything(self) -> tuple[list[Entry], frozenset[Pair]]:
+        """Every grant that is ours, and every subject with who holds or held grants because of it; costs what entries costs."""
         entries: list[Entry] = []
-        seen: dict[str, set[str]] = {}
+        pairs: set[Pair] = set()
         for item in self.table.scan(["state", "subject"], 0, 1):
             if "state" in item:
                 entries.append(_entry(item))
-            elif of_subject(item["subject"]):
-                seen.setdefault(_grantee(item["pk"]).identifier, set()).add(item["subject"])
+            else:
+                pairs.add((item["subject"], _grantee(item["pk"])))
                 self.paired.add((item["subject"], item["pk"]))
-        return entries, {role: frozenset(subjects) for role, subjects in seen.items()}
+        return entries, frozenset(pairs)
 
     def acquaint(self, sharing: Mapping[str, frozenset[str]]) -> None:
         """Write down which profiles run as which role, whether or not they hold grants: who shares one is then known at once."""
         pairs = {(subject, _partition(Grantee("IAM", role))) for role, subjects in sharing.items() for subject in subjects}
         self._pair(pairs)
+
+    def part(self, pairs: Iterable[Pair]) -> None:
+        """Delete subjects of which nothing follows any more for these grantees."""
+        parted = {(subject, _partition(grantee)) for subject, grantee in pairs}
+        self._do(chain.from_iterable((deleting(s, pk), deleting(pk, _subject_key(s))) for s, pk in sorted(parted)))
+        self.paired.difference_update(parted)
 
     def of(self, grantee: Grantee) -> tuple[list[Entry], frozenset[str]]:
         """The grantee's grants, and the subjects that are or were looked at because of it; a call for each megabyte, so mostly one."""
