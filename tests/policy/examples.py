@@ -1,8 +1,8 @@
-"""Policy files that are good, each showing something of the language; and all the yaml blocks of the reference page."""
+"""Policy files that are good, each showing something of the language."""
 
 from tests.conftest import ROOT
 
-ROLE = "{role: arn:aws:iam::111122223333:role/a}"
+APPLICATION = "arn:aws:sso::111122223333:application/ssoins-1/apl-1"
 RULES = (
     "{name: a, to: {role: arn:aws:iam::111122223333:role/x/a}, on: s3://data/a/*, allow: READ, until: 2027-03-31}",
     "{name: a, to: {user: arn:aws:iam::111122223333:user/ana}, on: s3://data, allow: WRITE, until: 2027-03-31T18:00Z}",
@@ -13,8 +13,7 @@ RULES = (
     "{name: a, to: {profiles: {domain: D}}, on: {object: s3://data/README}, allow: READ, shared_role: accepted, raw_prefix: false}",
     '{name: a, to: {profiles: {domain: D, tags: {team: "{prefix.name}"}}}, on: {each_prefix: s3://data/teams/}, allow: READWRITE}',
     '{name: a, to: {directory_group: "t-{prefix.name}"}, on: {each_prefix: s3://d-1/, scope: "s3://x-1/{prefix.name}.csv"}, allow: READ}',
-    "{name: a, to: {directory_user: ana@example.com}, on: s3://data/a/*, allow: READ, "
-    "application: arn:aws:sso::111122223333:application/ssoins-1/apl-1}",
+    f"{{name: a, to: {{directory_user: ana@example.com}}, on: s3://data/a/*, allow: READ, application: {APPLICATION}}}",
     '{name: a, to: {role: "arn:aws:iam::{account}:role/a"}, on: "{area}/*", allow: READ}',
 )
 TOP = 'version: 1\nmode: additive\nvars: {account: "111122223333", area: "s3://{data_bucket}/x"}\n'

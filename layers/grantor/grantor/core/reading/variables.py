@@ -71,7 +71,7 @@ class Variables:
             return None
         what = f"no value for {{{name}}}"
         if known_profile:
-            return Fault(what, "each grant has a profile of its own only with to: {each_profile: …}", "write each_profile in to")
+            return Fault(what, "each grant has a profile of its own only with to: {each_profile: …}", "write to: {each_profile: …}")
         if name == PREFIX:
             return Fault(what, "only on: {each_prefix: …} gives it one", "write on: {each_prefix: s3://BUCKET/FOLDER/}")
         if name in self.later:
