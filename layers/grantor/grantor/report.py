@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from grantor.core.plan import Plan
+from grantor.core.reason import ends
 from grantor.gather import Gathered
 from grantor.intake import Intake
 
@@ -33,10 +34,12 @@ class Report:
     adopted: list[str] = field(default_factory=list)  # policy files whose version was accepted
     event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by what the event was about
     cut_short: bool = False  # its time was over before its plan was
+    next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
 
     def about(self, policies: Intake, gathered: Gathered, plan: Plan) -> None:
         """What is to be told of a run before it has done anything."""
         self.focus, self.hash = str(gathered.authority.focus), plan.hash
+        self.next_end = min((end for reasons in gathered.wanted.grants.values() if (end := ends(reasons))), default=None)
         self.rejected += map(str, (*policies.problems, *gathered.wanted.refused))
         self.later += [f"{what} could not be read: {why}" for what, why in {**policies.unread, **gathered.facts.unread}.items()]
         self.warnings += map(str, gathered.wanted.warnings)

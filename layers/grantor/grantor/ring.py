@@ -29,6 +29,7 @@ logger = Logger(service="reconcile-grants")
 MARGIN = 20.0  # seconds before the function's time limit at which a run begins no further change
 APART = 1.0  # seconds from the start of one run to the start of the next: what rings meanwhile is answered together
 FOREVER = 3600.0  # seconds, for whoever has no time limit
+CLOCK = 900.0  # seconds from one bell of the clock to the next, as the template has it
 ATTEMPTS = 10  # of ringing again about what can't be done yet; then the clock's next bell is soon enough
 
 
@@ -89,11 +90,14 @@ def _runs(world: World, lease: Lease, until: float, attempt: int, told: Callable
 
 
 def _ring_again(world: World, report: Report, bells: Bells, attempt: int) -> None:
-    """What the run's time was too short for rings at once, what can't be done yet a while later."""
+    """What the run's time was too short for rings at once, what can't be done yet a while later, and what ends when it ends."""
     if report.cut_short:
         world.queue.ring(sorted(bells))
     elif report.later and attempt < ATTEMPTS:
         world.queue.ring(sorted(bells), attempt + 1)
+    left = report.next_end.timestamp() - world.clock() if report.next_end else CLOCK
+    if left < CLOCK:  # else the clock rings before
+        world.queue.ring_in(sorted(bells), left)
 
 
 def _next(world: World, lease: Lease, earliest_start: float, until: float) -> Bells:

@@ -1,7 +1,8 @@
-"""The queue of bells: a run that could not finish rings again, later each time."""
+"""The queue of bells, which a run itself rings: about what it could not finish, and when something ends."""
 
 import json
 from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import TYPE_CHECKING
 
 from grantor.core.doorbell import OWN
@@ -20,18 +21,23 @@ class Queue:
         self._client = client
         self._url = url
 
-    def ring(self, bells: Sequence[str], attempt: int = 0) -> int:
-        """Ring about these in so many seconds as it returns: none for what is merely unfinished, then longer with each attempt.
+    def ring(self, bells: Sequence[str], attempt: int = 0) -> None:
+        """Ring about these: at once, or later with each attempt to do what could not be done yet.
 
         One call. The message is shaped as EventBridge's events are, so that it is read as they are.
         """
-        delay = min(LONGEST, FIRST * 2 ** (attempt - 1)) if attempt else 0
+        self._send(bells, attempt, min(LONGEST, FIRST * 2 ** (attempt - 1)) if attempt else 0)
+
+    def ring_in(self, bells: Sequence[str], seconds: float) -> None:
+        """Ring about these in so many seconds, at most 900; one call."""
+        self._send(bells, 0, min(LONGEST, max(0, ceil(seconds))))
+
+    def _send(self, bells: Sequence[str], attempt: int, delay: int) -> None:
         event = {"source": OWN, "detail-type": "Run Unfinished", "detail": {"bells": list(bells), "attempt": attempt}}
         body = json.dumps(event)
         if len(body) > SIZE:
             body = json.dumps(event | {"detail": {"attempt": attempt}})  # about everything
         self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
-        return delay
 
     def again(self, receipts: Iterable[tuple[str, int]]) -> None:
         """Let messages that failed come again sooner than their visibility timeout says, and later each time they did. A call each."""

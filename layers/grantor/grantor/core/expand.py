@@ -74,7 +74,8 @@ class _Run:
 
     def wanted(self) -> Wanted:
         """What came out, in order."""
-        grants = {grant: frozenset(self.found[grant]) for grant in sorted(self.found, key=Grant.order)}
+        found = sorted(self.found.items(), key=lambda item: item[0].order())
+        grants = {grant: frozenset(reasons) for grant, reasons in found}
         notes = self.notes
         return Wanted(grants, tuple(sorted(notes.held)), tuple(sorted(notes.refused)), tuple(sorted(notes.warnings)))
 
