@@ -384,6 +384,13 @@ def test_a_profile_of_unknown_age_holds_its_part_of_a_rule_that_runs_from_then()
     assert [held.subject for held in wanted.held] == ["profile Lab/ben"]
 
 
+def test_a_profile_that_runs_as_no_role_is_refused_and_nobody_else() -> None:
+    wanted = of(PLAIN, profiles=(ANA, replace(BEN, role="")))
+
+    assert (rights(wanted), [held.subject for held in wanted.held]) == (["role/ana s3://data/p/*"], ["profile Lab/ben"])
+    assert "profile ben has no execution role, and neither has its domain" in str(wanted.refused[0])
+
+
 WARNINGS = """
 policy/a.yaml:3:5: rule old: it ended at 2026-11-01 00:00Z: it grants nothing any more; remove it
 policy/a.yaml:3:5: rule r: no profile of Lab fits 'ann': either it is a slip, or the rule is there before the profile; correct the name, or leave it for a profile to come

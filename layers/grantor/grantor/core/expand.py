@@ -123,6 +123,9 @@ class _Expansion:
         until = end(self.rule, profile)
         if over(until, self.run.facts.now):
             return
+        if not profile.role:
+            what = f"profile {profile.name} has no execution role, and neither has its domain"
+            raise Refused(Fault(what, "a grant is held by a role", "give the profile an execution role"))
         sharing.judge(profile)
         scopes = self._scopes({**of_profile(profile), **sharing.values}) if common is None else common
         self._want(Grantee("IAM", profile.role), scopes, (profile.subject, *subjects), until)
