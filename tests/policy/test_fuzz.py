@@ -11,6 +11,7 @@ from grantor.core.document import Reader
 from grantor.core.policy_file import read
 from grantor.core.rule import Policy
 from tests.policy.cases import cases
+from tests.policy.editor import Editor, allowed
 from tests.policy.examples import GOOD
 from tests.policy.fuzz import fuzzed
 
@@ -25,6 +26,8 @@ WORDS = [
 def judge(body: bytes) -> None:
     found = read("f", body)
     if isinstance(found, Policy):
+        assert len(found.rules) == len(yaml.load(body, Editor)["rules"])
+        assert allowed(body.decode())
         return
     assert found
     lines = body.decode(errors="replace").split("\n")

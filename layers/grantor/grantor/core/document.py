@@ -15,7 +15,7 @@ from grantor.core.problem import Findings, Spot, shown
 from grantor.core.reading.syntax import explained
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is ten times as fast
-DEEPEST = 16  # collections in one another; the language has seven
+DEEPEST = 16  # collections in one another; the deepest rule has six
 
 
 class Text(NamedTuple):
@@ -76,12 +76,12 @@ class Reader(Findings):
         """The tree of `text`, with a hole for each part that YAML has and a policy file has not; None where there is none."""
         growth = _Growth(self)
         try:
-            growth.follow(yaml.parse(text, Loader=loader))
+            growth.follow(iter(loader(text).get_event, None))
         except yaml.MarkedYAMLError as wrong:
             spot, fault = explained(wrong, text)
             self.refuse(spot, *fault)
         except (yaml.YAMLError, ValueError, OverflowError) as wrong:  # the pure parser lets Python's own errors through
-            self.refuse(growth.spot, "not YAML", " ".join(str(wrong).split()), "mend the text here or a little further down")
+            self.refuse(Spot(*growth.at), "not YAML", " ".join(str(wrong).split()), "mend the text here or a little further down")
         if isinstance(growth.root, Fields) or (growth.root and not self.problems and not _empty(growth.root)):
             return growth.root
         if not self.problems:
@@ -111,7 +111,7 @@ class _Growth:
         self.findings = findings
         self.open: list[_Open] = []
         self.root: Tree | None = None
-        self.spot = Spot(1, 1)
+        self.at = 1, 1
         self.documents = 0
         self.ended = False
 
@@ -131,16 +131,16 @@ class _Growth:
             if self.ended:
                 return
 
-    def _at(self, event: Any) -> Spot:
+    def _at(self, event: Any) -> tuple[int, int]:
         mark = event.start_mark
-        self.spot = Spot(mark.line + 1, mark.column + 1)
-        return self.spot
+        self.at = mark.line + 1, mark.column + 1
+        return self.at
 
     def _document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
             what = "a second document"
-            self.findings.refuse(self._at(event), what, "a policy file is one document", "write a file for each")
+            self.findings.refuse(Spot(*self._at(event)), what, "a policy file is one document", "write a file for each")
             self.ended = True
 
     def _scalar(self, event: Any) -> None:
@@ -150,7 +150,7 @@ class _Growth:
         self._place(Text(event.value, line, column, not event.style))
 
     def _alias(self, event: Any) -> None:
-        spot, alias = self._at(event), shown(f"*{event.anchor}")
+        spot, alias = Spot(*self._at(event)), shown(f"*{event.anchor}")
         why = "policy files have none, so that each rule says all of itself"
         remedy = f'write "*{event.anchor}" if it is a text, else what the alias stands for'
         self.findings.refuse(spot, f"an alias, {alias}", why, remedy)
@@ -159,20 +159,22 @@ class _Growth:
     def _decorated(self, event: Any) -> None:
         if event.anchor:
             why = "policy files have no aliases, so nothing can refer to it"
-            self.findings.refuse(self.spot, f"an anchor, {shown(f'&{event.anchor}')}", why, "take it out")
+            self.findings.refuse(Spot(*self.at), f"an anchor, {shown(f'&{event.anchor}')}", why, "take it out")
         if event.tag:
             why = "a tag makes YAML build something else than text, lists and mappings"
             tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!", 1))
-            self.findings.refuse(self.spot, f"a tag, {tag}", why, "take it out")
+            self.findings.refuse(Spot(*self.at), f"a tag, {tag}", why, "take it out")
 
     def _begin(self, event: Any) -> None:
-        spot = self._at(event)
+        line, column = self._at(event)
         if event.anchor or event.tag:
             self._decorated(event)
         if len(self.open) == DEEPEST:
-            self.findings.refuse(spot, f"{DEEPEST + 1} collections in one another", "a rule needs five", "write it flatter")
+            self.findings.refuse(
+                Spot(line, column), f"{DEEPEST + 1} collections in one another", "no rule needs more than six", "write it flatter"
+            )
             self.ended = True
-        self.open.append(_Open(*spot, []))
+        self.open.append(_Open(line, column, []))
 
     def _end_of_list(self, _: Any) -> None:
         ended = self.open.pop()

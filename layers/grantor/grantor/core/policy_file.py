@@ -4,21 +4,16 @@ bytes → text → tree → what has the language's shape → rules. Each step s
 owner of a file hears of all mistakes at once. Whatever the bytes are, nothing is raised.
 """
 
-from dataclasses import replace
-from itertools import product
-
 from grantor.core.document import Fields, Reader, Text
 from grantor.core.language import POLICY
 from grantor.core.problem import Problem, shown
 from grantor.core.reading.characters import decoded
-from grantor.core.reading.context import Context
-from grantor.core.reading.meaning import kept, meaning
+from grantor.core.reading.context import contexts
+from grantor.core.reading.meaning import meaning
 from grantor.core.reading.misshapen import At
 from grantor.core.reading.own import own_variables
 from grantor.core.reading.shape import Shaper
 from grantor.core.rule import Mode, Policy
-
-KEPT = tuple(product((False, True), repeat=2))  # with and without variables of a profile, and of a prefix
 
 
 def read(file: str, body: bytes, data_bucket: str = "data-bucket") -> Policy | tuple[Problem, ...]:
@@ -37,13 +32,9 @@ def _top(reader: Reader, body: bytes) -> Fields | None:
 
 
 def _policy(reader: Reader, top: Fields, data_bucket: str) -> Policy:
-    variables, mode = own_variables(top, reader), top.text("mode")
-    contexts = {
-        (profile, prefix): Context(reader, replace(variables, profile=profile, prefix=prefix), data_bucket)
-        for profile, prefix in KEPT
-    }
+    made, mode = contexts(reader, own_variables(top, reader), data_bucket), top.text("mode")
     given = [rule for rule in top.items("rules") if isinstance(rule, Fields)]
-    rules = tuple(rule for fields in given if (rule := meaning(fields, contexts[kept(fields)])))
+    rules = tuple(rule for fields in given if (rule := meaning(fields, made)))
     _tell_apart(reader, given)
     return Policy(reader.file, rules, Mode(mode.value) if mode else Mode.AUTHORITATIVE)
 

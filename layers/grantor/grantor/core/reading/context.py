@@ -1,6 +1,7 @@
 """What a text of a rule is read with: the file's reader, and the variables that may stand in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from grantor.core.document import Reader, Text
 from grantor.core.problem import Judge
@@ -28,3 +29,14 @@ class Context:
     def final(self, text: str) -> str:
         """`text` with the name of the data bucket: what goes into the rule."""
         return text.replace(f"{{{BUCKET}}}", self.data_bucket)
+
+
+Contexts = dict[tuple[bool, bool], Context]  # by whether variables of a profile, and of a prefix, may stand in the text
+
+
+def contexts(reader: Reader, variables: Variables, data_bucket: str) -> Contexts:
+    """All contexts that a file's texts can have."""
+    return {
+        (profile, prefix): Context(reader, replace(variables, profile=profile, prefix=prefix), data_bucket)
+        for profile, prefix in product((False, True), repeat=2)
+    }

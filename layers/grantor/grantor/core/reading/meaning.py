@@ -7,23 +7,25 @@ from grantor.core.grant import Permission
 from grantor.core.problem import Fault
 from grantor.core.reading import ends
 from grantor.core.reading.arn import application_faults
-from grantor.core.reading.context import Context
+from grantor.core.reading.context import Contexts
 from grantor.core.reading.grantees import grantees
 from grantor.core.reading.places import where
 from grantor.core.rule import Rule
 
 
-def meaning(rule: Fields, context: Context) -> Rule | None:
+def meaning(rule: Fields, contexts: Contexts) -> Rule | None:
     """The rule; None after saying what is wrong with it."""
-    name, allow, until, lasts = rule.text("name"), rule.text("allow"), *_ends(rule, context.reader)
-    to = grantees(fields, context) if (fields := rule.fields("to")) else None
+    profile, prefix = _kept(rule)
+    reader = contexts[False, False].reader
+    name, allow, until, lasts = rule.text("name"), rule.text("allow"), *_ends(rule, reader)
+    to = grantees(fields, contexts[False, prefix]) if (fields := rule.fields("to")) else None
     raw_prefix = _says(rule, "raw_prefix", "true")
-    at = where(on, context, raw_prefix=raw_prefix) if (on := rule.values.get("on")) else None
-    application = context.text(given, application_faults) if (given := rule.text("application")) else ""
+    at = where(on, contexts[profile, prefix], raw_prefix=raw_prefix) if (on := rule.values.get("on")) else None
+    application = contexts[False, False].text(given, application_faults) if (given := rule.text("application")) else ""
     if not (name and allow and to and at):
         return None
     return Rule(
-        file=context.reader.file,
+        file=reader.file,
         name=name.value,
         to=to,
         on=at.scope,
@@ -34,13 +36,13 @@ def meaning(rule: Fields, context: Context) -> Rule | None:
         excepts=at.excepts,
         until=until,
         lasts=lasts,
-        application=application or "",
+        application=contexts[False, False].final(application or ""),
         shared_role=_says(rule, "shared_role", "accepted"),
         raw_prefix=raw_prefix,
     )
 
 
-def kept(rule: Fields) -> tuple[bool, bool]:
+def _kept(rule: Fields) -> tuple[bool, bool]:
     """Whether variables of a profile, and of a prefix, may stand in this rule.
 
     Where `to` or `on` is wrong itself they may: that it is wrong is enough to hear.

@@ -37,7 +37,7 @@ def text(tree: Tree, form: Form, at: At) -> Text | Fault:
     value = tree.value
     if not value:
         return tree if form.may_be_empty and not tree.plain else _no_text(tree, form, at)
-    if tree.plain and not form.unquoted and form.fits(value) and (fault := misread(value)):
+    if tree.plain and not form.unquoted and (fault := misread(value)) and form.fits(value):
         return fault
     if not value.isprintable():
         return _unseen(value)

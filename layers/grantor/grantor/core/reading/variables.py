@@ -71,9 +71,11 @@ class Variables:
             return None
         what = f"no value for {{{name}}}"
         if known_profile:
-            return Fault(what, "each grant has a profile of its own only with to: {each_profile: …}", "write to: {each_profile: …}")
+            why = "variables of a profile stand in on, and only with to: {each_profile: …}"
+            return Fault(what, why, "write to: {each_profile: …}, or take the variable out")
         if name == PREFIX:
-            return Fault(what, "only on: {each_prefix: …} gives it one", "write on: {each_prefix: s3://BUCKET/FOLDER/}")
+            why = "it stands in to and on, and only with on: {each_prefix: …}"
+            return Fault(what, why, "write on: {each_prefix: s3://BUCKET/FOLDER/}, or take the variable out")
         if name in self.later:
             return Fault(what, "vars are read from the top, and it has none yet here", f"give {name} its value above this line")
         known = [BUCKET, *self._kept(), *islice(self.values, MOST_NAMED)]
