@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from grantor.core.facts import Facts
 from grantor.core.filling import fill
+from grantor.core.forms import ROLE, USER
 from grantor.core.grant import Grantee
-from grantor.core.language import ROLE, USER
 from grantor.core.problem import Fault, nearest, shown
 from grantor.core.reading.arn import ID
 from grantor.core.refusal import Refused, Unread

@@ -43,7 +43,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words, each with what it means; `slips` are what people write instead, in lower case."""
+    """One of a few words, each with what it means; `slips` are what people write instead, their letters only and small."""
 
     name: str
     words: dict[str, str]

@@ -1,104 +1,28 @@
-"""The policy language, described once. Messages, the JSON Schema and the reference page are all made from this."""
+"""The policy language, described once: its keys, in the mappings that they stand in. forms.py describes its texts.
 
-from grantor.core.kinds import Choice, Clash, Either, Flag, Form, Idle, Key, Listing, Mapping, Reserved, Table, Version
+The reader's messages, the JSON Schema and the tables of the reference page are all made from this.
+"""
 
-RULE_NAME = Form(
-    "a rule's name",
-    "a name has up to 63 letters, digits, dots, hyphens and underscores, and begins with a letter or digit",
-    "own-folder",
-    r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+from grantor.core.forms import (
+    APPLICATION,
+    BASE,
+    DIRECTORY_GROUP,
+    DIRECTORY_USER,
+    DOMAIN,
+    END,
+    OBJECT,
+    PROFILE_NAME,
+    ROLE,
+    RULE_NAME,
+    SCOPE,
+    SPAN,
+    TAG_KEY,
+    TAG_VALUE,
+    USER,
+    VALUE,
+    VARIABLE_NAME,
 )
-VARIABLE_NAME = Form(
-    "a variable's name",
-    "a name has up to 63 lower-case letters, digits and underscores, and begins with a letter",
-    "team_area",
-    r"[a-z][a-z0-9_]{0,62}",
-)
-VALUE = Form("a text", "it may use {data_bucket} and the variables above it", '"s3://{data_bucket}/teams"', variables=True)
-SCOPE = Form(
-    "a scope",
-    "a scope is s3://BUCKET/PREFIX/*, or s3://BUCKET/KEY.EXT for one object",
-    "s3://{data_bucket}/Product/*",
-    r"s3://.*",
-    variables=True,
-)
-OBJECT = Form(
-    "an object", "an object is s3://BUCKET/KEY, without a *", '"s3://{data_bucket}/Product/README"', r"s3://.*", variables=True
-)
-BASE = Form(
-    "a folder of folders",
-    "it is s3://BUCKET/FOLDER/, with a slash at its end and no *",
-    '"s3://{data_bucket}/teams/"',
-    r"s3://.*/",
-    variables=True,
-)
-ROLE = Form(
-    "an IAM role's ARN",
-    "it names the account and the role, with the role's path",
-    "arn:aws:iam::111122223333:role/auditor",
-    r"arn:aws[a-z-]*:iam::\d{12}:role/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
-    2048,
-    variables=True,
-)
-USER = Form(
-    "an IAM user's ARN",
-    "it names the account and the user, with the user's path",
-    "arn:aws:iam::111122223333:user/ana",
-    r"arn:aws[a-z-]*:iam::\d{12}:user/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
-    2048,
-    variables=True,
-)
-DIRECTORY_USER = Form(
-    "a user of IAM Identity Center",
-    "a user is named by the user name, of up to 128 characters, or by the id",
-    "ana@example.com",
-    longest=128,
-    variables=True,
-)
-DIRECTORY_GROUP = Form(
-    "a group of IAM Identity Center",
-    "a group is named by its name, of up to 1,024 characters, or by its id",
-    "Auditors",
-    longest=1024,
-    variables=True,
-)
-APPLICATION = Form(
-    "the ARN of an Identity Center application",
-    "it names the account, the instance and the application",
-    "arn:aws:sso::111122223333:application/ssoins-1234567890abcdef/apl-1234567890abcdef",
-    r"arn:aws[a-z-]*:sso::\d{12}:application/[\w+=,.@/-]+",
-    1224,
-    variables=True,
-)
-# DomainName and UserProfileName in SageMaker's model are of the same form.
-DOMAIN = Form(
-    "a Studio domain's name",
-    "a domain's name has up to 63 letters, digits and hyphens, first and last a letter or digit",
-    "Product-Domain",
-    r"[A-Za-z0-9](?:-*[A-Za-z0-9])*",
-    63,
-    variables=True,
-)
-PROFILE_NAME = Form(
-    "a profile's name or a glob",
-    "a profile's name has up to 63 letters, digits and hyphens; in a glob * stands for any of them and ? for one",
-    "user*",
-    r"[A-Za-z0-9*?](?:-*[A-Za-z0-9*?])*",
-    63,
-    variables=True,
-)
-TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", longest=128)
-TAG_VALUE = Form(
-    "a tag's value", "a tag's value has up to 256 characters", "blue", longest=256, variables=True, may_be_empty=True
-)
-END = Form(
-    "a date or a time",
-    "a date is meant through its end, in UTC; a time is in UTC",
-    "2027-03-31",
-    r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?",
-    unquoted=True,
-)
-SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", r"[1-9]\d{0,3}[hdw]", unquoted=True)
+from grantor.core.kinds import Choice, Clash, Either, Flag, Idle, Key, Listing, Mapping, Reserved, Table, Version
 
 CHOSEN = (
     Key("domain", DOMAIN, "The Studio domain.", "Product-Domain", needed=True, slips=("domain_name", "domain_id", "studio")),
@@ -219,31 +143,10 @@ RULE = Mapping(
             "allow",
             Choice(
                 "permission",
-                {
-                    "READ": "get and list",
-                    "WRITE": "put and delete, without reading",
-                    "READWRITE": "both",
-                },
-                {
-                    "r": "READ",
-                    "w": "WRITE",
-                    "rw": "READWRITE",
-                    "read-only": "READ",
-                    "readonly": "READ",
-                    "read_only": "READ",
-                    "get": "READ",
-                    "list": "READ",
-                    "put": "WRITE",
-                    "delete": "WRITE",
-                    "read_write": "READWRITE",
-                    "read-write": "READWRITE",
-                    "read/write": "READWRITE",
-                    "read, write": "READWRITE",
-                    "write, read": "READWRITE",
-                    "all": "READWRITE",
-                    "full": "READWRITE",
-                    "*": "READWRITE",
-                },
+                {"READ": "get and list", "WRITE": "put and delete, without reading", "READWRITE": "both"},
+                {"r": "READ", "readonly": "READ", "get": "READ", "list": "READ"}
+                | {"w": "WRITE", "writeonly": "WRITE", "put": "WRITE", "delete": "WRITE"}
+                | {"rw": "READWRITE", "writeread": "READWRITE", "all": "READWRITE", "full": "READWRITE", "*": "READWRITE"},
             ),
             "What: READ is get and list, WRITE is put and delete, READWRITE both.",
             "READWRITE",

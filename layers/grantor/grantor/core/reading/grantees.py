@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from functools import partial
 
 from grantor.core.document import Fields, Items, Text, Tree
+from grantor.core.forms import DOMAIN, PROFILE_NAME, TAG_VALUE
 from grantor.core.kinds import Form
-from grantor.core.language import DOMAIN, PROFILE_NAME, TAG_VALUE
 from grantor.core.problem import Fault, Judge
 from grantor.core.reading import arn
 from grantor.core.reading.context import Context

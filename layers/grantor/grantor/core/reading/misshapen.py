@@ -44,14 +44,15 @@ def text(tree: Tree, form: Form, at: At) -> Text | Fault:
     return tree if form.variables or form.unquoted or form.fits(value) else form.fault(value, at.lead)
 
 
-def choice(tree: Tree, choice: Choice, at: At) -> Text | Fault:
+def choice(tree: Tree, of: Choice, at: At) -> Text | Fault:
     """One of the words."""
-    if isinstance(tree, Text) and tree.value in choice.words:
+    if isinstance(tree, Text) and tree.value in of.words:
         return tree
     word = _written(tree)
-    near = choice.slips.get(word.casefold()) or nearest(word, choice.words) or listed(choice.words)
-    what = f"{shown(word)} is no {choice.name}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
-    return Fault(what, f"{at.label} is {listed(choice.words)}", f"write {at.lead}{near}")
+    letters = "".join(filter(str.isalpha, word.casefold())) or word
+    near = of.slips.get(letters) or nearest(letters, of.words) or listed(of.words)
+    what = f"{shown(word)} is no {of.name}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
+    return Fault(what, f"{at.label} is {listed(of.words)}", f"write {at.lead}{near}")
 
 
 def flag(tree: Tree, _: Flag, at: At) -> Text | Fault:
@@ -65,19 +66,19 @@ def flag(tree: Tree, _: Flag, at: At) -> Text | Fault:
     return Fault(what, why, f"write {at.lead}{near}")
 
 
-def version(tree: Tree, version: Version, at: At) -> Text | Fault:
+def version(tree: Tree, of: Version, at: At) -> Text | Fault:
     """The version of the language that is known here."""
-    if isinstance(tree, Text) and tree.plain and tree.value == str(version.number):
+    if isinstance(tree, Text) and tree.plain and tree.value == str(of.number):
         return tree
     word = _written(tree)
     what = f"{shown(word)} for {at.label}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
-    why = f"this Grantor reads version {version.number}, a number without quotes"
-    return Fault(what, why, f"write {at.lead}{version.number}")
+    why = f"this Grantor reads version {of.number}, a number without quotes"
+    return Fault(what, why, f"write {at.lead}{of.number}")
 
 
-def reserved(_: Tree, reserved: Reserved, at: At) -> Fault:
+def reserved(_: Tree, of: Reserved, at: At) -> Fault:
     """A word that is kept for later."""
-    return Fault(f"{at.label} has no meaning yet", reserved.says, f"take {at.label} out")
+    return Fault(f"{at.label} has no meaning yet", of.says, f"take {at.label} out")
 
 
 def no_list(tree: Tree, listing: Listing, at: At) -> Fault:

@@ -1,0 +1,101 @@
+"""The texts of the policy language: what each is called, what form it has, and an example of it."""
+
+from grantor.core.kinds import Form
+
+RULE_NAME = Form(
+    "a rule's name",
+    "a name has up to 63 letters, digits, dots, hyphens and underscores, and begins with a letter or digit",
+    "own-folder",
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+)
+VARIABLE_NAME = Form(
+    "a variable's name",
+    "a name has up to 63 lower-case letters, digits and underscores, and begins with a letter",
+    "team_area",
+    r"[a-z][a-z0-9_]{0,62}",
+)
+VALUE = Form("a text", "it may use {data_bucket} and the variables above it", '"s3://{data_bucket}/teams"', variables=True)
+SCOPE = Form(
+    "a scope",
+    "a scope is s3://BUCKET/PREFIX/*, or s3://BUCKET/KEY.EXT for one object",
+    "s3://{data_bucket}/Product/*",
+    r"s3://.*",
+    variables=True,
+)
+OBJECT = Form(
+    "an object", "an object is s3://BUCKET/KEY, without a *", '"s3://{data_bucket}/Product/README"', r"s3://.*", variables=True
+)
+BASE = Form(
+    "a folder of folders",
+    "it is s3://BUCKET/FOLDER/, with a slash at its end and no *",
+    '"s3://{data_bucket}/teams/"',
+    r"s3://.*/",
+    variables=True,
+)
+ROLE = Form(
+    "an IAM role's ARN",
+    "it names the account and the role, with the role's path",
+    "arn:aws:iam::111122223333:role/auditor",
+    r"arn:aws[a-z-]*:iam::\d{12}:role/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
+    2048,
+    variables=True,
+)
+USER = Form(
+    "an IAM user's ARN",
+    "it names the account and the user, with the user's path",
+    "arn:aws:iam::111122223333:user/ana",
+    r"arn:aws[a-z-]*:iam::\d{12}:user/(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
+    2048,
+    variables=True,
+)
+DIRECTORY_USER = Form(
+    "a user of IAM Identity Center",
+    "a user is named by the user name, of up to 128 characters, or by the id",
+    "ana@example.com",
+    longest=128,
+    variables=True,
+)
+DIRECTORY_GROUP = Form(
+    "a group of IAM Identity Center",
+    "a group is named by its name, of up to 1,024 characters, or by its id",
+    "Auditors",
+    longest=1024,
+    variables=True,
+)
+APPLICATION = Form(
+    "the ARN of an Identity Center application",
+    "it names the account, the instance and the application",
+    "arn:aws:sso::111122223333:application/ssoins-1234567890abcdef/apl-1234567890abcdef",
+    r"arn:aws[a-z-]*:sso::\d{12}:application/[\w+=,.@/-]+",
+    1224,
+    variables=True,
+)
+# DomainName and UserProfileName in SageMaker's model are of the same form.
+DOMAIN = Form(
+    "a Studio domain's name",
+    "a domain's name has up to 63 letters, digits and hyphens, first and last a letter or digit",
+    "Product-Domain",
+    r"[A-Za-z0-9](?:-*[A-Za-z0-9])*",
+    63,
+    variables=True,
+)
+PROFILE_NAME = Form(
+    "a profile's name or a glob",
+    "a profile's name has up to 63 letters, digits and hyphens; in a glob * stands for any of them and ? for one",
+    "user*",
+    r"[A-Za-z0-9*?](?:-*[A-Za-z0-9*?])*",
+    63,
+    variables=True,
+)
+TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", longest=128)
+TAG_VALUE = Form(
+    "a tag's value", "a tag's value has up to 256 characters", "blue", longest=256, variables=True, may_be_empty=True
+)
+END = Form(
+    "a date or a time",
+    "a date is meant through its end, in UTC; a time is in UTC",
+    "2027-03-31",
+    r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?",
+    unquoted=True,
+)
+SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", r"[1-9]\d{0,3}[hdw]", unquoted=True)
