@@ -9,7 +9,7 @@ from threading import Lock
 import pytest
 
 from grantor.aws.errors import NotYet, Overtaken
-from grantor.aws.lease import Lease, Leases
+from grantor.aws.lease import Lease, Leases, Standing
 from grantor.aws.table import Table
 from tests.aws.conftest import answering, counted, lost, refusing
 from tests.conftest import Sandbox
@@ -86,6 +86,21 @@ def test_what_could_not_be_finished_waits_for_who_rings_next(leases: Leases):
     leases.abandon(lease)
 
     assert leases.ring("c", {}, 102, 60) == Lease(2, "c", 162, {ANA: 5.0, BEN: 7.0})
+
+
+def test_who_looks_sees_the_holder_and_every_bell_that_is_not_answered_and_changes_nothing(leases: Leases):
+    lease = held(leases.ring("a", {ANA: 5.0}, now=100, seconds=60))
+    leases.ring("b", {BEN: 7.0}, 101, 60)
+
+    assert leases.standing(159) == Standing("a", 100, 160, {ANA: 5.0, BEN: 7.0})
+    assert leases.standing(160) == Standing("", 100, 160, {ANA: 5.0, BEN: 7.0})
+    assert leases.take(lease) == {BEN: 7.0}
+    leases.release(lease)
+    assert leases.standing(102) == Standing("", 100, 0, {})
+
+
+def test_who_looks_at_a_table_where_nobody_ever_rang_sees_nobody(leases: Leases):
+    assert leases.standing(100) == Standing("", 0, 0, {})
 
 
 def test_more_than_two_hundred_subjects_become_everything(leases: Leases):

@@ -6,7 +6,7 @@ import pytest
 
 from grantor.aws.errors import Overtaken
 from grantor.aws.lease import Lease, Leases
-from grantor.aws.records import Accepted, Approval, Records, Run, Sweep
+from grantor.aws.records import Accepted, Approval, Records, RefusedPlan, Run, Sweep
 from grantor.aws.table import Table
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, 250_000, tzinfo=UTC)
@@ -58,6 +58,17 @@ def test_a_refused_plan_of_any_size_is_kept_as_far_as_it_fits(records: Records):
 
     assert kept[-1] == f"… and {20_000 - len(kept) + 1} more lines, cut for size"
     assert 290_000 < len("\n".join(kept).encode()) <= 300_000
+
+
+def test_refused_plans_are_listed_the_last_first(records: Records):
+    records.refuse("abc", "- READ s3://data/* to role/ana", NOW)
+    records.refuse("def", "- READ s3://data/* to role/ben", NOW + timedelta(minutes=1))
+    records.refuse("abc", "- READ s3://data/* to role/ana", NOW + timedelta(minutes=2))
+
+    assert records.all_refused() == (
+        RefusedPlan("abc", "2026-11-24T10:02:00+00:00", "- READ s3://data/* to role/ana"),
+        RefusedPlan("def", "2026-11-24T10:01:00+00:00", "- READ s3://data/* to role/ben"),
+    )
 
 
 def test_the_last_sweep_is_known(records: Records, lease: Lease):

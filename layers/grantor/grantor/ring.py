@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,17 @@ CLOCK = 900.0  # seconds from one bell of the clock to the next, as the template
 ATTEMPTS = 10  # of ringing again about what can't be done yet; then the clock's next bell is soon enough
 
 
+@dataclass(frozen=True)
+class Runner:
+    """Who runs: as whoever looks at the lease sees it, and the question that is asked before anything new is begun."""
+
+    name: str
+    go_on: Callable[[], bool] = lambda: True
+
+
+SOMEBODY = Runner("somebody")
+
+
 def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Answer an SQS batch with the messages that must come again, and a bare event with what its runs did.
 
@@ -49,43 +61,46 @@ def _answer(world: World, bells: Sequence[Bell], context: Any) -> list[Report]:
     logger.info("rung", bells=[str(one) for one in bells], events=[one.id for one in bells])
     left = getattr(context, "get_remaining_time_in_millis", None)
     until = world.clock() + (left() / 1000 - MARGIN if left else FOREVER)
-    reports = answer(world, bells, until, partial(tell, world))
+    reports = answer(world, bells, until, partial(tell, world), Runner(f"function {getattr(context, 'aws_request_id', '')}"))
     if not reports:
         logger.info("a run is going on, and answers these bells too")
     return reports
 
 
-def answer(world: World, bells: Sequence[Bell], until: float, told: Callable[[Report], None]) -> list[Report]:
+def answer(
+    world: World, bells: Sequence[Bell], until: float, told: Callable[[Report], None], runner: Runner = SOMEBODY
+) -> list[Report]:
     """Runs, as many as it takes until no bell waits; none where another run is going on, which answers these bells too.
 
     `until` is when to begin nothing new, in seconds since 1970, so that there is time left to tell how far a run came. Raises
     whatever made the world unreadable; the bells then wait in the lease for whoever rings next.
     """
-    lease = world.leases.ring(uuid.uuid4().hex, earliest(bells), world.clock(), SECONDS)
+    lease = world.leases.ring(f"{runner.name} {uuid.uuid4().hex[:12]}", earliest(bells), world.clock(), SECONDS)
     if lease is None:
         return []
+    attempt = max((one.attempt for one in bells), default=0)
     try:
-        return _runs(world, lease, until, max((one.attempt for one in bells), default=0), told)
+        return _runs(world, lease, lambda: runner.go_on() and world.clock() < until, attempt, told)
     except Overtaken:
         world.queue.ring(sorted(lease.bells))
         raise
-    except Exception:
+    except BaseException:  # also when a person interrupts it
         with suppress(NotYet, Overtaken):
             world.leases.abandon(lease)
         raise
 
 
-def _runs(world: World, lease: Lease, until: float, attempt: int, told: Callable[[Report], None]) -> list[Report]:
+def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, told: Callable[[Report], None]) -> list[Report]:
     reports: list[Report] = []
     waiting = lease.bells
     with held(world.leases, lease, world.clock) as ours:
         while waiting:
             begun = world.clock()
-            report = reconcile(world, lease, waiting, lambda: ours() and world.clock() < until)
+            report = reconcile(world, lease, waiting, lambda: ours() and go_on())
             _ring_again(world, report, waiting, attempt)
             told(report)
             reports.append(report)
-            waiting = _next(world, lease, begun + APART, until)
+            waiting = _next(world, lease, begun + APART, go_on)
     return reports
 
 
@@ -100,11 +115,11 @@ def _ring_again(world: World, report: Report, bells: Bells, attempt: int) -> Non
         world.queue.ring_in(sorted(bells), left)
 
 
-def _next(world: World, lease: Lease, earliest_start: float, until: float) -> Bells:
+def _next(world: World, lease: Lease, earliest_start: float, go_on: Callable[[], bool]) -> Bells:
     """The bells that came meanwhile; none once the lease is let go of."""
     while not world.leases.release(lease):
-        if world.clock() < until:
-            time.sleep(max(0.0, min(earliest_start, until) - world.clock()))
+        if go_on():
+            time.sleep(max(0.0, earliest_start - world.clock()))
             return world.leases.take(lease)
         world.queue.ring(sorted(world.leases.take(lease)))
     return {}

@@ -28,11 +28,22 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How the lease stands: who holds it ("" if nobody), since and until when (seconds since 1970), and every unanswered bell."""
+
+    holder: str
+    since: float
+    expires: float
+    bells: Bells
+
+
+@dataclass(frozen=True)
 class _State:
     """The item."""
 
     token: int = 0
     holder: str = ""
+    since: float = 0.0
     expires: float = 0.0
     bells: Bells = field(default_factory=dict)
     taken: Bells = field(default_factory=dict)
@@ -69,7 +80,8 @@ class Leases:
             if not state.free(now):
                 return replace(state, bells=merged(state.bells, bells))
             taken = merged(state.taken, state.bells, bells)
-            return replace(state, token=state.token + 1, holder=holder, expires=now + seconds, bells={}, taken=taken)
+            held = replace(state, token=state.token + 1, holder=holder, since=now, expires=now + seconds)
+            return replace(held, bells={}, taken=taken)
 
         state = self._step(step)
         return Lease(state.token, holder, state.expires, state.taken) if state.holder == holder else None
@@ -105,6 +117,11 @@ class Leases:
 
         self._step(step)
 
+    def standing(self, now: float) -> Standing:
+        """How the lease stands, for whoever only looks; one call. Who has not renewed it in time does not hold it."""
+        state = self._read()
+        return Standing("" if state.free(now) else state.holder, state.since, state.expires, merged(state.taken, state.bells))
+
     def _step(self, step: Callable[[_State], _State]) -> _State:
         """Replace the item by what the step makes of it, however often others are faster."""
         mark, seen = uuid.uuid4().hex, self._seen
@@ -131,7 +148,8 @@ def _state(item: Mapping[str, Any]) -> _State:
     if not item:
         return _State()
     bells, taken = (_bells(item[name]) for name in ("bells", "taken"))
-    return _State(item["token"], item["holder"], float(item["expires"]), bells, taken, item["rev"])
+    since, expires = (float(item.get(name, 0)) for name in ("since", "expires"))
+    return _State(item["token"], item["holder"], since, expires, bells, taken, item["rev"])
 
 
 def _bells(written: Mapping[str, Any]) -> Bells:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from grantor.aws.cut import lines_cut, lists_cut
@@ -35,6 +36,15 @@ class Approval:
 
     by: str
     at: str
+
+
+@dataclass(frozen=True)
+class RefusedPlan:
+    """A plan that the guard was against: its hash, when it was last refused (ISO 8601, UTC), and its sentences."""
+
+    hash: str
+    at: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,11 @@ class Records:
         item = self._table.get("plan", plan)
         return str(item["text"]) if item else None
 
+    def all_refused(self) -> tuple[RefusedPlan, ...]:
+        """Every refused plan that is still kept, the last first; a call for each megabyte."""
+        found = (RefusedPlan(item["sk"], item["at"], str(item["text"])) for item in self._table.query("plan"))
+        return tuple(sorted(found, key=lambda plan: (plan.at, plan.hash), reverse=True))
+
     def approve(self, plan: str, by: str, now: datetime) -> None:
         """Let the plan with this hash pass, for one day; one call."""
         self._keep({"pk": "approval", "sk": plan, "by": by}, now, APPROVAL)
@@ -116,8 +131,11 @@ class Records:
 
     def runs(self, most: int) -> tuple[Run, ...]:
         """The last runs, the newest first; a call for each megabyte that they take."""
-        found = (item for item, _ in zip(self._table.query("run", backwards=True), range(most), strict=False))
-        return tuple(_run(item) for item in found)
+        return tuple(islice(self.history(), most))
+
+    def history(self) -> Iterator[Run]:
+        """Every run that is remembered, the newest first; a call for each megabyte, made as it is read."""
+        return map(_run, self._table.query("run", backwards=True))
 
     def _keep(self, item: Item, now: datetime, lasts: timedelta) -> None:
         self._table.put({**item, "at": now.isoformat(timespec="seconds"), "ttl": int((now + lasts).timestamp())})
