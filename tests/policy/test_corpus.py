@@ -67,4 +67,4 @@ def test_the_pure_parser_sees_the_same_tree_and_the_same_mistakes(case: Case):
     fast, pure = Reader("f"), Reader("f")
 
     assert pure.tree(case.text, yaml.SafeLoader) == fast.tree(case.text, yaml.CSafeLoader)
-    assert pure.all() == fast.all()
+    assert pure.report() == fast.report()

@@ -3,9 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 
+from grantor.core.document import LOADER
+from grantor.core.forms import END, SPAN
 from grantor.core.grant import Permission
 from grantor.core.policy_file import read
+from grantor.core.problem import Fault
+from grantor.core.reading import ends
 from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
 
 ROLE = "arn:aws:iam::111122223333:role/studio/ana"
@@ -262,3 +267,39 @@ def test_however_it_is_written_a_file_means_the_same(text: str):
     assert [(rule.name, rule.to, rule.on, rule.allow) for rule in found.rules] == [
         ("a", Principal(ROLE), "s3://data/*", Permission.READ)
     ]
+
+
+def test_a_chain_of_variables_grows_no_longer_than_a_scope():
+    chain = "".join(f'  a{n}: "{{a{n - 1}}}{{a{n - 1}}}"\n' for n in range(1, 20))
+    text = (
+        f"version: 1\nvars:\n  a0: {'x' * 100}\n{chain}rules: [{{name: a, to: {{role: {ROLE}}}, on: s3://data, allow: READ}}]\n"
+    )
+
+    assert [str(problem) for problem in read("f", text.encode())] == [
+        "f:8:7: a value of 3,200 characters: with its variables filled in it may have 2,000; shorten it"
+    ]
+
+
+def test_a_report_ends_after_a_thousand_mistakes():
+    text = "version: 1\nrules:\n" + "  - {}\n" * 400
+    found = read("f", text.encode())
+
+    assert isinstance(found, tuple)
+    assert len(found) == 1_001
+    assert str(found[-1]) == "f:252:5: there are more mistakes than these: a report ends after 1,000; mend these first"
+
+
+@pytest.mark.parametrize(
+    "text", ["2027-03-31", "2027-03-31T18:00Z", "2027-03-31T18:00:30Z", "9998-12-31", "2027-02-30", "2027", "x"]
+)
+def test_what_is_an_end_has_the_form_of_one(text: str):
+    assert END.fits(text) or isinstance(ends.until(text), Fault)
+
+
+@pytest.mark.parametrize("text", ["1h", "30d", "9999w", "0d", "10000d", "1m", "d", "30"])
+def test_a_length_of_time_is_what_has_the_form_of_one(text: str):
+    assert SPAN.fits(text) is not isinstance(ends.lasting(text), Fault)
+
+
+def test_libyaml_reads_where_it_is_there():
+    assert LOADER is (yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)

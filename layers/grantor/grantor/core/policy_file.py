@@ -21,7 +21,7 @@ def read(file: str, body: bytes, data_bucket: str = "data-bucket") -> Policy | t
     reader = Reader(file)
     top = _top(reader, body)
     policy = _policy(reader, top, data_bucket) if top else Policy(file, ())
-    return reader.all() or policy
+    return reader.report() or policy
 
 
 def _top(reader: Reader, body: bytes) -> Fields | None:

@@ -77,7 +77,7 @@ class Findings:
             said = (_clear(part) for part in (what, why, remedy))
             self.problems.append(Problem(self.file, place.line, place.column, *said))
 
-    def all(self) -> tuple[Problem, ...]:
+    def report(self) -> tuple[Problem, ...]:
         """What was found, in the order of the file."""
         found = sorted(set(self.problems))
         if not self.full:

@@ -74,8 +74,9 @@ def _brace(stop: Stop) -> Finding | None:
     bare = QUOTED.sub(lambda found: "\0" * len(found[0]), stop.line)
     for found in UNQUOTED.finditer(bare):
         if found.start() < stop.at.column - 1 <= found.end():
-            fault = Fault("a text with braces stands without quotes", "YAML takes { for the beginning of a mapping", "write {}")
-            return Spot(stop.at.line, found.start() + 1), fault._replace(remedy=f'write "{found[0]}"')
+            why = "YAML takes { for the beginning of a mapping"
+            fault = Fault("a text with braces stands without quotes", why, f'write "{found[0]}"')
+            return Spot(stop.at.line, found.start() + 1), fault
     return None
 
 
