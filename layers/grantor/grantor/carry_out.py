@@ -3,7 +3,7 @@
 Killed after any call, the next run finds in the ledger what was intended, and in the service what was done of it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 
@@ -32,6 +32,7 @@ class CarryOut:
     go_on: Callable[[], bool]
     report: Report
     stuck: list[Grant] = field(default_factory=list)  # what could not be created
+    forgotten: set[Grant] = field(default_factory=set)  # what the ledger no longer knows
 
     def all(self, plan: Plan) -> None:
         """Everything in the plan, as far as time and the service allow; the report says what happened."""
@@ -41,8 +42,8 @@ class CarryOut:
         for creates in batched(self._while_time(plan.create), TOGETHER):
             self._create(creates)
         for deletes in batched(self._while_time(self._deletable(plan.delete)), TOGETHER):
-            self.ledger.forget([change.grant for change in deletes if self._gone(change)])
-        self.ledger.forget(plan.forget)
+            self._forget([change.grant for change in deletes if self._gone(change)])
+        self._forget(plan.forget)
 
     def _create(self, changes: Sequence[Change]) -> None:
         self.ledger.intend([self._entry(change, State.INTENDED) for change in changes])
@@ -78,7 +79,7 @@ class CarryOut:
             raise NotYet("the service says that it is there, and does not list it yet")
         if there.owner == self.grants.stack:
             return there.id
-        self.ledger.forget([grant])
+        self._forget([grant])
         self.report.foreign.append(f"{grant} is foreign, and serves a rule as it is")
         return ""
 
@@ -90,6 +91,10 @@ class CarryOut:
                 yield change
             else:
                 self.report.later.append(f"{deleted(change)}: waits until {half} stands")
+
+    def _forget(self, grants: Collection[Grant]) -> None:
+        self.ledger.forget(grants)
+        self.forgotten.update(grants)
 
     def _gone(self, change: Change) -> bool:
         def take_away() -> bool:

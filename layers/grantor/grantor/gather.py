@@ -5,7 +5,7 @@ cannot do without raises: then nothing is changed, and the bells ring again.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -37,11 +37,15 @@ class Gathered:
     authority: Authority
     pairs: frozenset[Pair] = frozenset()  # of a run that read everything
 
-    def stale(self) -> frozenset[Pair]:
-        """The pairs of the ledger that nothing follows from: no grant has the subject as a reason, no profile runs as that role."""
-        used = {
-            (subject, grant.grantee) for grant, entry in self.entries.items() for r in entry.reasons for subject in r.subjects
-        }
+    def stale(self, plan: Plan, forgotten: Container[Grant]) -> frozenset[Pair]:
+        """The pairs that nothing follows from once the plan is carried out and these grants are forgotten by the ledger.
+
+        No grant has the subject as a reason any more, and no profile runs as that role.
+        """
+        reasons = {grant: entry.reasons for grant, entry in self.entries.items() if grant not in forgotten}
+        reasons |= {entry.grant: entry.reasons for entry in plan.write}
+        reasons |= {change.grant: reasons.get(change.grant, frozenset()).union(change.reasons) for change in plan.create}
+        used = {(subject, grant.grantee) for grant, those in reasons.items() for reason in those for subject in reason.subjects}
         running = {(subject, Grantee("IAM", role)) for role, subjects in self.facts.sharing.items() for subject in subjects}
         return self.pairs - used - running
 

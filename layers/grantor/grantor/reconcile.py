@@ -7,12 +7,11 @@ the guard is against it, and it follows new versions    it waits for approval; w
 the guard is against healing, too                       creates are carried out, deletes wait for approval
 """
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
-from grantor.aws.grant_tags import tags_of
 from grantor.aws.lease import Lease
 from grantor.aws.records import Accepted, Sweep
 from grantor.carry_out import CarryOut
@@ -20,11 +19,11 @@ from grantor.core.doorbell import heard
 from grantor.core.focus import Focus
 from grantor.core.guard import Before, guard
 from grantor.core.lint import lint
-from grantor.core.plan import Change, Plan
-from grantor.core.reason import ends
+from grantor.core.plan import Plan
 from grantor.gather import Gathered, gather
 from grantor.intake import Intake, as_accepted, intake
 from grantor.report import Report
+from grantor.signature import signature
 from grantor.world import World
 
 Bells = Mapping[str, float | None]  # what is to be looked at → when it rang, in seconds since 1970
@@ -55,7 +54,7 @@ def reconcile(world: World, lease: Lease, bells: Bells, go_on: Callable[[], bool
     """
     found = look(world, bells)
     now = _now(world)
-    report = Report(run=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", at=now.isoformat(timespec="seconds"))
+    report = Report.of_run(now)
     if found is None:
         return report
     run = _Run(world, lease, go_on, report, now)
@@ -63,6 +62,18 @@ def reconcile(world: World, lease: Lease, bells: Bells, go_on: Callable[[], bool
     took = {about: (world.clock() - at) * 1000 for about, at in bells.items() if at is not None}
     report.event_to_grant = took if report.done else {}
     return report
+
+
+def meanwhile(world: World, found: Judged) -> tuple[Judged, Plan]:
+    """What a run carries out while the plan waits for approval: what was accepted before is healed, as far as the guard lets it.
+
+    Reads only. Raises as look does.
+    """
+    if found.policies.new:
+        policies = as_accepted(found.policies, world.files, world.records.accepted(), world.names.data_bucket)
+        found = _judged(world, policies, found.gathered.authority.focus, found.gathered.facts.now)
+    agreed = tuple(change for change in found.plan.delete if change.agreed)
+    return found, replace(found.plan, delete=agreed) if found.against else found.plan
 
 
 def _judged(world: World, policies: Intake, focus: Focus, now: datetime) -> Judged:
@@ -101,23 +112,16 @@ class _Run:
             self._carry_out(found, found.plan)
             return
         self._refuse(found)
-        self._heal(found)
-
-    def _heal(self, found: Judged) -> None:
-        if found.policies.new:
-            records, names = self.world.records, self.world.names
-            policies = as_accepted(found.policies, self.world.files, records.accepted(), names.data_bucket)
-            found = _judged(self.world, policies, found.gathered.authority.focus, self.now)
-        agreed = tuple(change for change in found.plan.delete if change.agreed)
-        self._carry_out(found, replace(found.plan, delete=agreed) if found.against else found.plan)
+        self._carry_out(*meanwhile(self.world, found))
 
     def _carry_out(self, found: Judged, plan: Plan) -> None:
         gathered, ledger = found.gathered, self.world.ledger.under(self.lease)
         ledger.acquaint(gathered.facts.sharing)
-        grants, tags = self.world.grants, self._tags(found.policies)
-        CarryOut(grants, ledger, gathered.facts.locations, tags, self.go_on, self.report).all(plan)
+        grants, tags = self.world.grants, partial(signature, run=self.report.run, versions=found.policies.versions)
+        carrying = CarryOut(grants, ledger, gathered.facts.locations, tags, self.go_on, self.report)
+        carrying.all(plan)
         if gathered.authority.focus.everything and not gathered.facts.unread and not found.against:
-            ledger.part(gathered.stale())
+            ledger.part(gathered.stale(plan, carrying.forgotten))
             owned = len(gathered.entries) + self.report.created - self.report.deleted
             self.world.records.swept(self.lease, Sweep(self.report.at, owned, gathered.counts()))
 
@@ -142,19 +146,6 @@ class _Run:
             f"plan {plan.hash} waits for approval: {'; '.join(found.against)}",
             f"to approve exactly this plan: grantor approve {plan.hash} --stack {self.world.names.stack}",
         ]
-
-    def _tags(self, policies: Intake) -> Callable[[Change], dict[str, str]]:
-        def tags(change: Change) -> dict[str, str]:
-            files = {reason.file for reason in change.reasons}
-            until = ends(change.reasons)
-            return tags_of(
-                rules=sorted({reason.rule for reason in change.reasons}),
-                run=self.report.run,
-                until=until.isoformat() if until else "",
-                policy=policies.versions.get(files.pop(), "") if len(files) == 1 else "",
-            )
-
-        return tags
 
     def _lint(self, found: Judged) -> list[str]:
         """Only a new version of a file can bring new warnings, and looking for them costs."""
