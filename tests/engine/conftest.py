@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.estate import Estate, lay
 
+pytest.register_assert_rewrite("tests.engine.watch")
+
 
 @pytest.fixture(scope="session")
 def engine_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
