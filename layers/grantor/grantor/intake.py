@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from grantor.aws.errors import NotYet, code, message
 from grantor.aws.policy_files import File, PolicyFiles, TooLarge
 from grantor.aws.records import Accepted
-from grantor.core.policy_file import read
+from grantor.core.policy.file import read
 from grantor.core.problem import Problem
 from grantor.core.rule import Mode, Policy, Rule
 
@@ -85,9 +85,7 @@ class _Reading:
         try:
             file = self._read(key, lambda: self.files.read(key))
         except TooLarge as large:
-            self._wrong(
-                key, Problem(key, 1, 1, str(large), "a policy file may have 1,000,000 bytes", "split it into several files")
-            )
+            self._wrong(key, Problem(key, 1, 1, str(large), "it is not read at all", "split it into several files"))
             return
         policy = _once(key, file.body, self.data_bucket) if file else ()
         if file and isinstance(policy, Policy):
