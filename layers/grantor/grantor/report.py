@@ -1,5 +1,6 @@
 """What a run did, did not do, and why: the same sentences in the log, the events, the command line and the history."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -35,6 +36,11 @@ class Report:
     event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by what the event was about
     cut_short: bool = False  # its time was over before its plan was
     next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
+
+    @classmethod
+    def of_run(cls, now: datetime) -> "Report":
+        """The report of a run that begins now, under an id of its own."""
+        return cls(run=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", at=now.isoformat(timespec="seconds"))
 
     def about(self, policies: Intake, gathered: Gathered, plan: Plan) -> None:
         """What is to be told of a run before it has done anything."""
