@@ -1,14 +1,43 @@
 """A lease that is held as long as somebody works under it: renewed in the background, noticed when it has passed to another run."""
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from grantor.aws.errors import NotYet, Overtaken
 from grantor.aws.lease import Lease, Leases
+from grantor.core.focus import EVERYTHING
+from grantor.world import World
 
 SECONDS = 60.0  # of a lease: a run that dies is followed by the next one after this time at the latest
 EVERY = 15.0  # seconds between two renewals
+
+
+class Busy(RuntimeError):
+    """Another run holds the lease."""
+
+
+def holder(name: str) -> str:
+    """Whoever works under a lease, by a name that people know and nobody else has."""
+    return f"{name} {uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def alone(world: World, name: str) -> Iterator[Lease]:
+    """A lease for work on the ledger that is no run; Busy while a run is going on.
+
+    A run over everything is rung for afterwards: it answers what rang meanwhile, and puts right what the work has left to it.
+    """
+    lease = world.leases.ring(holder(name), {}, world.clock(), SECONDS)
+    if lease is None:
+        raise Busy("a run is going on")
+    try:
+        with held(world.leases, lease, world.clock):
+            yield lease
+    finally:
+        world.leases.abandon(lease)
+        world.queue.ring([EVERYTHING])
 
 
 @contextmanager

@@ -4,7 +4,6 @@ A bell that finds a run going on leaves what it is about in the lease and goes h
 """
 
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from botocore.exceptions import ClientError
 from grantor.aws.errors import UNANSWERED, NotYet, Overtaken
 from grantor.aws.lease import Lease
 from grantor.core.doorbell import Bell, bell, earliest
-from grantor.holding import SECONDS, held
+from grantor.holding import SECONDS, held, holder
 from grantor.reconcile import Bells, reconcile
 from grantor.report import Report
 from grantor.telling import tell
@@ -75,7 +74,7 @@ def answer(
     `until` is when to begin nothing new, in seconds since 1970, so that there is time left to tell how far a run came. Raises
     whatever made the world unreadable; the bells then wait in the lease for whoever rings next.
     """
-    lease = world.leases.ring(f"{runner.name} {uuid.uuid4().hex[:12]}", earliest(bells), world.clock(), SECONDS)
+    lease = world.leases.ring(holder(runner.name), earliest(bells), world.clock(), SECONDS)
     if lease is None:
         return []
     attempt = max((one.attempt for one in bells), default=0)

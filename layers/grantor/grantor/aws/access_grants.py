@@ -64,6 +64,11 @@ class AccessGrants:
                     found[grant] = item["AccessGrantId"]
         return found
 
+    def each(self) -> Iterator[tuple[Grant, str]]:
+        """Every grant and its id, one that the service has twice twice; a call for each 1,000, made as it is read."""
+        for item in self._pages(self._client.list_access_grants, "AccessGrantsList"):
+            yield _grant(item), item["AccessGrantId"]
+
     def find(self, grant: Grant) -> Found | None:
         """The grant as the service has it, ours before another's; a call for the list, and one for the tags of each that is the same.
 
