@@ -22,20 +22,22 @@ def tell(world: World, report: Report) -> None:
 
 
 def announce(world: World, report: Report) -> None:
-    """Put a run that says anything new on the bus, into the history and before a person.
-
-    A run is not undone by its report: what can't be told is logged instead.
-    """
+    """Publish the run. It is not undone by its report: what can't be told is logged instead."""
     try:
-        calls = report.needs_a_person and world.records.call(report.person, report.began)
-        if report.quiet and not calls:
-            return
-        world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
-        world.records.ran(Run(report.at, report.run, report.summary()), report.began)
-        if calls:
-            world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
+        publish(world, report)
     except (ClientError, NotYet):
         logger.exception("the run is done, but could not be told of everywhere")
+
+
+def publish(world: World, report: Report) -> None:
+    """Put a run that says anything new on the bus, into the history and before a person. Raises ClientError or NotYet."""
+    calls = report.needs_a_person and world.records.call(report.person, report.began)
+    if report.quiet and not calls:
+        return
+    world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
+    world.records.ran(Run(report.at, report.run, report.summary()), report.began)
+    if calls:
+        world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
 
 
 def _kind(report: Report) -> Kind:

@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_identitystore import IdentityStoreClient
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sso_admin import SSOAdminClient
+    from mypy_boto3_sts import STSClient
 
 # Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
 CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)
@@ -28,6 +30,10 @@ class Clients:
     def session(self) -> boto3.Session:
         """The session of the environment: its credentials and its Region."""
         return boto3.Session()
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        return self.session.client("cloudformation", config=CONFIG)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -64,3 +70,7 @@ class Clients:
     @cached_property
     def sso_admin(self) -> "SSOAdminClient":
         return self.session.client("sso-admin", config=CONFIG)
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        return self.session.client("sts", config=CONFIG)

@@ -1,0 +1,25 @@
+"""CloudFormation's stacks: what a deployed stack says of itself."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import code, message
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+
+class NoStack(LookupError):
+    """There is no stack of the name in this account and Region."""
+
+
+def outputs(client: "CloudFormationClient", stack: str) -> dict[str, str]:
+    """The outputs of a stack; one call. NoStack if there is none."""
+    try:
+        described = client.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if code(error) == "ValidationError" and "does not exist" in message(error):
+            raise NoStack(stack) from error
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
