@@ -31,13 +31,15 @@ def announce(world: World, report: Report) -> None:
 
 def publish(world: World, report: Report) -> None:
     """Put a run that says anything new on the bus, into the history and before a person. Raises ClientError or NotYet."""
-    calls = report.needs_a_person and world.records.call(report.person, report.began)
+    calls = report.needs_a_person and not world.records.called(report.person, report.began)
     if report.quiet and not calls:
         return
     world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
     world.records.ran(Run(report.at, report.run, report.summary()), report.began)
     if calls:
         world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
+        # Last: after a crash a person is rather called twice than not at all.
+        world.records.has_called(report.person, report.began)
 
 
 def _kind(report: Report) -> Kind:

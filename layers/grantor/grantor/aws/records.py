@@ -115,14 +115,14 @@ class Records:
         item = self._table.get("meta", "sweep")
         return Sweep(item["at"], item["owned"], item["profiles"]) if item else Sweep()
 
-    def call(self, sentences: Sequence[str], now: datetime) -> bool:
-        """Whether a person is to be called because of these: not when the same was said within the last day. Two calls, or one."""
-        said = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
+    def called(self, sentences: Sequence[str], now: datetime) -> bool:
+        """Whether a person was called because of just these within the last day; one call."""
         last = self._table.get("meta", "call")
-        if last and last["said"] == said and last["ttl"] > now.timestamp():
-            return False
-        self._keep({"pk": "meta", "sk": "call", "said": said}, now, CALL)
-        return True
+        return bool(last and last["said"] == _said(sentences) and last["ttl"] > now.timestamp())
+
+    def has_called(self, sentences: Sequence[str], now: datetime) -> None:
+        """A person has been called because of these; one call."""
+        self._keep({"pk": "meta", "sk": "call", "said": _said(sentences)}, now, CALL)
 
     def ran(self, run: Run, now: datetime) -> None:
         """Keep a run's summary for ninety days, its longest lists cut to what an item holds; one call."""
@@ -139,6 +139,10 @@ class Records:
 
     def _keep(self, item: Item, now: datetime, lasts: timedelta) -> None:
         self._table.put({**item, "at": now.isoformat(timespec="seconds"), "ttl": int((now + lasts).timestamp())})
+
+
+def _said(sentences: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sentences).encode()).hexdigest()
 
 
 def _run(item: Item) -> Run:
