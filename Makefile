@@ -21,8 +21,9 @@ words:  ## list these words
 demo: setup build  ## the whole story on a small AWS on the desk: deploy, grant, refuse, leave (DATA=file.csv for real data)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
 
-test: setup build  ## every check there is, as CI runs it
-	.venv/bin/python -m pytest $(PYTEST)
+test: setup build  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
+	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy $(PYTEST)
 
 sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
 	.venv/bin/python -m demo --stay --port $(PORT)
@@ -39,6 +40,7 @@ bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
 
 docs: setup build  ## put what the commands of the documents print today into the documents
+	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
 	.venv/bin/python -m docs.transcripts --write
 
 setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made

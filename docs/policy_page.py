@@ -1,4 +1,4 @@
-"""The tables of docs/policy.md and docs/policy.schema.json are made from the language itself (grantor.core.language).
+"""The tables of docs/policy.md and docs/policy.schema.json are made from the language itself (grantor.core.policy.language).
 
 `PYTHONPATH=layers/grantor python -m docs.policy_page` compares; with `--write` it puts what the language says today into both.
 In the page, `<!-- keys: NAME -->` stands above the table of the keys of that mapping, and below each `yaml wrong` block stands what
@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from grantor.core.kinds import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Table, Version
-from grantor.core.language import POLICY
-from grantor.core.policy_file import read
+from grantor.core.policy.file import read
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Table, Version
+from grantor.core.policy.language import POLICY
+from grantor.core.policy.schema import schema
 from grantor.core.problem import listed
-from grantor.core.schema import schema
 
 DOCS = Path(__file__).parent
 PAGE, SCHEMA = DOCS / "policy.md", DOCS / "policy.schema.json"

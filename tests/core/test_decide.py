@@ -106,7 +106,24 @@ def test_a_grant_stays_until_its_last_reason_goes() -> None:
 def test_a_reason_that_no_rule_wants_any_more_stays_unless_the_run_can_speak_for_it(reason, authority, stays) -> None:
     entry = Entry(GRANT, LIVE, frozenset({reason}), "1")
 
-    assert decide({}, {GRANT: entry}, {GRANT: "1"}, [], authority).delete == (() if stays else (Change(GRANT, (reason,), "1"),))
+    deletes = decide({}, {GRANT: entry}, {GRANT: "1"}, [], authority).delete
+    assert [change.grant for change in deletes] == ([] if stays else [GRANT])
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "agreed"),
+    [
+        (LIVE, TEAM, False),
+        (LEAVING, TEAM, True),
+        (LIVE, Reason(TEAM.rule, until=PAST), True),
+        (INTENDED, TEAM, False),
+    ],
+    ids=["a decision", "begun by an earlier run", "its time is over", "not confirmed yet"],
+)
+def test_a_delete_that_was_agreed_to_before_is_not_asked_about_again(state, reason, agreed) -> None:
+    plan = decide({}, {GRANT: Entry(GRANT, state, frozenset({reason}), "1")}, {GRANT: "1"}, [GRANT], ALL)
+
+    assert plan.delete == (Change(GRANT, (reason,), "1", agreed),)
 
 
 def test_what_is_held_says_why_it_waits() -> None:

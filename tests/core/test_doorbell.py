@@ -30,7 +30,7 @@ def test_each_sample_event_says_what_is_to_be_looked_at(file: str, kind: str, ab
     rung = bell(event, "grantor-policybucket")
 
     assert (rung.kind, rung.about, rung.id) == (kind, (about,), event["id"])
-    assert rung.at is not None
+    assert (rung.at is None, str(rung)) == (False, f"{kind}: {about}")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core import excepts
-from grantor.core.expand import expand
+from grantor.core.expansion import excepts
+from grantor.core.expansion.expand import expand
 from grantor.core.facts import Facts, Held, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.expand import expand
+from grantor.core.expansion.expand import expand
 from grantor.core.facts import Facts, Held, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission
 from grantor.core.location import Location
-from grantor.core.policy_file import read
+from grantor.core.policy.file import read
 from grantor.core.reason import Reason, in_order
 from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
 from grantor.core.wanted import Wanted

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core import needs
-from grantor.core.expand import expand
+from grantor.core.expansion import needs
+from grantor.core.expansion.expand import expand
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission

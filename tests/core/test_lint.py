@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.cover import covered
-from grantor.core.expand import expand
+from grantor.core.expansion.cover import covered
+from grantor.core.expansion.expand import expand
+from grantor.core.expansion.lint import lint
 from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.lint import lint
 from grantor.core.location import Location
 from grantor.core.reason import Reason
 from grantor.core.rule import Directory, Policy, Principal, Profiles, Rule

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.expand import expand
+from grantor.core.expansion.expand import expand
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission

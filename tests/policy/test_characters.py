@@ -2,7 +2,7 @@
 
 import pytest
 
-from grantor.core.policy_file import read
+from grantor.core.policy.file import read
 from grantor.core.rule import Policy
 
 GOOD = b"version: 1\nrules: [{name: a, to: {role: arn:aws:iam::111122223333:role/a}, on: s3://data/*, allow: READ}]\n"

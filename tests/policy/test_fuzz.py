@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.document import Reader
-from grantor.core.policy_file import read
+from grantor.core.policy.document import Reader
+from grantor.core.policy.file import read
 from grantor.core.rule import Policy
 from tests.policy.cases import cases
 from tests.policy.editor import Editor, allowed

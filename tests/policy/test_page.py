@@ -5,9 +5,9 @@ import re
 import pytest
 
 from docs.policy_page import PAGE, SCHEMA, fresh, written
-from grantor.core.kinds import Mapping
-from grantor.core.language import EACH_PROFILE, ON, POLICY, RULE, TO
-from grantor.core.policy_file import read
+from grantor.core.policy.file import read
+from grantor.core.policy.kinds import Mapping
+from grantor.core.policy.language import EACH_PROFILE, ON, POLICY, RULE, TO
 from grantor.core.rule import Policy
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
-from grantor.core.document import LOADER
-from grantor.core.forms import END, SPAN
 from grantor.core.grant import Permission
-from grantor.core.policy_file import read
+from grantor.core.policy.document import LOADER
+from grantor.core.policy.file import read
+from grantor.core.policy.forms import END, SPAN
+from grantor.core.policy.reading import ends
 from grantor.core.problem import Fault
-from grantor.core.reading import ends
 from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
 
 ROLE = "arn:aws:iam::111122223333:role/studio/ana"

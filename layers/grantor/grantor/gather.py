@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from grantor.aws.ledger import Pair
-from grantor.core import needs
 from grantor.core.authority import Authority
 from grantor.core.decide import decide, doubtful
 from grantor.core.entry import Entry
-from grantor.core.expand import expand
+from grantor.core.expansion import needs
+from grantor.core.expansion.expand import expand
 from grantor.core.facts import Facts
 from grantor.core.focus import Focus
 from grantor.core.grant import Grant, Grantee
 from grantor.core.plan import Plan
+from grantor.core.rule import Mode
 from grantor.core.wanted import Wanted
 from grantor.intake import Intake
 from grantor.surroundings import focused, whole
@@ -101,5 +102,11 @@ class _Gathering:
         entries = {entry.grant: entry for entry in listed}
         grants, stack = self.world.grants, self.world.names.stack
         ours = frozenset(grant for grant in doubtful(entries, actual) if grants.owner(actual[grant]) == stack)
-        authority = Authority.over(facts.now, self.focus, self.policies.modes, wanted.held)
+        authority = Authority.over(facts.now, self.focus, self._modes(entries.values()), wanted.held)
         return Gathered(facts, wanted, entries, actual, ours, authority)
+
+    def _modes(self, entries: Iterable[Entry]) -> dict[str, Mode | None]:
+        """Of every policy file; also of one that is gone, where the run that took note of it did not take away all that it gave."""
+        named = {reason.file for entry in entries for reason in entry.reasons}
+        unknown = named - self.policies.modes.keys() - self.policies.unread.keys()
+        return {**self.policies.modes, **dict.fromkeys(filter(self.world.files.gone, sorted(unknown)))}

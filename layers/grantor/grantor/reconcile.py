@@ -16,9 +16,9 @@ from grantor.aws.lease import Lease
 from grantor.aws.records import Accepted, Sweep
 from grantor.carry_out import CarryOut
 from grantor.core.doorbell import heard
+from grantor.core.expansion.lint import lint
 from grantor.core.focus import Focus
 from grantor.core.guard import Before, guard
-from grantor.core.lint import lint
 from grantor.core.plan import Plan
 from grantor.gather import Gathered, gather
 from grantor.intake import Intake, as_accepted, intake
@@ -74,6 +74,16 @@ def meanwhile(world: World, found: Judged) -> tuple[Judged, Plan]:
         found = _judged(world, policies, found.gathered.authority.focus, found.gathered.facts.now)
     agreed = tuple(change for change in found.plan.delete if change.agreed)
     return found, replace(found.plan, delete=agreed) if found.against else found.plan
+
+
+def asking(found: Judged, stack: str) -> list[str]:
+    """Why the plan needs an approval, and the command that gives it; nothing if it needs none."""
+    if not found.against:
+        return []
+    return [
+        f"plan {found.plan.hash} waits for approval: {'; '.join(found.against)}",
+        f"to approve exactly this plan: grantor approve {found.plan.hash} --stack {stack}",
+    ]
 
 
 def _judged(world: World, policies: Intake, focus: Focus, now: datetime) -> Judged:
@@ -142,10 +152,7 @@ class _Run:
     def _refuse(self, found: Judged) -> None:
         plan = found.plan
         self.world.records.refuse(plan.hash, str(plan), self.now)
-        self.report.approval = [
-            f"plan {plan.hash} waits for approval: {'; '.join(found.against)}",
-            f"to approve exactly this plan: grantor approve {plan.hash} --stack {self.world.names.stack}",
-        ]
+        self.report.approval = asking(found, self.world.names.stack)
 
     def _lint(self, found: Judged) -> list[str]:
         """Only a new version of a file can bring new warnings, and looking for them costs."""

@@ -10,12 +10,11 @@ from botocore.exceptions import ClientError
 from grantor.aws.directory import Ids, NoDirectory
 from grantor.aws.errors import UNANSWERED
 from grantor.aws.ledger import Pair
-from grantor.core import needs
+from grantor.core.expansion import needs
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Grantee
-from grantor.core.people import of_subject
-from grantor.core.reason import profile_subject
+from grantor.core.reason import of_subject, profile_subject
 from grantor.core.rule import Profiles, Rule
 from grantor.world import World
 

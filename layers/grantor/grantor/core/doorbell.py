@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from grantor.core import needs
+from grantor.core.expansion import needs
 from grantor.core.focus import EVERYTHING, Focus
-from grantor.core.people import of_subject
-from grantor.core.reason import profile_subject
+from grantor.core.reason import of_subject, profile_subject
 from grantor.core.rule import Rule
 
 OWN = "grantor"  # the source of our own events; a run that could not finish rings by one of them

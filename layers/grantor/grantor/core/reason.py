@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+PROFILE = "profile "
+
 
 @dataclass(frozen=True, order=True)
 class Reason:
@@ -39,7 +41,19 @@ def profile_subject(domain: str, name: str) -> str:
     >>> profile_subject("Product-Domain", "userA")
     'profile Product-Domain/userA'
     """
-    return f"profile {domain}/{name}"
+    return f"{PROFILE}{domain}/{name}"
+
+
+def of_subject(subject: str) -> tuple[str, str] | None:
+    """Domain and name in what profile_subject writes; None for any other subject.
+
+    >>> of_subject("profile Product-Domain/userA"), of_subject("prefix s3://data/x/")
+    (('Product-Domain', 'userA'), None)
+    """
+    if not subject.startswith(PROFILE):
+        return None
+    domain, _, name = subject.removeprefix(PROFILE).partition("/")
+    return domain, name
 
 
 def prefix_subject(prefix: str) -> str:

@@ -6,8 +6,8 @@ end is any rest of a key and a `*` elsewhere is a letter; there are no folders, 
 
 import re
 
+from grantor.core.policy.reading.variables import bare
 from grantor.core.problem import Fault, shown
-from grantor.core.reading.variables import bare
 
 LONGEST = 2_000  # S3Prefix in the service's model
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html

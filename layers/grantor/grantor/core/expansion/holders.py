@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
+from grantor.core.expansion.filling import fill
+from grantor.core.expansion.refusal import Refused, Unread
 from grantor.core.facts import Facts
-from grantor.core.filling import fill
-from grantor.core.forms import ROLE, USER
 from grantor.core.grant import Grantee
+from grantor.core.policy.forms import ROLE, USER
+from grantor.core.policy.reading.arn import ID
 from grantor.core.problem import Fault, nearest, shown
-from grantor.core.reading.arn import ID
-from grantor.core.refusal import Refused, Unread
 from grantor.core.rule import Directory, Principal
 
 

@@ -8,23 +8,11 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from grantor.core.facts import Facts, Profile
+from grantor.core.reason import of_subject
 from grantor.core.rule import Profiles
 
 Tags = tuple[tuple[str, str], ...]
 WILDCARD = re.compile(r"[*?\[]")
-SUBJECT = "profile "
-
-
-def of_subject(subject: str) -> tuple[str, str] | None:
-    """Domain and name in what reason.profile_subject writes; None for any other subject.
-
-    >>> of_subject("profile Product-Domain/userA"), of_subject("prefix s3://data/x/")
-    (('Product-Domain', 'userA'), None)
-    """
-    if not subject.startswith(SUBJECT):
-        return None
-    domain, _, name = subject.removeprefix(SUBJECT).partition("/")
-    return domain, name
 
 
 def named(to: Profiles, domain: str, name: str) -> bool:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from grantor.core.policy.reading.variables import bare
 from grantor.core.problem import Fault, shown
-from grantor.core.reading.variables import bare
 
 
 @dataclass(frozen=True)

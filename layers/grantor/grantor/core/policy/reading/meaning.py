@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from grantor.core.document import Fields, Reader
 from grantor.core.grant import Permission
+from grantor.core.policy.document import Fields, Reader
+from grantor.core.policy.reading import ends
+from grantor.core.policy.reading.arn import application_faults
+from grantor.core.policy.reading.context import Contexts
+from grantor.core.policy.reading.grantees import grantees
+from grantor.core.policy.reading.places import where
 from grantor.core.problem import Fault
-from grantor.core.reading import ends
-from grantor.core.reading.arn import application_faults
-from grantor.core.reading.context import Contexts
-from grantor.core.reading.grantees import grantees
-from grantor.core.reading.places import where
 from grantor.core.rule import Rule
 
 

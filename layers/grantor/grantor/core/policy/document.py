@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from grantor.core.policy.reading.syntax import explained
 from grantor.core.problem import Findings, Spot, shown
-from grantor.core.reading.syntax import explained
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is ten times as fast
 DEEPEST = 16  # collections in one another; the deepest rule has six

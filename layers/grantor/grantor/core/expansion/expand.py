@@ -16,21 +16,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from grantor.core import excepts
+from grantor.core.expansion import excepts
+from grantor.core.expansion.filling import fill, of_prefix, of_profile
+from grantor.core.expansion.holders import member, principal
+from grantor.core.expansion.needs import concerned
+from grantor.core.expansion.people import People
+from grantor.core.expansion.placing import Placing
+from grantor.core.expansion.refusal import Notes, Refused, Unread
+from grantor.core.expansion.sharing import Sharing
+from grantor.core.expansion.term import end, over
 from grantor.core.facts import Facts, Profile
-from grantor.core.filling import fill, of_prefix, of_profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Grant, Grantee
-from grantor.core.holders import member, principal
-from grantor.core.needs import concerned
-from grantor.core.people import People, of_subject
-from grantor.core.placing import Placing
 from grantor.core.problem import Fault, nearest, shown
-from grantor.core.reason import Reason, prefix_subject
-from grantor.core.refusal import Notes, Refused, Unread
+from grantor.core.reason import Reason, of_subject, prefix_subject
 from grantor.core.rule import Mode, Policy, Principal, Profiles, Rule
-from grantor.core.sharing import Sharing
-from grantor.core.term import end, over
 from grantor.core.wanted import Wanted
 
 WHOLE = Focus()

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
-from grantor.core.document import Reader, Text
+from grantor.core.policy.document import Reader, Text
+from grantor.core.policy.reading.variables import BUCKET, Variables
 from grantor.core.problem import Judge
-from grantor.core.reading.variables import BUCKET, Variables
 
 
 @dataclass(frozen=True)

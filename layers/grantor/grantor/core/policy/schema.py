@@ -1,15 +1,14 @@
 """The policy language as JSON Schema, so that editors complete and check; made from language.py.
 
 It allows all that Grantor allows, and refuses much of what Grantor refuses: whether a scope is sound or a variable known, only
-Grantor can tell. `python -m grantor.core.schema` prints it.
+Grantor can tell. It is published as docs/policy.schema.json (docs/policy_page.py).
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from grantor.core.kinds import Choice, Either, Flag, Form, Idle, Key, Kind, Listing, Mapping, Reserved, Table, Version
-from grantor.core.language import POLICY
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Idle, Key, Kind, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.language import POLICY
 
 Schema = dict[str, Any]
 
@@ -91,6 +90,3 @@ WRITERS: dict[type, Callable[[Any], Schema]] = {
     Mapping: _mapping,
     Reserved: lambda _: {"not": {}},
 }
-
-if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2, ensure_ascii=False))

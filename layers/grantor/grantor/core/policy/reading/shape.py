@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from grantor.core.document import Fields, Hole, Items, Reader, Text, Tree
-from grantor.core.kinds import Choice, Either, Flag, Form, Idle, Kind, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.document import Fields, Hole, Items, Reader, Text, Tree
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Idle, Kind, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.reading import misshapen
+from grantor.core.policy.reading.misshapen import At, under
 from grantor.core.problem import Fault, listed, shown
-from grantor.core.reading import misshapen
-from grantor.core.reading.misshapen import At, under
 
 Check = Callable[[Tree, Any, At], Tree | Fault]
 

@@ -12,8 +12,8 @@ Two limits follow. A folder gets its grant when it is seen, not before. And sing
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from grantor.core.expansion.refusal import Refused
 from grantor.core.problem import Fault
-from grantor.core.refusal import Refused
 
 MOST = 100  # grants that one rule may need for one grantee; an instance holds 100,000
 

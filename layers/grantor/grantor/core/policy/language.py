@@ -3,7 +3,7 @@
 The reader's messages, the JSON Schema and the tables of the reference page are all made from this.
 """
 
-from grantor.core.forms import (
+from grantor.core.policy.forms import (
     APPLICATION,
     BASE,
     DIRECTORY_GROUP,
@@ -22,7 +22,7 @@ from grantor.core.forms import (
     VALUE,
     VARIABLE_NAME,
 )
-from grantor.core.kinds import Choice, Clash, Either, Flag, Idle, Key, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.kinds import Choice, Clash, Either, Flag, Idle, Key, Listing, Mapping, Reserved, Table, Version
 
 CHOSEN = (
     Key("domain", DOMAIN, "The Studio domain.", "Product-Domain", needed=True, slips=("domain_name", "domain_id", "studio")),

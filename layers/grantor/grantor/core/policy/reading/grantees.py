@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from functools import partial
 
-from grantor.core.document import Fields, Items, Text, Tree
-from grantor.core.forms import DOMAIN, PROFILE_NAME, TAG_VALUE
-from grantor.core.kinds import Form
+from grantor.core.policy.document import Fields, Items, Text, Tree
+from grantor.core.policy.forms import DOMAIN, PROFILE_NAME, TAG_VALUE
+from grantor.core.policy.kinds import Form
+from grantor.core.policy.reading import arn
+from grantor.core.policy.reading.context import Context
+from grantor.core.policy.reading.variables import PREFIX
 from grantor.core.problem import Fault, Judge
-from grantor.core.reading import arn
-from grantor.core.reading.context import Context
-from grantor.core.reading.variables import PREFIX
 from grantor.core.rule import Directory, Principal, Profiles
 
 Grantees = Principal | Profiles | Directory

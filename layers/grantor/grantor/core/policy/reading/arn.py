@@ -2,8 +2,8 @@
 
 import re
 
-from grantor.core.forms import APPLICATION, DIRECTORY_GROUP, DIRECTORY_USER, ROLE, USER
-from grantor.core.kinds import Form
+from grantor.core.policy.forms import APPLICATION, DIRECTORY_GROUP, DIRECTORY_USER, ROLE, USER
+from grantor.core.policy.kinds import Form
 from grantor.core.problem import Fault, shown
 
 SESSION = re.compile(r"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>\d{12}):assumed-role/(?P<name>[^/]+)(/.*)?", re.ASCII)

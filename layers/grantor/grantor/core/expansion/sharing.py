@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from grantor.core.expansion.filling import OWN, TAGS, fill, of_profile
+from grantor.core.expansion.people import People, Tags, named, tagged
+from grantor.core.expansion.refusal import Refused, Unread
+from grantor.core.expansion.term import end, over
 from grantor.core.facts import Profile
-from grantor.core.filling import OWN, TAGS, fill, of_profile
 from grantor.core.grant import Grantee
-from grantor.core.people import People, Tags, named, tagged
 from grantor.core.problem import Fault, listed
-from grantor.core.refusal import Refused, Unread
 from grantor.core.rule import Profiles, Rule
 from grantor.core.scope import covers
-from grantor.core.term import end, over
 
 SHOWN = 3  # names that a message lists
 Outcome = Refused | Unread | None

@@ -4,15 +4,15 @@ bytes → text → tree → what has the language's shape → rules. Each step s
 owner of a file hears of all mistakes at once. Whatever the bytes are, nothing is raised.
 """
 
-from grantor.core.document import Fields, Reader, Text
-from grantor.core.language import POLICY
+from grantor.core.policy.document import Fields, Reader, Text
+from grantor.core.policy.language import POLICY
+from grantor.core.policy.reading.characters import decoded
+from grantor.core.policy.reading.context import contexts
+from grantor.core.policy.reading.meaning import meaning
+from grantor.core.policy.reading.misshapen import At
+from grantor.core.policy.reading.own import own_variables
+from grantor.core.policy.reading.shape import Shaper
 from grantor.core.problem import Problem, shown
-from grantor.core.reading.characters import decoded
-from grantor.core.reading.context import contexts
-from grantor.core.reading.meaning import meaning
-from grantor.core.reading.misshapen import At
-from grantor.core.reading.own import own_variables
-from grantor.core.reading.shape import Shaper
 from grantor.core.rule import Mode, Policy
 
 

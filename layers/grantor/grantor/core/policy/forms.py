@@ -1,6 +1,6 @@
 """The texts of the policy language: what each is called, what form it has, and an example of it."""
 
-from grantor.core.kinds import Form
+from grantor.core.policy.kinds import Form
 
 RULE_NAME = Form(
     "a rule's name",

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from grantor.core.expansion.refusal import Unread
 from grantor.core.facts import Profile
-from grantor.core.refusal import Unread
 from grantor.core.rule import Rule
 
 LAST = datetime.max.replace(tzinfo=UTC)  # a longer time ends here

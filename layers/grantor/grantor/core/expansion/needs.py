@@ -6,16 +6,16 @@ Domains come first, then their profiles; profiles name the folders that are to b
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from grantor.core import excepts
+from grantor.core.expansion import excepts
+from grantor.core.expansion.filling import TAGS, VARIABLE, fill, of_prefix, of_profile
+from grantor.core.expansion.holders import is_id
+from grantor.core.expansion.people import People, named
+from grantor.core.expansion.refusal import Refused
+from grantor.core.expansion.sharing import beside, looks_closer
 from grantor.core.facts import Facts, Profile
-from grantor.core.filling import TAGS, VARIABLE, fill, of_prefix, of_profile
 from grantor.core.focus import Focus
-from grantor.core.holders import is_id
-from grantor.core.people import People, named, of_subject
-from grantor.core.reason import prefix_subject
-from grantor.core.refusal import Refused
+from grantor.core.reason import of_subject, prefix_subject
 from grantor.core.rule import Directory, Profiles, Rule
-from grantor.core.sharing import beside, looks_closer
 
 PREFIX = prefix_subject("")
 

@@ -4,10 +4,10 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from grantor.core.document import Fields, Hole, Items, Text, Tree
-from grantor.core.kinds import Choice, Either, Flag, Form, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.document import Fields, Hole, Items, Text, Tree
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.reading.plain import misread
 from grantor.core.problem import LONGEST_SHOWN, Fault, listed, nearest, shown
-from grantor.core.reading.plain import misread
 
 CALLED = {Text: "a text", Items: "a list", Fields: "a mapping"}
 VARIABLE = re.compile(r"[a-z_]+(\.[\w.]+)?")

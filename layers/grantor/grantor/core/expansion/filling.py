@@ -7,9 +7,9 @@ A value that would make more or less of it (a slash, a star, "..", nothing) is r
 import re
 from collections.abc import Mapping
 
+from grantor.core.expansion.refusal import Refused
 from grantor.core.facts import Profile
 from grantor.core.problem import Fault, shown
-from grantor.core.refusal import Refused
 
 VARIABLE = re.compile(r"\{([^{}]*)\}")
 OWN = ("{profile.name}", "{profile.folder}")  # no two profiles of a domain are meant to have the same value

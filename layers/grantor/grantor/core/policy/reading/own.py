@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from grantor.core.document import Fields, Reader, Text
+from grantor.core.policy.document import Fields, Reader, Text
+from grantor.core.policy.reading.context import Context
+from grantor.core.policy.reading.variables import BRACES, BUCKET, Variables
 from grantor.core.problem import Fault
-from grantor.core.reading.context import Context
-from grantor.core.reading.variables import BRACES, BUCKET, Variables
 
 LONGEST = 2_000  # characters; as long as a scope can be, and no chain of variables grows beyond it
 

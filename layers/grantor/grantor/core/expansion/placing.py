@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from grantor.core.expansion.refusal import Refused
 from grantor.core.location import Location
 from grantor.core.problem import Fault, listed, shown
-from grantor.core.refusal import Refused
 from grantor.core.scope import LONGEST
 
 SHOWN = 5  # locations that a message lists

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from grantor.core.cover import Ends, covered
-from grantor.core.filling import OWN, VARIABLE
+from grantor.core.expansion.cover import Ends, covered
+from grantor.core.expansion.filling import OWN, VARIABLE
+from grantor.core.expansion.refusal import problem
+from grantor.core.expansion.term import LAST
 from grantor.core.grant import Grant, Permission
 from grantor.core.problem import Fault, Problem
 from grantor.core.reason import Reason
-from grantor.core.refusal import problem
 from grantor.core.rule import Policy, Rule
-from grantor.core.term import LAST
 from grantor.core.wanted import Wanted
 
 Givers = Mapping[Grant, Ends]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from grantor.core import scope
-from grantor.core.document import Fields, Text, Tree
+from grantor.core.policy.document import Fields, Text, Tree
+from grantor.core.policy.reading.context import Context
+from grantor.core.policy.reading.variables import BUCKET, PREFIX, VARIABLE
 from grantor.core.problem import Fault, Judge, shown
-from grantor.core.reading.context import Context
-from grantor.core.reading.variables import BUCKET, PREFIX, VARIABLE
 
 FOLDER = f"{{{PREFIX}}}"
 

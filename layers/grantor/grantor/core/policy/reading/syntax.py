@@ -62,8 +62,6 @@ def explained(error: Any, text: str) -> Finding:
 
 def _spot(mark: Any, lines: list[str]) -> Spot:
     """Where a mark stands; libyaml may see the end of a file one line below its last."""
-    if mark is None:
-        return Spot(1, 1)
     if mark.line >= len(lines):
         return Spot(len(lines), len(lines[-1]) + 1)
     return Spot(mark.line + 1, mark.column + 1)
