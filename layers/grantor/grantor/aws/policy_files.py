@@ -80,7 +80,7 @@ class PolicyFiles:
                 self._accepted[key] = self._get(key, version)
             return self._accepted[key]
         if self._large(key):
-            raise TooLarge(_too_large(self._listed[key].size))
+            raise TooLarge(too_large(self._listed[key].size))
         return self._kept[key][1] if self._fresh(key) else self._now(key)
 
     def gone(self, key: str) -> bool:
@@ -120,7 +120,7 @@ class PolicyFiles:
             answer = self._client.get_object(**asked)
             if answer["ContentLength"] > LARGEST:
                 answer["Body"].close()
-                raise TooLarge(_too_large(answer["ContentLength"]))
+                raise TooLarge(too_large(answer["ContentLength"]))
             body = answer["Body"].read()  # botocore compares its length with what was announced
         return File(body, answer.get("VersionId", "null"), answer["ETag"])
 
@@ -129,5 +129,6 @@ def _is_policy(key: str) -> bool:
     return key.endswith((".yaml", ".yml"))
 
 
-def _too_large(size: int) -> str:
+def too_large(size: int) -> str:
+    """What TooLarge says of a file of so many bytes."""
     return f"the file has {size:,} bytes; a policy file may have {LARGEST:,}"
