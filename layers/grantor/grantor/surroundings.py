@@ -62,7 +62,8 @@ class _Focused:
         self._look(needs.neighbours(self.rules, self._people(now)))
         facts = self._people(now)
         bases = needs.bases(self.rules)
-        there = self._there([folder for folder in self.folders if _parent(folder) in bases])
+        # A profile in focus may have grants for every folder, so these are listed whole beside it.
+        there = {} if self.subjects else self._there([folder for folder in self.folders if _parent(folder) in bases])
         listed = (bases - there.keys()) | needs.levels(self.rules, facts.profiles)
         return _placed(self.world, self.rules, replace(facts, folders=there, locations=self.world.grants.locations()), listed)
 
