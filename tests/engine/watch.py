@@ -8,6 +8,7 @@ hasty(estate)                                a world that gives up soon on who d
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,15 @@ def hasty(estate: Estate) -> World:
     for service in SERVICES:
         setattr(chosen.clients, service, chosen.clients.session.client(service.replace("_", "-"), config=config))
     return chosen
+
+
+def settled(estate: Estate, *names: str) -> None:
+    """Wait until Studio has made these profiles; it changes none before."""
+    end = time.monotonic() + 20
+    sagemaker = estate.client("sagemaker")
+    while any(sagemaker.describe_user_profile(DomainId=estate.domain, UserProfileName=n)["Status"] != "InService" for n in names):
+        assert time.monotonic() < end, f"{names} were not ready in 20 s"
+        time.sleep(0.02)
 
 
 def ledger(estate: Estate) -> set[str]:
