@@ -1,0 +1,121 @@
+"""The words of the command line, and what --help says of them."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
+
+DESCRIPTION = "Grantor keeps Amazon S3 Access Grants in line with policy files that live in S3."
+EPILOG = """\
+The stack is --stack, else GRANTOR_STACK, else stack_name in the samconfig.toml of this folder, else "grantor"; credentials
+and Region are those of your AWS configuration (AWS_PROFILE, AWS_REGION). Ends with 0 when all is well, 1 when something is
+wrong, 2 when the command makes no sense, 3 for unexpected changes (plan --expect-no-changes), 130 after Ctrl-C.
+"""
+
+
+def parser() -> ArgumentParser:
+    """The whole of it."""
+    top = ArgumentParser("grantor", description=DESCRIPTION, epilog=EPILOG, formatter_class=RawDescriptionHelpFormatter)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (short, more, add) in VERBS.items():
+        said = verbs.add_parser(
+            name,
+            help=short,
+            description=f"{short[:1].upper()}{short[1:]}.\n\n{more}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        add(said)
+        if name != "check":
+            said.add_argument("--stack", metavar="NAME", help="the stack that Grantor is deployed as")
+        said.add_argument("--json", action="store_true", help="answer in JSON")
+    return top
+
+
+def _check(said: ArgumentParser) -> None:
+    said.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="policy files, or folders of them; - reads standard input")
+    said.add_argument("--name", default="stdin.yaml", help="what standard input is called in messages (stdin.yaml)")
+
+
+def _plan(said: ArgumentParser) -> None:
+    said.add_argument(
+        "--policy", metavar="DIR", help="plan with the policy files of this folder in place of the bucket's policy/"
+    )
+    said.add_argument("--markdown", action="store_true", help="answer in Markdown, for a pull request")
+    said.add_argument("--expect-no-changes", action="store_true", help="end with 3 if a run would change anything")
+
+
+def _apply(said: ArgumentParser) -> None:
+    said.add_argument("--wait", action="store_true", help="if another run is going on, wait until it has answered this one")
+
+
+def _approve(said: ArgumentParser) -> None:
+    said.add_argument("hash", metavar="HASH", help="the plan's hash, as it is told where the plan is refused")
+    said.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _status(said: ArgumentParser) -> None:
+    """Nothing else can be asked for."""
+    del said
+
+
+def _history(said: ArgumentParser) -> None:
+    said.add_argument("run", nargs="?", metavar="RUN", help="the id of a run, to see it in full")
+    said.add_argument("-n", type=int, default=20, metavar="N", dest="most", help="how many runs (20)")
+
+
+def _adopt(said: ArgumentParser) -> None:
+    said.add_argument("ids", nargs="*", metavar="GRANT_ID", help="grants by their ids")
+    said.add_argument("--all-wanted", action="store_true", help="every foreign grant that a rule wants just so")
+    said.add_argument("--scope", help="of those, the ones with this scope")
+    said.add_argument("--grantee", help="of those, the ones of this grantee: an ARN, role/NAME, or an id of the directory")
+    said.add_argument("--permission", choices=["READ", "WRITE", "READWRITE"], help="of those, the ones with this permission")
+    said.add_argument(
+        "--unwanted", action="store_true", help="by id also grants that no rule wants: the next run takes them away"
+    )
+    said.add_argument("--yes", action="store_true", help="agree to that")
+
+
+def _rebuild(said: ArgumentParser) -> None:
+    said.add_argument("--yes", action="store_true", help="also if the ledger is not empty; what it knows stays as it is")
+
+
+VERBS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
+    "check": (
+        "read policy files and say what is wrong with them, without AWS",
+        "One line for each mistake, file:line:column: what: why; what to write instead. Warnings do not make it fail.",
+        _check,
+    ),
+    "plan": (
+        "show what a run would do now, and change nothing",
+        "Needs the stack's managed policy Reader. Ends with 1 if a policy file is wrong or something could not be read.",
+        _plan,
+    ),
+    "apply": (
+        "run now, over everything, as the function does",
+        "Same lease, same ledger, same guard. If another run is going on, it answers this one, too.",
+        _apply,
+    ),
+    "approve": (
+        "let the next run carry out a plan that the guard has refused",
+        "Exactly the plan with this hash, within a day. Needs the stack's managed policy Approver, which forbids writing policy.",
+        _approve,
+    ),
+    "status": (
+        "show how things stand: sweep, grants, lease, policy files, plans that wait",
+        "Needs the stack's managed policy Reader.",
+        _status,
+    ),
+    "history": (
+        "show past runs, or one in full",
+        "Runs that changed nothing and had nothing to say are not kept. Needs the stack's managed policy Reader.",
+        _history,
+    ),
+    "adopt": (
+        "take over grants that somebody else made, without deleting or creating any",
+        "They are tagged and written into the ledger. Without any choice it lists what could be adopted.",
+        _adopt,
+    ),
+    "rebuild": (
+        "write a lost ledger anew, from the tags of the grants",
+        "A call for each grant. Nothing is created or deleted; the next run puts right what the tags do not tell.",
+        _rebuild,
+    ),
+}

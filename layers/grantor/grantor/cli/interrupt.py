@@ -1,0 +1,30 @@
+"""Ctrl-C while something is being changed: the change under way is finished, and no other one is begun."""
+
+import signal
+from types import FrameType
+from typing import Any, Self
+
+from grantor.cli.show import aside
+
+CODE = 130  # that a command line ends with when it is interrupted (POSIX: 128 and the signal's number)
+
+
+class Interrupt:
+    """From where it is entered: whether somebody has pressed Ctrl-C. A second time interrupts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        aside("stopping after the change that is under way; Ctrl-C again stops at once")

@@ -1,0 +1,45 @@
+"""What a run has to tell, as lines that can be searched: each begins with the sign of a change, or with a word and a colon."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+KINDS = {
+    "done": "",
+    "adopted": "accepted: ",
+    "rejected": "wrong: ",
+    "refused": "refused: ",
+    "approval": "approval: ",
+    "later": "later: ",
+    "waits": "",
+    "warnings": "warning: ",
+    "foreign": "foreign: ",
+}  # the lists of a report, in the order in which they are told
+MOST = 20  # foreign grants: of somebody who shares the instance there may be thousands
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """The sentences of a report or of its summary."""
+    for kind, word in KINDS.items():
+        sentences = list(told.get(kind, []))
+        shown = sentences[:MOST] if kind == "foreign" else sentences
+        yield from (f"{word}{sentence}" for sentence in shown)
+        if len(shown) < len(sentences):
+            yield f"{word}… and {len(sentences) - len(shown):,} more; --json names them all"
+
+
+def time(iso: str) -> str:
+    """A time as it is shown.
+
+    >>> time("2026-11-24T10:00:00+00:00")
+    '2026-11-24 10:00:00Z'
+    """
+    return iso.replace("T", " ").replace("+00:00", "Z")
+
+
+def count(number: int, word: str) -> str:
+    """So many of something.
+
+    >>> count(1, "grant"), count(2000, "grant")
+    ('1 grant', '2,000 grants')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
