@@ -17,7 +17,7 @@ from grantor.aws.records import Accepted, Sweep
 from grantor.carry_out import CarryOut
 from grantor.core.doorbell import heard
 from grantor.core.expansion.lint import lint
-from grantor.core.focus import Focus
+from grantor.core.focus import EVERYTHING, Focus
 from grantor.core.guard import Before, guard
 from grantor.core.plan import Plan
 from grantor.gather import Gathered, gather
@@ -137,6 +137,9 @@ class _Run:
 
     def _accept(self, policies: Intake) -> None:
         if policies.new:
+            # What is adopted may concern anyone, whatever rang; and if this run dies, the next one finds nothing new.
+            if EVERYTHING not in self.lease.bells:
+                self.world.leases.widen(self.lease, {EVERYTHING: None})
             versions = {
                 key: Accepted(file.version, file.etag, self.report.at, self.report.run) for key, file in policies.changed.items()
             }

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from grantor.aws.errors import UNANSWERED, NotYet, Overtaken
 from grantor.aws.lease import Lease
 from grantor.core.doorbell import Bell, bell, earliest
+from grantor.core.focus import EVERYTHING
 from grantor.holding import SECONDS, held, holder
 from grantor.reconcile import Bells, reconcile
 from grantor.report import Report
@@ -105,13 +106,14 @@ def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, t
 
 def _ring_again(world: World, report: Report, bells: Bells, attempt: int) -> None:
     """What the run's time was too short for rings at once, what can't be done yet a while later, and what ends when it ends."""
+    about = [EVERYTHING] if report.adopted else sorted(bells)  # what was adopted may concern anyone
     if report.cut_short:
-        world.queue.ring(sorted(bells))
+        world.queue.ring(about)
     elif report.later and attempt < ATTEMPTS:
-        world.queue.ring(sorted(bells), attempt + 1)
+        world.queue.ring(about, attempt + 1)
     left = report.next_end.timestamp() - world.clock() if report.next_end else CLOCK
     if left < CLOCK:  # else the clock rings before
-        world.queue.ring_in(sorted(bells), left)
+        world.queue.ring_in(about, left)
 
 
 def _next(world: World, lease: Lease, earliest_start: float, go_on: Callable[[], bool]) -> Bells:
