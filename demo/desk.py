@@ -37,6 +37,15 @@ class Desk:
         """The same desk with the credentials that a Studio notebook of `profile` has: its execution role's, nothing else."""
         return Desk(self.port, json.loads(_sandbox("env", "--json", "--port", str(self.port), "--as", profile)))
 
+    def holding(self, keys: dict[str, str]) -> "Desk":
+        """The same desk with the credentials that STS has given somebody."""
+        names = {
+            "AWS_ACCESS_KEY_ID": "AccessKeyId",
+            "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+            "AWS_SESSION_TOKEN": "SessionToken",
+        }
+        return Desk(self.port, self.environment | {variable: keys[name] for variable, name in names.items()})
+
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
         """A boto3 client for whoever sits here, or for whoever holds `credentials` as GetDataAccess gives them."""
         own = {key: self.environment.get(key) for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
@@ -65,6 +74,10 @@ class Desk:
         path = os.pathsep.join([str(ROOT / ".venv/bin"), os.environ["PATH"]])
         environment = {"AWS_ENDPOINT_URL": self.url, "PATH": path, "SAM_CLI_TELEMETRY": "0"} | self._keys()
         return _run([str(ROOT / ".tools/sam/bin/sam"), *words], environment)
+
+    def grantor(self, *words: str) -> str:
+        """Run the command line of Grantor for whoever sits here, and return what it printed; Unmet if it fails."""
+        return _run([str(ROOT / ".venv/bin/grantor"), *words], self.environment)
 
     def _keys(self) -> dict[str, str]:
         return {key: value for key, value in self.environment.items() if key.startswith("AWS_") and "ENDPOINT" not in key}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ from botocore.exceptions import ClientError
 
 from benchmarks.event_to_grant import measure
 from benchmarks.figures import table, write
+from demo import more_rules
+from demo.cast import POLICY, STACK, Cast, Row
 from demo.desk import ROOT, Desk
 from demo.inventory import inventory
 from demo.stage import eventually, expect, say, step
 
-STACK = "grantor"
-DOMAIN = "Product-Domain"
-POLICY = "policy/article.yaml"
 BROKEN = """\
 version: 1
 rules:
@@ -25,35 +23,6 @@ rules:
     on: s3://{data_bucket}/{profile.folder}/*
     alow: READWRITE
 """
-Row = tuple[str, str, str]  # who, permission, scope
-
-
-@dataclass(frozen=True)
-class Cast:
-    """What the deploy left: the desk, the stack's outputs, and whose roles are whose."""
-
-    desk: Desk
-    outputs: dict[str, str]
-
-    @property
-    def data(self) -> str:
-        return self.outputs["DataBucket"]
-
-    def grants(self) -> set[Row]:
-        """The grants table, as an auditor sees it: short role name, permission, scope."""
-        control = self.desk.client("s3control")
-        listed: set[Row] = set()
-        asked: dict[str, Any] = {"AccountId": self.desk.account, "MaxResults": 1000}
-        while True:
-            page = control.list_access_grants(**asked)
-            listed |= {_row(grant) for grant in page.get("AccessGrantsList", [])}
-            if not (token := page.get("NextToken")):
-                return listed
-            asked["NextToken"] = token
-
-    def granted(self, who: str, *folders: str) -> set[Row]:
-        """The rows that `who` should have, one READWRITE a folder."""
-        return {(f"sagemaker-{who.lower()}-role", "READWRITE", f"s3://{self.data}/{folder}/*") for folder in folders}
 
 
 def tell(desk: Desk, data: Path | None) -> None:
@@ -66,6 +35,7 @@ def tell(desk: Desk, data: Path | None) -> None:
     new_profile(cast, article)
     profile_leaves(cast, article)
     broken_policy(cast, article)
+    more_rules.tell(cast, article)
     speed(cast, article)
     leave(desk, before)
 
@@ -88,7 +58,7 @@ FOLDERS = ["Product/abalone.csv", "UserA/abalone.csv", "UserB/abalone.csv"]
 def drop_policy(cast: Cast) -> set[Row]:
     with step(f"A data steward drops {POLICY} into the policy bucket"):
         say((ROOT / POLICY).read_text())
-        _put_policy(cast, POLICY, (ROOT / POLICY).read_bytes())
+        cast.put_policy(POLICY, (ROOT / POLICY).read_bytes())
         article = cast.granted("userA", "Product", "UserA") | cast.granted("userB", "Product", "UserB")
         eventually("the grants are the article's four", article, cast.grants)
         say()
@@ -126,7 +96,7 @@ def new_profile(cast: Cast, article: set[Row]) -> None:
         iam, studio = cast.desk.client("iam"), cast.desk.client("sagemaker")
         trust = iam.get_role(RoleName="sagemaker-usera-role")["Role"]["AssumeRolePolicyDocument"]
         role = iam.create_role(RoleName="sagemaker-userc-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        studio.create_user_profile(DomainId=_domain(studio), UserProfileName="userC", UserSettings={"ExecutionRole": role})
+        studio.create_user_profile(DomainId=cast.domain(), UserProfileName="userC", UserSettings={"ExecutionRole": role})
         wanted = article | cast.granted("userC", "Product", "UserC")
         eventually("userC has its grants", wanted, cast.grants)
 
@@ -134,7 +104,7 @@ def new_profile(cast: Cast, article: set[Row]) -> None:
 def profile_leaves(cast: Cast, article: set[Row]) -> None:
     with step("userC leaves"):
         studio = cast.desk.client("sagemaker")
-        profile = {"DomainId": _domain(studio), "UserProfileName": "userC"}
+        profile = {"DomainId": cast.domain(), "UserProfileName": "userC"}
         eventually("its profile has settled", "InService", lambda: studio.describe_user_profile(**profile)["Status"])
         studio.delete_user_profile(**profile)
         eventually("userC's grants are gone, the others stand", article, cast.grants)
@@ -144,14 +114,14 @@ def profile_leaves(cast: Cast, article: set[Row]) -> None:
 def broken_policy(cast: Cast, article: set[Row]) -> None:
     with step("The steward makes a mistake"):
         say(BROKEN)
-        seen = _errors(cast)
-        _put_policy(cast, POLICY, BROKEN.encode())
+        seen = cast.complaints()
+        cast.put_policy(POLICY, BROKEN.encode())
         place = f"{POLICY}:6:5:"
-        eventually("the function's log says where", True, lambda: any(place in said for said in _errors(cast) - seen))
-        for said in sorted(said for said in _errors(cast) - seen if place in said):
+        eventually("the function's log says where", True, lambda: any(place in said for said in cast.complaints() - seen))
+        for said in sorted(said for said in cast.complaints() - seen if place in said):
             say(said)
         expect("nothing has changed", article, cast.grants())
-        _put_policy(cast, POLICY, (ROOT / POLICY).read_bytes())
+        cast.put_policy(POLICY, (ROOT / POLICY).read_bytes())
 
 
 def speed(cast: Cast, article: set[Row]) -> None:
@@ -185,10 +155,6 @@ def _access(cast: Cast, who: str, folder: str, permission: str) -> dict[str, str
     return dict(given["Credentials"])
 
 
-def _row(grant: dict[str, Any]) -> Row:
-    return grant["Grantee"]["GranteeIdentifier"].rpartition("/")[2], grant["Permission"], grant["GrantScope"]
-
-
 def functions(desk: Desk) -> dict[str, dict[str, str]]:
     """The deployed functions' variables by their names in the template, as `sam local invoke --env-vars` takes them."""
     resources = desk.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
@@ -210,23 +176,6 @@ def _outputs(desk: Desk) -> dict[str, str]:
 
 def _keys(cast: Cast) -> list[str]:
     return sorted(item["Key"] for item in cast.desk.client("s3").list_objects_v2(Bucket=cast.data).get("Contents", []))
-
-
-def _put_policy(cast: Cast, key: str, body: bytes) -> None:
-    cast.desk.client("s3").put_object(Bucket=cast.outputs["PolicyBucket"], Key=key, Body=body)
-
-
-def _domain(studio: Any) -> str:
-    return next(domain["DomainId"] for domain in studio.list_domains()["Domains"] if domain["DomainName"] == DOMAIN)
-
-
-def _errors(cast: Cast) -> set[str]:
-    """The sentences that the reconciler has logged as warnings or errors."""
-    logs = cast.desk.client("logs")
-    group = f"/aws/lambda/{cast.outputs['ReconcileGrants']}"
-    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
-    records = [json.loads(line) for line in lines if line.startswith("{")]
-    return {str(record["message"]) for record in records if record.get("level") in ("WARNING", "ERROR")}
 
 
 def _upload(desk: Desk, data: Path) -> str:

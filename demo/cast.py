@@ -1,0 +1,72 @@
+"""The stage after the deploy: the desk, what the stack is called by, and what everyone in the story can see of it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from demo.desk import Desk
+
+STACK = "grantor"
+DOMAIN = "Product-Domain"
+POLICY = "policy/article.yaml"
+Row = tuple[str, str, str]  # who, permission, scope
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What the deploy left: the desk, and the stack's outputs."""
+
+    desk: Desk
+    outputs: dict[str, str]
+
+    @property
+    def data(self) -> str:
+        return self.outputs["DataBucket"]
+
+    def grants(self) -> set[Row]:
+        """The grants table, as an auditor sees it: short role name, permission, scope."""
+        control = self.desk.client("s3control")
+        listed: set[Row] = set()
+        asked: dict[str, Any] = {"AccountId": self.desk.account, "MaxResults": 1000}
+        while True:
+            page = control.list_access_grants(**asked)
+            listed |= {_row(grant) for grant in page.get("AccessGrantsList", [])}
+            if not (token := page.get("NextToken")):
+                return listed
+            asked["NextToken"] = token
+
+    def granted(self, who: str, *folders: str) -> set[Row]:
+        """The rows that `who` should have, one READWRITE a folder."""
+        return {(f"sagemaker-{who.lower()}-role", "READWRITE", f"s3://{self.data}/{folder}/*") for folder in folders}
+
+    def put_policy(self, key: str, body: bytes) -> None:
+        """A steward drops a policy file."""
+        self.desk.client("s3").put_object(Bucket=self.outputs["PolicyBucket"], Key=key, Body=body)
+
+    def delete_policy(self, key: str) -> None:
+        """A steward deletes a policy file."""
+        self.desk.client("s3").delete_object(Bucket=self.outputs["PolicyBucket"], Key=key)
+
+    def upload(self, *keys: str) -> None:
+        """Somebody uploads data."""
+        s3 = self.desk.client("s3")
+        for key in keys:
+            s3.put_object(Bucket=self.data, Key=key, Body=b"M,0.455\n")
+
+    def domain(self) -> str:
+        """The id of the Studio domain."""
+        listed = self.desk.client("sagemaker").list_domains()["Domains"]
+        return next(domain["DomainId"] for domain in listed if domain["DomainName"] == DOMAIN)
+
+    def complaints(self) -> set[str]:
+        """The sentences that the reconciler has logged as warnings or errors."""
+        logs = self.desk.client("logs")
+        group = f"/aws/lambda/{self.outputs['ReconcileGrants']}"
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        lines = [event["message"] for page in pages for event in page["events"]]
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        return {str(record["message"]) for record in records if record.get("level") in ("WARNING", "ERROR")}
+
+
+def _row(grant: dict[str, Any]) -> Row:
+    return grant["Grantee"]["GranteeIdentifier"].rpartition("/")[2], grant["Permission"], grant["GrantScope"]

@@ -1,0 +1,127 @@
+"""Plans as a steward reads them: what the files said before, what they say now, and what Grantor would do. One file a case.
+
+    == before          policy files and profiles that were followed until now; their grants stand and are in the ledger
+    == now             as they are now; what is not said again is as before
+    == foreign         grants that somebody else made
+    == plan            what is to be done, what waits, what is refused, what the guard is against
+
+A section holds `profile NAME ROLE [tag=value …]`, `folder s3://…/ NAME…`, and policy files, each below `file NAME`.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from grantor.core.authority import Authority
+from grantor.core.decide import decide
+from grantor.core.entry import Entry, State
+from grantor.core.expansion.expand import expand
+from grantor.core.facts import Facts, Profile
+from grantor.core.focus import Focus
+from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.guard import Before, guard
+from grantor.core.location import Location
+from grantor.core.policy.file import read
+from grantor.core.rule import Mode, Policy
+from tests.conftest import ROOT
+
+CASES = sorted((ROOT / "tests/core/plans").glob("*.txt"))
+THEN, NOW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+DOMAIN, ROLE = "Lab", "arn:aws:iam::111122223333:role/"
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one section says."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str) -> "Side":
+        said = cls()
+        head, *files = re.split(r"^file (\S+)\n", text, flags=re.MULTILINE)
+        for line in filter(None, head.splitlines()):
+            kind, name, *rest = line.split()
+            if kind == "profile":
+                tags = tuple(sorted((key, value) for key, _, value in (tag.partition("=") for tag in rest[1:])))
+                said.profiles[name] = Profile(DOMAIN, name, ROLE + rest[0], THEN, tags)
+            else:
+                said.folders[name] = tuple(rest)
+        said.files.update({f"policy/{name}": body for name, body in zip(files[::2], files[1::2], strict=True)})
+        return said
+
+    def over(self, before: "Side") -> "Side":
+        """With what is not said again as it was before."""
+        return Side(*(getattr(self, name) or getattr(before, name) for name in ("files", "profiles", "folders")))
+
+    def policies(self) -> list[Policy]:
+        found = [read(name, body.encode(), "data") for name, body in self.files.items()]
+        assert all(isinstance(policy, Policy) for policy in found), found
+        return [policy for policy in found if isinstance(policy, Policy)]
+
+    def facts(self, now: datetime) -> Facts:
+        sharing: dict[str, frozenset[str]] = {}
+        for profile in self.profiles.values():
+            sharing[profile.role] = sharing.get(profile.role, frozenset()) | {profile.subject}
+        return Facts(
+            now, (Location("1", "s3://data/"),), tuple(self.profiles.values()), frozenset({DOMAIN}), self.folders, sharing=sharing
+        )
+
+
+def sections(text: str) -> dict[str, str]:
+    _, *parts = re.split(r"^== (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def planned(said: dict[str, str]) -> str:
+    before = Side.of(said.get("before", ""))
+    now = Side.of(said["now"]).over(before)
+    stood = expand(before.policies(), before.facts(THEN)).grants
+    entries = {grant: Entry(grant, State.LIVE, reasons, f"id-{n}") for n, (grant, reasons) in enumerate(stood.items())}
+    actual = {grant: entry.id for grant, entry in entries.items()} | {grant: "theirs" for grant in foreign(said)}
+    wanted = expand(now.policies(), now.facts(NOW))
+    modes: dict[str, Mode | None] = dict.fromkeys(before.files, None) | {policy.file: policy.mode for policy in now.policies()}
+    plan = decide(wanted.grants, entries, actual, (), Authority.over(NOW, Focus(), modes, wanted.held))
+    counts = {DOMAIN: len(now.profiles)}
+    rules = sum(len(policy.rules) for policy in now.policies())
+    against = guard(plan, Before(len(entries), {DOMAIN: len(before.profiles)}), rules, counts)
+    told = [
+        *plan.lines(),
+        *(f"~ {entry.grant}, now because {' and '.join(sorted(map(str, entry.reasons)))}" for entry in plan.write),
+        *map(str, plan.waits),
+        *(f"foreign: {grant}" for grant in plan.foreign),
+        *(f"foreign, and serves: {grant}" for grant in plan.served),
+        *(f"refused: {problem}" for problem in wanted.refused),
+        *(f"asks: {reason}" for reason in against),
+    ]
+    return "\n".join(told) or "nothing to change"
+
+
+def foreign(said: dict[str, str]) -> list[Grant]:
+    rows = [line.split() for line in said.get("foreign", "").splitlines() if line]
+    return [Grant(Grantee("IAM", ROLE + role), Permission(permission), scope) for permission, scope, role in rows]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_a_plan_says_what_a_steward_expects(case) -> None:
+    said = sections(case.read_text())
+
+    assert planned(said) == said["plan"].strip()
+
+
+def test_there_are_cases_and_each_says_what_it_is_about() -> None:
+    assert len(CASES) >= 10
+    assert [case.stem for case in CASES if not case.read_text().startswith("# ")] == []
+
+
+def test_the_same_case_told_in_another_order_gives_the_same_plan() -> None:
+    said = sections((ROOT / "tests/core/plans/a_profile_leaves.txt").read_text())
+    turned = replace(Side.of(said["before"]), profiles=dict(reversed(Side.of(said["before"]).profiles.items())))
+
+    assert expand(turned.policies(), turned.facts(THEN)) == expand(
+        Side.of(said["before"]).policies(), Side.of(said["before"]).facts(THEN)
+    )
