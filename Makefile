@@ -43,10 +43,10 @@ docs: setup build  ## put what the commands of the documents print today into th
 	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
 	.venv/bin/python -m docs.transcripts --write
 
-setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made
+setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made .venv/bin/grantor
 
 # Built once for whoever needs it: tests and demo run side by side, and none may find the artifacts half written.
-.aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers stacks -type f) .tools/sam/.made .venv/.made
+.aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers stacks -type f -not -name '*.pyc') .tools/sam/.made .venv/.made
 	.tools/sam/bin/sam build
 
 lock: .tools/uv/.made  ## pin every tool and library anew, with hashes
@@ -77,6 +77,12 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	.tools/uv/bin/uv venv -q --clear --seed --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<
 	touch $@
+
+# The command line, on the sources as they are: nothing is built or installed for it.
+.venv/bin/grantor: .venv/.made
+	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" -P -m grantor "$$@"\n' \
+	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
+	chmod +x $@
 
 .tools/sam/.made .tools/server/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
