@@ -30,16 +30,35 @@ def announce(world: World, report: Report) -> None:
 
 
 def publish(world: World, report: Report) -> None:
-    """Put a run that says anything new on the bus, into the history and before a person. Raises ClientError or NotYet."""
+    """Put a run that says anything new on the bus, into the history and before a person.
+
+    Raises ClientError or NotYet, after it has tried each of them.
+    """
     calls = report.needs_a_person and not world.records.called(report.person, report.began)
     if report.quiet and not calls:
         return
+    failed: list[Exception] = []
+    for told in (_event, _history, _person) if calls else (_event, _history):
+        try:
+            told(world, report)
+        except (ClientError, NotYet) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _event(world: World, report: Report) -> None:
     world.notices.tell(_kind(report), {"stack": world.names.stack, **report.summary()})
+
+
+def _history(world: World, report: Report) -> None:
     world.records.ran(Run(report.at, report.run, report.summary()), report.began)
-    if calls:
-        world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
-        # Last: after a crash a person is rather called twice than not at all.
-        world.records.has_called(report.person, report.began)
+
+
+def _person(world: World, report: Report) -> None:
+    world.notices.call(f"Grantor {world.names.stack}: {report.headline}", "\n".join(report.person))
+    # Last: after a crash a person is rather called twice than not at all.
+    world.records.has_called(report.person, report.began)
 
 
 def _kind(report: Report) -> Kind:

@@ -18,6 +18,7 @@ APPROVAL = timedelta(days=1)
 PLAN = timedelta(days=30)
 RUN = timedelta(days=90)
 CALL = timedelta(days=1)
+SAID = 5_000  # sentences that a person was called because of, some 40 bytes each
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,20 @@ class Records:
         return Sweep(item["at"], item["owned"], item["profiles"]) if item else Sweep()
 
     def called(self, sentences: Sequence[str], now: datetime) -> bool:
-        """Whether a person was called because of just these within the last day; one call."""
-        last = self._table.get("meta", "call")
-        return bool(last and last["said"] == _said(sentences) and last["ttl"] > now.timestamp())
+        """Whether a person was called because of each of these within the last day, whatever else was said then; one call."""
+        return self._said(now).keys() >= set(map(_short, sentences))
 
     def has_called(self, sentences: Sequence[str], now: datetime) -> None:
-        """A person has been called because of these; one call."""
-        self._keep({"pk": "meta", "sk": "call", "said": _said(sentences)}, now, CALL)
+        """A person has been called because of these; two calls."""
+        end = int((now + CALL).timestamp())
+        said = {**self._said(now), **dict.fromkeys(map(_short, sentences), end)}
+        newest = sorted(said, key=lambda sentence: -said[sentence])[:SAID]
+        self._keep({"pk": "meta", "sk": "call", "said": {sentence: said[sentence] for sentence in newest}}, now, CALL)
+
+    def _said(self, now: datetime) -> dict[str, int]:
+        """The sentences, in short, that a person was called because of, each with when that is a day ago."""
+        item = self._table.get("meta", "call")
+        return {sentence: end for sentence, end in item["said"].items() if end > now.timestamp()} if item else {}
 
     def ran(self, run: Run, now: datetime) -> None:
         """Keep a run's summary for ninety days, its longest lists cut to what an item holds; one call."""
@@ -141,8 +149,8 @@ class Records:
         self._table.put({**item, "at": now.isoformat(timespec="seconds"), "ttl": int((now + lasts).timestamp())})
 
 
-def _said(sentences: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(sentences).encode()).hexdigest()
+def _short(sentence: str) -> str:
+    return hashlib.sha256(sentence.encode()).hexdigest()[:16]
 
 
 def _run(item: Item) -> Run:
