@@ -21,6 +21,7 @@ from grantor.report import Report
 from grantor.world import World
 from tests.conftest import ACCOUNT, REGION
 from tests.estate import LEDGER, POLICIES, Estate
+from tests.sandbox.desk import allowing
 
 READS = {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}  # all that a sweep with nothing to do asks Access Grants
 SERVICES = ("dynamodb", "events", "identitystore", "s3", "s3control", "sagemaker", "sns", "sqs", "sso_admin")
@@ -107,8 +108,9 @@ class Calls:
 
     def __post_init__(self) -> None:
         sqs = self.estate.client("sqs")
-        self.box = sqs.create_queue(QueueName="people")["QueueUrl"]
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:people"
+        sns = {"Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+        self.box = sqs.create_queue(QueueName="people", Attributes={"Policy": allowing(sns)})["QueueUrl"]
         self.estate.client("sns").subscribe(TopicArn=self.estate.names.notices, Protocol="sqs", Endpoint=arn)
 
     def new(self) -> list[tuple[str, str]]:
