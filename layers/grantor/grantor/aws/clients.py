@@ -26,10 +26,13 @@ CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout
 class Clients:
     """One client a service, all of one session, which reads AWS's models from disk once. Making them needs no call."""
 
+    def __init__(self, region: str | None = None) -> None:
+        self._region = region
+
     @cached_property
     def session(self) -> boto3.Session:
-        """The session of the environment: its credentials and its Region."""
-        return boto3.Session()
+        """The session of the environment: its credentials, and its Region unless another was told."""
+        return boto3.Session(region_name=self._region)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":

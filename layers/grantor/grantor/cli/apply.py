@@ -46,7 +46,7 @@ def _run(call: Call, stopped: Interrupt) -> list[Report]:
 
 def _told(call: Call, report: Report) -> None:
     changes = f"{count(report.created, 'grant')} created, {count(report.deleted, 'grant')} deleted"
-    call.show.line(f"run {report.run}: {changes if report.done else 'nothing to change'}")
+    call.show.line(f"run {report.run}: {changes if report.done else 'nothing was changed'}")
     told(call, report)
     if report.cut_short:
         call.show.line("later: what is left of it is done by the function, which has been rung")

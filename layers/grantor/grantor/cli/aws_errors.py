@@ -11,6 +11,7 @@ MANAGED = {"plan": "Reader", "status": "Reader", "history": "Reader", "approve":
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
+LEDGER = {"GetItem", "PutItem", "Query", "Scan", "TransactWriteItems"}  # DynamoDB's operations
 ACTION = re.compile(r"not authorized to perform: ?(?P<action>[\w-]+:\w+)(?: on resource: ?(?P<resource>\S+))?")
 Kinds = tuple[type[Exception], ...]
 BEFORE: tuple[tuple[Kinds, str], ...] = (
@@ -46,6 +47,8 @@ def _refused(error: ClientError, verb: str) -> str:
         return f"AWS does not know your credentials ({which}: {said}): look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
     if which in DENIED:
         return _denied(error.operation_name, said, verb)
+    if which == "ResourceNotFoundException" and error.operation_name in LEDGER:
+        return "the ledger's table is gone: deploy the stack again, then say grantor rebuild"
     return f"AWS refuses {error.operation_name}: {which}: {said}"
 
 

@@ -1,5 +1,6 @@
 """What a verb is given: what was asked, where to answer, and the world of the stack, found when it is first needed."""
 
+import os
 from argparse import Namespace
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ class Call:
         """AWS, as the caller may use it."""
         from grantor.aws.clients import Clients
 
-        clients = Clients()
+        clients = Clients(os.environ.get("AWS_REGION"))  # boto3 itself knows AWS_DEFAULT_REGION only
         if self.session is not None:
             clients.session = self.session
         return clients

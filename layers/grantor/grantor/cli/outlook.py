@@ -72,7 +72,7 @@ class Outlook:
     def news(self) -> list[str]:
         """The policy files that would be accepted, or are gone."""
         policies = self.found.policies
-        return [f"{key} is new" for key in sorted(policies.changed)] + [f"{key} is gone" for key in policies.gone]
+        return [f"{key} would be accepted" for key in sorted(policies.changed)] + [f"{key} is gone" for key in policies.gone]
 
     @property
     def approved(self) -> list[str]:

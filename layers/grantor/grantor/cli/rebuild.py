@@ -17,8 +17,8 @@ from grantor.report import Report
 
 def run(call: Call) -> int:
     """0 when every grant was looked at; 130 if somebody has interrupted it, and what was written until then is right."""
+    _refuse_what_is_known(call)
     with undisturbed(call) as lease, Interrupt() as stopped, Progress("reading the tags of grants") as progress:
-        _refuse_what_is_known(call)
         report = Report.of_run(datetime.fromtimestamp(call.world.clock(), UTC))
         report.focus = "rebuilding"
 

@@ -54,7 +54,7 @@ class _Status:
             accepted=accepted,
             policies=intake(world.files, accepted, world.names.data_bucket),
             # A sweep is complete only when nothing of it was refused, and each run that refuses a plan says so anew.
-            refused=[(plan, records.approval(plan.hash, now)) for plan in records.all_refused() if plan.at > sweep.at],
+            refused=[(plan, records.approval(plan.hash, now)) for plan in records.all_refused() if plan.at >= sweep.at],
             last=_last_change(world),
         )
 
@@ -107,7 +107,7 @@ class _Status:
     def _policy(self) -> Iterator[str]:
         for key, accepted in sorted(self.accepted.items()):
             yield f"{key} version {accepted.version}, accepted {time(accepted.at)}"
-        yield from (f"{key} is new, and no run has accepted it yet" for key in sorted(self.policies.changed))
+        yield from (f"{key} has a version that no run has accepted yet" for key in sorted(self.policies.changed))
         yield from (f"{key} is gone, and no run has accepted that yet" for key in self.policies.gone)
 
     def _refused(self, plan: RefusedPlan, approval: Approval | None) -> tuple[str, str]:
