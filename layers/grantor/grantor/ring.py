@@ -3,16 +3,15 @@
 A bell that finds a run going on leaves what it is about in the lease and goes home; the run looks there before it lets go.
 """
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from grantor.aws.errors import UNANSWERED, NotYet, Overtaken
@@ -128,39 +127,37 @@ def _next(world: World, lease: Lease, earliest_start: float, go_on: Callable[[],
 
 def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """One answer for all of the batch: each run reads everything afresh, so one serves every message."""
-    bells = [bell(SQSRecord(record).json_body, world.names.policy_bucket) for record in event["Records"] if _readable(record)]
-    failed: list[Exception] = []
+    records = {record["messageId"]: record for record in event["Records"]}
+    events = {message: _event(record) for message, record in records.items()}
+    failed = [message for message, told in events.items() if told is None]
+    bells = [bell(told, world.names.policy_bucket) for told in events.values() if told is not None]
     try:
         if bells:
             _answer(world, bells, context)
-    except Exception as error:
+    except Exception:
         logger.exception("these bells will ring again")
-        failed.append(error)
-
-    def record_handler(record: SQSRecord) -> None:  # Powertools calls it by this parameter's name
-        if not _readable(record.raw_event):
-            raise ValueError(f"message {record.message_id} is no event: {record.body[:100]!r}")
-        if failed:
-            raise failed[0]
-
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    answered = dict(process_partial_response(dict(event), record_handler, processor))
-    _sooner(world, event, answered)
-    return answered
+        failed = list(records)
+    if failed:
+        _sooner(world, [records[message] for message in failed])
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 
-def _sooner(world: World, event: Mapping[str, Any], answered: Mapping[str, Any]) -> None:
-    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
-    failed = {failure["itemIdentifier"] for failure in answered["batchItemFailures"]}
-    records = [SQSRecord(record) for record in event["Records"] if record["messageId"] in failed]
+def _event(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The event that a message carries; None if it is none, so that the message ends among the dead ones."""
     try:
-        world.queue.again([(record.receipt_handle, int(record.attributes.approximate_receive_count)) for record in records])
+        event = json.loads(record["body"])
+    except ValueError:
+        event = None
+    if isinstance(event, dict):
+        return event
+    logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
+    return None
+
+
+def _sooner(world: World, failed: Iterable[Mapping[str, Any]]) -> None:
+    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
+    received = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in failed]
+    try:
+        world.queue.again(received)
     except (ClientError, *UNANSWERED):
         logger.exception("they come again when their visibility timeout is over")
-
-
-def _readable(record: Mapping[str, Any]) -> bool:
-    try:
-        return isinstance(SQSRecord(dict(record)).json_body, dict)
-    except ValueError:
-        return False
