@@ -82,7 +82,7 @@ def planned(said: dict[str, str]) -> str:
     now = Side.of(said["now"]).over(before)
     stood = expand(before.policies(), before.facts(THEN)).grants
     entries = {grant: Entry(grant, State.LIVE, reasons, f"id-{n}") for n, (grant, reasons) in enumerate(stood.items())}
-    actual = {grant: entry.id for grant, entry in entries.items()} | {grant: "theirs" for grant in foreign(said)}
+    actual = {grant: entry.id for grant, entry in entries.items()} | dict.fromkeys(foreign(said), "theirs")
     wanted = expand(now.policies(), now.facts(NOW))
     modes: dict[str, Mode | None] = dict.fromkeys(before.files, None) | {policy.file: policy.mode for policy in now.policies()}
     plan = decide(wanted.grants, entries, actual, (), Authority.over(NOW, Focus(), modes, wanted.held))
