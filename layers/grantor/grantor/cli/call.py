@@ -28,7 +28,7 @@ class Call:
         """AWS, as the caller may use it."""
         from grantor.aws.clients import Clients
 
-        clients = Clients(os.environ.get("AWS_REGION"))  # boto3 itself knows AWS_DEFAULT_REGION only
+        clients = Clients(os.environ.get("AWS_REGION") or None)  # boto3 itself knows AWS_DEFAULT_REGION only
         if self.session is not None:
             clients.session = self.session
         return clients

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from grantor.aws.records import Approval
     from grantor.world import World
 
+UNMERGED = "once these files are in the bucket: a plan can be approved when a run has refused it"
+
 
 def everything(world: "World") -> Judged:
     """What a run over everything would do now; reads only. Raises as look does."""
@@ -37,14 +39,15 @@ class Outlook:
     report: Report = field(default_factory=Report)
 
     @classmethod
-    def of(cls, world: "World", found: Judged) -> "Outlook":
-        """With what a run would ask besides; reads only."""
+    def of(cls, world: "World", found: Judged, *, merged: bool = True) -> "Outlook":
+        """With what a run would ask besides; reads only. `merged` is whether the policy files are those of the bucket."""
         approval = world.records.approval(found.plan.hash, found.gathered.facts.now) if found.against else None
         waits = bool(found.against) and not approval
         outlook = cls(world.names.stack, found, approval, meanwhile(world, found)[1] if waits else None)
         outlook.report.about(found.policies, found.gathered, found.plan)
         outlook.report.warnings += map(str, lint(found.gathered.wanted, found.policies.policies.values()))
         outlook.report.approval += asking(found, world.names.stack) if waits else []
+        outlook.report.approval += [UNMERGED] if waits and not merged else []
         return outlook
 
     @property

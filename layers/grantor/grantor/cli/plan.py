@@ -30,7 +30,7 @@ def _outlook(call: Call) -> Outlook:
     if call.asked.policy is not None:
         world.files = LocalFiles(call.clients.s3, world.names.policy_bucket, _folder(call.asked.policy))
     with Progress("reading policy files, profiles and grants"):
-        return Outlook.of(world, everything(world))
+        return Outlook.of(world, everything(world), merged=call.asked.policy is None)
 
 
 def _folder(given: str) -> Path:
