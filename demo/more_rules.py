@@ -79,11 +79,11 @@ def guarded(cast: Cast, article: set[Row], role: str) -> None:
         seen = cast.complaints()
         cast.delete_policy("policy/projects.yaml")
         eventually("Grantor asks before it takes away so much", True, lambda: bool(_asked(cast, seen)))
-        for sentence in sorted(_asked(cast, seen), reverse=True):
-            say(sentence)
+        say("\n".join(sorted(_asked(cast, seen))))
         expect("nothing has changed", article | projects, cast.grants())
         command = next(s for s in _asked(cast, seen) if "grantor approve" in s).partition("grantor ")[2]
-        say(_approver(cast).grantor(*command.split(), "--yes"))
+        first, second, *_, last = _approver(cast).grantor(*command.split(), "--yes").splitlines()
+        say(f"{first}\n{second}\n… and {COUNT - 2} more\n{last}")
         eventually("it was meant, and a person who may approve has said so: they are gone", article, cast.grants)
         _no_approver(cast)
 

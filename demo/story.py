@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def speed(cast: Cast, article: set[Row]) -> None:
     with step("From event to grant, beside an empty function"):
         figures = measure(cast.desk.client, cast.outputs, samples=5)
         write("event_to_grant_demo", figures)
-        say(table(figures))
+        say(table([replace(figure, bound=None) for figure in figures]))  # `make bench` judges them, with more samples
         eventually("the grants are the article's again", article, cast.grants)
 
 

@@ -21,6 +21,7 @@ MASKS = (
     (re.compile(r"\s+\d+\.\d (ms|x)\b"), r" N \1"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"-[0-9a-z]{12,13}\b"), "-MADEUP"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "MADEUP"),
     (re.compile(re.escape(str(ROOT))), "."),
 )
 
