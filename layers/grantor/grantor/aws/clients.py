@@ -1,10 +1,13 @@
 """AWS's clients, each made when it is first needed and then shared: making one costs a cold start tens of milliseconds."""
 
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -23,6 +26,17 @@ if TYPE_CHECKING:
 CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)
 
 
+def moment(written: Any) -> datetime:
+    """A time in an answer, as botocore would read it; ISO 8601 in a hundredth of the time, since each grant of a list has one.
+
+    >>> moment("2026-11-24T09:00:00.5Z") == parse_timestamp("2026-11-24T09:00:00.5Z")
+    True
+    """
+    if isinstance(written, str) and written[10:11] == "T":
+        return datetime.fromisoformat(written)
+    return parse_timestamp(written)
+
+
 class Clients:
     """One client a service, all of one session, which reads AWS's models from disk once. Making them needs no call."""
 
@@ -32,7 +46,9 @@ class Clients:
     @cached_property
     def session(self) -> boto3.Session:
         """The session of the environment: its credentials, and its Region unless another was told."""
-        return boto3.Session(region_name=self._region)
+        core = botocore.session.get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+        return boto3.Session(botocore_session=core, region_name=self._region)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
