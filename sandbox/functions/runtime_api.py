@@ -4,6 +4,7 @@ Source: AWS, "Using the Lambda runtime API for custom runtimes"; the client is A
 """
 
 import json
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -48,14 +49,22 @@ class Word:
     body: bytes = b""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A process that is ended hangs up in the middle of a call, and whoever waits for it is told of its end otherwise."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class RuntimeApi:
     """One process's side: `give` it work, `hear` what it says."""
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Invocation | None] = SimpleQueue()
         self._words: SimpleQueue[Word] = SimpleQueue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._work, self._words))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self._work, self._words))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 60}, daemon=True).start()
 
     @property
