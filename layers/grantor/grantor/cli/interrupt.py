@@ -1,4 +1,4 @@
-"""Ctrl-C while something is being changed: the change under way is finished, and no other one is begun."""
+"""Ctrl-C while something is being changed: the few changes under way are finished, and no other one is begun."""
 
 import signal
 from types import FrameType
@@ -27,4 +27,4 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        aside("stopping after the change that is under way; Ctrl-C again stops at once")
+        aside("stopping after the changes that are under way; Ctrl-C again stops at once")

@@ -1,0 +1,187 @@
+"""grantor apply: the same run as the function's, under the same lease, from a person's desk."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from grantor.aws.lease import Lease
+from grantor.world import World
+from tests.cli.conftest import Desk
+from tests.cli.rules import many
+from tests.conftest import ROOT
+from tests.estate import ARTICLE, Estate
+from tests.sandbox.desk import ask
+
+FOUR = {
+    "READWRITE s3://data/Product/* to role/role-userA",
+    "READWRITE s3://data/Product/* to role/role-userB",
+    "READWRITE s3://data/UserA/* to role/role-userA",
+    "READWRITE s3://data/UserB/* to role/role-userB",
+}
+
+
+def test_it_makes_the_grants_and_says_each_and_again_there_is_nothing_to_do(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+
+    first = desk.grantor("apply")
+    assert (first.code, first.err, estate.grants()) == (0, "", FOUR)
+    assert first.lines[0].endswith(": 4 grants created, 0 grants deleted")
+    assert {line.partition(", because")[0] for line in first.lines[1:5]} == {f"+ {grant}" for grant in FOUR}
+    assert first.lines[5:] == ["accepted: policy/article.yaml"]
+    again = desk.grantor("apply")
+    assert (again.code, again.out.partition(": ")[2]) == (0, "nothing was changed\n")
+
+
+def test_it_stands_in_the_history_and_on_the_bus_as_any_run(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+    run = desk.grantor("apply", "--json").json["runs"][0]["run"]
+
+    assert [past.id for past in estate.world().records.runs(9)] == [run]
+    seen = [event["detail"]["run"] for event in ask(estate.sandbox, "events") if event["source"] == "grantor"]
+    assert seen == [run]
+
+
+def test_a_plan_that_the_guard_is_against_is_not_carried_out(desk: Desk, estate: Estate):
+    role = estate.role("ana")
+    estate.policy("many", many(role, 30))
+    estate.run()
+    estate.policy("many", many(role, 5))
+
+    answered = desk.grantor("apply")
+    assert (answered.code, len(estate.grants())) == (1, 30)
+    assert "approval: to approve exactly this plan: grantor approve " in answered.out
+
+
+def test_what_aws_can_not_do_yet_is_said_and_left_for_later(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+    estate.faults({"service": "s3control", "operation": "CreateAccessGrant", "kind": "invalid-grantee", "times": 1})
+
+    answered = desk.grantor("apply")
+    assert (answered.code, len(estate.grants())) == (1, 3)
+    assert [line.partition(" ")[0] for line in answered.lines[1:]] == ["+", "+", "+", "accepted:", "later:"]
+
+
+def test_another_run_that_is_going_on_answers_it(desk: Desk, estate: Estate):
+    with running(estate) as (world, lease):
+        answered = desk.grantor("apply")
+        assert (answered.code, answered.lines) == (0, ["another run is going on, and answers this one, too"])
+        assert world.leases.take(lease) == {"everything": None}
+
+
+def test_it_waits_until_the_other_run_has_answered(desk: Desk, estate: Estate):
+    with running(estate) as (world, lease), waiting(estate) as process:
+        until(lambda: world.leases.standing(world.clock()).bells)
+        assert process.poll() is None
+        world.leases.take(lease)
+        world.leases.release(lease)
+        out, _ = process.communicate(timeout=20)
+        assert (process.returncode, out) == (0, "another run has answered this one, too\n")
+
+
+def test_it_runs_in_place_of_another_run_that_has_died(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+    with running(estate, seconds=4), waiting(estate) as process:
+        out, _ = process.communicate(timeout=30)
+
+        assert (process.returncode, out.partition(": ")[2].partition("\n")[0]) == (0, "4 grants created, 0 grants deleted")
+        assert estate.grants() == FOUR
+
+
+def test_ctrl_c_finishes_the_changes_that_are_under_way_and_leaves_the_rest_to_the_function(desk: Desk, estate: Estate):
+    estate.policy("many", many(estate.role("ana"), 40))
+    fault = {"service": "s3control", "operation": "CreateAccessGrant", "kind": "stall", "after": 3, "times": 1}
+    estate.faults(fault)
+    with grantor(estate, "apply") as process:
+        until(lambda: ask(estate.sandbox, "faults")["rules"][0]["struck"])
+        process.send_signal(signal.SIGINT)
+        until(lambda: "stopping" in line_of(process))
+        estate.faults()
+        out, err = process.communicate(timeout=40)
+
+    lines = out.splitlines()
+    made = [line for line in lines if line.startswith("+ ")]
+    assert (process.returncode, err) == (130, "")
+    assert (len(made), lines[-1]) == (
+        len(estate.grants()), "later: what is left of it is done by the function, which has been rung",
+    )  # fmt: skip
+    assert 3 < len(made) < 40
+    assert {entry.id for entry in estate.entries().values() if entry.id} == set(estate.actual().values())
+    standing = estate.world().leases.standing(time.time())
+    assert (standing.holder, standing.bells, rung(estate)) == ("", {}, [["everything"]])
+    assert (len(estate.run().done), len(estate.grants())) == (40 - len(made), 40)
+
+
+def test_ctrl_c_twice_stops_at_once_and_the_next_run_finds_what_was_begun(desk: Desk, estate: Estate):
+    estate.policy("many", many(estate.role("ana"), 5))
+    estate.faults({"service": "s3control", "operation": "CreateAccessGrant", "kind": "stall", "after": 2, "times": 1})
+    with grantor(estate, "apply") as process:
+        until(lambda: ask(estate.sandbox, "faults")["rules"][0]["struck"])
+        process.send_signal(signal.SIGINT)
+        until(lambda: "stopping" in line_of(process))
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        estate.faults()
+
+    assert process.returncode == 130
+    standing = estate.world().leases.standing(time.time())
+    assert (standing.holder, standing.bells) == ("", {"everything": None})
+    estate.run()
+    assert len(estate.grants()) == 5
+    assert {entry.id for entry in estate.entries().values()} == set(estate.actual().values())
+
+
+@contextmanager
+def running(estate: Estate, seconds: float = 60) -> Iterator[tuple[World, Lease]]:
+    """Another run, which holds the lease and does nothing."""
+    world = estate.world()
+    lease = world.leases.ring("another", {}, world.clock(), seconds)
+    assert lease
+    yield world, lease
+
+
+@contextmanager
+def grantor(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command line in a process of its own, with the environment that `python -m sandbox env` prints."""
+    told = ["python3", "-m", "sandbox", "env", "--port", str(estate.sandbox.port), "--json"]
+    environment = os.environ | json.loads(subprocess.run(told, cwd=ROOT, capture_output=True, check=True).stdout)
+    command = [ROOT / ".venv/bin/grantor", *words]
+    pipe: Any = subprocess.PIPE
+    process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def waiting(estate: Estate) -> Iterator[subprocess.Popen[str]]:
+    with grantor(estate, "apply", "--wait") as process:
+        yield process
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stderr
+    return process.stderr.readline()
+
+
+def rung(estate: Estate) -> list[list[str]]:
+    """What the bells in the queue are about."""
+    queue = estate.client("sqs")
+    messages = queue.receive_message(QueueUrl=estate.names.bells, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"])["detail"]["bells"] for message in messages]
+
+
+def until(so: Any, limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not so():
+        if time.monotonic() > end:
+            pytest.fail(f"it was not so within {limit} s")
+        time.sleep(0.05)
