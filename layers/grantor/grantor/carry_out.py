@@ -32,6 +32,7 @@ class CarryOut:
     go_on: Callable[[], bool]
     report: Report
     stuck: list[Grant] = field(default_factory=list)  # what could not be created
+    made: set[Grant] = field(default_factory=set)  # what stands, and did not before
     forgotten: set[Grant] = field(default_factory=set)  # what the ledger no longer knows
 
     def all(self, plan: Plan) -> None:
@@ -49,6 +50,7 @@ class CarryOut:
         self.ledger.intend([self._entry(change, State.INTENDED) for change in changes])
         ids = [(change, self._made(change)) for change in changes]
         self.ledger.confirm([self._entry(change, State.LIVE, grant_id) for change, grant_id in ids if grant_id])
+        self.made.update(change.grant for change, grant_id in ids if grant_id)
 
     def _made(self, change: Change) -> str:
         """The id of the grant, if it stands now and is ours."""

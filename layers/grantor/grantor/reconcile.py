@@ -119,7 +119,7 @@ class _Run:
         self.report.warnings += self._lint(found)
         if not found.against or self._approved(found.plan):
             self._accept(found.policies)
-            self._carry_out(found, found.plan)
+            self._carry_out(replace(found, against=()), found.plan)
             return
         self._refuse(found)
         self._carry_out(*meanwhile(self.world, found))
@@ -132,8 +132,9 @@ class _Run:
         carrying.all(plan)
         if gathered.authority.focus.everything and not gathered.facts.unread and not found.against:
             ledger.part(gathered.stale(plan, carrying.forgotten))
-            owned = len(gathered.entries) + self.report.created - self.report.deleted
-            self.world.records.swept(self.lease, Sweep(self.report.at, owned, gathered.counts()))
+            # What an earlier run has made, or taken away, and died before it wrote so, is counted as it is.
+            owned = (gathered.entries.keys() & gathered.actual.keys()) - carrying.forgotten | carrying.made
+            self.world.records.swept(self.lease, Sweep(self.report.at, len(owned), gathered.counts()))
 
     def _accept(self, policies: Intake) -> None:
         if policies.new:
