@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import botocore.session
 
-from grantor.aws.clients import Clients
+from grantor.aws.clients import Clients, prepared
 from grantor.core.doorbell import Bell
 from grantor.core.entry import Entry
 from grantor.core.grant import Grant
@@ -211,7 +211,7 @@ def session(config: Path, keys: dict[str, str]) -> boto3.Session:
     core.register_component("data_loader", MODELS)
     core.set_config_variable("config_file", str(config))
     core.register("before-sign.s3-control", without_account_prefix)
-    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), REGION, core)
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), REGION, prepared(core))
 
 
 def health(sandbox: Sandbox) -> bool:

@@ -5,9 +5,11 @@ import sys
 from functools import cached_property
 
 import pytest
+from botocore.exceptions import IncompleteReadError
 
 from grantor.aws.clients import Clients
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Sandbox
+from tests.sandbox.desk import ask
 
 NAMES = sorted(name for name, word in vars(Clients).items() if isinstance(word, cached_property) and name != "session")
 
@@ -29,6 +31,19 @@ def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throt
 
 
 def test_importing_it_makes_nothing():
-    script = "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; assert not vars(c.Clients())"
+    script = "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; assert vars(c.Clients()) == {'_region': None}"
 
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env={"PYTHONPATH": "layers/grantor"})
+
+
+@pytest.mark.parametrize("cut", ["ListDomains", "ListUserProfiles"])
+def test_half_an_answer_in_json_is_an_error_and_not_an_empty_list(server: Sandbox, clients: Clients, cut: str):
+    """botocore reads `{"Domains": [{"Doma` as an answer with no members, status 200."""
+    sagemaker = clients.session.client(
+        "sagemaker", endpoint_url=server.url, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    rule = {"service": "sagemaker", "operation": cut, "kind": "cut", "times": 1}
+    ask(server, "faults", "POST", {"rules": [rule]})
+
+    with pytest.raises(IncompleteReadError):
+        sagemaker.list_domains() if cut == "ListDomains" else sagemaker.list_user_profiles()

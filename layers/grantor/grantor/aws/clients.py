@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import IncompleteReadError
 from botocore.utils import parse_timestamp
 
 if TYPE_CHECKING:
@@ -37,6 +38,23 @@ def moment(written: Any) -> datetime:
     return parse_timestamp(written)
 
 
+def whole(**event: Any) -> None:
+    """IncompleteReadError for half an answer: botocore takes half a text of JSON for an answer that says nothing, so for an empty list.
+
+    It handles botocore's event before-parse. An answer that is streamed is compared when it is read, by botocore; one to HEAD has no body.
+    """
+    body, told = event["response_dict"]["body"], event["response_dict"]["headers"].get("content-length")
+    if told and isinstance(body, bytes) and len(body) != int(told) and event["operation_model"].http["method"] != "HEAD":
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=told)
+
+
+def prepared(core: botocore.session.Session) -> botocore.session.Session:
+    """The session, so that its clients read times fast and answers whole or not at all."""
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    core.register("before-parse", whole)
+    return core
+
+
 class Clients:
     """One client a service, all of one session, which reads AWS's models from disk once. Making them needs no call."""
 
@@ -46,9 +64,7 @@ class Clients:
     @cached_property
     def session(self) -> boto3.Session:
         """The session of the environment: its credentials, and its Region unless another was told."""
-        core = botocore.session.get_session()
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
-        return boto3.Session(botocore_session=core, region_name=self._region)
+        return boto3.Session(botocore_session=prepared(botocore.session.get_session()), region_name=self._region)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
