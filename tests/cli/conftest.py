@@ -54,6 +54,12 @@ class Desk:
         code = main(words, session(self.estate.config, keys))
         return Said(code, *self.capsys.readouterr())
 
+    def rung(self) -> list[list[str]]:
+        """What the bells in the queue are about."""
+        names = self.estate.names
+        messages = self.estate.client("sqs").receive_message(QueueUrl=names.bells, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"])["detail"]["bells"] for message in messages]
+
 
 @pytest.fixture(scope="session")
 def cli_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:

@@ -1,21 +1,16 @@
 """grantor apply: the same run as the function's, under the same lease, from a person's desk."""
 
-import json
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import pytest
 
 from grantor.aws.lease import Lease
 from grantor.world import World
 from tests.cli.conftest import Desk
+from tests.cli.processes import grantor, line_of, until
 from tests.cli.rules import many
-from tests.conftest import ROOT
 from tests.estate import ARTICLE, Estate
 from tests.sandbox.desk import ask
 
@@ -114,7 +109,7 @@ def test_ctrl_c_finishes_the_changes_that_are_under_way_and_leaves_the_rest_to_t
     assert 3 < len(made) < 40
     assert {entry.id for entry in estate.entries().values() if entry.id} == set(estate.actual().values())
     standing = estate.world().leases.standing(time.time())
-    assert (standing.holder, standing.bells, rung(estate)) == ("", {}, [["everything"]])
+    assert (standing.holder, standing.bells, desk.rung()) == ("", {}, [["everything"]])
     assert (len(estate.run().done), len(estate.grants())) == (40 - len(made), 40)
 
 
@@ -147,41 +142,6 @@ def running(estate: Estate, seconds: float = 60) -> Iterator[tuple[World, Lease]
 
 
 @contextmanager
-def grantor(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """The command line in a process of its own, with the environment that `python -m sandbox env` prints."""
-    told = ["python3", "-m", "sandbox", "env", "--port", str(estate.sandbox.port), "--json"]
-    environment = os.environ | json.loads(subprocess.run(told, cwd=ROOT, capture_output=True, check=True).stdout)
-    command = [ROOT / ".venv/bin/grantor", *words]
-    pipe: Any = subprocess.PIPE
-    process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@contextmanager
 def waiting(estate: Estate) -> Iterator[subprocess.Popen[str]]:
     with grantor(estate, "apply", "--wait") as process:
         yield process
-
-
-def line_of(process: subprocess.Popen[str]) -> str:
-    assert process.stderr
-    return process.stderr.readline()
-
-
-def rung(estate: Estate) -> list[list[str]]:
-    """What the bells in the queue are about."""
-    queue = estate.client("sqs")
-    messages = queue.receive_message(QueueUrl=estate.names.bells, MaxNumberOfMessages=10).get("Messages", [])
-    return [json.loads(message["Body"])["detail"]["bells"] for message in messages]
-
-
-def until(so: Any, limit: float = 20) -> None:
-    end = time.monotonic() + limit
-    while not so():
-        if time.monotonic() > end:
-            pytest.fail(f"it was not so within {limit} s")
-        time.sleep(0.05)
