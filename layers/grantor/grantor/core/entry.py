@@ -15,7 +15,7 @@ class State(StrEnum):
     LEAVING = "leaving"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One item of the ledger. `id` is the service's, "" until it is confirmed; `since` and `run` tell of the last change."""
 

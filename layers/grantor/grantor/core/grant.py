@@ -12,7 +12,7 @@ class Permission(StrEnum):
     READWRITE = "READWRITE"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Grantee:
     """Who holds a grant: `kind` as the service names it (IAM, DIRECTORY_USER, DIRECTORY_GROUP) and its ARN or id.
 
@@ -27,7 +27,7 @@ class Grantee:
         return self.identifier.rpartition(":")[2] if self.kind == "IAM" else f"{self.kind.lower()} {self.identifier}"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Grant:
     """One right: this grantee may do this on every key that the scope covers.
 

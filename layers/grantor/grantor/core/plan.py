@@ -12,7 +12,7 @@ from grantor.core.grant import Grant
 from grantor.core.reason import Reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One grant to be made, because of `reasons`, or taken away, because these no longer stand; `id` names it in the service.
 

@@ -11,7 +11,7 @@ from datetime import datetime
 PROFILE = "profile "
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Reason:
     """One justification. `subjects` are what the rule was expanded for, as profile_subject and prefix_subject write them.
 
