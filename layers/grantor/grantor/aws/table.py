@@ -82,8 +82,9 @@ class Table:
         except self._client.exceptions.TransactionConflictException:
             return self.get(item["pk"], item["sk"]) or {}
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            there: Any = error.response
-            return plain(there["Item"])
+            told: Any = error.response
+            there = plain(told["Item"]) if "Item" in told else self.get(item["pk"], item["sk"])
+            return there or {}
         return None
 
     def write(self, token: int, holder: str, actions: Iterable[Action]) -> None:
