@@ -8,7 +8,10 @@ import pytest
 from tests.conftest import Sandbox
 from tests.estate import Estate, lay
 
-pytest.register_assert_rewrite("tests.engine.watch")
+pytest.register_assert_rewrite("tests.engine.watch", "tests.engine.change")
+
+from tests.engine.change import begin, change  # noqa: E402  -- what asserts is rewritten first
+from tests.engine.watch import rules  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,21 @@ def engine_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 @pytest.fixture
 def estate(engine_sandbox: Sandbox, tmp_path: Path) -> Estate:
     return lay(engine_sandbox, tmp_path)
+
+
+@pytest.fixture
+def thirty(estate: Estate) -> Estate:
+    """Thirty grants of one file, and one of another."""
+    estate.role("auditor")
+    estate.policy("many", rules(30))
+    estate.policy("else", rules(1).replace("READ", "WRITE"))
+    estate.run()
+    return estate
+
+
+@pytest.fixture
+def changing(estate: Estate) -> Estate:
+    """A change has happened, of which no run knows yet."""
+    begin(estate)
+    change(estate)
+    return estate

@@ -6,36 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.conftest import ACCOUNT
-from tests.engine.watch import Calls, ahead, at_rest, quiet, settled
+from tests.engine.watch import ELSE, Calls, ahead, at_rest, grants, quiet, rules, settled
 from tests.estate import ARTICLE, DOMAIN, Estate
-
-
-def rules(count: int) -> str:
-    """So many rules, a grant each, of one auditor."""
-    one = """\
-  - name: r{n:02}
-    to: {{role: "arn:aws:iam::000000000000:role/auditor"}}
-    on: s3://{{data_bucket}}/{n:02}/*
-    allow: READ
-"""
-    return "version: 1\nrules:\n" + "".join(one.format(n=n) for n in range(count))
-
-
-def grants(count: int) -> set[str]:
-    return {f"READ s3://data/{n:02}/* to role/auditor" for n in range(count)}
-
-
-@pytest.fixture
-def thirty(estate: Estate) -> Estate:
-    """Thirty grants of one file, and one of another."""
-    estate.role("auditor")
-    estate.policy("many", rules(30))
-    estate.policy("else", rules(1).replace("READ", "WRITE"))
-    estate.run()
-    return estate
-
-
-ELSE = {"WRITE s3://data/00/* to role/auditor"}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.estate import LEDGER, POLICIES, Estate
 from tests.sandbox.desk import allowing
 
 READS = {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}  # all that a sweep with nothing to do asks Access Grants
+ELSE = {"WRITE s3://data/00/* to role/auditor"}  # what the other file of `thirty` gives
 SERVICES = ("dynamodb", "events", "identitystore", "s3", "s3control", "sagemaker", "sns", "sqs", "sso_admin")
 
 
@@ -142,3 +143,18 @@ def fault(what: str, kind: str, **more: Any) -> dict[str, Any]:
     """One rule of faults: `what` is service/operation."""
     service, _, operation = what.partition("/")
     return {"service": service, "operation": operation, "kind": kind, **more}
+
+
+def rules(count: int) -> str:
+    """So many rules, a grant each, of one auditor."""
+    one = """\
+  - name: r{n:02}
+    to: {{role: "arn:aws:iam::000000000000:role/auditor"}}
+    on: s3://{{data_bucket}}/{n:02}/*
+    allow: READ
+"""
+    return "version: 1\nrules:\n" + "".join(one.format(n=n) for n in range(count))
+
+
+def grants(count: int) -> set[str]:
+    return {f"READ s3://data/{n:02}/* to role/auditor" for n in range(count)}

@@ -1,0 +1,130 @@
+"""Whatever can't be changed, or is changed and not answered: the rest goes on, nothing is left unmanaged, and a clean run puts it right."""
+
+import pytest
+
+from tests.conftest import ACCOUNT
+from tests.engine.change import AFTER, BEFORE, KEPT, NEW, OLD, THEIRS, A, B, run, unmanaged
+from tests.engine.watch import Calls, ahead, at_rest, fault, hasty, quiet, rings_again, struck
+from tests.estate import Estate
+
+ALL, NOTHING = AFTER, BEFORE
+DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
+CHANGES = {
+    "CreateAccessGrant fails": (fault("s3control/CreateAccessGrant", "error"), BEFORE - {OLD}),
+    "CreateAccessGrant is done and never answered": (fault("s3control/CreateAccessGrant", "lost"), ALL),
+    "half of each of CreateAccessGrant's answers": (fault("s3control/CreateAccessGrant", "cut"), ALL),
+    "CreateAccessGrant is throttled": (fault("s3control/CreateAccessGrant", "throttle"), BEFORE - {OLD}),
+    "CreateAccessGrant knows no grantee": (fault("s3control/CreateAccessGrant", "invalid-grantee"), BEFORE - {OLD}),
+    "CreateAccessGrant fails after one": (fault("s3control/CreateAccessGrant", "error", after=1), BEFORE - {OLD} | {NEW}),
+    "CreateAccessGrant is denied": (fault("s3control/CreateAccessGrant", "refuse", **DENIED), BEFORE - {OLD}),
+    "DeleteAccessGrant fails": (fault("s3control/DeleteAccessGrant", "error"), ALL | {OLD}),
+    "DeleteAccessGrant is done and never answered": (fault("s3control/DeleteAccessGrant", "lost"), ALL),
+    "half of each of DeleteAccessGrant's answers": (fault("s3control/DeleteAccessGrant", "cut"), ALL),
+    "DeleteAccessGrant is denied": (fault("s3control/DeleteAccessGrant", "refuse", **DENIED), ALL | {OLD}),
+    "the ledger can't be written": (fault("dynamodb/TransactWriteItems", "error"), NOTHING),
+    "the ledger is throttled": (fault("dynamodb/TransactWriteItems", "throttle"), NOTHING),
+    "no item can be put": (fault("dynamodb/PutItem", "error"), NOTHING),
+    "EventBridge takes no event": (fault("events/PutEvents", "error"), ALL),
+    "SNS takes no message": (fault("sns/Publish", "error"), ALL),
+    "SQS takes no bell": (fault("sqs/SendMessage", "error"), ALL),
+}
+
+
+@pytest.mark.parametrize(("rule", "then"), CHANGES.values(), ids=CHANGES)
+def test_what_can_not_be_changed_holds_up_only_itself(changing: Estate, rule: dict, then: set[str]) -> None:
+    """octoDNS stops at its first failing zone; ldap2pg #422: what failed in between lived on unmanaged."""
+    with struck(changing, rule):
+        run(changing)
+
+    assert changing.grants() == then | {THEIRS}
+    assert unmanaged(changing) == {THEIRS}
+    at_rest(changing, AFTER, {THEIRS})
+
+
+@pytest.mark.parametrize(("kind", "done"), [*(("error", n) for n in range(7)), ("lost", 2), ("lost", 4), ("cut", 3)])
+def test_a_ledger_that_fails_in_the_middle_leaves_nothing_unmanaged(changing: Estate, kind: str, done: int) -> None:
+    """ldap2pg #422: the mark went before the object."""
+    with struck(changing, fault("dynamodb/TransactWriteItems", kind, after=done)):
+        run(changing)
+
+    assert unmanaged(changing) == {THEIRS}
+    assert {KEPT, A, B, THEIRS} <= changing.grants()
+    at_rest(changing, AFTER, {THEIRS})
+
+
+def test_a_role_that_s3_does_not_know_yet_is_tried_again_by_a_bell_of_the_runs_own(changing: Estate) -> None:
+    with struck(changing, fault("s3control/CreateAccessGrant", "invalid-grantee", times=2)):
+        report = changing.run()
+
+    assert [sentence.rpartition(": ")[2] for sentence in report.later] == ["the grantee is not known to S3 yet"] * 2
+    assert (report.created, rings_again(changing)) == (1, 1)
+    at_rest(changing, AFTER, {THEIRS})
+
+
+def test_a_quota_that_is_reached_is_said_and_what_fits_is_done(changing: Estate) -> None:
+    """cloud-platform #1810, #4608: near the quota, and nobody was told."""
+    calls = Calls(changing)
+    changing.switches(grants_quota=6)
+    report = changing.run()
+
+    assert (report.created, report.deleted, len(changing.grants())) == (1, 1, 5)
+    assert all("AccessGrantsQuotaExceededError" in sentence for sentence in report.refused)
+    assert [subject for subject, _ in calls.new()] == ["Grantor grantor: AWS refuses a change"]
+    assert {KEPT, A, B, THEIRS} < changing.grants()
+    at_rest(changing, AFTER, {THEIRS})
+
+
+def test_a_person_is_called_though_the_bus_is_down_and_again_if_the_call_was_not_taken(changing: Estate) -> None:
+    """external-dns #5703: what was not done was said to nobody."""
+    calls = Calls(changing)
+    changing.policy("wrong", "version: 2\n")
+    with struck(changing, fault("sns/Publish", "error")):
+        run(changing)
+    assert calls.new() == []
+    with struck(changing, fault("events/PutEvents", "error")):
+        run(changing)
+
+    assert len(calls.new()) == 1
+    changing.run()
+    assert calls.new() == []
+
+
+def test_the_history_has_a_run_though_the_bus_was_down(changing: Estate) -> None:
+    before = len(changing.world().records.runs(10))
+    with struck(changing, fault("events/PutEvents", "error")):
+        run(changing)
+
+    assert len(changing.world().records.runs(10)) == before + 1
+    assert changing.world().records.runs(1)[0].summary["created"] == 3
+
+
+def test_a_ledger_whose_condition_fails_for_no_reason_costs_a_lease_and_nothing_else(changing: Estate) -> None:
+    """The run believes that it was overtaken, and rings before it stops."""
+    with struck(changing, fault("dynamodb/TransactWriteItems", "conditional", times=1)):
+        run(changing)
+    assert (changing.grants(), rings_again(changing)) == (BEFORE | {THEIRS}, 1)
+    assert changing.run(world=ahead(changing, 61)).finished
+
+    at_rest(changing, AFTER, {THEIRS})
+
+
+def test_a_lease_whose_condition_fails_for_no_reason_is_looked_at_again(changing: Estate) -> None:
+    with struck(changing, fault("dynamodb/PutItem", "conditional", times=1)):
+        report = changing.run()
+
+    assert report.finished
+    at_rest(changing, AFTER, {THEIRS})
+
+
+def test_a_grant_that_somebody_deletes_while_the_run_is_about_to_is_gone_all_the_same(changing: Estate) -> None:
+    gone = next(grant_id for grant, grant_id in changing.actual().items() if str(grant) == OLD)
+    world = hasty(changing)
+
+    def faster(**_: object) -> None:
+        changing.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=gone)
+
+    world.clients.s3control.meta.events.register("before-call.s3-control.DeleteAccessGrant", faster)
+    report = changing.run(world=world)
+
+    assert (report.deleted, report.refused, report.later) == (1, [], [])
+    quiet(changing)
