@@ -23,7 +23,6 @@ BEFORE: tuple[tuple[Kinds, str], ...] = (
         (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError),
         "no AWS credentials: {}; log in (aws sso login, aws configure), or name a profile in AWS_PROFILE",
     ),
-    ((exceptions.NoRegionError,), "no Region: set AWS_REGION, or region in your AWS profile, to that of the stack"),
     ((exceptions.ProfileNotFound,), "{}: aws configure list-profiles shows those that there are; AWS_PROFILE chooses one"),
     ((Overtaken,), "{}; what was done is written down, and the other run goes on from there"),
     ((NotYet,), "AWS can not do this now: {}; say it again in a moment"),

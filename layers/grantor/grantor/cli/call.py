@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantor.cli.show import Show
+from grantor.cli.trouble import Trouble
 
 if TYPE_CHECKING:
     from grantor.aws.caller import Caller
@@ -25,12 +26,14 @@ class Call:
 
     @cached_property
     def clients(self) -> "Clients":
-        """AWS, as the caller may use it."""
+        """AWS, as the caller may use it. Trouble if nobody says in which Region."""
         from grantor.aws.clients import Clients
 
         clients = Clients(os.environ.get("AWS_REGION") or None)  # boto3 itself knows AWS_DEFAULT_REGION only
         if self.session is not None:
             clients.session = self.session
+        if not clients.session.region_name:
+            raise Trouble("no Region: set AWS_REGION, or region in your AWS profile, to that of the stack")
         return clients
 
     @cached_property

@@ -1,0 +1,16 @@
+"""The examples in the docstrings are true."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = ["grantor.adoption", "grantor.cli.sentences", "grantor.cli.status", "grantor.aws.grant_tags"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_are_true(module: str):
+    outcome = doctest.testmod(import_module(module))
+
+    assert outcome.attempted
+    assert not outcome.failed
