@@ -15,6 +15,11 @@ import botocore.loaders
 import botocore.session
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
+
+# A busy machine makes no test fail: examples are counted, never timed.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = "000000000000"
