@@ -17,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- run: (?P<command>[^\n]+) -->\n+```[a-z]*\n)(?P<shown>.*?)(\n```)", re.DOTALL)
 MASKS = (
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b"), "RUN"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(Z|\+00:00)"), "TIME"),
     (re.compile(r"\d+(\.\d+)? s\b"), "N s"),
     (re.compile(r"\s+\d+\.\d (ms|x)\b"), r" N \1"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
