@@ -5,7 +5,8 @@ cannot do without raises: then nothing is changed, and the bells ring again.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +25,8 @@ from grantor.core.wanted import Wanted
 from grantor.intake import Intake
 from grantor.surroundings import focused, whole
 from grantor.world import World
+
+FEW = 50  # grantees that are read one by one, two calls each; a ledger of 100,000 grants (AWS's quota) and its grants are 136
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Gathered:
 
 
 def gather(world: World, policies: Intake, focus: Focus, now: datetime) -> Gathered:
-    """Access Grants is asked for its locations, for its grants (a page for each 1,000, or one list for each grantee in focus), and
-    for the tags of each grant that the ledger is not sure of.
+    """Access Grants is asked for its locations, for its grants (a page for each 1,000, or one list for each grantee in focus if these
+    are few), and for the tags of each grant that the ledger is not sure of.
 
     Raises ClientError or NotYet when the ledger, the grants or the locations cannot be read in whole.
     """
@@ -82,17 +85,29 @@ class _Gathering:
 
     def _everything(self, now: datetime) -> Gathered:
         entries, pairs = self.world.ledger.everything()
-        facts = whole(self.world, self.policies.rules, now, pairs)
-        actual = self.world.grants.list(known={entry.id for entry in entries})
-        return replace(self._sure(facts, self._expanded(facts), entries, actual), pairs=pairs)
+        grants = self.world.grants
+        with ThreadPoolExecutor(2) as aside:
+            locations = aside.submit(grants.locations)
+            actual = aside.submit(grants.list, known={entry.id for entry in entries})
+            facts = whole(self.world, self.policies.rules, now, pairs)
+        facts = replace(facts, locations=locations.result())
+        return replace(self._sure(facts, self._expanded(facts), entries, actual.result()), pairs=pairs)
 
     def _some(self, now: datetime) -> Gathered:
         facts = focused(self.world, needs.concerned(self.policies.rules, self.focus), self.focus, now)
         wanted = self._expanded(facts)
         ledger = self.world.ledger
         touched = {grant.grantee for grant in wanted.grants}.union(*map(ledger.grantees, self.focus.subjects))
-        entries = [entry for grantee in sorted(touched) for entry in ledger.of(grantee)[0]]
-        return self._sure(facts, wanted, entries, self.world.grants.list(touched, {entry.id for entry in entries}))
+        if len(touched) > FEW:
+            entries = [entry for entry in ledger.entries() if entry.grant.grantee in touched]
+        else:
+            entries = [entry for grantee in sorted(touched) for entry in ledger.of(grantee)[0]]
+        return self._sure(facts, wanted, entries, self._actual(touched, {entry.id for entry in entries}))
+
+    def _actual(self, touched: Collection[Grantee], known: Container[str]) -> Mapping[Grant, str]:
+        """The grants of these grantees; of many, out of those of everybody."""
+        listed = self.world.grants.list(touched if len(touched) <= FEW else None, known)
+        return {grant: grant_id for grant, grant_id in listed.items() if grant.grantee in touched}
 
     def _expanded(self, facts: Facts) -> Wanted:
         return expand(self.policies.policies.values(), facts, self.focus)

@@ -20,7 +20,7 @@ from grantor.world import World
 
 
 def whole(world: World, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pair]) -> Facts:
-    """Everything that the rules need. `pairs` tell of earlier runs: each profile in them that no list has is looked at once again."""
+    """Everything that the rules need, but no locations. `pairs` tell of earlier runs: each profile in them that no list has is looked at once again."""
     domains = world.domains.domains()
     read = world.domains.profiles(domains, needs.tags(rules), world.memory)
     world.memory.clear()
@@ -31,9 +31,7 @@ def whole(world: World, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pa
     for subject in sorted({subject for subject, _ in seen} - {subject for subject, _ in unsure}):
         listed |= _looked(world, domains, subject, rules)
     sharing = _sharing(listed.values(), unsure)
-    facts = Facts(
-        now, world.grants.locations(), _ordered(listed.values()), frozenset(domains), sharing=sharing, unread=read.unread
-    )
+    facts = Facts(now, profiles=_ordered(listed.values()), domains=frozenset(domains), sharing=sharing, unread=read.unread)
     return _placed(world, rules, facts, needs.bases(rules) | needs.levels(rules, facts.profiles))
 
 
