@@ -69,6 +69,17 @@ def test_each_row_of_wanted_actual_ledger_and_ours(wanted, actual, entry, ours, 
     assert verb(decide(want, known, have, [GRANT] if ours else [], ALL)) == done
 
 
+@pytest.mark.parametrize(
+    ("state", "minute", "done"),
+    [(INTENDED, 51, "wait"), (INTENDED, 50, "forget"), (LIVE, 51, "forget"), (LEAVING, 51, "forget")],
+    ids=["intended nine minutes ago", "ten minutes ago", "live nine minutes ago", "leaving nine minutes ago"],
+)
+def test_what_was_intended_lately_may_not_be_listed_yet(state, minute, done) -> None:
+    entry = Entry(GRANT, state, frozenset({TEAM}), since=f"2026-11-24T11:{minute}:00+00:00")
+
+    assert verb(decide({}, {GRANT: entry}, {}, [], ALL)) == done
+
+
 def test_a_grant_stays_until_its_last_reason_goes() -> None:
     entry = Entry(GRANT, LIVE, frozenset({TEAM, OWN}), "1")
 

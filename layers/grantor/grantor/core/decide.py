@@ -9,13 +9,15 @@
       no     yes    live, leaving       delete
       no     yes    intended            delete if its tag says that we made it, else forget the intent
       no     yes    none                nothing, but report it as foreign
+      no     no     intended lately     nothing yet: a list may be slow to show what was made then
       no     no     any                 forget
 
 A ledger entry with another id than the actual grant's speaks of a grant that is gone: somebody else has made this one since.
 "Wanted" is: a rule wants it now, or it has a reason that this run cannot speak for (authority.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from grantor.core.authority import Authority
 from grantor.core.entry import Entry, State
@@ -25,6 +27,7 @@ from grantor.core.reason import Reason, in_order
 
 Reasons = frozenset[Reason]
 NONE: Reasons = frozenset()
+LATELY = timedelta(minutes=10)  # of an intent: longer than a list lags behind, and than anybody who was overtaken can still call
 
 
 def doubtful(entries: Mapping[Grant, Entry], actual: Mapping[Grant, str]) -> tuple[Grant, ...]:
@@ -40,7 +43,7 @@ def decide(
     authority: Authority,
 ) -> Plan:
     """The plan of the table above; `ours` are those of the doubtful that carry our tag. Any order of the inputs gives the same plan."""
-    table = _Table(actual, frozenset(ours), authority.ended)
+    table = _Table(actual, frozenset(ours), authority)
     for grant, entry in entries.items():
         reasons = _standing(entry.reasons, wanted.get(grant, NONE), authority, grant, table)
         table.known(grant, entry, reasons)
@@ -64,8 +67,8 @@ def _standing(had: Reasons, wanted: Reasons, authority: Authority, grant: Grant,
 class _Table:
     """Collects what is to be done, grant by grant."""
 
-    def __init__(self, actual: Mapping[Grant, str], ours: frozenset[Grant], ended: Callable[[Reason], bool]) -> None:
-        self.actual, self.ours, self.ended = actual, ours, ended
+    def __init__(self, actual: Mapping[Grant, str], ours: frozenset[Grant], authority: Authority) -> None:
+        self.actual, self.ours, self.authority = actual, ours, authority
         self.create: list[Change] = []
         self.delete: list[Change] = []
         self.write: list[Entry] = []
@@ -81,11 +84,17 @@ class _Table:
         if reasons:
             self._wanted(grant, entry, reasons, mine)
         elif mine:
-            agreed = entry.state is State.LEAVING or all(map(self.ended, entry.reasons))
+            agreed = entry.state is State.LEAVING or all(map(self.authority.ended, entry.reasons))
             self.delete.append(Change(grant, in_order(entry.reasons), found or "", agreed))
+        elif found is None and self._lately(entry):
+            self.waits.append(Wait(grant, f"it was about to be made at {entry.since}, and may not be listed yet"))
         else:
             self.forget.append(grant)
             self.foreign += [grant] if found is not None else []
+
+    def _lately(self, entry: Entry) -> bool:
+        intended = entry.state is State.INTENDED and bool(entry.since)
+        return intended and datetime.fromisoformat(entry.since) > self.authority.now - LATELY
 
     def unknown(self, grant: Grant, reasons: Reasons) -> None:
         """A wanted grant that the ledger does not know."""
