@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from grantor.aws.ledger import Pair
+from grantor.certainty import certain
 from grantor.core.authority import Authority
-from grantor.core.decide import decide, doubtful
+from grantor.core.decide import decide
 from grantor.core.entry import Entry
 from grantor.core.expansion import needs
 from grantor.core.expansion.expand import expand
@@ -67,7 +68,7 @@ class Gathered:
 
 def gather(world: World, policies: Intake, focus: Focus, now: datetime) -> Gathered:
     """Access Grants is asked for its locations, for its grants (a page for each 1,000, or one list for each grantee in focus if these
-    are few), and for the tags of each grant that the ledger is not sure of.
+    are few), and for the tags of each grant of which list and ledger say different things.
 
     Raises ClientError or NotYet when the ledger, the grants or the locations cannot be read in whole.
     """
@@ -112,11 +113,10 @@ class _Gathering:
     def _expanded(self, facts: Facts) -> Wanted:
         return expand(self.policies.policies.values(), facts, self.focus)
 
-    def _sure(self, facts: Facts, wanted: Wanted, listed: Iterable[Entry], actual: Mapping[Grant, str]) -> Gathered:
-        """Both sides, with the tags of those grants that the ledger is not sure of."""
-        entries = {entry.grant: entry for entry in listed}
-        grants, stack = self.world.grants, self.world.names.stack
-        ours = frozenset(grant for grant in doubtful(entries, actual) if grants.owner(actual[grant]) == stack)
+    def _sure(self, facts: Facts, wanted: Wanted, known: Iterable[Entry], listed: Mapping[Grant, str]) -> Gathered:
+        """Both sides, after the doubts that they leave about each other are settled."""
+        entries = {entry.grant: entry for entry in known}
+        actual, ours = certain(self.world.grants, entries, wanted.grants, listed)
         authority = Authority.over(facts.now, self.focus, self._modes(entries.values()), wanted.held)
         return Gathered(facts, wanted, entries, actual, ours, authority)
 
