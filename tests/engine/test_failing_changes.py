@@ -6,6 +6,7 @@ from tests.conftest import ACCOUNT
 from tests.engine.change import AFTER, BEFORE, KEPT, NEW, OLD, THEIRS, A, B, run, unmanaged
 from tests.engine.watch import Calls, ahead, at_rest, fault, hasty, quiet, rings_again, struck
 from tests.estate import Estate
+from tests.sandbox.desk import make_user
 
 ALL, NOTHING = AFTER, BEFORE
 DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
@@ -128,3 +129,18 @@ def test_a_grant_that_somebody_deletes_while_the_run_is_about_to_is_gone_all_the
 
     assert (report.deleted, report.refused, report.later) == (1, [], [])
     quiet(changing)
+
+
+def test_a_grant_that_is_gone_already_is_gone_though_the_right_to_delete_hangs_on_its_tag(changing: Estate) -> None:
+    """The function's role may delete only what carries our tag, and what is gone carries none."""
+    tagged = {"StringEquals": {"aws:ResourceTag/grantor:stack": "grantor"}}
+    _, keys = make_user(
+        changing.sandbox,
+        {"NotAction": "s3:DeleteAccessGrant", "Resource": "*"},
+        {"Action": "s3:DeleteAccessGrant", "Resource": "*", "Condition": tagged},
+    )
+    with struck(changing, fault("s3control/DeleteAccessGrant", "lost", times=1)):
+        report = changing.run(world=changing.world(keys))
+
+    assert (report.deleted, report.refused, changing.grants()) == (1, [], AFTER | {THEIRS})
+    at_rest(changing, AFTER, {THEIRS})
