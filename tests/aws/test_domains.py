@@ -94,7 +94,7 @@ def test_profiles_that_have_not_changed_cost_no_second_look(studio: Studio):
     after = studio.read(before=before)
 
     assert after.profiles == before.profiles
-    assert calls == {"DescribeDomain": 1, "ListUserProfiles": 1}
+    assert calls == {"ListUserProfiles": 1}
 
 
 def test_only_profiles_that_have_changed_are_looked_at_again(studio: Studio):

@@ -7,7 +7,7 @@ of a profile is kept, and one that has not changed since needs no second look.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,8 @@ class Domains:
     def profiles(self, domains: Mapping[str, str], with_tags: bool, known: Mapping[str, Known]) -> Read:
         """Every profile of these domains (id by name), without those being deleted. Raises nothing for what can't be read.
 
-        Costs a call for each domain, one for each 100 profiles, one for each profile that is not as it is `known`, and with tags
-        one for each profile.
+        Costs a call for each 100 profiles, one for each profile that is not as it is `known`, with tags one for each profile, and one
+        for each domain that has no profile, or whose role one of them has.
         """
         profiles: list[Profile] = []
         unread: dict[str, str] = {}
@@ -97,7 +97,6 @@ class Domains:
     def _of(self, name: str, domain_id: str, with_tags: bool, known: Mapping[str, Known]) -> list[tuple[Profile, Known]]:
         if not domain_id:
             raise SameName(f"two domains are named {name}: nobody can say which one is meant; rename one of them")
-        inherited = self._inherited(domain_id)
 
         def look(listed: "UserProfileDetailsTypeDef") -> tuple[Profile, Known] | None:
             seen = known.get(profile_subject(name, listed["UserProfileName"]))
@@ -107,10 +106,13 @@ class Domains:
             if seen is None or tags is None:
                 return None
             created = listed["CreationTime"].astimezone(UTC)
-            return Profile(name, listed["UserProfileName"], seen.role or inherited, created, tags), seen
+            return Profile(name, listed["UserProfileName"], seen.role, created, tags), seen
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return [found for found in pool.map(look, self._listed(domain_id)) if found]
+            found = list(filter(None, pool.map(look, self._listed(domain_id))))
+        # A domain that is not there has an empty list, too, and its description tells them apart.
+        inherited = "" if found and all(profile.role for profile, _ in found) else self._inherited(domain_id)
+        return [(profile if profile.role else replace(profile, role=inherited), seen) for profile, seen in found]
 
     def _listed(self, domain_id: str) -> "list[UserProfileDetailsTypeDef]":
         pages = self._client.get_paginator("list_user_profiles").paginate(
