@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
-.PHONY: words demo test sandbox build lint bench docs lock setup clean
+.PHONY: words demo test sandbox build lint crashes bench docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ lint: setup  ## ruff, types, template
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.tools/sam/bin/sam validate --lint
+
+crashes: setup  ## kill a run after every single call, and see the next one make it good (CHANGES="profile until": those alone)
+	PYTHONPATH=.:layers/grantor .venv/bin/python -m tests.crash $(CHANGES)
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
