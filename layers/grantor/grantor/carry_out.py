@@ -10,7 +10,7 @@ from itertools import batched
 from botocore.exceptions import ClientError
 
 from grantor.aws.access_grants import AccessGrants, AlreadyThere, Elsewhere
-from grantor.aws.errors import NotYet, code, message
+from grantor.aws.errors import NotYet, Overtaken, code, message
 from grantor.aws.ledger import Ledger
 from grantor.core.entry import Entry, State
 from grantor.core.grant import Grant
@@ -49,8 +49,19 @@ class CarryOut:
     def _create(self, changes: Sequence[Change]) -> None:
         self.ledger.intend([self._entry(change, State.INTENDED) for change in changes])
         ids = [(change, self._made(change)) for change in changes]
-        self.ledger.confirm([self._entry(change, State.LIVE, grant_id) for change, grant_id in ids if grant_id])
-        self.made.update(change.grant for change, grant_id in ids if grant_id)
+        made = [self._entry(change, State.LIVE, grant_id) for change, grant_id in ids if grant_id]
+        try:
+            self.ledger.confirm(made)
+        except Overtaken:
+            self._take_back(made)
+            raise
+        self.made.update(entry.grant for entry in made)
+
+    def _take_back(self, made: Sequence[Entry]) -> None:
+        """Take away again what the overtaker has struck off the ledger meanwhile: nobody would know of it."""
+        for entry in made:
+            if entry.grant not in {known.grant for known in self.ledger.of(entry.grant.grantee)[0]}:
+                self.grants.take_away(entry.id)
 
     def _made(self, change: Change) -> str:
         """The id of the grant, if it stands now and is ours."""

@@ -41,16 +41,23 @@ def alone(world: World, name: str) -> Iterator[Lease]:
 
 
 @contextmanager
-def held(leases: Leases, lease: Lease, clock: Callable[[], float]) -> Iterator[Callable[[], bool]]:
-    """Gives the question whether the lease is still ours. A process that stands still renews nothing, and is overtaken."""
+def held(
+    leases: Leases, lease: Lease, clock: Callable[[], float], seconds: float = SECONDS, every: float = EVERY
+) -> Iterator[Callable[[], bool]]:
+    """Gives the question whether the lease is still ours. A process that stands still renews nothing, and is overtaken.
+
+    When it goes on, the clock tells it so before anything else does. The lease lasts so many seconds from each renewal, `every` so many.
+    """
     over = threading.Event()
     lost = threading.Event()
+    ends = lease.expires
 
     def renew() -> None:
-        while not over.wait(EVERY):
+        nonlocal ends
+        while not over.wait(every):
             try:
                 with suppress(NotYet):  # the next turn comes before the lease ends
-                    leases.renew(lease, clock(), SECONDS)
+                    ends = leases.renew(lease, clock(), seconds).expires
             except Overtaken:
                 lost.set()
                 return
@@ -58,7 +65,7 @@ def held(leases: Leases, lease: Lease, clock: Callable[[], float]) -> Iterator[C
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
     try:
-        yield lambda: not lost.is_set()
+        yield lambda: not lost.is_set() and clock() < ends
     finally:
         over.set()
         thread.join()
