@@ -17,7 +17,11 @@ def deploy(estate: Estate) -> dict[str, str]:
     """A stack of the estate's name; its outputs."""
     template = _template(estate)
     policies = {name: template["Resources"][name] for name in PEOPLE}
-    body = json.dumps({"Resources": policies, "Outputs": template["Outputs"]})
+    # For tests of what it is enough for, the function's rights as a policy that a person can have.
+    function = template["Resources"]["ReconcileGrantsRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    policies["Function"] = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": function}}
+    outputs = template["Outputs"] | {"Function": {"Value": {"Ref": "Function"}}}
+    body = json.dumps({"Resources": policies, "Outputs": outputs})
     cloud = estate.client("cloudformation")
     cloud.create_stack(StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
     until = time.monotonic() + 30
@@ -47,6 +51,7 @@ def _template(estate: Estate) -> dict[str, Any]:
         "PolicyBucket": POLICIES, "PolicyBucket.Arn": f"arn:aws:s3:::{POLICIES}",
         "Bells": estate.names.bells, "Bells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:bells",
         "Notices": estate.names.notices, "ReconcileGrants": f"{STACK}-reconcile-grants",
+        "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",
     }  # fmt: skip
 
     class Template(yaml.SafeLoader):

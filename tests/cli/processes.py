@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ import pytest
 from tests.conftest import ROOT
 from tests.estate import Estate
 
+# Ctrl-C is heard even where these tests run in the background, of which a shell makes processes that do not.
+HEARS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
 
 @contextmanager
 def grantor(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
     """The command line in a process of its own."""
-    command = [ROOT / ".venv/bin/grantor", *words]
+    command = [sys.executable, "-c", HEARS, ROOT / ".venv/bin/grantor", *words]
     pipe: Any = subprocess.PIPE
     process = subprocess.Popen(command, env=environment_of(estate), stdout=pipe, stderr=pipe, text=True)
     try:

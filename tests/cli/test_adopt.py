@@ -71,6 +71,12 @@ def test_all_that_rules_want_is_adopted_and_the_next_run_has_nothing_to_do(desk:
     assert (estate.run().done, changed(estate), len(estate.grants())) == ([], {}, 3)
 
 
+def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate, ids: dict[str, str]):
+    answered = desk.grantor("adopt", "--all-wanted", keys=desk.person("Reader", "Function"))
+
+    assert (answered.code, len(estate.entries())) == (0, 2)
+
+
 def test_what_was_adopted_goes_when_its_rule_goes(desk: Desk, estate: Estate, ids: dict[str, str]):
     desk.grantor("adopt", "--all-wanted")
     estate.policy("one", one(estate.role("ana"), WANTED))

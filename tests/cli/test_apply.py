@@ -34,6 +34,17 @@ def test_it_makes_the_grants_and_says_each_and_again_there_is_nothing_to_do(desk
     assert (again.code, again.out.partition(": ")[2]) == (0, "nothing was changed\n")
 
 
+def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+    person = desk.person("Reader", "Function")
+
+    assert (desk.grantor("apply", keys=person).code, estate.grants()) == (0, FOUR)
+    estate.no_policy("article")
+    estate.policy("other", many(estate.role("ana"), 1))
+    answered = desk.grantor("apply", keys=person)
+    assert (answered.code, estate.grants()) == (0, {"READ s3://data/00/* to role/ana"})
+
+
 def test_it_stands_in_the_history_and_on_the_bus_as_any_run(desk: Desk, estate: Estate):
     estate.policy("article", ARTICLE)
     run = desk.grantor("apply", "--json").json["runs"][0]["run"]

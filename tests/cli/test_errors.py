@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from grantor.cli.stack import stack_name
 from grantor.cli.trouble import Trouble
 from tests.cli.conftest import Desk
-from tests.cli.processes import environment_of
+from tests.cli.processes import environment_of, grantor, until
 from tests.conftest import ROOT
 from tests.estate import ARTICLE, LEDGER, Estate
+from tests.sandbox.desk import ask
 
 GRANTOR = ROOT / ".venv/bin/grantor"
 NOBODY = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -82,8 +84,16 @@ def test_a_stack_of_something_else_is_not_taken_for_grantor(desk: Desk, estate: 
         (["plan"], ["Approver"], "grantor plan needs the stack's managed policy Reader, whose ARN is its output Reader"),
         (["status"], [], "grantor status needs the stack's managed policy Reader, whose ARN is its output Reader"),
         (["approve", "abc"], [], "grantor approve needs the stack's managed policy Approver, whose ARN is its output Approver"),
-        (["apply"], ["Reader"], "grantor apply needs the rights of the role ReconcileGrantsRole, which no managed policy"),
-        (["rebuild"], ["Reader"], "grantor rebuild needs the rights of the role ReconcileGrantsRole, which no managed policy"),
+        (
+            ["apply"],
+            ["Reader"],
+            "grantor apply needs the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole",
+        ),
+        (
+            ["rebuild"],
+            ["Reader"],
+            "grantor rebuild needs the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole",
+        ),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -117,6 +127,17 @@ def test_what_can_not_be_told_of_everywhere_is_said_aside_and_no_log_gets_into_t
 
     assert (answered.code, answered.json["runs"][0]["created"]) == (0, 4)
     assert answered.err == "grantor apply: it is done, but was not told of everywhere: AccessDenied: said the test\n"
+
+
+def test_ctrl_c_while_it_reads_ends_it_at_once_and_without_a_word(desk: Desk, estate: Estate):
+    estate.faults({"service": "s3control", "operation": "ListAccessGrants", "kind": "stall"})
+    with grantor(estate, "plan") as process:
+        until(lambda: ask(estate.sandbox, "faults")["rules"][0]["struck"])
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    estate.faults()
+
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 def test_a_defect_is_not_dressed_up(desk: Desk, estate: Estate):

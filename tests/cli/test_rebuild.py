@@ -1,7 +1,10 @@
 """grantor rebuild: the table is lost, and the tags of the grants tell what is ours."""
 
 import json
+import os
+import pty
 import signal
+import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +16,9 @@ from grantor.core.plan import Plan
 from grantor.core.reason import Reason
 from grantor.reconcile import look
 from tests.cli.conftest import Desk
-from tests.cli.processes import grantor, line_of, until
+from tests.cli.processes import environment_of, grantor, line_of, until
 from tests.cli.rules import many, one
-from tests.conftest import ACCOUNT, REGION
+from tests.conftest import ACCOUNT, REGION, ROOT
 from tests.estate import ARTICLE, DATA, LEDGER, Estate
 from tests.sandbox.desk import ask
 
@@ -75,6 +78,15 @@ def test_after_the_table_is_lost_and_rebuilt_a_run_changes_no_grant_and_all_entr
     assert {g: e for g, e in whys(estate).items() if g not in additive} == {g: e for g, e in before.items() if g not in additive}
     assert additive
     assert all(whys(estate)[grant][2] >= before[grant][2] for grant in additive)
+
+
+def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate):
+    estate.policy("article", ARTICLE)
+    estate.run()
+    lose(estate)
+    answered = desk.grantor("rebuild", keys=desk.person("Reader", "Function"))
+
+    assert (answered.code, len(estate.entries())) == (0, 4)
 
 
 def test_what_no_rule_wants_any_more_still_goes_after_that(desk: Desk, estate: Estate):
@@ -220,6 +232,21 @@ def test_ctrl_c_stops_between_two_parts_and_it_can_be_gone_on_with(desk: Desk, e
     assert len(estate.entries()) == 180
     assert desk.grantor("rebuild", "--yes", "--json").json["looked_at"] == 200
     assert len(estate.entries()) == 200
+
+
+def test_on_a_terminal_it_says_how_far_it_is(desk: Desk, estate: Estate):
+    many_grants(estate, 200)
+    estate.faults({"service": "s3control", "operation": "ListTagsForResource", "kind": "stall", "after": 100, "times": 1})
+    ours, theirs = pty.openpty()
+    command = [ROOT / ".venv/bin/grantor", "rebuild"]
+    process = subprocess.Popen(command, env=environment_of(estate), stdout=subprocess.PIPE, stderr=theirs)
+    assert b"reading the tags of grants: 180" in os.read(ours, 1000)
+    estate.faults()
+    process.communicate(timeout=60)
+    os.close(theirs)
+    os.close(ours)
+
+    assert (process.returncode, len(estate.entries())) == (0, 200)
 
 
 def test_a_table_that_is_gone_is_told_what_to_do(desk: Desk, estate: Estate):

@@ -65,6 +65,5 @@ def _remedy(verb: str, *, explicit: bool) -> str:
         return "a policy denies it, whatever else allows it"
     if policy := MANAGED.get(verb):
         return f"grantor {verb} needs the stack's managed policy {policy}, whose ARN is its output {policy}"
-    return (
-        f"grantor {verb} needs the rights of the role ReconcileGrantsRole, which no managed policy of the stack gives to people"
-    )
+    rights = "the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole"
+    return f"grantor {verb} needs {rights}, which no managed policy gives to people"

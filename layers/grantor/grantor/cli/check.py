@@ -23,7 +23,7 @@ ANYWHERE = Location("anywhere", "s3://")  # where the locations are is a fact, a
 
 def run(call: Call) -> int:
     """0 if nothing is wrong, whatever it warns of; 1 after saying what is."""
-    found = [read(name, body) for name, body in _bodies(call.asked.paths, call.asked.name)]
+    found = [read(name, content) for name, content in _bodies(call.asked.paths, call.asked.name)]
     policies = [one for one in found if isinstance(one, Policy)]
     problems = [problem for one in found if not isinstance(one, Policy) for problem in one]
     warnings = _warnings(policies)
@@ -45,6 +45,14 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
+def body(file: Path) -> bytes:
+    """What is in the file. Misused if it can not be read."""
+    try:
+        return file.read_bytes()
+    except OSError as wrong:
+        raise Misused(f"{file}: it can not be read: {wrong.strerror}") from wrong
+
+
 def _bodies(paths: Iterable[str], name: str) -> Iterator[tuple[str, bytes]]:
     for given in paths:
         if given == "-":
@@ -52,14 +60,7 @@ def _bodies(paths: Iterable[str], name: str) -> Iterator[tuple[str, bytes]]:
             continue
         path = Path(given)
         for file in files(path) if path.is_dir() else [path]:
-            yield str(file), _body(file)
-
-
-def _body(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as wrong:
-        raise Misused(f"{file}: it can not be read: {wrong.strerror}") from wrong
+            yield str(file), body(file)
 
 
 def _warnings(policies: list[Policy]) -> list[Problem]:

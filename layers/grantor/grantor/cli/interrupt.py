@@ -1,12 +1,12 @@
 """Ctrl-C while something is being changed: the few changes under way are finished, and no other one is begun."""
 
+import os
 import signal
 from types import FrameType
 from typing import Any, Self
 
-from grantor.cli.show import aside
-
 CODE = 130  # that a command line ends with when it is interrupted (POSIX: 128 and the signal's number)
+SAID = b"stopping after the changes that are under way; Ctrl-C again stops at once\n"
 
 
 class Interrupt:
@@ -27,4 +27,4 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        aside("stopping after the changes that are under way; Ctrl-C again stops at once")
+        os.write(2, SAID)  # print may be under way itself

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from grantor.aws.policy_files import FOLDER, LARGEST, File, Listed, PolicyFiles, TooLarge, too_large
-from grantor.cli.check import files
+from grantor.cli.check import body, files
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,11 +33,11 @@ class LocalFiles(PolicyFiles):
         """As PolicyFiles does, of the file in the folder unless a version is asked for."""
         if version:
             return super().read(key, version)
-        body = self._paths[key].read_bytes()
-        if len(body) > LARGEST:
-            raise TooLarge(too_large(len(body)))
+        ours = body(self._paths[key])
+        if len(ours) > LARGEST:
+            raise TooLarge(too_large(len(ours)))
         there = self._there(key) if key in self._listed else None
-        return there if there and there.body == body else File(body, LOCAL, _etag(body))
+        return there if there and there.body == ours else File(ours, LOCAL, _etag(ours))
 
     def gone(self, key: str) -> bool:
         """Whether the folder has no such file."""
@@ -54,5 +54,5 @@ class LocalFiles(PolicyFiles):
         return Listed("", told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
 
 
-def _etag(body: bytes) -> str:
-    return f'"{md5(body, usedforsecurity=False).hexdigest()}"'
+def _etag(content: bytes) -> str:
+    return f'"{md5(content, usedforsecurity=False).hexdigest()}"'
