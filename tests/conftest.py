@@ -17,6 +17,9 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+# Helpers of tests that say with pytest's own words what they saw; whoever imports them first.
+pytest.register_assert_rewrite("tests.engine.watch", "tests.engine.change")
+
 # A busy machine makes no test fail: examples are counted, never timed.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
+from tests.engine.change import begin, change
+from tests.engine.watch import rules
 from tests.estate import Estate, lay
-
-pytest.register_assert_rewrite("tests.engine.watch", "tests.engine.change")
-
-from tests.engine.change import begin, change  # noqa: E402  -- what asserts is rewritten first
-from tests.engine.watch import rules  # noqa: E402
 
 
 @pytest.fixture(scope="session")
