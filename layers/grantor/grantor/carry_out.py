@@ -3,7 +3,7 @@
 Killed after any call, the next run finds in the ledger what was intended, and in the service what was done of it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 
@@ -40,15 +40,15 @@ class CarryOut:
         self.ledger.confirm(plan.write)
         # From here on the deletes are agreed to: if time runs out, the next run goes on with them unasked.
         self.ledger.leave([self._entry(change, State.LEAVING, change.id) for change in plan.delete])
-        for creates in batched(self._while_time(plan.create), TOGETHER):
+        for creates in self._while_time(batched(plan.create, TOGETHER)):
             self._create(creates)
-        for deletes in batched(self._while_time(self._deletable(plan.delete)), TOGETHER):
-            self._forget([change.grant for change in deletes if self._gone(change)])
+        for deletes in self._while_time(batched(self._deletable(plan.delete), TOGETHER)):
+            self._forget([change.grant for change in self._while_time(deletes) if self._gone(change)])
         self._forget(plan.forget)
 
     def _create(self, changes: Sequence[Change]) -> None:
         self.ledger.intend([self._entry(change, State.INTENDED) for change in changes])
-        ids = [(change, self._made(change)) for change in changes]
+        ids = [(change, self._made(change)) for change in self._while_time(changes)]
         made = [self._entry(change, State.LIVE, grant_id) for change, grant_id in ids if grant_id]
         try:
             self.ledger.confirm(made)
@@ -130,12 +130,13 @@ class CarryOut:
             return True
         return False
 
-    def _while_time(self, changes: Iterator[Change] | Sequence[Change]) -> Iterator[Change]:
-        for change in changes:
-            if not self.go_on():
-                self.report.cut_short = True
+    def _while_time[T](self, items: Iterable[T]) -> Iterator[T]:
+        """The items, each only if there is time left for it."""
+        for item in items:
+            self.report.cut_short = self.report.cut_short or not self.go_on()
+            if self.report.cut_short:
                 return
-            yield change
+            yield item
 
     def _entry(self, change: Change, state: State, grant_id: str = "") -> Entry:
         return Entry(change.grant, state, frozenset(change.reasons), grant_id, self.report.at, self.report.run)
