@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +12,8 @@ from grantor.cli.arguments import parser
 from grantor.cli.call import Call
 from grantor.cli.show import Show, aside
 from grantor.cli.trouble import Trouble
+
+CHANGING = {"apply", "approve", "adopt", "rebuild"}
 
 
 def main(words: Sequence[str] | None = None, session: Any = None) -> int:
@@ -24,7 +27,8 @@ def main(words: Sequence[str] | None = None, session: Any = None) -> int:
     # A module a verb: `grantor check` in an editor need not wait until boto3 is read from disk.
     verb = import_module(f"grantor.cli.{asked.verb}")
     try:
-        return int(verb.run(Call(asked, Show.on_this(as_json=asked.json), session)))
+        with nullcontext() if asked.verb in CHANGING else interrupt.at_once():
+            return int(verb.run(Call(asked, Show.on_this(as_json=asked.json), session)))
     except KeyboardInterrupt:
         return interrupt.CODE
     except BrokenPipeError:  # whoever read the answer has seen enough

@@ -1,12 +1,26 @@
-"""Ctrl-C while something is being changed: the few changes under way are finished, and no other one is begun."""
+"""Ctrl-C. What only reads ends there and then; of what changes something the few changes under way are finished, and no other is begun."""
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
 CODE = 130  # that a command line ends with when it is interrupted (POSIX: 128 and the signal's number)
 SAID = b"stopping after the changes that are under way; Ctrl-C again stops at once\n"
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Within it Ctrl-C ends the process, also while its threads wait for answers: Python itself would wait for these."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else whoever started it does not want it to hear Ctrl-C
+        signal.signal(signal.SIGINT, lambda *_: os._exit(CODE))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Interrupt:
