@@ -12,7 +12,7 @@ from typing import Any
 
 from grantor.aws.bells import Bells, merged
 from grantor.aws.errors import NotYet, Overtaken
-from grantor.aws.table import LEASE, Table, pause
+from grantor.aws.table import LEASE, Table
 
 TRIES = 60  # replacements that others may be faster with
 
@@ -129,7 +129,7 @@ class Leases:
     def _step(self, step: Callable[[_State], _State]) -> _State:
         """Replace the item by what the step makes of it, however often others are faster."""
         mark, seen = uuid.uuid4().hex, self._seen
-        for turn in range(TRIES):
+        for _ in range(TRIES):
             try:
                 wanted = replace(step(seen), rev=seen.rev + 1)
                 there = self._table.swap({**LEASE, **vars(wanted), "by": mark}, seen.rev)
@@ -140,8 +140,7 @@ class Leases:
             if there is None or there.get("by") == mark:  # the mark: it was written, and the answer was lost
                 self._seen = wanted
                 return wanted
-            seen = _state(there)
-            pause(min(turn, 4))
+            seen = _state(there)  # as it stands now; whoever waited here would think of an old state again
         raise NotYet("the lease's item changes too fast; ring again")
 
     def _read(self) -> _State:
