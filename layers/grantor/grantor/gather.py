@@ -5,11 +5,12 @@ cannot do without raises: then nothing is changed, and the bells ring again.
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from grantor.aside import each
 from grantor.aws.ledger import Pair
 from grantor.certainty import certain
 from grantor.core.authority import Authority
@@ -98,17 +99,27 @@ class _Gathering:
         facts = focused(self.world, needs.concerned(self.policies.rules, self.focus), self.focus, now)
         wanted = self._expanded(facts)
         ledger = self.world.ledger
-        touched = {grant.grantee for grant in wanted.grants}.union(*map(ledger.grantees, self.focus.subjects))
-        if len(touched) > FEW:
-            entries = [entry for entry in ledger.entries() if entry.grant.grantee in touched]
-        else:
-            entries = [entry for grantee in sorted(touched) for entry in ledger.of(grantee)[0]]
-        return self._sure(facts, wanted, entries, self._actual(touched, {entry.id for entry in entries}))
+        touched = {grant.grantee for grant in wanted.grants}.union(*each(ledger.grantees, self.focus.subjects))
+        entries, actual = self._of_many(touched) if len(touched) > FEW else self._of(touched)
+        return self._sure(facts, wanted, entries, actual)
 
-    def _actual(self, touched: Collection[Grantee], known: Container[str]) -> Mapping[Grant, str]:
-        """The grants of these grantees; of many, out of those of everybody."""
-        listed = self.world.grants.list(touched if len(touched) <= FEW else None, known)
-        return {grant: grant_id for grant, grant_id in listed.items() if grant.grantee in touched}
+    def _of(self, touched: Iterable[Grantee]) -> tuple[list[Entry], Mapping[Grant, str]]:
+        """Both sides of some grantees, one by one."""
+        ledger, grants = self.world.ledger, self.world.grants
+
+        def both(grantee: Grantee) -> tuple[list[Entry], Mapping[Grant, str]]:
+            entries = ledger.of(grantee)[0]
+            return entries, grants.list([grantee], {entry.id for entry in entries})
+
+        sides = each(both, sorted(touched))
+        actual = {grant: grant_id for _, listed in sides for grant, grant_id in listed.items()}
+        return [entry for entries, _ in sides for entry in entries], actual
+
+    def _of_many(self, touched: Container[Grantee]) -> tuple[list[Entry], Mapping[Grant, str]]:
+        """The same, out of both sides of everybody."""
+        entries = [entry for entry in self.world.ledger.entries() if entry.grant.grantee in touched]
+        listed = self.world.grants.list(known={entry.id for entry in entries})
+        return entries, {grant: grant_id for grant, grant_id in listed.items() if grant.grantee in touched}
 
     def _expanded(self, facts: Facts) -> Wanted:
         return expand(self.policies.policies.values(), facts, self.focus)

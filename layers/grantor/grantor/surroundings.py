@@ -7,6 +7,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
+from grantor.aside import each
 from grantor.aws.directory import Ids, NoDirectory
 from grantor.aws.errors import UNANSWERED
 from grantor.aws.ledger import Pair
@@ -52,10 +53,10 @@ class _Focused:
         self.unread: dict[str, str] = {}
 
     def facts(self, now: datetime) -> Facts:
-        self._look(self.subjects)
-        self._look(map(_twin, self.subjects))
-        for role in {profile.role for profile in self.found.values()}:
-            self._look(self.world.ledger.of(Grantee("IAM", role))[1])
+        self._look([*self.subjects, *map(_twin, self.subjects)])
+        ledger, roles = self.world.ledger, {profile.role for profile in self.found.values()}
+        for _, subjects in each(ledger.of, [Grantee("IAM", role) for role in sorted(roles)]):
+            self._look(subjects)
         self._widen()
         self._look(needs.neighbours(self.rules, self._people(now)))
         facts = self._people(now)
@@ -71,10 +72,12 @@ class _Focused:
         return Facts(now, profiles=profiles, domains=domains, sharing=_sharing(profiles), unread=self.unread)
 
     def _look(self, subjects: Iterable[str]) -> None:
-        for subject in sorted(set(filter(of_subject, subjects)) - self.found.keys()):
-            self.found |= _looked(self.world, self.domains, subject, self.rules)
-            if self.domains.get(_domain(subject)) == "":
-                self.unread[f"domain {_domain(subject)}"] = "two domains have this name"
+        new = sorted(set(filter(of_subject, subjects)) - self.found.keys())
+        for found in each(lambda subject: _looked(self.world, self.domains, subject, self.rules), new):
+            self.found |= found
+        for domain in map(_domain, new):
+            if self.domains.get(domain) == "":
+                self.unread[f"domain {domain}"] = "two domains have this name"
 
     def _widen(self) -> None:
         """Read the domains of which more than a few names matter: a folder is for everyone, or a scope ends inside a name."""
