@@ -38,7 +38,7 @@ def tell(desk: Desk, data: Path | None) -> None:
     broken_policy(cast, article)
     more_rules.tell(cast, article)
     speed(cast, article)
-    leave(desk, before)
+    leave(cast, before)
 
 
 def deploy(desk: Desk, data: Path | None) -> Cast:
@@ -133,8 +133,14 @@ def speed(cast: Cast, article: set[Row]) -> None:
         eventually("the grants are the article's again", article, cast.grants)
 
 
-def leave(desk: Desk, before: frozenset[str]) -> None:
+def untold(cast: Cast) -> list[str]:
+    return sorted(said for said in cast.complaints() if "could not be told" in said)
+
+
+def leave(cast: Cast, before: frozenset[str]) -> None:
     with step("The platform engineer leaves: sam delete"):
+        expect("every run could be told of, on the bus and in the history", [], untold(cast))
+        desk = cast.desk
         desk.sam("delete", "--stack-name", STACK, "--no-prompts")
         _drop_sams_own_bucket(desk)
         expect("nothing is left in any service", [], sorted(inventory(desk.client, desk.account) - before))

@@ -25,12 +25,35 @@ FIRE = (
 )
 
 
+CONDITIONS = {
+    "events:source": "Source",
+    "events:detail-type": "DetailType",
+}  # condition keys of PutEvents, which the server lacks
+
+
 def install() -> None:
     """Mend the server's events where they are made and where they are delivered."""
     wrap("ministack.services.s3", "_fire_s3_event", FIRE, _remembering_version)
+    wrap("ministack.core.iam_actions", "request_tag_context", "service, iam_action, body, params", _with_entries)
     wrap(BUS, "_dispatch_event", "event, view=None", _completing)
     wrap(BUS, "_invoke_target", "target, event, rule, view=None", _asking_the_target)
     wrap(BUS, "reset", "", _forgetting)
+
+
+def _with_entries(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The keys are of several values where the entries differ. A second bus is judged without them."""
+
+    def context(service: str, iam_action: str, body: bytes, params: Any) -> dict[str, Any]:
+        told = original(service, iam_action, body, params)
+        if iam_action != "events:PutEvents":
+            return told
+        entries = [entry for entry in json.loads(body or b"{}").get("Entries") or [] if isinstance(entry, dict)]
+        for key, name in CONDITIONS.items():
+            values = sorted({str(entry[name]) for entry in entries if name in entry})
+            told = told | ({key: values[0] if len(values) == 1 else values} if values else {})
+        return told
+
+    return context
 
 
 def _remembering_version(original: Callable[..., None]) -> Callable[..., None]:

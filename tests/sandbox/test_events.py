@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.sandbox.desk import own
+from tests.sandbox.desk import make_user, own
 from tests.sandbox.ears import Ear, archive, make_ear, make_role, until
 
 SOURCES = {"source": ["aws.s3"], "detail-type": ["Object Created", "Object Deleted"]}
@@ -362,3 +362,22 @@ def test_ring_does_not_fire_a_rule_that_is_disabled(server: Sandbox):
         urllib.request.urlopen(f"{server.url}/_sandbox/ring?rule={ear.rule}")
     assert f"no enabled schedule rule is named {ear.rule}" in json.load(refused.value)["error"]
     assert ear.rest() == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "allowed"),
+    [(["mine"], True), (["theirs"], False), (["mine", "mine"], True), (["mine", "theirs"], False)],
+    ids=["its own", "another's", "its own twice", "another's among them"],
+)
+def test_a_role_may_be_bound_to_the_source_of_its_events(server: Sandbox, sources: list[str], allowed: bool) -> None:
+    bound = {"Action": "events:PutEvents", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"events:source": "mine"}}}
+    _, keys = make_user(server, bound)
+    events = server.client("events", keys)
+    entries = [{"Source": source, "DetailType": "Something", "Detail": "{}"} for source in sources]
+
+    try:
+        events.put_events(Entries=entries)
+    except events.exceptions.ClientError as refused:
+        assert (allowed, refused.response["Error"]["Code"]) == (False, "AccessDeniedException")
+    else:
+        assert allowed
