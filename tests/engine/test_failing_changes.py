@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import ACCOUNT
 from tests.engine.change import AFTER, BEFORE, KEPT, NEW, OLD, THEIRS, A, B, run, unmanaged
-from tests.engine.watch import Calls, ahead, at_rest, fault, hasty, quiet, rings_again, struck
+from tests.engine.watch import Calls, at_rest, fault, hasty, quiet, rings_again, struck
 from tests.estate import Estate
 from tests.sandbox.desk import make_user
 
@@ -22,9 +22,6 @@ CHANGES = {
     "DeleteAccessGrant is done and never answered": (fault("s3control/DeleteAccessGrant", "lost"), ALL),
     "half of each of DeleteAccessGrant's answers": (fault("s3control/DeleteAccessGrant", "cut"), ALL),
     "DeleteAccessGrant is denied": (fault("s3control/DeleteAccessGrant", "refuse", **DENIED), ALL | {OLD}),
-    "the ledger can't be written": (fault("dynamodb/TransactWriteItems", "error"), NOTHING),
-    "the ledger is throttled": (fault("dynamodb/TransactWriteItems", "throttle"), NOTHING),
-    "no item can be put": (fault("dynamodb/PutItem", "error"), NOTHING),
     "EventBridge takes no event": (fault("events/PutEvents", "error"), ALL),
     "SNS takes no message": (fault("sns/Publish", "error"), ALL),
     "SQS takes no bell": (fault("sqs/SendMessage", "error"), ALL),
@@ -39,17 +36,6 @@ def test_what_can_not_be_changed_holds_up_only_itself(changing: Estate, rule: di
 
     assert changing.grants() == then | {THEIRS}
     assert unmanaged(changing) == {THEIRS}
-    at_rest(changing, AFTER, {THEIRS})
-
-
-@pytest.mark.parametrize(("kind", "done"), [*(("error", n) for n in range(7)), ("lost", 2), ("lost", 4), ("cut", 3)])
-def test_a_ledger_that_fails_in_the_middle_leaves_nothing_unmanaged(changing: Estate, kind: str, done: int) -> None:
-    """ldap2pg #422: the mark went before the object."""
-    with struck(changing, fault("dynamodb/TransactWriteItems", kind, after=done)):
-        run(changing)
-
-    assert unmanaged(changing) == {THEIRS}
-    assert {KEPT, A, B, THEIRS} <= changing.grants()
     at_rest(changing, AFTER, {THEIRS})
 
 
@@ -97,24 +83,6 @@ def test_the_history_has_a_run_though_the_bus_was_down(changing: Estate) -> None
 
     assert len(changing.world().records.runs(10)) == before + 1
     assert changing.world().records.runs(1)[0].summary["created"] == 3
-
-
-def test_a_ledger_whose_condition_fails_for_no_reason_costs_a_lease_and_nothing_else(changing: Estate) -> None:
-    """The run believes that it was overtaken, and rings before it stops."""
-    with struck(changing, fault("dynamodb/TransactWriteItems", "conditional", times=1)):
-        run(changing)
-    assert (changing.grants(), rings_again(changing)) == (BEFORE | {THEIRS}, 1)
-    assert changing.run(world=ahead(changing, 61)).finished
-
-    at_rest(changing, AFTER, {THEIRS})
-
-
-def test_a_lease_whose_condition_fails_for_no_reason_is_looked_at_again(changing: Estate) -> None:
-    with struck(changing, fault("dynamodb/PutItem", "conditional", times=1)):
-        report = changing.run()
-
-    assert report.finished
-    at_rest(changing, AFTER, {THEIRS})
 
 
 def test_a_grant_that_somebody_deletes_while_the_run_is_about_to_is_gone_all_the_same(changing: Estate) -> None:

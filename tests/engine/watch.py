@@ -9,7 +9,7 @@ hasty(estate)                                a world that gives up soon on who d
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,3 +158,10 @@ def rules(count: int) -> str:
 
 def grants(count: int) -> set[str]:
     return {f"READ s3://data/{n:02}/* to role/auditor" for n in range(count)}
+
+
+def wait_until(look: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < end, f"waited {seconds} s"
+        time.sleep(0.02)
