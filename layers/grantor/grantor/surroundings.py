@@ -80,14 +80,19 @@ class _Focused:
                 self.unread[f"domain {domain}"] = "two domains have this name"
 
     def _widen(self) -> None:
-        """Read the domains of which more than a few names matter: a folder is for everyone, or a scope ends inside a name."""
-        names = {rule.to.domain for rule in self.rules if isinstance(rule.to, Profiles) and (self.folders or rule.raw_prefix)}
+        """Read the domains of which more than a few names matter: a rule gives a folder to all, or its scope ends inside a name."""
+        wide = [rule.to for rule in self.rules if isinstance(rule.to, Profiles) and (self._for_folders(rule) or rule.raw_prefix)]
+        names = {to.domain for to in wide}
         read = self.world.domains.profiles(
             {name: self.domains[name] for name in names & self.domains.keys()}, needs.tags(self.rules), self.world.memory
         )
         self.world.memory.update(read.known)
         self.unread |= read.unread
         self.found |= {profile.subject: profile for profile in read.profiles}
+
+    def _for_folders(self, rule: Rule) -> bool:
+        """Whether the rule may give something for one of the folders in focus."""
+        return bool(self.folders and (rule.each_prefix or rule.excepts))
 
     def _there(self, folders: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Which of the folders in focus there are, by the folder that they lie in."""
