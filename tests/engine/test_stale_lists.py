@@ -96,6 +96,22 @@ def test_a_grant_whose_making_was_not_answered_and_is_not_listed_yet_is_not_forg
     at_rest(auditor, {ONE, TWO})
 
 
+def test_a_grant_whose_making_was_not_answered_is_not_taken_for_the_one_before_it(auditor: Estate) -> None:
+    auditor.run()
+    auditor.policy("many", rules(1))
+    auditor.run()
+    auditor.policy("many", rules(2))
+    with struck(auditor, fault("s3control/CreateAccessGrant", "lost")):
+        auditor.run(world=hasty(auditor))
+    auditor.switches(stale_changes=2)
+    report = auditor.run()
+    auditor.switches(stale_changes=0)
+
+    assert report.later == [f"+ {TWO}, because policy/many.yaml#r01: the service says that it is there, and does not list it yet"]
+    assert (report.foreign, unmanaged(auditor)) == ([], set())
+    at_rest(auditor, {ONE, TWO})
+
+
 def test_an_intent_of_which_nothing_came_is_forgotten_in_the_end(auditor: Estate) -> None:
     auditor.run()
     auditor.policy("many", rules(3))
