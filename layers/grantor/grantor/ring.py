@@ -27,7 +27,8 @@ from grantor.world import World
 logger = Logger(service="reconcile-grants")
 
 MARGIN = 20.0  # seconds before the function's time limit at which a run begins no further change
-APART = 1.0  # seconds from the start of one run to the start of the next: what rings meanwhile is answered together
+# Seconds from the start of one run to the start of the next, doubled each time: what rings meanwhile is answered together.
+APART, FARTHEST = 0.25, 4.0
 FOREVER = 3600.0  # seconds, for whoever has no time limit
 CLOCK = 900.0  # seconds from one bell of the clock to the next, as the template has it
 ATTEMPTS = 10  # of ringing again about what can't be done yet; then the clock's next bell is soon enough
@@ -91,7 +92,7 @@ def answer(
 
 def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, told: Callable[[Report], None]) -> list[Report]:
     reports: list[Report] = []
-    waiting = lease.bells
+    waiting, apart = lease.bells, APART
     with held(world.leases, lease, world.clock) as ours:
         while waiting:
             begun = world.clock()
@@ -99,7 +100,8 @@ def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, t
             _ring_again(world, report, waiting, attempt)
             told(report)
             reports.append(report)
-            waiting = _next(world, lease, begun + APART, go_on)
+            waiting = _next(world, lease, begun + apart, go_on)
+            apart = min(2 * apart, FARTHEST)
     return reports
 
 
