@@ -97,8 +97,10 @@ def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, t
         while waiting:
             begun = world.clock()
             report = reconcile(world, lease, waiting, lambda: ours() and go_on())
-            _ring_again(world, report, waiting, attempt)
-            told(report)
+            try:
+                _ring_again(world, report, waiting, attempt)
+            finally:
+                told(report)  # what was done was done, though nothing can ring
             reports.append(report)
             waiting = _next(world, lease, begun + apart, go_on)
             apart = min(2 * apart, FARTHEST)
