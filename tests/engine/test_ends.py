@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantor.core.doorbell import Bell
-from tests.engine.watch import ahead, fault, struck
+from tests.engine.watch import ahead, fault, rings_again, struck
 from tests.estate import ARTICLE, EVERYTHING, Estate
 
 PRODUCT = {"READ s3://data/Product/* to role/role-userA", "READ s3://data/Product/* to role/role-userB"}
@@ -30,6 +30,14 @@ def test_grants_end_with_the_next_run_after_their_time_whoever_looks(estate: Est
     assert estate.grants() == PRODUCT
     estate.run(bell(estate, who), world=ahead(estate, 3601))
     assert estate.grants() == (set() if who == "everything" else {"READ s3://data/Product/* to role/role-userB"})
+
+
+@pytest.mark.parametrize(("minutes", "bells"), [(10, 1), (60, 0)], ids=["before the clock's next bell", "after it"])
+def test_a_run_rings_for_what_ends_before_the_clock_does(estate: Estate, minutes: int, bells: int) -> None:
+    estate.policy("product", ending(timedelta(minutes=minutes)))
+    estate.run()
+
+    assert rings_again(estate) == bells
 
 
 def test_grants_end_though_the_domain_they_are_for_can_not_be_read(estate: Estate) -> None:

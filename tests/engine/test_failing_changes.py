@@ -76,6 +76,20 @@ def test_a_person_is_called_though_the_bus_is_down_and_again_if_the_call_was_not
     assert calls.new() == []
 
 
+def test_a_run_that_can_not_ring_again_is_told_of_all_the_same_and_its_bells_wait(changing: Estate) -> None:
+    failing = (
+        fault("s3control/CreateAccessGrant", "refuse", **DENIED, times=1),
+        fault("s3control/CreateAccessGrant", "error", after=1),
+    )
+    calls = Calls(changing)
+    with struck(changing, *failing, fault("sqs/SendMessage", "error")):
+        assert run(changing) is not None
+
+    assert [subject for subject, _ in calls.new()] == ["Grantor grantor: AWS refuses a change"]
+    changing.run(changing.profile_bell("nobody"))
+    assert changing.grants() == AFTER | {THEIRS}
+
+
 def test_the_history_has_a_run_though_the_bus_was_down(changing: Estate) -> None:
     before = len(changing.world().records.runs(10))
     with struck(changing, fault("events/PutEvents", "error")):
