@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from grantor.core.decide import doubtful
+from grantor.certainty import certain
 from grantor.custom_resource import answer
 from grantor.world import World, world
 
@@ -24,12 +24,11 @@ def clean_up(properties: dict[str, Any]) -> dict[str, str]:
 
 def revoke(here: World) -> int:
     """Delete every grant that the ledger knows, or may know, if its tag says so, too; how many there were."""
-    entries, actual = {entry.grant: entry for entry in here.ledger.entries()}, here.grants.list()
-    asked = doubtful(entries, actual)
-    ours = [grant for grant in asked if here.grants.owner(actual[grant]) == here.names.stack]
-    ours += [grant for grant in entries if grant in actual and grant not in asked]
-    for grant in ours:
-        here.grants.take_away(actual[grant])
+    entries = {entry.grant: entry for entry in here.ledger.entries()}
+    actual, asked = certain(here.grants, entries, (), here.grants.list())
+    ours = [actual[grant] for grant, entry in entries.items() if actual.get(grant) == entry.id or grant in asked]
+    for grant_id in ours:
+        here.grants.take_away(grant_id)
     return len(ours)
 
 
