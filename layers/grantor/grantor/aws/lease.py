@@ -12,9 +12,10 @@ from typing import Any
 
 from grantor.aws.bells import Bells, merged
 from grantor.aws.errors import NotYet, Overtaken
-from grantor.aws.table import LEASE, Table
+from grantor.aws.table import LEASE, Table, pause
 
 TRIES = 60  # replacements that others may be faster with
+AT_ONCE = 3  # of them before a crowd is given time
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Leases:
     def _step(self, step: Callable[[_State], _State]) -> _State:
         """Replace the item by what the step makes of it, however often others are faster."""
         mark, seen = uuid.uuid4().hex, self._seen
-        for _ in range(TRIES):
+        for turn in range(TRIES):
             try:
                 wanted = replace(step(seen), rev=seen.rev + 1)
                 there = self._table.swap({**LEASE, **vars(wanted), "by": mark}, seen.rev)
@@ -140,7 +141,10 @@ class Leases:
             if there is None or there.get("by") == mark:  # the mark: it was written, and the answer was lost
                 self._seen = wanted
                 return wanted
-            seen = _state(there)  # as it stands now; whoever waited here would think of an old state again
+            seen = _state(there)
+            if turn >= AT_ONCE:
+                pause(min(turn - AT_ONCE, 4))
+                seen = self._read()  # else it would think of an old state again, and lose again
         raise NotYet("the lease's item changes too fast; ring again")
 
     def _read(self) -> _State:
