@@ -14,7 +14,7 @@ from grantor.aws.bells import Bells, merged
 from grantor.aws.errors import NotYet, Overtaken
 from grantor.aws.table import LEASE, Table, pause
 
-TRIES = 300  # replacements that others may be faster with; a second or two of them
+TRIES = 60  # replacements that others may be faster with: five seconds at the worst
 AT_ONCE = 3  # of them before a crowd is given time
 
 
