@@ -18,8 +18,8 @@ its 120 there; whoever has so many may give the function more memory, and with i
 """
 
 PLANNER = """
-Each task in a process of its own, on one core, best of three. What is compared: 100,000 wanted grants against 100,000 that exist, from values to the plan,
-in its order; and policy files from their bytes to the grants that they want.
+Each task in a process of its own, on one core, best of three: 100,000 wanted grants against 100,000 that exist, from values to the plan in
+its order; and policy files from their bytes to the grants that they want.
 """
 
 COLD_START = """
