@@ -6,15 +6,15 @@ Grants, *fewest* those that nobody could do without (a page for each 1,000 grant
 *at most* the bound: three calls beyond the pages and the changes of a sweep, three beyond the changes of an event. *Terraform* reads each
 grant and then its tags, 2N calls, before it changes anything. An event costs the same however many grants there are.
 
-The ledger is read by one scan, in pages of a megabyte of some 3,500 items; its items are the grants and who holds them because of what.
+The ledger is read by one scan, in pages of a megabyte of some 4,000 items; its items are the grants and who holds them because of what.
 *Cold* is a process that has never seen the profiles and looks at each; warm it looks at those that have changed.
 """
 
 SWEEP = """
 A sweep with nothing to change by the built function, in its own process with its own memory limit, beside a script that reads the same
 pages of grants and ledger and does nothing with them. *Core busy* is the time for which it keeps one core busy. Lambda gives a function of
-512 MB about 0.29 of a core (one at 1,769 MB), so a sweep of 100,000 grants, AWS's quota for an instance, takes some {seconds} seconds of
-its 120 there; whoever has so many may give the function more memory, and with it more of a core.
+512 MB about 0.29 of a core (one at 1,769 MB), so a sweep of 100,000 grants, AWS's quota for an instance, would be busy
+there for some {seconds} of its 120 seconds; whoever has so many may give the function more memory, and with it more of a core.
 """
 
 PLANNER = """
