@@ -16,8 +16,6 @@ from sandbox.access_grants.world import Caller, World
 Request = dict[str, Any]
 Operation = Callable[["AccessGrants", Request, Caller], dict[str, Any]]
 OPERATIONS: dict[str, Operation] = {}
-# What the whole request is called when the model forbids a part of it.
-SUBJECTS = {"Location": "InvalidAccessGrantsLocation", "AccessGrant": "InvalidAccessGrant"}
 
 
 def operation(do: Operation) -> Operation:

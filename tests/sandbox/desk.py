@@ -8,6 +8,23 @@ from typing import Any
 
 from tests.conftest import Sandbox
 
+FUNCTION = """
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: {ZipFile: "def handler(event, context): return event"}
+"""  # a template, to which a test adds resources of its own
+
 
 def ask(sandbox: Sandbox, what: str, method: str = "GET", body: Any = None) -> Any:
     """What /_sandbox/`what` answers; its error where it refuses."""

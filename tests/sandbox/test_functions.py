@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, Sandbox
-from tests.sandbox.desk import allowing, own
+from tests.sandbox.desk import FUNCTION, allowing, own
 from tests.sandbox.ears import archive, make_role, until
 
 LAMBDA = "lambda.amazonaws.com"
@@ -570,26 +570,14 @@ def test_a_mapping_that_lambda_would_refuse_is_refused(bench: Bench, function: A
         bench.feed(bench.queue(), name, **mapping)
 
 
-TEMPLATE = """
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: "2012-10-17"
-        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
-  Function:
-    Type: AWS::Lambda::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      Role: !GetAtt Role.Arn
-      Code: {ZipFile: "def handler(event, context): return event"}
-  Queue: {Type: AWS::SQS::Queue}
+TEMPLATE = (
+    FUNCTION
+    + """  Queue: {Type: AWS::SQS::Queue}
   Mapping:
     Type: AWS::Lambda::EventSourceMapping
     Properties: {FunctionName: !Ref Function, EventSourceArn: !GetAtt Queue.Arn}
 """
+)
 
 
 def test_a_stack_whose_mapping_lambda_would_refuse_rolls_back(server: Sandbox):

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox, free_port
+from tests.sandbox.desk import FUNCTION
 
 Run = subprocess.CompletedProcess[str]
 Say = Callable[..., Run]
@@ -143,24 +144,12 @@ def test_ring_names_the_rules_when_none_fits(server: Sandbox):
     assert "no enabled schedule rule is named no-such-rule; there are:" in refused.stderr
 
 
-SLOW = """
-Resources:
-  First: {Type: AWS::S3::Bucket, Properties: {BucketName: first}}
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: "2012-10-17"
-        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
-  Silent:
-    Type: AWS::Lambda::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      Role: !GetAtt Role.Arn
-      Code: {ZipFile: "def handler(event, context): pass"}
-  Wait: {Type: Custom::NeverAnswered, DependsOn: First, Properties: {ServiceToken: !GetAtt Silent.Arn}}
+SLOW = (
+    FUNCTION
+    + """  First: {Type: AWS::S3::Bucket, Properties: {BucketName: first}}
+  Wait: {Type: Custom::NeverAnswered, DependsOn: First, Properties: {ServiceToken: !GetAtt Function.Arn}}
 """
+)
 
 
 def test_killed_in_the_middle_of_a_deploy_it_starts_again_and_deploys(port: str):

@@ -5,6 +5,8 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.sandbox.desk import FUNCTION
+
 BUCKET = "Resources: {Data: {Type: AWS::S3::Bucket, Properties: {BucketName: data}}}"
 
 REFUSED = {
@@ -185,21 +187,3 @@ def test_a_function_does_not_change_to_a_role_that_lambda_may_not_assume(stacks)
     status = stacks.update("trusted", other.replace("GetAtt Role", "GetAtt Other"))
 
     assert (status, stacks.why("trusted")) == ("UPDATE_ROLLBACK_COMPLETE", MISTRUSTED)
-
-
-FUNCTION = """
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: "2012-10-17"
-        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
-  Function:
-    Type: AWS::Lambda::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      Role: !GetAtt Role.Arn
-      Code: {ZipFile: "def handler(event, context): return event"}
-"""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from grantor.aside import each
+from grantor.aws.aside import each
 from grantor.aws.ledger import Pair
 from grantor.certainty import certain
 from grantor.core.authority import Authority

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from grantor.aside import each
+from grantor.aws.aside import each
 from grantor.aws.directory import Ids, NoDirectory
 from grantor.aws.errors import UNANSWERED
 from grantor.aws.ledger import Pair
@@ -62,7 +62,7 @@ class _Focused:
         facts = self._people(now)
         bases = needs.bases(self.rules)
         # A profile in focus may have grants for every folder, so these are listed whole beside it.
-        there = {} if self.subjects else self._there([folder for folder in self.folders if _parent(folder) in bases])
+        there = {} if self.subjects else self._there([folder for folder in self.folders if needs.parent(folder) in bases])
         listed = (bases - there.keys()) | needs.levels(self.rules, facts.profiles)
         return _placed(self.world, self.rules, replace(facts, folders=there, locations=self.world.grants.locations()), listed)
 
@@ -99,7 +99,7 @@ class _Focused:
         found: dict[str, tuple[str, ...]] = defaultdict(tuple)
         for folder in sorted(folders):
             name = (folder[:-1].rpartition("/")[2],) if self.world.folders.exists(folder) else ()
-            found[_parent(folder)] += name
+            found[needs.parent(folder)] += name
         return dict(found)
 
 
@@ -151,7 +151,3 @@ def _twin(subject: str) -> str:
     """The only other name that has the same folder: it differs in whether its first letter is a capital."""
     domain, name = of_subject(subject) or ("", "")
     return profile_subject(domain, name[:1].swapcase() + name[1:])
-
-
-def _parent(folder: str) -> str:
-    return folder[: folder.rfind("/", 0, -1) + 1]

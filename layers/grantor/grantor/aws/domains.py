@@ -6,13 +6,13 @@ of a profile is kept, and one that has not changed since needs no second look.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from grantor.aws.aside import each
 from grantor.aws.errors import UNANSWERED, code
 from grantor.core.facts import Profile
 from grantor.core.reason import profile_subject
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import DescribeUserProfileResponseTypeDef, UserProfileDetailsTypeDef
 
 PAGE = 100  # the most that one list call answers (botocore model); without it 10
-AT_ONCE = 8  # profiles that are looked at side by side
 GOING = "Deleting"
 SETTLED = "InService"
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -108,8 +107,7 @@ class Domains:
             created = listed["CreationTime"].astimezone(UTC)
             return Profile(name, listed["UserProfileName"], seen.role, created, tags), seen
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = list(filter(None, pool.map(look, self._listed(domain_id))))
+        found = list(filter(None, each(look, self._listed(domain_id))))
         # A domain that is not there has an empty list, too, and its description tells them apart.
         inherited = "" if found and all(profile.role for profile, _ in found) else self._inherited(domain_id)
         return [(profile if profile.role else replace(profile, role=inherited), seen) for profile, seen in found]

@@ -12,7 +12,6 @@ the grant is intended; an old one only makes a run look once more, and a sweep t
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -43,20 +42,15 @@ class Ledger:
         """The same ledger, for the holder of a lease."""
         return replace(self, lease=lease)
 
-    def entries(self, segments: int = 1) -> Iterator[Entry]:
-        """Every grant that is ours: a call for each megabyte of the whole table, about 2,800 grants. Several segments are read at once."""
-        if segments == 1:
-            yield from map(_entry, self.table.scan(["state"], 0, 1))
-            return
-        with ThreadPoolExecutor(segments) as pool:
-            for part in pool.map(lambda n: list(self.table.scan(["state"], n, segments)), range(segments)):
-                yield from map(_entry, part)
+    def entries(self) -> Iterator[Entry]:
+        """Every grant that is ours: a call for each megabyte of the whole table, about 2,800 grants."""
+        return map(_entry, self.table.scan(["state"]))
 
     def everything(self) -> tuple[list[Entry], frozenset[Pair]]:
         """Every grant that is ours, and every subject with who holds or held grants because of it; costs what entries costs."""
         entries: list[Entry] = []
         pairs: set[Pair] = set()
-        for item in self.table.scan(["state", "subject"], 0, 1):
+        for item in self.table.scan(["state", "subject"]):
             if "state" in item:
                 entries.append(_entry(item))
             else:

@@ -1,7 +1,6 @@
 """The policy files in their bucket. Unreadable is never empty: what can't be read is an error, never a short file or none."""
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from grantor.aws.aside import each
 from grantor.aws.errors import NotYet, code, passing
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FOLDER = "policy/"
 LARGEST = 1_000_000  # bytes; a larger file is not read at all
-AT_ONCE = 8  # files that are read side by side
 
 
 class TooLarge(ValueError):
@@ -66,8 +65,7 @@ class PolicyFiles:
         """Read these side by side, so that `read` then answers from memory; what fails is left for `read` to say. A call each."""
         unread = [key for key in keys if not self._fresh(key) and not self._large(key)]
         if len(unread) > 1:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(self._try, unread))
+            each(self._try, unread)
 
     def read(self, key: str, version: str = "") -> File:
         """The file as it is, or as it was in a version; no call if it is as it was last listed and was read since, else one.

@@ -48,15 +48,13 @@ class Table:
         )
         return _items(pages)
 
-    def scan(self, having: Sequence[str], segment: int, segments: int) -> Iterator[Item]:
-        """The items of one segment that have an attribute of `having`; a call for each megabyte of everything in the segment."""
+    def scan(self, having: Sequence[str]) -> Iterator[Item]:
+        """The items that have an attribute of `having`; a call for each megabyte of the whole table."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.name,
             FilterExpression=" OR ".join(f"attribute_exists(#{name})" for name in having),
             ExpressionAttributeNames={f"#{name}": name for name in having},
             ConsistentRead=True,
-            Segment=segment,
-            TotalSegments=segments,
         )
         return _items(pages)
 

@@ -78,6 +78,15 @@ def subjects_of_key(rules: Iterable[Rule], key: str) -> tuple[str, ...]:
     return tuple(prefix_subject(folder) for folder in folders if any(_follows(rule, folder) for rule in listed))
 
 
+def parent(folder: str) -> str:
+    """The folder that a folder lies in, both with a slash at their end.
+
+    >>> parent("s3://data/teams/blue/")
+    's3://data/teams/'
+    """
+    return folder[: folder.rfind("/", 0, -1) + 1]
+
+
 def _texts(rule: Rule) -> tuple[str, ...]:
     return rule.on, *rule.excepts
 
@@ -124,12 +133,12 @@ def _means(rule: Rule, profiles: Iterable[tuple[str, str]]) -> bool:
 
 def _follows(rule: Rule, folder: str) -> bool:
     """Whether the folder is one of those that the rule gives something for: right below a folder that it looks into."""
-    parent = folder[: folder.rfind("/", 0, -1) + 1]
-    if rule.each_prefix == parent:
+    above = parent(folder)
+    if rule.each_prefix == above:
         return True
     if not rule.excepts or folder in excepts.leads(rule.on, rule.excepts):
         return False
-    return any(_matches(level, parent) for level in excepts.levels(rule.on, rule.excepts))
+    return any(_matches(level, above) for level in excepts.levels(rule.on, rule.excepts))
 
 
 def _matches(level: str, folder: str) -> bool:
