@@ -88,9 +88,13 @@ class Findings:
 
 
 def _clear(said: str) -> str:
-    """What can be printed in a line: the author's own text in it may be anything."""
-    short = said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]}…"
-    return short if short.isprintable() else repr(short)[1:-1]
+    """What can be printed in a line: the author's own text in it may be anything, and grows when it is made visible."""
+    short = _cut(said)
+    return short if short.isprintable() else _cut(repr(short)[1:-1])
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]}…"
 
 
 def shown(text: str) -> str:

@@ -14,7 +14,7 @@ from grantor.core.problem import Fault, Spot
 Finding = tuple[Spot, Fault]
 
 # A text with a variable in it that stands without quotes: s3://{data_bucket}/teams/
-UNQUOTED = re.compile(r"""(?:(?<=[\s\[{,])|^)[^\s"'{}\[\],]*(?:\{[\w.]+\}[^\s"'{}\[\],]*)+""")
+UNQUOTED = re.compile(r"""(?:(?<=[\s\[{,])|^)[^\0\s"'{}\[\],]*(?:\{[\w.]+\}[^\0\s"'{}\[\],]*)+""")
 QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 KEY_BEFORE = re.compile(r"\s*(?:- +)*[^\s:]+:\s+\S.*")
 NO_SPACE = re.compile(r"\s*(?:- +)*(?P<key>[a-z_]+):(?P<value>\S.*)")
