@@ -87,7 +87,7 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
 	chmod +x $@
 
-.tools/sam/.made .tools/server/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<
