@@ -13,9 +13,10 @@ from grantor.core.facts import Facts, Held, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission
 from grantor.core.location import Location
-from grantor.core.rule import Policy, Principal, Profiles, Rule
+from grantor.core.rule import Policy, Rule
 from grantor.core.scope import covers
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/"
 TREE = {

@@ -12,8 +12,9 @@ from grantor.core.grant import Permission
 from grantor.core.location import Location
 from grantor.core.policy.file import read
 from grantor.core.reason import Reason, in_order
-from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
+from grantor.core.rule import Mode, Policy, Rule
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Directory, Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

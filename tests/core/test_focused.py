@@ -15,8 +15,9 @@ from grantor.core.focus import Focus
 from grantor.core.grant import Permission
 from grantor.core.location import Location
 from grantor.core.reason import prefix_subject
-from grantor.core.rule import Directory, Policy, Principal, Profiles, Rule
+from grantor.core.rule import Policy, Rule
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Directory, Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -14,9 +14,10 @@ from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Grant, Grantee, Permission
 from grantor.core.location import Location
 from grantor.core.reason import Reason
-from grantor.core.rule import Directory, Policy, Principal, Profiles, Rule
+from grantor.core.rule import Policy, Rule
 from grantor.core.scope import covers
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Directory, Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

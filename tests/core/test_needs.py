@@ -9,7 +9,8 @@ from grantor.core.expansion import needs
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission
-from grantor.core.rule import Directory, Principal, Profiles, Rule
+from grantor.core.rule import Rule
+from grantor.core.whom import Directory, Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

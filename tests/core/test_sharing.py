@@ -10,8 +10,9 @@ from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Permission
 from grantor.core.location import Location
-from grantor.core.rule import Policy, Principal, Profiles, Rule
+from grantor.core.rule import Policy, Rule
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Principal, Profiles
 
 STUDIO = "arn:aws:iam::111122223333:role/studio"
 NOW, EARLIER = datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)

@@ -10,7 +10,8 @@ from grantor.core.grant import Grant, Grantee, Permission
 from grantor.core.location import Location, closest
 from grantor.core.plan import Change, Plan
 from grantor.core.reason import Reason, ends
-from grantor.core.rule import Principal, Profiles, Rule
+from grantor.core.rule import Rule
+from grantor.core.whom import Principal, Profiles
 
 ANA, BEA = (Grantee("IAM", f"arn:aws:iam::111122223333:role/{name}") for name in ("ana", "bea"))
 SOON, LATER = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)

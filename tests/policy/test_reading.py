@@ -11,7 +11,8 @@ from grantor.core.policy.file import read
 from grantor.core.policy.forms import END, SPAN
 from grantor.core.policy.reading import ends
 from grantor.core.problem import Fault
-from grantor.core.rule import Directory, Mode, Policy, Principal, Profiles, Rule
+from grantor.core.rule import Mode, Policy, Rule
+from grantor.core.whom import Directory, Principal, Profiles
 
 ROLE = "arn:aws:iam::111122223333:role/studio/ana"
 UUID = "9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

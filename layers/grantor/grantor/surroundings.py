@@ -16,7 +16,8 @@ from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Grantee
 from grantor.core.reason import of_subject, profile_subject
-from grantor.core.rule import Profiles, Rule
+from grantor.core.rule import Rule
+from grantor.core.whom import Profiles
 from grantor.world import World
 
 

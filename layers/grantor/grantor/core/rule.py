@@ -1,10 +1,12 @@
-"""What a policy file says, as values: who may do what where, and until when. How it is written is the matter of policy.py."""
+"""What a policy file says, as values: who may do what where, and until when; job.py has its jobs. How it is written is the matter of policy/."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from grantor.core.grant import Permission
+from grantor.core.job import Job
+from grantor.core.whom import Directory, Principal, Profiles
 
 
 class Mode(StrEnum):
@@ -12,34 +14,6 @@ class Mode(StrEnum):
 
     AUTHORITATIVE = "authoritative"
     ADDITIVE = "additive"
-
-
-@dataclass(frozen=True, order=True)
-class Principal:
-    """An IAM role or user by its ARN, which may hold {prefix.name}."""
-
-    arn: str
-
-
-@dataclass(frozen=True, order=True)
-class Profiles:
-    """Studio profiles of a domain: all of them, or those whose name fits one of `names` (names or globs) and that carry all `tags`.
-
-    `each` is true when every one of them has variables of its own. A tag's value may hold {prefix.name}.
-    """
-
-    domain: str
-    names: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
-    each: bool = False
-
-
-@dataclass(frozen=True, order=True)
-class Directory:
-    """A user or group of IAM Identity Center: `kind` as Access Grants names it, and a name or an id, which may hold {prefix.name}."""
-
-    kind: str  # DIRECTORY_USER or DIRECTORY_GROUP
-    who: str
 
 
 @dataclass(frozen=True, order=True)
@@ -78,3 +52,4 @@ class Policy:
     file: str
     rules: tuple[Rule, ...]
     mode: Mode = Mode.AUTHORITATIVE
+    jobs: tuple[Job, ...] = ()

@@ -30,8 +30,9 @@ from grantor.core.focus import Focus
 from grantor.core.grant import Grant, Grantee
 from grantor.core.problem import Fault, nearest, shown
 from grantor.core.reason import Reason, of_subject, prefix_subject
-from grantor.core.rule import Mode, Policy, Principal, Profiles, Rule
+from grantor.core.rule import Mode, Policy, Rule
 from grantor.core.wanted import Wanted
+from grantor.core.whom import Principal, Profiles
 
 WHOLE = Focus()
 Scopes = list[tuple[str, tuple[str, ...]]]  # each with the folder that it is for, if the rule names none

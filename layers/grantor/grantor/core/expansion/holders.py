@@ -9,7 +9,7 @@ from grantor.core.grant import Grantee
 from grantor.core.policy.forms import ROLE, USER
 from grantor.core.policy.reading.arn import ID
 from grantor.core.problem import Fault, nearest, shown
-from grantor.core.rule import Directory, Principal
+from grantor.core.whom import Directory, Principal
 
 
 def is_id(who: str) -> bool:

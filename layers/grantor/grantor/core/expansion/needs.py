@@ -15,7 +15,8 @@ from grantor.core.expansion.sharing import beside, looks_closer
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.reason import of_subject, prefix_subject
-from grantor.core.rule import Directory, Profiles, Rule
+from grantor.core.rule import Rule
+from grantor.core.whom import Directory, Profiles
 
 PREFIX = prefix_subject("")
 

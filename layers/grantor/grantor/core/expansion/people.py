@@ -9,7 +9,7 @@ from functools import cached_property
 
 from grantor.core.facts import Facts, Profile
 from grantor.core.reason import of_subject
-from grantor.core.rule import Profiles
+from grantor.core.whom import Profiles
 
 Tags = tuple[tuple[str, str], ...]
 WILDCARD = re.compile(r"[*?\[]")

@@ -17,8 +17,9 @@ from grantor.core.expansion.term import end, over
 from grantor.core.facts import Profile
 from grantor.core.grant import Grantee
 from grantor.core.problem import Fault, listed
-from grantor.core.rule import Profiles, Rule
+from grantor.core.rule import Rule
 from grantor.core.scope import covers
+from grantor.core.whom import Profiles
 
 SHOWN = 3  # names that a message lists
 Outcome = Refused | Unread | None

@@ -10,7 +10,7 @@ from grantor.core.policy.reading import arn
 from grantor.core.policy.reading.context import Context
 from grantor.core.policy.reading.variables import PREFIX
 from grantor.core.problem import Fault, Judge
-from grantor.core.rule import Directory, Principal, Profiles
+from grantor.core.whom import Directory, Principal, Profiles
 
 Grantees = Principal | Profiles | Directory
 KINDS = {"directory_user": "DIRECTORY_USER", "directory_group": "DIRECTORY_GROUP"}
