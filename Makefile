@@ -52,9 +52,10 @@ setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made .ve
 .aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers stacks -type f -not -name '*.pyc') .tools/sam/.made .venv/.made
 	.tools/sam/bin/sam build
 
-lock: .tools/uv/.made  ## pin every tool and library anew, with hashes
+lock: .tools/uv/.made .tools/spark/.made  ## pin every tool and library anew, with hashes
 	for l in locks/*.in; do .tools/uv/bin/uv pip compile -q --upgrade --python .venv/bin/python \
 	  --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url $$l -o $${l%.in}.txt; done
+	.tools/spark/bin/python -m sandbox.spark_jars --lock
 
 clean:  ## remove all that these words made
 	-[ -x .venv/bin/python ] && .venv/bin/python -m sandbox down --all
@@ -87,7 +88,7 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
 	chmod +x $@
 
-.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<
@@ -98,4 +99,10 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	rm -rf $(@D)
 	$(INSTALL) --python "$$(cat .tools/uv/.made)" --target $(@D) -r $<
 	"$$(cat .tools/uv/.made)" -m compileall -q $(@D)  # as Lambda's own libraries are
+	touch $@
+
+# S3A with Access Grants, of a Hadoop that Spark 3.5 does not bring: Spark's own resolver fetches it, and every jar is held against its SHA-256.
+.tools/spark/jars/.made: locks/spark-jars.txt sandbox/spark_jars.py .tools/spark/.made
+	@echo "setting up: S3A with Access Grants"
+	.tools/spark/bin/python -m sandbox.spark_jars
 	touch $@
