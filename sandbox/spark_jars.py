@@ -33,7 +33,7 @@ WANTED = (
 )
 # What Spark brings itself, and what nobody here calls.
 UNWANTED = (
-    "software.amazon.awssdk:bundle", "software.amazon.awssdk:netty-nio-client", "software.amazon.awssdk:cloudwatch",
+    "software.amazon.awssdk:bundle", "software.amazon.awssdk:cloudwatch",
     "software.amazon.awssdk:cloudwatch-metric-publisher", "software.amazon.awssdk:iam", "org.slf4j:*", "io.netty:*",
     "org.apache.logging.log4j:*", "commons-codec:*", "commons-logging:*", "org.apache.httpcomponents:httpclient",
     "org.apache.httpcomponents:httpcore", "org.wildfly.openssl:*", "org.xerial.snappy:*", "org.checkerframework:*",
