@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
-.PHONY: words demo test sandbox build lint crashes bench docs lock setup clean
+.PHONY: words demo test spark studio sandbox build lint crashes bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,14 @@ demo: setup build  ## the whole story on a small AWS on the desk: deploy, grant,
 
 test: setup build  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy $(PYTEST)
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/studio $(PYTEST)
+
+spark: setup build .tools/spark/.made .tools/spark4/.made .tools/spark/jars/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox
+	.tools/spark/bin/python -m pytest tests/spark -n 0 $(PYTEST)
+	.tools/spark4/bin/python -m pytest tests/spark/rules -n 0 $(PYTEST)
+
+studio: setup .tools/studio/.made .tools/spark/.made .tools/spark/jars/.made  ## the article's two notebook cells by hand, with AWS's own SDK for them, in the sandbox
+	.venv/bin/python -m pytest tests/studio -n 0 $(PYTEST)
 
 sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
 	.venv/bin/python -m demo --stay --port $(PORT)
@@ -41,6 +48,9 @@ crashes: setup  ## kill a run after every single call, and see the next one make
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
+
+bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## the job beside the article's and beside polars, into docs/performance.md (SIZES="4177 1000000")
+	.venv/bin/python -m benchmarks.spark $(SIZES)
 
 docs: setup build  ## put what the commands of the documents print today into the documents
 	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
@@ -88,7 +98,7 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
 	chmod +x $@
 
-.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made .tools/polars/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<
