@@ -63,6 +63,11 @@ class Table:
         with passing():
             self._client.put_item(TableName=self.name, Item=typed(item))
 
+    def remove(self, pk: str, sk: str) -> None:
+        """Delete one item, if it is there; one call."""
+        with passing():
+            self._client.delete_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}))
+
     def swap(self, item: Item, seen: int) -> Item | None:
         """Write an item if its `rev` is still `seen`, or if there is none; else change nothing, and return the one that is there.
 

@@ -1,0 +1,193 @@
+"""Which jobs an upload starts, as whom, from what, into which folder; and which it would start, had they not to be refused.
+
+Profiles are chosen as rules choose them, and whoever stands in another's way there does so here. A job that is refused is refused
+alone: the others that the upload starts are started.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from grantor.core.expansion.filling import TAGS, fill, of_profile
+from grantor.core.expansion.holders import check_domain, execution_role
+from grantor.core.expansion.people import People
+from grantor.core.expansion.refusal import Refused, Unread, problem
+from grantor.core.expansion.sharing import Sharing, Words
+from grantor.core.facts import Facts, Profile
+from grantor.core.grant import Permission
+from grantor.core.job import LONGEST, Job, Start
+from grantor.core.jobs.matching import candidates
+from grantor.core.jobs.places import Place, circle
+from grantor.core.problem import Fault, Problem, listed, shown
+from grantor.core.rule import Rule
+from grantor.core.whom import Principal, Profiles
+
+WORDS = Words("job", "output")
+SHOWN = 3  # roles that a message lists
+
+
+@dataclass(frozen=True)
+class Starting:
+    """What an upload leads to. `unread` are sentences on what was not known: whoever asks again may hear more."""
+
+    starts: tuple[Start, ...] = ()
+    refused: tuple[Problem, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def starts(jobs: Iterable[Job], upload: str, facts: Facts, may_pass: frozenset[str]) -> Starting:
+    """What the upload of `upload` (s3://bucket/key) starts, of all the `jobs` that there are; their order does not matter.
+
+    Of the facts only profiles, domains, sharing and what is unread are looked at, of the domains that `needed` names for the candidates.
+    `may_pass` are the roles that a job may run as, as ARNs in which * and ? are wildcards: the stack's parameter JobRoles.
+    """
+    everything = tuple(sorted(jobs, key=lambda job: job.id))
+    meant = candidates(everything, upload)
+    if not meant:
+        return Starting()
+    run = _Run(everything, upload, facts, may_pass)
+    for job in meant:
+        run.add(job)
+    return Starting(tuple(run.starts), tuple(sorted(run.refused)), tuple(sorted(run.unread)))
+
+
+def needed(jobs: Iterable[Job]) -> frozenset[str]:
+    """The Studio domains, by name, whose profiles are needed."""
+    return frozenset(job.runs_as.domain for job in jobs if isinstance(job.runs_as, Profiles))
+
+
+def tags(jobs: Iterable[Job]) -> bool:
+    """Whether the profiles' tags are needed, which cost a call for each profile."""
+    return any(isinstance(job.runs_as, Profiles) and (job.runs_as.tags or TAGS in " ".join(_texts(job))) for job in jobs)
+
+
+def as_rule(job: Job) -> Rule:
+    """The rule by which the job's profiles are read and judged: one for the same profiles, on what each of their jobs writes."""
+    return Rule(
+        job.file, job.name, job.runs_as, f"{job.output}*", Permission.READWRITE, job.line, job.column, shared_role=job.shared_role
+    )
+
+
+def _texts(job: Job) -> tuple[str, ...]:
+    return job.on, job.input, job.output, *(value for _, value in job.arguments)
+
+
+class _Run:
+    """What the jobs of one upload share, and what came out so far."""
+
+    def __init__(self, jobs: tuple[Job, ...], upload: str, facts: Facts, may_pass: frozenset[str]) -> None:
+        self.jobs, self.upload, self.facts, self.may_pass = jobs, upload, facts, may_pass
+        self.people = People(facts)
+        self.starts: list[Start] = []
+        self.refused: set[Problem] = set()
+        self.unread: set[str] = set()
+
+    def add(self, job: Job) -> None:
+        """Start one job, or say why not."""
+        try:
+            self._whoever(job)
+        except Refused as refused:
+            self.refused.add(problem(job, refused.fault))
+        except Unread as unread:
+            self.unread.add(f"{job.file}:{job.line}: {job.title}: {unread}")
+
+    def _whoever(self, job: Job) -> None:
+        to = job.runs_as
+        if isinstance(to, Principal):
+            self._start(_place(job, None), to.arn, job.arguments)
+            return
+        check_domain(to.domain, self.facts)
+        sharing = Sharing(as_rule(job), to, {}, to.tags, self.people, self.facts.now, WORDS)
+        for profile in self.people.chosen(to, to.tags):
+            if _filled(job.on, profile) == self.upload:
+                self._for(job, profile, sharing)
+
+    def _for(self, job: Job, profile: Profile, sharing: Sharing) -> None:
+        try:
+            role, values = execution_role(profile).identifier, of_profile(profile)
+            sharing.judge(profile)
+            arguments = tuple((name, fill(value, values)) for name, value in job.arguments)
+            self._start(_place(job, profile), role, arguments)
+        except Refused as refused:
+            self.refused.add(problem(job, refused.fault, refused.about or profile.subject))
+        except Unread as unread:
+            self.unread.add(f"{job.file}:{job.line}: {job.title} for {profile.subject}: {unread}")
+
+    def _start(self, place: Place, role: str, arguments: tuple[tuple[str, str], ...]) -> None:
+        for fault in (*self._of_role(role), *self._outside(place), *_long(place, arguments), *self._over(place)):
+            raise Refused(fault)
+        job = replace(place.job, arguments=arguments)
+        self.starts.append(Start(job, role, place.profile, self.upload, place.input, place.output))
+
+    def _of_role(self, role: str) -> Iterator[Fault]:
+        if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
+            known = sorted(self.may_pass)
+            why = f"jobs run only as roles that the stack's parameter JobRoles names, and it names {_few(known) or 'none'}"
+            yield Fault(f"{role} may not be passed to a job", why, "add the role to JobRoles, or run the job as another")
+
+    def _outside(self, place: Place) -> Iterator[Fault]:
+        bucket = self.upload[: self.upload.index("/", len("s3://")) + 1]
+        for called, uri in (("input", place.input), ("output", place.output)):
+            if not uri.startswith(bucket):
+                why = f"jobs read and write in the bucket of the upload, {bucket}"
+                yield Fault(f"its {called} {shown(uri)} lies in another bucket", why, f"write {called}: s3://{{data_bucket}}/…")
+
+    def _over(self, place: Place) -> Iterator[Fault]:
+        if place.feeds(place):
+            what = f"its output {place.output} lies over what it waits for or reads"
+            yield Fault(what, "the job would start itself, again and again", "write a folder beside them as its output")
+        if other := next((other for other in self._places if other != place and place.meets(other)), None):
+            what = f"its output {place.output} and that of {other}, {other.output}, lie over each other"
+            yield Fault(what, "their files would be mixed", "give each a folder of its own")
+        if way := circle(place, lambda one: [other for other in self._places if other != one and one.feeds(other)]):
+            chain = ", which feeds ".join(map(str, way[1:]))
+            why = "each would start the next, without end"
+            yield Fault(f"what it writes feeds {chain}, which feeds it again", why, "let one of them write elsewhere")
+
+    @cached_property
+    def _places(self) -> list[Place]:
+        """Those of all jobs, for each profile that is known."""
+        return [place for job in self.jobs for place in self._of(job)]
+
+    def _of(self, job: Job) -> Iterator[Place]:
+        if isinstance(job.runs_as, Principal):
+            yield _place(job, None)
+            return
+        for profile in self.people.chosen(job.runs_as, job.runs_as.tags):
+            try:
+                yield _place(job, profile)
+            except Refused:
+                continue
+
+
+def _place(job: Job, profile: Profile | None) -> Place:
+    """The job's places as this profile has them. Raises Refused where one has no value."""
+    if profile is None:
+        return Place(job, "", job.on, job.reads, job.output)
+    on, reads, output = (fill(text, of_profile(profile)) for text in (job.on, job.reads, job.output))
+    return Place(job, f"{profile.domain}/{profile.name}", on, reads, output)
+
+
+def _filled(on: str, profile: Profile) -> str:
+    """What the profile's job waits for; nothing where a variable has no value: then no upload is meant."""
+    try:
+        return fill(on, of_profile(profile))
+    except Refused:
+        return ""
+
+
+def _long(place: Place, arguments: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
+    told = {"the key of its input": _key(place.input), "the key of its output": _key(place.output).removesuffix("/")}
+    for called, text in (told | {f"the argument {name}": value for name, value in arguments}).items():
+        if len(text) > LONGEST:
+            why = f"SageMaker passes a job no more than {LONGEST} of them"
+            yield Fault(f"{called} has {len(text)} characters: {shown(text)}", why, "shorten the names in it")
+
+
+def _key(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[2]
+
+
+def _few(words: list[str]) -> str:
+    return listed([*words[:SHOWN], "others"] if len(words) > SHOWN else words, "and") if words else ""
