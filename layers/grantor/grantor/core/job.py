@@ -5,6 +5,14 @@ from datetime import timedelta
 
 from grantor.core.whom import Principal, Profiles
 
+# What Grantor itself tells the job's code, as --name value.
+TOLD = (
+    "account_id", "s3_input_bucket", "s3_input_key_prefix", "s3_output_bucket", "s3_output_key_prefix",
+    "run_id", "input_etag", "input_version", "job_name", "summary",
+)  # fmt: skip
+LONGEST = 256  # characters of one string in ContainerArguments (SageMaker's model): of keys and prefixes, too, which are told so
+MOST = 100  # strings in it; an argument takes two
+
 
 @dataclass(frozen=True, order=True)
 class Instances:
@@ -42,10 +50,20 @@ class Job:
         """
         return f"{self.file}#{self.name}"
 
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"job {self.name}"
+
+    @property
+    def reads(self) -> str:
+        """The object that it reads."""
+        return self.input or self.on
+
 
 @dataclass(frozen=True, order=True)
 class Start:
-    """One job that an upload starts, all variables filled in."""
+    """One job that an upload starts, all variables filled in, in the job's arguments as well."""
 
     job: Job
     role: str  # ARN

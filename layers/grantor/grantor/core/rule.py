@@ -44,6 +44,11 @@ class Rule:
         """
         return f"{self.file}#{self.name}"
 
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"rule {self.name}"
+
 
 @dataclass(frozen=True)
 class Policy:

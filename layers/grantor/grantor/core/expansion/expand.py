@@ -18,17 +18,17 @@ from datetime import datetime
 
 from grantor.core.expansion import excepts
 from grantor.core.expansion.filling import fill, of_prefix, of_profile
-from grantor.core.expansion.holders import member, principal
+from grantor.core.expansion.holders import check_domain, execution_role, member, principal
 from grantor.core.expansion.needs import concerned
 from grantor.core.expansion.people import People
 from grantor.core.expansion.placing import Placing
-from grantor.core.expansion.refusal import Notes, Refused, Unread
+from grantor.core.expansion.refusal import Notes, Unread
 from grantor.core.expansion.sharing import Sharing
 from grantor.core.expansion.term import end, over
 from grantor.core.facts import Facts, Profile
 from grantor.core.focus import Focus
 from grantor.core.grant import Grant, Grantee
-from grantor.core.problem import Fault, nearest, shown
+from grantor.core.problem import Fault, shown
 from grantor.core.reason import Reason, of_subject, prefix_subject
 from grantor.core.rule import Mode, Policy, Rule
 from grantor.core.wanted import Wanted
@@ -90,7 +90,8 @@ class _Expansion:
     def everywhere(self) -> None:
         """Raises Refused or Unread where that says something of the whole rule."""
         if isinstance(self.rule.to, Profiles):
-            self._check_domain(self.rule.to)
+            check_domain(self.rule.to.domain, self.run.facts)
+            self._check_names(self.rule.to)
         if not self.rule.each_prefix:
             self._at({}, ())
             return
@@ -124,12 +125,10 @@ class _Expansion:
         until = end(self.rule, profile)
         if over(until, self.run.facts.now):
             return
-        if not profile.role:
-            what = f"profile {profile.name} has no execution role, and neither has its domain"
-            raise Refused(Fault(what, "a grant is held by a role", "give the profile an execution role"))
+        grantee = execution_role(profile)
         sharing.judge(profile)
         scopes = self._scopes({**of_profile(profile), **sharing.values}) if common is None else common
-        self._want(Grantee("IAM", profile.role), scopes, (profile.subject, *subjects), until)
+        self._want(grantee, scopes, (profile.subject, *subjects), until)
 
     def _want(self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None) -> None:
         rule, run = self.rule, self.run
@@ -160,12 +159,7 @@ class _Expansion:
             raise Unread(f"the folders of {base} could not be read: {why}")
         return self.run.facts.folders.get(base, ())
 
-    def _check_domain(self, to: Profiles) -> None:
-        facts = self.run.facts
-        if why := facts.unread.get(f"domain {to.domain}"):
-            raise Unread(f"the profiles of Studio domain {to.domain} could not be read: {why}")
-        if to.domain not in facts.domains:
-            raise Refused(_no_domain(to.domain, facts.domains))
+    def _check_names(self, to: Profiles) -> None:
         for name in to.names:
             if not self.run.people.fits_any(to.domain, name):
                 self.run.warn(self.rule, _fits_none(to.domain, name))
@@ -176,12 +170,6 @@ class _Expansion:
     def _sees_all(self, subjects: Subjects) -> bool:
         """Whether all profiles are looked at here, because of a folder: this one, or one that only an exception brings into being."""
         return self._sees(subjects) or (bool(self.rule.excepts) and self.run.follows_folders)
-
-
-def _no_domain(domain: str, known: Iterable[str]) -> Fault:
-    near = nearest(domain, sorted(known))
-    remedy = f"did you mean {near}?" if near else "write its name as the list of domains shows it"
-    return Fault(f"there is no Studio domain {shown(domain)}", "that may be a slip, so nothing is taken away for it", remedy)
 
 
 def _fits_none(domain: str, name: str) -> Fault:

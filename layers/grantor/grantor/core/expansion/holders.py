@@ -1,10 +1,10 @@
-"""Who holds the grants of a rule that names them directly: IAM principals by ARN, people and groups of the directory by name or id."""
+"""Who holds the grants of a rule: IAM principals by ARN, people and groups of the directory by name or id, profiles by their role."""
 
 from collections.abc import Mapping
 
 from grantor.core.expansion.filling import fill
 from grantor.core.expansion.refusal import Refused, Unread
-from grantor.core.facts import Facts
+from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Grantee
 from grantor.core.policy.forms import ROLE, USER
 from grantor.core.policy.reading.arn import ID
@@ -26,6 +26,25 @@ def principal(to: Principal, values: Mapping[str, str]) -> Grantee:
     raise Refused(
         Fault(f"{shown(arn)} is no ARN of a role or user", why, "name the folder as the role, or write a rule for it alone")
     )
+
+
+def execution_role(profile: Profile) -> Grantee:
+    """The role that the profile's notebooks run as. Raises Refused where it has none."""
+    if profile.role:
+        return Grantee("IAM", profile.role)
+    what = f"profile {profile.name} has no execution role, and neither has its domain"
+    raise Refused(Fault(what, "a grant is held by a role", "give the profile an execution role"))
+
+
+def check_domain(domain: str, facts: Facts) -> None:
+    """Raises Refused where there is no such domain, Unread where its profiles are not known."""
+    if why := facts.unread.get(f"domain {domain}"):
+        raise Unread(f"the profiles of Studio domain {domain} could not be read: {why}")
+    if domain not in facts.domains:
+        near = nearest(domain, sorted(facts.domains))
+        remedy = f"did you mean {near}?" if near else "write its name as the list of domains shows it"
+        what, why = f"there is no Studio domain {shown(domain)}", "that may be a slip, so nothing is taken away for it"
+        raise Refused(Fault(what, why, remedy))
 
 
 def member(to: Directory, values: Mapping[str, str], facts: Facts) -> Grantee:

@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from grantor.core.facts import Held
+from grantor.core.job import Job
 from grantor.core.problem import Fault, Problem, shown
 from grantor.core.rule import Rule
 
@@ -52,7 +53,7 @@ class _About:
         return True
 
 
-def problem(rule: Rule, fault: Fault, about: str = "") -> Problem:
-    """A fault at the rule's place in its file; a folder's name that would break a line of the report is shown in quotes."""
+def problem(rule: Rule | Job, fault: Fault, about: str = "") -> Problem:
+    """A fault at the place of a rule or job in its file; a folder's name that would break a line of the report is shown in quotes."""
     whom = f" for {about if about.isprintable() else shown(about)}" if about else ""
-    return Problem(rule.file, rule.line, rule.column, f"rule {rule.name}{whom}: {fault.what}", fault.why, fault.remedy)
+    return Problem(rule.file, rule.line, rule.column, f"{rule.title}{whom}: {fault.what}", fault.why, fault.remedy)

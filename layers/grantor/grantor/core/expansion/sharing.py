@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from grantor.core.expansion.filling import OWN, TAGS, fill, of_profile
 from grantor.core.expansion.people import People, Tags, named, tagged
@@ -23,6 +24,16 @@ from grantor.core.whom import Profiles
 
 SHOWN = 3  # names that a message lists
 Outcome = Refused | Unread | None
+
+
+class Words(NamedTuple):
+    """What messages call what is judged, and where it reaches."""
+
+    rule: str = "rule"
+    scope: str = "scope"
+
+
+OF_A_RULE = Words()
 
 
 def looks_closer(rule: Rule) -> bool:
@@ -53,6 +64,7 @@ class Sharing:
     tags: Tags
     people: People
     now: datetime  # aware, UTC
+    words: Words = OF_A_RULE
     _roles: dict[str, Outcome] = field(default_factory=dict)
 
     def judge(self, profile: Profile) -> None:
@@ -68,11 +80,12 @@ class Sharing:
         if len(sharers) < 2 or self.rule.shared_role:
             return None
         if strangers := _some(one for one in sharers if self._means(one) is False):
-            return _shared(role, f"it is also the role of {strangers}, whom the rule does not mean")
+            return self._shared(role, f"it is also the role of {strangers}, whom the {self.words.rule} does not mean")
         if unread := _some(one for one in sharers if self._means(one) is None):
             return Unread(f"too little is known of {unread}, who run as the same role")
         if len({self._scopes(one) for one in sharers}) > 1:
-            return _shared(role, f"it is the role of {_some(sharers)}, and the rule gives them different scopes")
+            what = f"it is the role of {_some(sharers)}, and the {self.words.rule} gives them different {self.words.scope}s"
+            return self._shared(role, what)
         return None
 
     def _of_folder(self, profile: Profile) -> Outcome:
@@ -84,7 +97,7 @@ class Sharing:
         if unread := _some(one for one in others if self._means(one) is None):
             return Unread(f"too little is known of {unread}, whose folder may be the same")
         meeting = _some(one for one in others if self._means(one) and self._meet(profile, one))
-        return _one_folder(meeting, raw=ends_inside_a_name(self.rule.on)) if meeting else None
+        return self._one_folder(meeting) if meeting else None
 
     def _means(self, other: Profile) -> bool | None:
         """Whether the rule gives the other a grant as well; None where too little is known of it."""
@@ -106,19 +119,16 @@ class Sharing:
         except Refused:
             return ()
 
+    def _shared(self, role: str, what: str) -> Refused:
+        why = "the service knows roles, not profiles, so what one of them is granted all of them can do"
+        remedy = f"give each a role of its own, let the {self.words.rule} mean all of them alike, or write shared_role: accepted"
+        return Refused(Fault(what, why, remedy), about=str(Grantee("IAM", role)))
 
-def _shared(role: str, what: str) -> Refused:
-    why = "the service knows roles, not profiles, so what one of them is granted all of them can do"
-    remedy = "give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted"
-    return Refused(Fault(what, why, remedy), about=str(Grantee("IAM", role)))
-
-
-def _one_folder(others: str, *, raw: bool) -> Refused:
-    what, why = (
-        f"its scope and that of {others} lie in one another",
-        "each would reach the other's data, though their roles differ",
-    )
-    return Refused(Fault(what, why, "end the scope in /*" if raw else "rename one of them, or write {profile.name} in the scope"))
+    def _one_folder(self, others: str) -> Refused:
+        scope, why = self.words.scope, "each would reach the other's data, though their roles differ"
+        raw = ends_inside_a_name(self.rule.on)
+        remedy = f"end the {scope} in /*" if raw else f"rename one of them, or write {{profile.name}} in the {scope}"
+        return Refused(Fault(f"its {scope} and that of {others} lie in one another", why, remedy))
 
 
 def _some(profiles: Iterable[Profile]) -> str:
