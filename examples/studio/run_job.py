@@ -1,0 +1,60 @@
+"""Preprocess the Abalone data by hand: the article's first cell, with the SDK and the container of today.
+
+The job runs as this notebook's execution role, which has no right to the data: Spark asks S3 Access Grants for every request.
+"""
+
+import os
+import shutil
+import sys
+import time
+
+import boto3
+from sagemaker.core.exceptions import UnexpectedStatusException
+from sagemaker.core.helper.session_helper import Session, get_execution_role
+from sagemaker.core.spark.processing import PySparkProcessor
+
+BUCKET = os.environ.get("DATA_BUCKET", "<the stack's output DataBucket>")
+OPERATIONS = os.environ.get("OPERATIONS_BUCKET", "<the stack's output OperationsBucket>")
+FOLDER = os.environ.get("FOLDER", "UserA")
+CODE = os.environ.get("JOB_CODE", "spark_jobs")  # a folder here, or the launcher's own: s3://<operations bucket>/code/<hash>
+
+account_id = boto3.client("sts").get_caller_identity()["Account"]
+role = os.environ.get("EXECUTION_ROLE") or get_execution_role()
+mine = f"runs/{role.rpartition('/')[2]}/"  # the one part of the operations bucket that this role may write
+package = f"{CODE}/py-files/abalone.zip" if CODE.startswith("s3://") else shutil.make_archive("abalone", "zip", CODE, "abalone")
+job_name = f"spark-preprocess-job-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"
+
+# What the SDK uploads goes where nobody else can change it, not into the bucket that the whole account shares.
+session = Session(default_bucket=OPERATIONS, default_bucket_prefix=mine)
+processor = PySparkProcessor(
+    base_job_name="spark-preprocess-job",
+    framework_version="3.5",
+    py_version="py312",
+    container_version="1.3",
+    role=role,
+    instance_count=2,
+    instance_type="ml.m5.xlarge",
+    max_runtime_in_seconds=3600,
+    sagemaker_session=session,
+)
+try:
+    processor.run(
+        submit_app=f"{CODE}/preprocess.py",
+        submit_py_files=[package],
+        arguments=[
+            "--account_id", account_id,
+            "--s3_input_bucket", BUCKET,
+            "--s3_input_key_prefix", FOLDER,
+            "--s3_output_bucket", BUCKET,
+            "--s3_output_key_prefix", f"{FOLDER}/output",
+        ],
+        spark_event_logs_s3_uri=f"s3://{OPERATIONS}/{mine}{job_name}/spark-events/",
+        job_name=job_name,
+        logs=False,
+    )  # fmt: skip
+except UnexpectedStatusException as failed:
+    sys.exit(str(failed))
+status = session.sagemaker_client.describe_processing_job(ProcessingJobName=job_name)["ProcessingJobStatus"]
+if status != "Completed":  # the SDK does not mind a job that was stopped, as one is at its time limit
+    sys.exit(f"{job_name}: {status} before its end; what stood in s3://{BUCKET}/{FOLDER}/output/ still stands")
+print(f"{job_name}: {status}; see s3://{BUCKET}/{FOLDER}/output/train/ and validation/")

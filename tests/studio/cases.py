@@ -1,0 +1,88 @@
+"""The same job asked for twice: as PySparkProcessor is told, and as our launcher's request is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from grantor.core.job import Instances
+from grantor.core.jobs.request import Network, Submission, Terms
+
+BUCKET = "sagemaker-us-east-1-111122223333"  # the SDK's default, where it lays what it finds on the notebook's disk
+LAID = f"s3://{BUCKET}/by-hand/input"
+APP = f"{LAID}/code/preprocess.py"
+ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
+IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing"
+PINNED = {"framework_version": "3.5", "py_version": "py312", "container_version": "1.3"}
+ARTICLE = [
+    "--account_id", "111122223333", "--s3_input_bucket", "IN", "--s3_input_key_prefix", "UserA",
+    "--s3_output_bucket", "OUT", "--s3_output_key_prefix", "UserA/output",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments of the SDK's constructor and of its run, of its NetworkConfig if it has one; and ours."""
+
+    processor: dict[str, Any]
+    run: dict[str, Any]
+    what: Submission
+    terms: Terms
+    network: dict[str, Any] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """For sent.py."""
+        machines = {"role": ROLE, "instance_count": 2, "instance_type": "ml.m5.2xlarge"}
+        run = {"submit_app": "preprocess.py", "arguments": ARTICLE, "job_name": "by-hand"} | self.run
+        return {"bucket": BUCKET, "network": self.network, "processor": machines | self.processor, "run": run}
+
+
+def terms(tag: str = "3.5-cpu-py312-v1.3", volume: int = 30, **more: Any) -> Terms:
+    return Terms(ROLE, f"{IMAGE}:{tag}", Instances("ml.m5.2xlarge", 2, volume), **more)
+
+
+CASES = {
+    "article": Case(
+        {"framework_version": "3.3"},
+        {"spark_event_logs_s3_uri": "s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs"},
+        Submission(APP, events="s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs", arguments=ARTICLE),
+        terms("3.3-cpu"),
+    ),
+    "floating": Case(
+        {"framework_version": "3.5"},
+        {"spark_event_logs_s3_uri": "s3://OUT/logs/"},
+        Submission(APP, events="s3://OUT/logs/", arguments=ARTICLE),
+        terms("3.5-cpu"),
+    ),
+    "bare": Case(PINNED, {}, Submission(APP, arguments=ARTICLE), terms()),
+    "everything": Case(
+        PINNED
+        | {"volume_size_in_gb": 50, "max_runtime_in_seconds": 3600, "env": {"AWS_SPARK_CONFIG_MODE": "2"}}
+        | {"tags": [{"Key": "team", "Value": "product"}]},
+        {
+            "submit_py_files": ["util.py"],
+            "configuration": [{"Classification": "spark-defaults", "Properties": {"spark.driver.memory": "4g"}}],
+            "spark_event_logs_s3_uri": "s3://OUT/logs",
+        },
+        Submission(
+            APP, f"{LAID}/py-files", f"{LAID}/conf/configuration.json", "s3://OUT/logs", ARTICLE, {"AWS_SPARK_CONFIG_MODE": "2"}
+        ),
+        terms(
+            volume=50,
+            seconds=3600,
+            tags={"team": "product"},
+            network=Network(("subnet-1", "subnet-2"), ("sg-1",), encrypted=True),
+        ),
+        {
+            "enable_network_isolation": False,
+            "encrypt_inter_container_traffic": True,
+            "security_group_ids": ["sg-1"],
+            "subnets": ["subnet-1", "subnet-2"],
+        },
+    ),
+    "code in S3, network": Case(
+        PINNED,
+        {"submit_app": "s3://ops/code/0123/preprocess.py"},
+        Submission("s3://ops/code/0123/preprocess.py", arguments=ARTICLE),
+        terms(network=Network(("subnet-1",), ("sg-1", "sg-2"))),
+        {"enable_network_isolation": False, "security_group_ids": ["sg-1", "sg-2"], "subnets": ["subnet-1"]},
+    ),
+}
