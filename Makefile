@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
-.PHONY: words demo test spark studio sandbox build lint crashes bench bench-spark docs lock setup clean
+.PHONY: words demo test spark studio ui sandbox build lint crashes bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ spark: setup build .tools/spark/.made .tools/spark4/.made .tools/spark/jars/.mad
 
 studio: setup .tools/studio/.made .tools/spark/.made .tools/spark/jars/.made  ## the article's two notebook cells by hand, with AWS's own SDK for them, in the sandbox
 	.venv/bin/python -m pytest tests/studio -n 0 $(PYTEST)
+
+ui: .tools/spark/.made  ## the Spark UI of a run of a job, from its event log, until Ctrl-C (RUN=name of the processing job)
+	.tools/spark/bin/python spark_jobs/ui.py $(or $(RUN),$(error say which run: make ui RUN=…, with a name that grantor jobs shows))
 
 sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
 	.venv/bin/python -m demo --stay --port $(PORT)
