@@ -29,6 +29,9 @@ LISTINGS = (
     ("ec2", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
     ("sagemaker", "list_domains", "Domains", "DomainName"),
     ("sagemaker", "list_user_profiles", "UserProfiles", "UserProfileName"),
+    ("sagemaker", "list_spaces", "Spaces", "SpaceName"),
+    ("sagemaker", "list_apps", "Apps", "AppName"),
+    ("efs", "describe_file_systems", "FileSystems", "FileSystemId"),
     ("s3control", "list_access_grants_instances", "AccessGrantsInstancesList", "AccessGrantsInstanceArn"),
     ("s3control", "list_access_grants_locations", "AccessGrantsLocationsList", "LocationScope"),
     ("s3control", "list_access_grants", "AccessGrantsList", "AccessGrantArn"),
@@ -42,7 +45,7 @@ def inventory(client: Callable[[str], Any], account: str) -> frozenset[str]:
         f"{service} {operation.partition('_')[2]}: {item[name] if name else item}"
         for service, operation, where, name in LISTINGS
         for item in _items(client(service), operation, where, account)
-        if not (name and {item.get("StackStatus"), item.get("State")} & GONE)
+        if not (name and {item.get("StackStatus"), item.get("State"), item.get("Status")} & GONE)
     )
 
 

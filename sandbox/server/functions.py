@@ -18,7 +18,7 @@ from sandbox.functions import Environment, Function, Outcome
 from sandbox.functions.code import layer_paths, unpacked
 from sandbox.functions.environment import Host
 from sandbox.server import event_sources
-from sandbox.server.account import trusts
+from sandbox.server.account import place, trusts
 from sandbox.server.execution_role import may_log
 from sandbox.server.seams import use, wrap
 
@@ -168,7 +168,7 @@ def _checking(original: Callable[..., Any]) -> Callable[..., Any]:
         runtime = str(data.get("Runtime", ""))
         if runtime.startswith("python") and runtime != RUNTIME:
             return refuse("InvalidParameterValueException", f"The sandbox runs {RUNTIME}; it has no {runtime}.", 400)
-        if not trusts(str(data.get("Role", "")), "lambda.amazonaws.com", {}):
+        if not trusts(str(data.get("Role", "")), "lambda.amazonaws.com", {"aws:SourceAccount": place()[0]}):
             return refuse("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.", 400)
         return original(data)
 

@@ -1,4 +1,4 @@
-"""NAT gateways and their addresses: the server's EC2 has them, its CloudFormation does not, and it does not tell which belong together."""
+"""NAT gateways, their addresses, and rules of security groups by themselves: the server's EC2 has them, its CloudFormation does not."""
 
 import re
 from collections.abc import Callable
@@ -59,6 +59,23 @@ def retag_gateway(gateway: str, _: Properties, wanted: Properties, __: str) -> M
 
 def delete_gateway(gateway: str, _: Properties) -> None:
     _asked("_delete_nat_gateway", "params", {"NatGatewayId": gateway})
+
+
+def create_rule(_: str, wanted: Properties, __: str) -> Made:
+    """A rule that is no part of its group's own template, so that a group can let itself in. Its id is the service's own."""
+    group = use(EC2, "_security_groups").get(wanted.get("GroupId"))
+    if group is None:
+        raise ValueError(f"The security group '{wanted.get('GroupId')}' does not exist")
+    [rule] = use("ministack.services.cloudformation.provisioners", "_ec2_sg_permissions", "rules")([dict(wanted)])
+    rule["SecurityGroupRuleId"] = use(EC2, "_sg_rule_id", "sg_id, is_egress, rule")(group["GroupId"], False, rule)
+    group["IpPermissions"].append(rule)
+    return rule["SecurityGroupRuleId"], {"Id": rule["SecurityGroupRuleId"]}
+
+
+def delete_rule(rule: str, had: Properties) -> None:
+    group = use(EC2, "_security_groups").get(had.get("GroupId"))
+    if group:
+        group["IpPermissions"] = [it for it in group["IpPermissions"] if it.get("SecurityGroupRuleId") != rule]
 
 
 def _with_addresses(original: Callable[[Any], Any]) -> Callable[[Any], Any]:

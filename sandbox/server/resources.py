@@ -1,4 +1,4 @@
-"""The resource types that the server's CloudFormation lacks: Access Grants, Studio, NAT gateways and their addresses."""
+"""The resource types that the server's CloudFormation lacks: Access Grants, Studio, some of a network's."""
 
 import time
 from collections.abc import Callable
@@ -157,5 +157,6 @@ TYPES: dict[str, Type] = {
     "AWS::SageMaker::Domain": Type(_create_domain, _delete_domain, ("VpcId", "SubnetIds"), _update_domain),
     "AWS::SageMaker::UserProfile": Type(_create_profile, _delete_profile, (), _update_profile),
     "AWS::EC2::EIP": Type(network.create_address, network.delete_address, ("Domain",), network.retag_address),
+    "AWS::EC2::SecurityGroupIngress": Type(network.create_rule, network.delete_rule, ()),
     "AWS::EC2::NatGateway": Type(network.create_gateway, network.delete_gateway, (), network.retag_gateway),
 }

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server import custom, nested, network, operations, updates
-from sandbox.server.account import trusts
+from sandbox.server import custom, dependencies, nested, network, operations, updates
+from sandbox.server.account import place, trusts
 from sandbox.server.completions import complete
 from sandbox.server.heed import heeding
 from sandbox.server.resources import TYPES
@@ -24,7 +24,7 @@ def install() -> None:
     use(f"{CLOUD}.provisioners", "_REPLACING_PROPERTIES").update({name: it.fixed + _fixed(name) for name, it in TYPES.items()})
     for name, entry in [*handlers.items(), *((name, it.handlers()) for name, it in TYPES.items())]:
         handlers[name] = heeding(name, entry)
-    for add in (_guard_buckets, nested.strict, complete, _check_roles):
+    for add in (_guard_buckets, nested.strict, complete, _check_roles, dependencies.guard):
         add(handlers)
     _check_templates()
     wrap(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _waiting_elsewhere)
@@ -64,7 +64,7 @@ def _check_roles(handlers: dict[str, Any]) -> None:
     entry = handlers["AWS::Lambda::Function"]
 
     def check(wanted: dict[str, Any]) -> None:
-        if not trusts(str(wanted.get("Role")), "lambda.amazonaws.com", {}):
+        if not trusts(str(wanted.get("Role")), "lambda.amazonaws.com", {"aws:SourceAccount": place()[0]}):
             raise ValueError("The role defined for the function cannot be assumed by Lambda.")
 
     def created(logical_id: str, wanted: dict[str, Any], stack: str) -> Any:

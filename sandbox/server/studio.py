@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.access_grants import Caller
 from sandbox.server.account import ServerWorld, caller_of, place, start_session, trusts
+from sandbox.server.homes import Homes
 from sandbox.server.seams import use, wrap
 from sandbox.server.trail import identity, trail
 from sandbox.studio import OPERATIONS, Refused, Studio
@@ -15,6 +16,7 @@ from sandbox.studio import OPERATIONS, Refused, Studio
 # How long a domain or profile takes to settle, in seconds; minutes on AWS, short enough here not to be waited for.
 SETTLE = float(os.environ.get("SANDBOX_SETTLE", "0.3"))
 SERVICES: dict[tuple[str, str], Studio] = {}
+SETTLES: dict[str, float] = {}  # by kind of thing, what is asked for instead
 JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each answer: the server adds to it
 WORLD = ServerWorld()
 
@@ -23,7 +25,7 @@ def service() -> Studio:
     """Studio in the account and Region of the request in hand."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = Studio(*where, clock=time.time, settle=SETTLE, assumes=_assumes)
+        SERVICES[where] = Studio(*where, clock=time.time, settle=SETTLE, assumes=_assumes, homes=Homes(), settles=SETTLES)
     return SERVICES[where]
 
 
@@ -104,7 +106,7 @@ def _tell(operation: str, who: dict[str, Any], request: dict[str, Any], outcome:
 
 
 def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
-    lists = operation in ("ListDomains", "ListUserProfiles")
+    lists = operation in ("ListDomains", "ListUserProfiles", "ListSpaces", "ListApps")
     resource = "*" if lists else service().resource(request)
     if not WORLD.allowed(caller, f"sagemaker:{operation}", resource, {}):
         why = f"User: {caller.arn} is not authorized to perform: sagemaker:{operation} on resource: {resource}"
@@ -114,6 +116,7 @@ def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
 def _resetting(original: Any) -> Any:
     def reset() -> None:
         SERVICES.clear()
+        SETTLES.clear()
         original()
 
     return reset

@@ -1,4 +1,4 @@
-"""Domains and profiles of one account and Region. Each change settles a little later, as in SageMaker.
+"""Domains, profiles, spaces and apps of one account and Region. Each change settles a little later, as in SageMaker.
 
 Statuses, limits and error names are those of the published API (botocore model sagemaker 2017-07-24); the texts of the
 errors are not documented and say what is wrong in SageMaker's manner.
@@ -7,7 +7,7 @@ errors are not documented and say what is wrong in SageMaker's manner.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.studio.pages import Order, page
 from sandbox.studio.requests import Refused, Request, named, needed, one_of, role_of
@@ -15,10 +15,23 @@ from sandbox.studio.requests import Refused, Request, named, needed, one_of, rol
 OPERATIONS: dict[str, Callable[["Studio", Request], dict[str, Any]]] = {}
 
 
+class Homes(Protocol):
+    """The file systems that SageMaker makes for domains, in the account's own EFS and network."""
+
+    def make(self, domain: str, arn: str, request: Request) -> str:
+        """A file system for the people of a new domain, which the domain's subnets reach; its id."""
+        ...
+
+    def drop(self, domain: str) -> None:
+        """Delete it. The security groups that were made with it stay."""
+        ...
+
+
 @dataclass
 class Thing:
-    """A domain or a profile: what was asked for, and the change that is under way until `settles` (seconds of the clock)."""
+    """Whatever Studio has: what was asked for, and the change that is under way until `settles` (seconds of the clock)."""
 
+    kind: str
     asked: Request
     arn: str
     created: float
@@ -26,9 +39,12 @@ class Thing:
     pending: str
     settles: float
     tags: dict[str, str] = field(default_factory=dict)
+    files: str = ""  # a domain's file system
 
     def status(self, now: float) -> str:
-        return self.pending if now < self.settles else "InService"
+        if now < self.settles:
+            return self.pending
+        return "Deleted" if self.pending == "Deleting" else "InService"
 
     def gone(self, now: float) -> bool:
         return self.pending == "Deleting" and now >= self.settles
@@ -44,15 +60,21 @@ class Thing:
 
 @dataclass
 class Studio:
-    """The service. `settle` is how long, in seconds, each change takes; `assumes` says whether SageMaker can assume a role for an ARN."""
+    """The service. `settle` is how long, in seconds, each change takes, `settles` how long those of a kind do instead;
+    `assumes` says whether SageMaker can assume a role for an ARN.
+    """
 
     account: str
     region: str
     clock: Callable[[], float]
     settle: float
     assumes: Callable[[str, str], bool]
+    homes: Homes
+    settles: dict[str, float] = field(default_factory=dict)
     domains: dict[str, Thing] = field(default_factory=dict)
     profiles: dict[tuple[str, str], Thing] = field(default_factory=dict)
+    spaces: dict[tuple[str, str], Thing] = field(default_factory=dict)
+    apps: dict[tuple[str, str, str, str], Thing] = field(default_factory=dict)  # domain, whose it is, type, name
 
     def call(self, name: str, request: Request) -> dict[str, Any]:
         """One operation, or Refused; what SageMaker has and this does not is refused too, never answered empty."""
@@ -65,7 +87,12 @@ class Studio:
         """The ARN that the request is judged on."""
         if "ResourceArn" in request:
             return str(request["ResourceArn"])
-        domain, profile = request.get("DomainId", "*"), request.get("UserProfileName")
+        domain, profile, space = (request.get(name) for name in ("DomainId", "UserProfileName", "SpaceName"))
+        domain = domain or "*"
+        if app := request.get("AppType"):
+            return self.arn(f"app/{domain}/{profile or space}/{app}/{request.get('AppName', '*')}")
+        if space:
+            return self.arn(f"space/{domain}/{space}")
         return self.arn(f"user-profile/{domain}/{profile}" if profile else f"domain/{domain}")
 
     def arn(self, rest: str) -> str:
@@ -86,18 +113,22 @@ class Studio:
             raise Refused("ResourceNotFound", f"User Profile [{request['UserProfileName']}] does not exist.")
         return found
 
-    def made(self, asked: Request, arn: str) -> Thing:
+    def made(self, kind: str, asked: Request, arn: str) -> Thing:
         """A new thing that is Pending until it settles."""
         now = self.clock()
         tags = {tag["Key"]: tag["Value"] for tag in asked.get("Tags") or []}
-        return Thing(asked, arn, now, now, "Pending", now + self.settle, tags)
+        return Thing(kind, asked, arn, now, now, "Pending", now + self.takes(kind), tags)
+
+    def takes(self, kind: str) -> float:
+        """How long a change of such a thing takes, in seconds."""
+        return self.settles.get(kind, self.settle)
 
     def change(self, thing: Thing, status: str) -> None:
         """Begin a change; ResourceInUse while another is under way."""
         now = self.clock()
         if thing.status(now) != "InService":
             raise Refused("ResourceInUse", f"{thing.arn} is {thing.status(now)}; wait until it is InService.")
-        thing.pending, thing.settles, thing.modified = status, now + self.settle, now
+        thing.pending, thing.settles, thing.modified = status, now + self.takes(thing.kind), now
 
     def check_role(self, request: Request, member: str, arn: str) -> None:
         """Refuse an execution role that SageMaker cannot assume, with the text that it has for a job's role."""
@@ -108,8 +139,19 @@ class Studio:
             )
             raise Refused("ValidationException", f"{why} to assume the role.")
 
+    def running(self, domain: str, whose: str) -> list[str]:
+        """The apps of "profile NAME" or "space NAME" that have not ended."""
+        now = self.clock()
+        return [f"App {key[3]}" for key, app in self.apps.items() if key[:2] == (domain, whose) and app.status(now) != "Deleted"]
+
+    def free(self, what: str, *holding: str) -> None:
+        """Refuse to delete what something else still stands on."""
+        if holding:
+            raise Refused("ResourceInUse", f"Unable to delete {what}: {', '.join(sorted(holding))} exist.")
+
     def _sweep(self) -> None:
         now = self.clock()
+        self.spaces = {key: thing for key, thing in self.spaces.items() if not thing.gone(now)}
         self.profiles = {key: thing for key, thing in self.profiles.items() if not thing.gone(now)}
         self.domains = {key: thing for key, thing in self.domains.items() if not thing.gone(now)}
 
@@ -131,16 +173,18 @@ def create_domain(studio: Studio, request: Request) -> dict[str, Any]:
     made = f"d-{secrets.token_hex(6)}"
     arn = studio.arn(f"domain/{made}")
     studio.check_role(request, "DefaultUserSettings", arn)
-    studio.domains[made] = studio.made(request, arn)
+    thing = studio.made("Domain", request, arn)
+    if one_of(request, "HomeEfsFileSystemCreation", "Enabled", "Disabled") == "Enabled":
+        thing.files = studio.homes.make(made, arn, request)
+    studio.domains[made] = thing
     return {"DomainArn": arn, "DomainId": made, "Url": _url(studio, made)}
 
 
 @operation
 def describe_domain(studio: Studio, request: Request) -> dict[str, Any]:
     thing, identifier = studio.domain(request), request["DomainId"]
-    files = f"fs-{identifier.removeprefix('d-')}"
-    known = {"DomainArn": thing.arn, "DomainId": identifier, "HomeEfsFileSystemId": files, "Url": _url(studio, identifier)}
-    return thing.described(studio.clock()) | known
+    known = {"DomainArn": thing.arn, "DomainId": identifier, "Url": _url(studio, identifier)}
+    return thing.described(studio.clock()) | known | ({"HomeEfsFileSystemId": thing.files} if thing.files else {})
 
 
 @operation
@@ -154,12 +198,14 @@ def update_domain(studio: Studio, request: Request) -> dict[str, Any]:
 
 @operation
 def delete_domain(studio: Studio, request: Request) -> dict[str, Any]:
-    thing = studio.domain(request)
-    left = sorted(name for domain, name in studio.profiles if domain == request["DomainId"])
-    if left:
-        why = f"Unable to delete Domain [{request['DomainId']}]: UserProfile(s) {', '.join(left)} exist."
-        raise Refused("ResourceInUse", why)
+    thing, identifier = studio.domain(request), request["DomainId"]
+    held = [f"UserProfile {name}" for domain, name in studio.profiles if domain == identifier]
+    held += [f"Space {name}" for domain, name in studio.spaces if domain == identifier]
+    studio.free(f"Domain [{identifier}]", *held)
+    keeping = one_of(request.get("RetentionPolicy") or {}, "HomeEfsFileSystem", "Retain", "Delete")
     studio.change(thing, "Deleting")
+    if keeping == "Delete":
+        studio.homes.drop(identifier)
     return {}
 
 
@@ -183,7 +229,7 @@ def create_user_profile(studio: Studio, request: Request) -> dict[str, Any]:
         raise Refused("ResourceInUse", f"User Profile [{name}] already exists.")
     arn = studio.arn(f"user-profile/{key[0]}/{name.lower()}")
     studio.check_role(request, "UserSettings", arn)
-    studio.profiles[key] = studio.made(request, arn)
+    studio.profiles[key] = studio.made("UserProfile", request, arn)
     return {"UserProfileArn": arn}
 
 
@@ -204,8 +250,17 @@ def update_user_profile(studio: Studio, request: Request) -> dict[str, Any]:
 
 @operation
 def delete_user_profile(studio: Studio, request: Request) -> dict[str, Any]:
-    studio.change(studio.profile(request), "Deleting")
+    thing, who = studio.profile(request), (request["DomainId"], request["UserProfileName"])
+    held = studio.running(who[0], f"profile {who[1]}")
+    held += [f"Space {name}" for (domain, name), space in studio.spaces.items() if (domain, owner(space)) == who]
+    studio.free(f"UserProfile [{who[1]}]", *held)
+    studio.change(thing, "Deleting")
     return {}
+
+
+def owner(space: Thing) -> str:
+    """The profile that a space belongs to; empty where all of the domain share it."""
+    return str((space.asked.get("OwnershipSettings") or {}).get("OwnerUserProfileName", ""))
 
 
 @operation
@@ -244,7 +299,7 @@ def delete_tags(studio: Studio, request: Request) -> dict[str, Any]:
 
 def _tagged(studio: Studio, request: Request) -> Thing:
     arn = needed(request, "ResourceArn")
-    for thing in (*studio.domains.values(), *studio.profiles.values()):
+    for thing in (*studio.domains.values(), *studio.profiles.values(), *studio.spaces.values(), *studio.apps.values()):
         if thing.arn == arn:
             return thing
     raise Refused("ResourceNotFound", f"[{arn}] does not exist.")

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.sandbox.desk import allowing, own, reset
+from tests.sandbox.desk import allowing, ask, own, reset
 from tests.sandbox.ears import Ear, make_ear, make_role, until
 
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -350,10 +350,74 @@ def test_a_role_that_sagemaker_could_not_assume_is_refused(studio: Studio, unfit
 
 
 def test_an_operation_that_the_sandbox_lacks_is_refused_not_answered_empty(studio: Studio):
-    with pytest.raises(ClientError, match="the sandbox has no ListApps") as refused:
-        studio.client.list_apps()
+    with pytest.raises(ClientError, match="the sandbox has no ListImages") as refused:
+        studio.client.list_images()
 
     assert code(refused) == "UnknownOperationException"
+
+
+# Where people work.
+
+
+@pytest.fixture
+def at_work(studio: Studio) -> dict[str, str]:
+    """An app in a space of userA's own, both in service; what names it."""
+    profile = studio.settled(**studio.profile(studio.domain(), "userA"))
+    space = {"DomainId": profile["DomainId"], "SpaceName": "desk"}
+    studio.client.create_space(**space, OwnershipSettings={"OwnerUserProfileName": "userA"})
+    until(lambda: studio.client.describe_space(**space)["Status"] == "InService")
+    app = space | {"AppType": "JupyterLab", "AppName": "default"}
+    studio.client.create_app(**app)
+    until(lambda: studio.client.describe_app(**app)["Status"] == "InService")
+    return app
+
+
+def test_domain_profile_and_space_stay_while_an_app_runs(studio: Studio, at_work: dict[str, str]):
+    domain = {"DomainId": at_work["DomainId"]}
+
+    for delete, named, held in (
+        (studio.client.delete_domain, domain, "Space desk, UserProfile userA"),
+        (studio.client.delete_user_profile, domain | {"UserProfileName": "userA"}, "Space desk"),
+        (studio.client.delete_space, domain | {"SpaceName": "desk"}, "App default"),
+    ):
+        with pytest.raises(ClientError, match=f"Unable to delete .*{held} exist") as refused:
+            delete(**named)
+        assert code(refused) == "ResourceInUse"
+
+
+def test_they_go_one_after_the_other_and_an_app_is_remembered_as_deleted(studio: Studio, at_work: dict[str, str]):
+    domain, client = {"DomainId": at_work["DomainId"]}, studio.client
+    client.delete_app(**at_work)
+    until(lambda: client.describe_app(**at_work)["Status"] == "Deleted")
+    client.delete_space(**domain, SpaceName="desk")
+    until(lambda: not client.list_spaces(DomainIdEquals=at_work["DomainId"])["Spaces"])
+    client.delete_user_profile(**domain, UserProfileName="userA")
+    until(lambda: not studio.names())
+    client.delete_domain(**domain, RetentionPolicy={"HomeEfsFileSystem": "Delete"})
+
+    assert [app["Status"] for app in client.list_apps()["Apps"]] == ["Deleted"]
+    assert studio.statuses("gone", **domain) == ["Deleting", "gone"]
+    assert studio.sandbox.client("efs").describe_file_systems()["FileSystems"] == []
+
+
+def test_a_domains_file_system_stays_unless_told_otherwise_and_a_domain_may_have_none(studio: Studio):
+    domain, other = studio.domain(), studio.domain(HomeEfsFileSystemCreation="Disabled")
+    files = studio.describe(**studio.settled(DomainId=domain))["HomeEfsFileSystemId"]
+    studio.client.delete_domain(DomainId=domain)
+
+    assert "HomeEfsFileSystemId" not in studio.describe(DomainId=other)
+    listed = studio.sandbox.client("efs").describe_file_systems()["FileSystems"]
+    told = [(it["FileSystemId"], it["CreationToken"], it["Tags"][0]["Key"]) for it in listed]
+    assert told == [(files, domain, "ManagedByAmazonSageMakerResource")]
+
+
+def test_a_change_takes_as_long_as_is_asked_for(studio: Studio, at_work: dict[str, str]):
+    told = ask(studio.sandbox, "settle", "POST", {"App": 60})
+    studio.client.delete_app(**at_work)
+
+    assert (told["App"], studio.client.describe_app(**at_work)["Status"]) == (60, "Deleting")
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        studio.client.delete_app(**at_work)
 
 
 # Tags.

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT
 
@@ -158,7 +159,102 @@ def test_a_domain_and_its_profile_are_in_service_when_their_stack_is(stacks):
     profile = studio.describe_user_profile(DomainId=told["Domain"], UserProfileName="userA")
     assert (domain["DomainArn"], domain["DomainName"], domain["Status"]) == (told["DomainArn"], "Product-Domain", "InService")
     assert (profile["UserProfileArn"], profile["Status"]) == (told["ProfileArn"], "InService")
+    assert stacks.delete("studio") == "DELETE_FAILED"
+    leave_home(stacks, domain["HomeEfsFileSystemId"])
     assert stacks.delete("studio") == "DELETE_COMPLETE"
+    assert stacks.things() == before
+
+
+def leave_home(stacks: Any, files: str) -> None:
+    """Delete what SageMaker makes with a domain, which CloudFormation leaves."""
+    efs, ec2 = stacks.client("efs"), stacks.client("ec2")
+    for target in efs.describe_mount_targets(FileSystemId=files)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    efs.delete_file_system(FileSystemId=files)
+    wanted = [{"Name": "group-name", "Values": nfs_groups(stacks)}]
+    groups = {group["GroupId"] for group in ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]}
+    for rule in ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": sorted(groups)}])["SecurityGroupRules"]:
+        revoke = ec2.revoke_security_group_egress if rule["IsEgress"] else ec2.revoke_security_group_ingress
+        revoke(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+    for group in groups:
+        ec2.delete_security_group(GroupId=group)
+
+
+def nfs_groups(stacks: Any) -> list[str]:
+    listed = stacks.client("ec2").describe_security_groups()["SecurityGroups"]
+    return sorted(group["GroupName"] for group in listed if "-nfs-d-" in group["GroupName"])
+
+
+def test_what_sagemaker_makes_with_a_domain_keeps_its_network_until_it_is_deleted(stacks):
+    stacks.create("studio", STUDIO)
+    domain, subnet = (stacks.physical("studio")[name] for name in ("Domain", "Subnet"))
+    files = stacks.client("sagemaker").describe_domain(DomainId=domain)["HomeEfsFileSystemId"]
+
+    stacks.delete("studio")
+
+    assert stacks.why("studio").keys() == {"Subnet", "Vpc"}
+    assert f"The subnet '{subnet}' has dependencies and cannot be deleted." in stacks.why("studio")["Subnet"]
+    assert nfs_groups(stacks) == [f"security-group-for-inbound-nfs-{domain}", f"security-group-for-outbound-nfs-{domain}"]
+    ec2 = stacks.client("ec2")
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": nfs_groups(stacks)}])["SecurityGroups"][0]
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_security_group(GroupId=group["GroupId"])
+    with pytest.raises(ClientError, match="FileSystemInUse"):
+        stacks.client("efs").delete_file_system(FileSystemId=files)
+
+
+PARTS = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/20}}
+  Gateway: {Type: AWS::EC2::InternetGateway}
+  Attached: {Type: AWS::EC2::VPCGatewayAttachment, Properties: {VpcId: !Ref Vpc, InternetGatewayId: !Ref Gateway}}
+  Address: {Type: AWS::EC2::EIP, DependsOn: Attached, Properties: {Domain: vpc}}
+  Nat: {Type: AWS::EC2::NatGateway, Properties: {SubnetId: !Ref Subnet, AllocationId: !GetAtt Address.AllocationId}}
+  Routes: {Type: AWS::EC2::RouteTable, Properties: {VpcId: !Ref Vpc}}
+  Used: {Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {SubnetId: !Ref Subnet, RouteTableId: !Ref Routes}}
+  Nodes: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: nodes, VpcId: !Ref Vpc}}
+  Inside: {Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupId: !Ref Nodes, IpProtocol: "-1", SourceSecurityGroupId: !Ref Nodes}}
+Outputs:
+  Allocation: {Value: !GetAtt Address.AllocationId}
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "name"),
+    [
+        ("delete_vpc", "VpcId", "Vpc"),
+        ("delete_subnet", "SubnetId", "Subnet"),
+        ("delete_internet_gateway", "InternetGatewayId", "Gateway"),
+        ("delete_route_table", "RouteTableId", "Routes"),
+    ],
+    ids=["network", "subnet", "gateway", "routes"],
+)
+def test_a_part_of_a_network_that_is_in_use_can_not_be_deleted(stacks, operation, member, name):
+    stacks.create("network", PARTS)
+
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        getattr(stacks.client("ec2"), operation)(**{member: stacks.physical("network")[name]})
+
+
+def test_an_address_of_a_nat_gateway_keeps_itself_and_the_way_out(stacks):
+    stacks.create("network", PARTS)
+    ec2, ids = stacks.client("ec2"), stacks.physical("network")
+
+    with pytest.raises(ClientError, match="mapped public address"):
+        ec2.detach_internet_gateway(InternetGatewayId=ids["Gateway"], VpcId=ids["Vpc"])
+    with pytest.raises(ClientError, match=r"InvalidIPAddress\.InUse"):
+        ec2.release_address(AllocationId=stacks.outputs("network")["Allocation"])
+
+
+def test_a_group_may_let_itself_in_and_goes_with_its_network(stacks):
+    before = stacks.things()
+    assert stacks.create("network", PARTS) == "CREATE_COMPLETE", stacks.why("network")
+    group = stacks.physical("network")["Nodes"]
+    described = stacks.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+
+    assert [pair["GroupId"] for rule in described["IpPermissions"] for pair in rule["UserIdGroupPairs"]] == [group]
+    assert stacks.delete("network") == "DELETE_COMPLETE", stacks.why("network")
     assert stacks.things() == before
 
 
