@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ["grantor.adoption", "grantor.cli.sentences", "grantor.cli.status", "grantor.aws.grant_tags"]
+MODULES = ["grantor.adoption", "grantor.cli.job_run", "grantor.cli.sentences", "grantor.cli.status", "grantor.aws.grant_tags"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -61,6 +61,11 @@ def _history(said: ArgumentParser) -> None:
     said.add_argument("-n", type=int, default=20, metavar="N", dest="most", help="how many runs (20)")
 
 
+def _jobs(said: ArgumentParser) -> None:
+    said.add_argument("name", nargs="?", metavar="NAME", help="the name of a processing job, to see its run in full")
+    said.add_argument("-n", "--limit", type=int, default=20, metavar="N", dest="most", help="how many past runs (20)")
+
+
 def _adopt(said: ArgumentParser) -> None:
     said.add_argument("ids", nargs="*", metavar="GRANT_ID", help="grants by their ids")
     said.add_argument("--all-wanted", action="store_true", help="every foreign grant that a rule wants just so")
@@ -107,6 +112,11 @@ VERBS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
         "show past runs, or one in full",
         "Runs that changed nothing and had nothing to say are not kept. Needs the stack's managed policy Reader.",
         _history,
+    ),
+    "jobs": (
+        "show which uploads wait and why, which jobs run now, and past runs, or one in full",
+        "Runs of the last 90 days, and the last of each input however old it is. Needs the stack's managed policy Reader.",
+        _jobs,
     ),
     "adopt": (
         "take over grants that somebody else made, without deleting or creating any",

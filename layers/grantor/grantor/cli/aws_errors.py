@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from grantor.aws.errors import UNANSWERED, NotYet, Overtaken, code, message
 
-MANAGED = {"plan": "Reader", "status": "Reader", "history": "Reader", "approve": "Approver"}  # by verb
+MANAGED = {"plan": "Reader", "status": "Reader", "history": "Reader", "jobs": "Reader", "approve": "Approver"}  # by verb
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}

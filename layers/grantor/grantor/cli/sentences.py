@@ -43,3 +43,24 @@ def count(number: int, word: str) -> str:
     ('1 grant', '2,000 grants')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def visible(text: str) -> str:
+    r"""A text in one line: what nobody sees in it, or would move a terminal's cursor, is written out.
+
+    >>> print(visible("UserA/a b.csv"), visible("red\x1b[31m\n"))
+    UserA/a b.csv red\x1b[31m\n
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def lasted(seconds: float) -> str:
+    """How long something took.
+
+    >>> lasted(4.6), lasted(192), lasted(7260)
+    ('5 s', '3 min 12 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
