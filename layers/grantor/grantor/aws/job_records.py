@@ -67,6 +67,11 @@ class JobRun:
             given.etag, given.size, start.output, attempt.run, attempt.number, folder=folder,
         )  # fmt: skip
 
+    @property
+    def key(self) -> str:
+        """The sort key of its record."""
+        return f"{self.at} {self.name}"
+
     def over(self, came: Outcome, ended: float) -> "JobRun":
         """The same run, once it is over; `ended` in seconds since 1970."""
         found = came.summary
@@ -125,12 +130,10 @@ class JobRecords:
         item = {"pk": "job input", "sk": held.subject, "standing": text, "record": record, "rev": held.rev + 1}
         return None if self._table.swap(item, held.rev) is not None else Held(held.subject, standing, record, held.rev + 1)
 
-    def keep(self, subject: str, run: JobRun) -> str:
-        """Write a run down, and what its name leads to; the sort key of its record. Two calls."""
-        key = f"{run.at} {run.name}"
-        self._table.put({"pk": "job name", "sk": run.name, "subject": subject, "record": key, "ttl": _end(run.at)})
-        self._table.put({"pk": "job run", "sk": key, "run": json.dumps(asdict(run), ensure_ascii=False)})
-        return key
+    def keep(self, subject: str, run: JobRun) -> None:
+        """Write a run down, and what its name leads to. Two calls."""
+        self._table.put({"pk": "job name", "sk": run.name, "subject": subject, "record": run.key, "ttl": _end(run.at)})
+        self._table.put({"pk": "job run", "sk": run.key, "run": json.dumps(asdict(run), ensure_ascii=False)})
 
     def last_no_more(self, record: str) -> None:
         """Another run of its input has followed: its record is kept for 90 days from its beginning. Two calls."""

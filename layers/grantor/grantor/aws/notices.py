@@ -25,6 +25,9 @@ class Kind(StrEnum):
     PLAN_REFUSED = "Plan Refused"
     POLICY_REJECTED = "Policy Rejected"
     UNFINISHED = "Run Unfinished"
+    JOB_STARTED = "Job Started"
+    JOB_COMPLETED = "Job Completed"
+    JOB_FAILED = "Job Failed"
 
 
 class Notices:

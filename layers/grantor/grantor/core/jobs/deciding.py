@@ -1,8 +1,9 @@
 """Whether new data starts its job now, by the state of the input and what is known of earlier runs.
 
 a run goes on      SageMaker knows it as             the input is                what is to be done
-yes                never heard of                    what that run is for        start it, under that very name
-                                                     something else              wait a moment for whoever has claimed it, then start
+yes                never heard of, claimed just now  (any)                       nothing yet: whoever has claimed it is about to start it
+                   never heard of, claimed long ago  what that run is for        start it, under that very name
+                                                     something else              start
                    going on                          what that run is for        nothing: it is running
                                                      something else              nothing until it ends
                    over                              (any)                       write down what came of it, then decide anew
@@ -29,6 +30,7 @@ class Do(StrEnum):
     START = "start"
     RUNNING = "already running"
     DONE = "already done"
+    CLAIMED = "about to be started"
     WAIT = "wait until the other run ends"
     SETTLE = "write down what came of the last run"
     FAILED = "failed, and another attempt would change nothing"
@@ -77,10 +79,10 @@ def _going_on(standing: Standing, wanted: Wanted, told: Told | None, now: float)
 
 
 def _unheard_of(standing: Standing, wanted: Wanted, same: bool, now: float) -> Decision:
+    if now < standing.at + CLAIM:
+        return Decision(Do.CLAIMED)
     if same:
         return Decision(Do.START, standing.attempt, standing.failures)
-    if now < standing.at + CLAIM:
-        return Decision(Do.WAIT)
     return _first(standing, wanted) if wanted.run else Decision(Do.GONE)
 
 

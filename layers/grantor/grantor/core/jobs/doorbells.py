@@ -13,9 +13,9 @@ WAITING = "Job Waiting"  # the detail-type of our own messages about an upload t
 
 @dataclass(frozen=True)
 class JobBell:
-    """What rang. `upload` is s3://bucket/key; `ended` a processing job's name; neither: whatever waits is to be looked at.
+    """What rang: `upload` is s3://bucket/key, `ended` a processing job's name; with neither, `waiting` means whatever waits.
 
-    `at` is the event's time in seconds since 1970, or None; `attempt` how often we have rung about this upload by ourselves.
+    An upload that is `waiting` was looked at before. `at` is the event's time in seconds since 1970, or None; `attempt` how often we have rung about this upload by ourselves.
     `granted`: grants have changed.
     """
 
@@ -60,6 +60,7 @@ def _own(detail: Mapping[str, Any], event_id: str) -> JobBell:
     attempt, at = detail.get("attempt"), detail.get("at")
     return JobBell(
         upload=str(detail.get("upload") or ""),
+        waiting=True,
         granted=detail.get("granted") is True,
         at=float(at) if isinstance(at, int | float) else None,
         attempt=attempt if isinstance(attempt, int) else 0,

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grantor.core.job import Start
@@ -106,16 +105,6 @@ def role_name(role: str) -> str:
     'sagemaker-usera-role'
     """
     return role.rpartition("/")[2]
-
-
-def code_hash(sources: Sequence[tuple[str, bytes]]) -> str:
-    """A hash over names and bytes, whatever order they come in.
-
-    >>> code_hash([("a.py", b"1"), ("b.py", b"2")]) == code_hash([("b.py", b"2"), ("a.py", b"1")])
-    True
-    """
-    told = [[name, hashlib.sha256(body).hexdigest()] for name, body in sorted(sources)]
-    return _digest(told)[:32]
 
 
 def _digest(told: object) -> str:

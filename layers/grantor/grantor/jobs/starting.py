@@ -1,0 +1,157 @@
+"""One start: how its input stands is read, decided on, and a processing job is made if that is to be.
+
+The name is claimed before the job is made, and the claim is one conditional write: whoever loses it has nothing to do. A crash after
+the claim leaves a name that SageMaker does not know, which is started later; one after the call leaves a job that is found by its name.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from grantor.aws.errors import NotYet
+from grantor.aws.job_records import Held, JobRun
+from grantor.aws.processing_jobs import QuotaReached, Refused, Taken
+from grantor.core.job import Start
+from grantor.core.jobs.deciding import Decision, Do, Wanted, decide
+from grantor.core.jobs.doorbells import JobBell
+from grantor.core.jobs.identity import Attempt, Input, bucket_and_key, run_id, subject
+from grantor.core.jobs.preflight import Answer
+from grantor.core.jobs.request import Unsendable, of_attempt, runs
+from grantor.core.jobs.standing import LIMIT, Status, Told
+from grantor.intake import Intake
+from grantor.jobs import telling
+from grantor.jobs.ending import settle
+from grantor.jobs.rights import judge
+from grantor.jobs.world import JobWorld
+
+ROUNDS = 4  # looks at one input, each of which the world may overtake
+
+
+class Wait(Enum):
+    """When an upload is to be looked at again."""
+
+    NO = "nothing is left to do"
+    RUNG = "when something rings: a run ends, grants change, the clock"
+    SOON = "soon, by a message of its own"
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of looking at one start."""
+
+    sentence: str
+    wait: Wait = Wait.NO
+
+
+@dataclass(frozen=True)
+class _Look:
+    held: Held
+    given: Input | None
+    run: str
+    told: Told | None
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Starts what a bell asks for, by the policies in force."""
+
+    jobs: JobWorld
+    policies: Intake
+    bell: JobBell
+
+    def begin(self, start: Start) -> Came:
+        """What came of it. Raises NotYet or ClientError where the world can't be read or written."""
+        for _ in range(ROUNDS):
+            look = self._look(start)
+            if look.decision.do is Do.SETTLE and look.told:
+                settle(self.jobs, look.held, look.told)
+            elif look.decision.do is not Do.START or not look.given:
+                return self._nothing(start, look)
+            elif came := self._launch(start, look, look.given):
+                return came
+        return Came(f"{start.upload} changes faster than it can be looked at", Wait.SOON)
+
+    def _look(self, start: Start) -> _Look:
+        held = self.jobs.records.held(subject(start))
+        given = self.jobs.uploads.latest(start.input)
+        run = run_id(start, given, self.jobs.carried.code) if given else ""
+        told = self.jobs.jobs.describe(held.standing.name) if held.standing.status is Status.IN_PROGRESS else None
+        wanted = Wanted(run, given.version if given else "", self.bell.granted)
+        return _Look(held, given, run, told, decide(held.standing, wanted, told, self.jobs.clock()))
+
+    def _nothing(self, start: Start, look: _Look) -> Came:
+        """Why nothing starts now, and whether that may change."""
+        do, standing = look.decision.do, look.held.standing
+        came = f"{start.job.name} on {start.input}: {do}"
+        if do is Do.GIVEN_UP:
+            sentence = f"{came} after {LIMIT} attempts, the last of them {standing.name}: {standing.cause}"
+            telling.person(self.jobs, "a job is given up", f"{sentence}; upload the data again to try again")
+        if do is Do.GONE and start.input != start.upload:
+            telling.person(self.jobs, "a job has no input", f"{came}; it is started when {start.input} is there")
+            return Came(came, Wait.RUNG)
+        waits = {Do.DONE: Wait.NO, Do.GONE: Wait.NO, Do.CLAIMED: Wait.SOON}
+        return Came(came, waits.get(do, Wait.RUNG))
+
+    def _launch(self, start: Start, look: _Look, given: Input) -> Came | None:
+        """Make the processing job, if the role holds what it needs; None if somebody else was faster, so look again."""
+        check = judge(self.jobs.world, self.policies, start, datetime.fromtimestamp(self.jobs.clock(), UTC))
+        if check.answer is Answer.MISSING:
+            telling.person(self.jobs, "a grant is missing for a job", f"{start.job.id} on {start.input}: {check.sentence}")
+            return Came(check.sentence, Wait.RUNG)
+        if check.answer is Answer.NOT_YET:
+            return Came(check.sentence, Wait.SOON)
+        attempt = Attempt(start, given, look.run, look.decision.attempt)
+        try:
+            request = of_attempt(attempt, self.jobs.desk)
+        except Unsendable as reason:
+            telling.person(self.jobs, "a job can not be asked for", f"{attempt.label}: {reason}")
+            return Came(str(reason), Wait.RUNG)
+        self.jobs.place_code(bucket_and_key(start.input)[0])
+        run = JobRun.of(attempt, self.jobs.clock(), runs(self.jobs.names.operations, start.role, attempt.name))
+        claim = look.held.standing.claimed(attempt, look.decision.failures, self.jobs.clock())
+        mine = self.jobs.records.swap(look.held, claim, run.key)
+        return _Claim(self.jobs, look.held, mine, run, self.bell).make(request) if mine else None
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A name that is ours to start: what stood before it, what stands now."""
+
+    jobs: JobWorld
+    before: Held
+    mine: Held
+    run: JobRun
+    bell: JobBell
+
+    def make(self, request: dict[str, object]) -> Came | None:
+        """Make the processing job; None if one of the name was there, so that it is looked at anew."""
+        self.jobs.records.keep(self.mine.subject, self.run)
+        try:
+            self.jobs.jobs.create(request)
+        except Taken:
+            self._follow()
+            return None
+        except QuotaReached as quota:
+            return self._release(f"{self.run.label} waits for a quota: {quota}", "a quota is reached", Wait.SOON)
+        except Refused as refusal:
+            return self._release(f"{self.run.label}: {refusal}", "SageMaker refuses a job", Wait.RUNG)
+        except NotYet as reason:  # it may have been made: the claim stays, until SageMaker tells
+            return Came(f"{self.run.label}: {reason}", Wait.SOON)
+        self._follow()
+        telling.started(self.jobs, self.run, self.bell.at)
+        return Came(f"{self.run.label} is started as {self.run.name}", Wait.RUNG)
+
+    def _follow(self) -> None:
+        """The record of the last run ends in time; that of a claim under the same name, whose owner died, was never a run."""
+        if self.before.record.endswith(f" {self.run.name}"):
+            self.jobs.records.drop(self.before.record)
+        elif self.before.record:
+            self.jobs.records.last_no_more(self.before.record)
+
+    def _release(self, sentence: str, headline: str, wait: Wait) -> Came:
+        """No job was made: it stands as it stood before."""
+        self.jobs.records.swap(self.mine, self.before.standing, self.before.record)
+        self.jobs.records.drop(self.run.key)
+        telling.person(self.jobs, headline, sentence)
+        return Came(sentence, wait)

@@ -1,0 +1,79 @@
+"""Jobs are told of: as log lines and metrics, as events of our own on the bus, and to a person where one must act."""
+
+from collections.abc import Callable
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import NotYet
+from grantor.aws.job_records import JobRun
+from grantor.aws.notices import Kind
+from grantor.core.jobs.outcome import Outcome
+from grantor.core.jobs.standing import Status
+from grantor.jobs.world import JobWorld
+
+logger = Logger(service="start-spark-job")
+metrics = Metrics(namespace="Grantor", service="start-spark-job")
+
+
+def started(jobs: JobWorld, run: JobRun, rung_at: float | None) -> None:
+    """A processing job is made; `rung_at` is when its data arrived, in seconds since 1970."""
+    logger.info("%s is started as %s", run.label, run.name, extra={"job": run.name, "input": run.input, "role": run.role})
+    metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
+    if rung_at is not None:
+        metrics.add_metric("UploadToStart", MetricUnit.Milliseconds, max(0.0, (jobs.clock() - rung_at) * 1000))
+    sentence = f"{run.label} is started as {run.name}"
+    _quietly(lambda: _announce(jobs, Kind.JOB_STARTED, run, sentence))
+
+
+def ended(jobs: JobWorld, run: JobRun, came: Outcome) -> None:
+    """A run is over; a person is called if it has failed. What can't be told raises NotYet or ClientError: then it is told again."""
+    failed = came.status is not Status.COMPLETED
+    (logger.error if failed else logger.info)(came.sentence, extra={"job": run.name, "rows": dict(came.summary.rows)})
+    _measure(came, failed)
+    _quietly(lambda: _announce(jobs, Kind.JOB_FAILED if failed else Kind.JOB_COMPLETED, run, came.sentence))
+    if failed:
+        person(jobs, f"{run.label} {'failed' if came.status is Status.FAILED else 'was stopped'}", came.sentence, run.name)
+
+
+def waits(sentence: str) -> None:
+    """Something is looked at again later."""
+    logger.warning(sentence)
+    metrics.add_metric("JobsWaiting", MetricUnit.Count, 1)
+
+
+def person(jobs: JobWorld, headline: str, sentence: str, cause: str = "") -> None:
+    """Call a person because of this, once a day for each cause; without one, the sentence is the cause. Raises as ended."""
+    why, now = cause or sentence, jobs.clock()
+    if jobs.records.said(why, now):
+        return
+    logger.error(sentence)
+    jobs.world.notices.call(f"Grantor {jobs.world.names.stack}: {headline}", sentence)
+    # Last: after a crash a person is rather called twice than not at all.
+    jobs.records.has_said(why, now)
+
+
+def _announce(jobs: JobWorld, kind: Kind, run: JobRun, sentence: str) -> None:
+    detail = {
+        "stack": jobs.world.names.stack, "job": run.job, "name": run.name, "profile": run.profile, "role": run.role,
+        "input": run.input, "output": run.output, "run": run.run, "attempt": run.attempt, "sentence": sentence,
+        "rows": dict(run.rows), "quarantine": dict(run.quarantine), "manifest": run.manifest,
+    }  # fmt: skip
+    jobs.world.notices.tell(kind, detail)
+
+
+def _quietly(tell: Callable[[], None]) -> None:
+    """A job is not undone by its report: what can't be told is logged instead."""
+    try:
+        tell()
+    except (ClientError, NotYet):
+        logger.exception("it could not be told of on the bus")
+
+
+def _measure(came: Outcome, failed: bool) -> None:
+    metrics.add_metric("JobsFailed" if failed else "JobsCompleted", MetricUnit.Count, 1)
+    metrics.add_metric("JobSeconds", MetricUnit.Seconds, came.seconds)
+    for name, rows in (("RowsIn", "in"), ("RowsInQuarantine", "quarantine")):
+        if rows in came.summary.rows:
+            metrics.add_metric(name, MetricUnit.Count, came.summary.rows[rows])

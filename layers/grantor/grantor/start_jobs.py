@@ -1,0 +1,139 @@
+"""From raw events to jobs: an upload, the end of a run, a change of grants, the clock: each is a doorbell, and what it leads to is read.
+
+However often an upload rings, it is looked at as it is now, and one batch looks at it once. So doubled, late, replayed and reordered
+events start nothing twice, and nothing is lost: what can't be started yet is written down, and looked at again.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.errors import UNANSWERED, NotYet
+from grantor.core.jobs.doorbells import JobBell, job_bell
+from grantor.intake import Intake, intake
+from grantor.jobs.ending import ended
+from grantor.jobs.looking import Looker
+from grantor.jobs.telling import logger, metrics
+from grantor.jobs.world import JobWorld
+
+MARGIN = 20.0  # seconds before the function's time limit at which no further upload is looked at
+FEW = 5  # uploads that wait and are looked at by whoever is rung; of more, each gets a message of its own
+FAILURES = (NotYet, ClientError, *UNANSWERED)
+
+
+def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an SQS batch with the messages that must come again, and a bare event with what came of it.
+
+    Raises, for a bare event, whatever could not be read or written.
+    """
+    logger.append_keys(request=getattr(context, "aws_request_id", ""))
+    run = Round(jobs, context)
+    try:
+        if "Records" in event:
+            return _batch(jobs, run, event["Records"])
+        return {"came": run.answer([job_bell(event)])}
+    finally:
+        metrics.flush_metrics()
+
+
+class Round:
+    """The bells of one invocation."""
+
+    def __init__(self, jobs: JobWorld, context: Any) -> None:
+        self._jobs = jobs
+        left = getattr(context, "get_remaining_time_in_millis", None)
+        self._until = jobs.clock() + left() / 1000 - MARGIN if left else float("inf")
+        self._looker: Looker | None = None
+
+    def answer(self, bells: Sequence[JobBell]) -> list[str]:
+        """What came of these bells, which are about the same things. Raises NotYet or ClientError where they must ring again."""
+        uploads = merged(upload for bell in bells for upload in self._uploads(bell))
+        return [sentence for bell in uploads for sentence in self._look(bell)]
+
+    def _look(self, bell: JobBell) -> list[str]:
+        if self._jobs.clock() > self._until:
+            raise NotYet("there is no time left for it in this invocation")
+        looker = self._looker = self._looker or Looker(self._jobs, _policies(self._jobs))
+        sentences = [came.sentence for came in looker.look(bell)]
+        logger.info("looked at", upload=bell.upload, came=sentences)
+        if looker.policies.unread:
+            raise NotYet(f"what could not be read may hold jobs, too: {dict(looker.policies.unread)}")
+        return sentences
+
+    def _uploads(self, bell: JobBell) -> Iterator[JobBell]:
+        """The uploads that are to be looked at because of a bell."""
+        if bell.upload:
+            yield bell
+        elif bell.ended:
+            if upload := ended(self._jobs, bell.ended):
+                yield JobBell(upload=upload)
+        elif bell.waiting:
+            waiting = [JobBell(upload=one.upload, waiting=True, granted=bell.granted) for one in self._jobs.records.all_waiting()]
+            yield from waiting[:FEW]
+            self._jobs.queue.now(waiting[FEW:])
+
+
+def merged(bells: Iterable[JobBell]) -> list[JobBell]:
+    """One bell for each upload, for the first time that it rang and the last of its attempts."""
+    found: dict[str, JobBell] = {}
+    for bell in bells:
+        one = found.setdefault(bell.upload, bell)
+        times = [time for time in (one.at, bell.at) if time is not None]
+        found[bell.upload] = replace(
+            one,
+            at=min(times, default=None),
+            attempt=max(one.attempt, bell.attempt),
+            granted=one.granted or bell.granted,
+            waiting=one.waiting or bell.waiting,
+        )
+    return list(found.values())
+
+
+def _policies(jobs: JobWorld) -> Intake:
+    """As a run of the reconciler reads them, and nothing is accepted: what is kept in memory is read again only if it has changed."""
+    world = jobs.world
+    return intake(world.files, world.records.accepted(), world.names.data_bucket)
+
+
+def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Messages about the same thing are one; those that fail come again, and the others don't."""
+    failed: list[Mapping[str, Any]] = []
+    together: dict[str, list[tuple[Mapping[str, Any], JobBell]]] = {}
+    for record in records:
+        if (event := _event(record)) is None:
+            failed.append(record)
+        else:
+            bell = job_bell(event)
+            together.setdefault(str(bell), []).append((record, bell))
+    for rung in together.values():
+        try:
+            run.answer([bell for _, bell in rung])
+        except FAILURES:
+            logger.exception("this will ring again", extra={"about": str(rung[0][1])})
+            failed += [record for record, _ in rung]
+    _later(jobs, failed)
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+
+def _event(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The event that a message carries; None if it is none, so that the message ends among the dead ones."""
+    try:
+        event = json.loads(record["body"])
+    except ValueError:
+        event = None
+    if isinstance(event, dict):
+        return event
+    logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
+    return None
+
+
+def _later(jobs: JobWorld, failed: Sequence[Mapping[str, Any]]) -> None:
+    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
+    received = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in failed]
+    try:
+        jobs.queue.again(received)
+    except (ClientError, *UNANSWERED):
+        logger.exception("they come again when their visibility timeout is over")
