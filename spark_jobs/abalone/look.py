@@ -55,6 +55,7 @@ th { text-align: left; font-weight: 500; font-size: .82rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: baseline; }
 tr:last-child > * { border-bottom: 0; }
 tbody th { color: var(--ink); }
+th code { overflow-wrap: break-word; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.drawn { width: 40%; vertical-align: middle; }
 .wide { overflow-x: auto; }
@@ -79,6 +80,6 @@ footer { color: var(--soft); font-size: .82rem; padding-bottom: 3rem; }
   body { font-size: 10.5pt; } header, main, footer { max-width: none; padding: 0; }
   section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: .8rem 0; }
   h2, h3 { break-after: avoid; } tr, dl > * { break-inside: avoid; } .shapes { grid-template-columns: repeat(3, 1fr); gap: 1rem; }
-  .shape details { display: none; }
+  .shape details { display: none; } svg text { font-size: 14px; }
 }
 """

@@ -70,7 +70,8 @@ def _section(title: str, *inside: Inside) -> Markup:
 
 def _rows(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     rows, past = manifest["rows"], before["rows"] if before else {}
-    figures = [_figure("rows in", rows["in"], change(rows["in"], past.get("in")))]
+    moved = change(rows["in"], past.get("in"))
+    figures = [_figure("rows in", rows["in"], moved and f"{moved} since last time".replace("as before since", "as many as"))]
     for kind, said in SPLITS.items():
         figures.append(_figure(said, rows[kind], percent(rows[kind], rows["in"]), kind))
     yield tag("ul", figures, class_="sum")
