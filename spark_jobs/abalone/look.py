@@ -9,7 +9,7 @@ SHEET = """
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #131312; --card: #1c1c1a; --line: #34332f; --ink: #f4f3ee; --soft: #b9b7ad; --grid: #2b2a27;
-    --now: #4a90e2; --now-soft: #2b5688; --odd: #f08a4b; --good: #5fc48d; --before: #f4f3ee;
+    --now: #3f86da; --now-soft: #2b5688; --odd: #f08a4b; --good: #5fc48d; --before: #f4f3ee;
   }
 }
 * { box-sizing: border-box; }
