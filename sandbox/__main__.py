@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import sandbox.relay
-from sandbox.access_grants.switches import switched
 from sandbox.process import Server, Trouble, running
+from sandbox.switches import all_switched
 
 REGION = "us-east-1"
 
@@ -37,7 +37,7 @@ def up(asked: argparse.Namespace) -> None:
 
 def _switches(words: list[str]) -> list[str]:
     try:
-        switched(words)
+        all_switched(words)
     except ValueError as wrong:
         raise Trouble(wrong) from wrong
     return words

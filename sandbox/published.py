@@ -69,9 +69,13 @@ class Service:
         match shape["type"]:
             case "structure" if not shape.get("document"):
                 self._structure(shape, value, but)
+            case "list" | "map" if not shape.get("min", 0) <= len(value) <= shape.get("max", len(value)):
+                raise Wrong(name, f"must have {shape.get('min', 0)} to {shape.get('max', 'any number of')} members")
+            case "map":
+                for key, item in value.items():
+                    self._check(name, self.shapes[shape["key"]["shape"]], key, but)
+                    self._check(name, self.shapes[shape["value"]["shape"]], item, but)
             case "list":
-                if len(value) > shape.get("max", len(value)):
-                    raise Wrong(name, f"has more than {shape['max']} members")
                 for item in value:
                     self._check(name, self.shapes[shape["member"]["shape"]], item, but)
             case "string":

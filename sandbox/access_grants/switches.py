@@ -6,6 +6,7 @@ The tests run both ways of each; nothing of the product may depend on one of the
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class Switches:
     late_deletes: int = 0
 
 
-def switched(words: Iterable[str], others: Switches | None = None) -> Switches:
-    """The switches, or `others`, with each `name=value` of `words` set; ValueError, with the nearest name, for what is none.
+def switched(words: Iterable[str], others: Any = Switches()) -> Any:
+    """The switches, or `others` of any kind, with each `name=value` of `words` set; ValueError, with the nearest name, for what is none.
 
     >>> switched(["grants_quota=5", "location_in_key=true"]).grants_quota
     5
     """
-    stated = {field.name: field.default for field in fields(Switches)}
+    stated = {field.name: field.default for field in fields(others)}
     chosen: dict[str, bool | int | str] = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -62,7 +63,7 @@ def switched(words: Iterable[str], others: Switches | None = None) -> Switches:
             near = get_close_matches(name, stated, 1, 0)
             raise ValueError(f"no switch is named {name!r}; did you mean {near[0]}? All stand in docs/sandbox.md")
         chosen[name] = _like(stated[name], name, value)
-    return replace(others or Switches(), **chosen)  # type: ignore[arg-type]
+    return replace(others, **chosen)
 
 
 def _like(stated: object, name: str, value: str) -> bool | int | str:

@@ -5,17 +5,15 @@ enforces it everywhere; only the condition key `s3:AccessGrantsInstanceArn` has 
 """
 
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.access_grants import AccessGrants, Caller, Model, Refused
-from sandbox.access_grants.switches import Switches, switched
+from sandbox.access_grants.switches import Switches
 from sandbox.access_grants.wire import Wire, error
-from sandbox.server import directory
+from sandbox.server import directory, switches
 from sandbox.server.account import ServerWorld, caller_of, place
 from sandbox.server.control import ANSWERS
 from sandbox.server.seams import use, wrap
@@ -24,8 +22,6 @@ ROOT = Path(__file__).parents[2]
 Response = tuple[int, dict[str, str], bytes]
 MODEL = Model.read(ROOT / ".tools/runtime/botocore/data")
 WIRE = Wire(MODEL)
-START = switched(os.environ.get("SANDBOX_SWITCHES", "").split())
-SWITCHES = [START]  # those in force
 SERVICES: dict[tuple[str, str], AccessGrants] = {}
 
 
@@ -46,7 +42,8 @@ def service() -> AccessGrants:
     """The service of the account and Region that the current request is in."""
     where = place()
     if where not in SERVICES:
-        SERVICES[where] = AccessGrants(*where, World(), lambda: datetime.now(UTC), MODEL, SWITCHES[0])
+        SERVICES[where] = AccessGrants(*where, World(), lambda: datetime.now(UTC), MODEL, switches.of(Switches))
+    SERVICES[where].switches = switches.of(Switches)
     return SERVICES[where]
 
 
@@ -55,27 +52,6 @@ def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     account, _ = place()
     caller = Caller(f"arn:aws:iam::{account}:root", account)
     return service().call(operation, {"AccountId": account, **request}, caller)
-
-
-def switch(wanted: Mapping[str, Any]) -> None:
-    """Set switches by name, over those in force; ValueError for a name or a value that is none."""
-    _put(switched((f"{name}={json.dumps(value).strip(chr(34))}" for name, value in wanted.items()), SWITCHES[0]))
-
-
-def switch_back() -> None:
-    """The switches as they were at the start."""
-    _put(START)
-
-
-def switched_since_start() -> dict[str, Any]:
-    """The switches in force that were others at the start."""
-    return dict(asdict(SWITCHES[0]).items() - asdict(START).items())
-
-
-def _put(switches: Switches) -> None:
-    SWITCHES[0] = switches
-    for each in SERVICES.values():
-        each.switches = switches
 
 
 def make_grants(method: str, _: dict[str, str], sent: bytes) -> tuple[int, Any]:

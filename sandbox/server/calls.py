@@ -16,7 +16,10 @@ RECORD: deque["Call"] = deque(maxlen=KEPT)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: when it ended (seconds of the epoch), the status that the caller saw (0: none), what was judged, the fault that struck."""
+    """One call: when it ended (seconds of the epoch), the status that the caller saw (0: none), what was judged, the fault that struck.
+
+    Of a session of a role `session` is the name, and `vended` says whether Access Grants gave it.
+    """
 
     service: str
     operation: str
@@ -24,6 +27,8 @@ class Call:
     status: int
     judged: tuple[Judgement, ...]
     fault: str | None
+    session: str = ""
+    vended: bool = False
     time: float = field(default_factory=time.time)
 
 
@@ -62,7 +67,10 @@ def _counted() -> list[dict[str, Any]]:
 
 def _shown(call: Call) -> dict[str, Any]:
     judged = [{"action": action, "resource": resource, "allowed": allowed} for action, resource, allowed in call.judged]
-    told = {name: getattr(call, name) for name in ("time", "service", "operation", "principal", "status", "fault")}
+    told = {
+        name: getattr(call, name)
+        for name in ("time", "service", "operation", "principal", "session", "vended", "status", "fault")
+    }
     return told | {"resource": call.judged[0][1] if call.judged else None, "judged": judged}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.faults import Misfit, Rule, Rules, refusals
 from sandbox.operations import Asked
-from sandbox.server import access_grants, tables
+from sandbox.server import switches, tables
 from sandbox.server.control import ANSWERS, body
 from sandbox.server.seams import wrap
 
@@ -52,7 +52,7 @@ def answer(method: str, query: dict[str, str], sent: bytes) -> tuple[int, Any]:
     except (ValueError, TypeError) as wrong:
         return 400, {"error": str(wrong)}
     rules = [{name: value for name, value in asdict(rule).items() if value not in ("", 0) or name == "struck"} for rule in RULES]
-    return 200, {"rules": rules, "switches": access_grants.switched_since_start()}
+    return 200, {"rules": rules, "switches": switches.switched_since_start()}
 
 
 def forget(number: int | None = None) -> None:
@@ -61,7 +61,7 @@ def forget(number: int | None = None) -> None:
         if held := FORGOTTEN.pop(rule.number, None):
             held.set()
     if number is None:
-        access_grants.switch_back()
+        switches.switch_back()
 
 
 async def strike(rule: Rule, asked: Asked, exchange: Exchange) -> None:
@@ -92,7 +92,7 @@ def _set(wanted: Any) -> None:
     if not (parts.keys() <= SHAPES.keys() and all(isinstance(value, SHAPES[name]) for name, value in parts.items())):
         raise Misfit('faults are set as {"rules": [{"service": …, "operation": …, "kind": …}], "switches": {"longest_page": 2}}')
     RULES.add(parts.get("rules", []))
-    access_grants.switch(parts.get("switches", {}))
+    switches.switch(parts.get("switches", {}))
 
 
 def _refusal(rule: Rule, asked: Asked, sent: bytes) -> refusals.Answer:

@@ -35,7 +35,8 @@ def _fronted(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_"):
             return await original(scope, receive, send)
-        what, principal, receive = await _known(scope, receive)
+        what, key, receive = await _known(scope, receive)
+        principal, session = _principal(key), _session(key)
         rule = faults.RULES.due(what.service, what.operation, principal)
         judgements, status = judged.begin(), 0
 
@@ -51,13 +52,13 @@ def _fronted(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
             return await faults.strike(rule, what, faults.Exchange(receive, watched, done, partial(_hang_up, send), closing))
         finally:
             fault = rule.kind if rule else None
-            calls.note(calls.Call(what.service, what.operation, principal, status, tuple(judgements), fault))
+            calls.note(calls.Call(what.service, what.operation, principal, status, tuple(judgements), fault, *session))
 
     return app
 
 
 async def _known(scope: Scope, receive: Any) -> tuple[Asked, str, Any]:
-    """What is asked and by whom; and the way to the request's body, which may have been read for it."""
+    """What is asked and with which key; and the way to the request's body, which may have been read for it."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     form: dict[str, list[str]] = {}
@@ -67,7 +68,7 @@ async def _known(scope: Scope, receive: Any) -> tuple[Asked, str, Any]:
     action = (form.get("Action") or query.get("Action") or [""])[0]
     signed = CREDENTIAL.search(headers.get("authorization") or query.get("X-Amz-Credential", [""])[0])
     request = Request(signed[1] if signed else "", scope["method"], _path(scope, headers), query, headers, action)
-    return asked(request), _principal(_key_of(headers, query)), receive
+    return asked(request), _key_of(headers, query), receive
 
 
 def _path(scope: Scope, headers: dict[str, str]) -> str:
@@ -88,6 +89,13 @@ def _principal(key: str) -> str:
         return "root"
     record = _access_keys.get_scoped(_account_of(key), None, key)
     return str(record["UserName"]) if record else "unknown"
+
+
+def _session(key: str) -> tuple[str, bool]:
+    """Of a session of a role the name, and whether Access Grants vended it: it then carries the instance's condition key."""
+    session = _sessions.get(key) or {}
+    name = str(session.get("Arn", "")).rpartition("/")[2] if ":assumed-role/" in session.get("Arn", "") else ""
+    return name, "s3:accessgrantsinstancearn" in session.get("ConditionKeys", {})
 
 
 def _again(sent: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.access_grants import Caller
+from sandbox.server import processing
 from sandbox.server.account import ServerWorld, caller_of, place, start_session, trusts
 from sandbox.server.homes import Homes
 from sandbox.server.seams import use, wrap
@@ -91,7 +92,8 @@ def _principal(headers: Mapping[str, str], query: Mapping[str, Any], account: st
 def _call(operation: str, request: dict[str, Any], caller: Caller, who: dict[str, Any]) -> dict[str, Any]:
     try:
         _authorise(operation, request, caller)
-        answer = service().call(operation, request)
+        jobs = processing.serves(operation, request)
+        answer = (processing.service() if jobs else service()).call(operation, request)
     except Refused as refusal:
         _tell(operation, who, request, {"errorCode": refusal.code, "errorMessage": refusal.message})
         raise
@@ -101,16 +103,23 @@ def _call(operation: str, request: dict[str, Any], caller: Caller, who: dict[str
 
 def _tell(operation: str, who: dict[str, Any], request: dict[str, Any], outcome: dict[str, Any]) -> None:
     """Leave the event of a call that changes something, or would have."""
-    if operation in OPERATIONS and not operation.startswith(("Describe", "List")):
+    known = operation in OPERATIONS or processing.serves(operation, request)
+    if known and not operation.startswith(("Describe", "List")):
         trail("sagemaker", operation, who, request, outcome)
 
 
 def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
-    lists = operation in ("ListDomains", "ListUserProfiles", "ListSpaces", "ListApps")
-    resource = "*" if lists else service().resource(request)
-    if not WORLD.allowed(caller, f"sagemaker:{operation}", resource, {}):
-        why = f"User: {caller.arn} is not authorized to perform: sagemaker:{operation} on resource: {resource}"
-        raise Refused("AccessDeniedException", why)
+    for action, resource, context in _needs(operation, request):
+        if not WORLD.allowed(caller, action, resource, context):
+            why = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
+            raise Refused("AccessDeniedException", why)
+
+
+def _needs(operation: str, request: dict[str, Any]) -> list[processing.Need]:
+    if processing.serves(operation, request):
+        return processing.needs(operation, request)
+    lists = operation in ("ListDomains", "ListUserProfiles")
+    return [(f"sagemaker:{operation}", "*" if lists else service().resource(request), {})]
 
 
 def _resetting(original: Any) -> Any:

@@ -48,10 +48,10 @@ def identity(arn: str, role: str) -> dict[str, Any]:
     return {"type": "AssumedRole", "arn": arn, "accountId": account, "sessionContext": {"sessionIssuer": issuer}}
 
 
-def publish(source: str, detail_type: str, detail: dict[str, Any]) -> None:
-    """Put an event of an AWS service onto the default bus."""
+def publish(source: str, detail_type: str, detail: dict[str, Any], *resources: str) -> None:
+    """Put an event of an AWS service, about these resources, onto the default bus."""
     put = use("ministack.services.eventbridge", "_put_events", "data, allow_aws_source=False")
-    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": list(resources)}
     put({"Entries": [entry]}, allow_aws_source=True)
 
 
