@@ -75,9 +75,9 @@ def history_server(logs: Path, port: int = 0) -> Iterator[tuple[str, subprocess.
             server.wait()
 
 
-def applications(address: str) -> Applications:
-    """What the server at the address has read, as soon as it has read something; NotShown if it can read nothing."""
-    end = time.monotonic() + LIMIT
+def applications(address: str, limit: float = LIMIT) -> Applications:
+    """What the server at the address has read, as soon as it has read something; NotShown if that is nothing within so many seconds."""
+    end = time.monotonic() + limit
     while time.monotonic() < end:
         if found := _asked(address):
             return found
