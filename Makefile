@@ -62,7 +62,7 @@ docs: setup build  ## put what the commands of the documents print today into th
 setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made .venv/bin/grantor
 
 # Built once for whoever needs it: tests and demo run side by side, and none may find the artifacts half written.
-.aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers stacks -type f -not -name '*.pyc') .tools/sam/.made .venv/.made
+.aws-sam/build/template.yaml: template.yaml samconfig.toml $(shell find functions layers spark_jobs stacks -type f -not -name '*.pyc') .tools/sam/.made .venv/.made
 	.tools/sam/bin/sam build
 
 lock: .tools/uv/.made .tools/spark/.made  ## pin every tool and library anew, with hashes

@@ -1,0 +1,15 @@
+"""New data starts its job, if the role that runs it holds the grants for it; what comes of the job is recorded and told."""
+
+from pathlib import Path
+from typing import Any
+
+from grantor.jobs.world import job_world
+from grantor.start_jobs import ring
+
+# Kept while the environment is warm: clients, policy files and profiles, and the knowledge that the job's code is where it belongs.
+WORLD = job_world(Path(__file__).with_name("carried"))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers an SQS batch with the messages to ring again, and a bare EventBridge event with what came of it."""
+    return ring(WORLD, event, context)
