@@ -21,6 +21,7 @@ CLASSES = {
     r"\p{M}": r"\u0300-\u036f",
     r"\p{S}": r"$+<=>^`|~\u00a2-\u00b8\u2190-\u2bff",
     r"\p{P}": r"!-#%-*,\-./:;?@\[-\]_{}\u00a1-\u00bf\u2010-\u205e\u3001-\u3017",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",  # Java's two halves of a sign
 }
 
 
