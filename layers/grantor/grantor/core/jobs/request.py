@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.job import LONGEST, MOST, Instances
+from grantor.core.job import LONGEST, Instances
 from grantor.core.jobs.identity import Attempt, bucket_and_key, role_name
 
 # Spark 3.5.6 of EMR 7.12, whose S3A knows S3 Access Grants; Python 3.12, Java 17. Never the floating tag.
 TAG = "3.5-cpu-py312-v1.3"
+MOST = 100  # arguments (SageMaker's model)
 INPUT, EVENTS = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
 # Who owns the image in each Region, as the SDK v3 lists them (sagemaker 3.27.0).
 ACCOUNTS = {

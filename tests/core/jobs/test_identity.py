@@ -1,0 +1,77 @@
+"""The same content through the same code is the same run; everything else is another."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantor.core.jobs.identity import Attempt, Code, ours, processing_job, run_id, subject
+from tests.core.jobs.starts import CODE, GIVEN, JOB, ROLE, START
+
+SAME = run_id(START, GIVEN, CODE)
+
+
+def test_a_run_id_is_the_same_on_every_machine_and_in_every_release() -> None:
+    assert SAME == "f889ed1a89ad05cbe80e"
+
+
+@pytest.mark.parametrize(
+    ("start", "content", "code"),
+    [
+        (START, replace(GIVEN, version="v2"), CODE),
+        (replace(START, profile="Product-Domain/renamed", role=ROLE + "-2"), GIVEN, CODE),
+    ],
+    ids=["the same content put again", "another role"],
+)
+def test_what_makes_no_other_run(start, content, code) -> None:
+    assert run_id(start, content, code) == SAME
+
+
+@pytest.mark.parametrize(
+    ("start", "content", "code"),
+    [
+        (START, replace(GIVEN, etag="other"), CODE),
+        (START, replace(GIVEN, size=1), CODE),
+        (START, replace(GIVEN, uri="s3://data/UserB/abalone.csv"), CODE),
+        (START, replace(GIVEN, uri="s3://other/UserA/abalone.csv"), CODE),
+        (replace(START, output="s3://data/UserA/other/"), GIVEN, CODE),
+        (replace(START, job=replace(JOB, name="other")), GIVEN, CODE),
+        (replace(START, job=replace(JOB, arguments=(("max_quarantine", "1%"),))), GIVEN, CODE),
+        (START, GIVEN, Code("other", "1")),
+        (START, GIVEN, Code("c0de", "2")),
+    ],
+    ids=["content", "size", "key", "bucket", "output", "job", "arguments", "code", "contract"],
+)
+def test_what_makes_another_run(start, content, code) -> None:
+    assert run_id(start, content, code) != SAME
+
+
+def test_two_runs_of_one_job_on_one_input_into_one_output_never_go_on_together_and_others_may() -> None:
+    same = subject(replace(START, role="other", upload="s3://data/UserA/_READY"))
+    others = [
+        replace(START, input="s3://data/x"),
+        replace(START, output="s3://data/x/"),
+        replace(START, job=replace(JOB, file="policy/b.yaml")),
+    ]
+
+    assert same == subject(START)
+    assert len({subject(start) for start in [START, *others]}) == 4
+
+
+@given(st.text(max_size=60), st.integers(1, 10**9))
+def test_every_name_is_one_that_sagemaker_takes_and_that_we_know_again(job: str, attempt: int) -> None:
+    name = processing_job(job, SAME, attempt)
+
+    assert len(name) <= 63
+    assert all(part.isascii() and part.isalnum() for part in name.split("-"))
+    assert ours(name)
+
+
+@pytest.mark.parametrize(
+    ("profile", "label"),
+    [("Product-Domain/userA", "abalone for userA"), ("", "abalone for sagemaker-usera-role")],
+    ids=["a profile", "a role of its own"],
+)
+def test_a_run_is_called_by_its_job_and_whom_it_is_for(profile: str, label: str) -> None:
+    assert Attempt(replace(START, profile=profile), GIVEN, SAME, 1).label == label

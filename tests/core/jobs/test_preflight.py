@@ -1,0 +1,92 @@
+"""Which grants a job needs before it is started, as S3A was measured to ask for them."""
+
+from dataclasses import replace
+
+import pytest
+
+from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.jobs.preflight import Answer, preflight, unmet
+from grantor.core.policy.file import read
+from grantor.core.rule import Policy
+from tests.core.jobs.starts import ROLE, START
+
+READ, WRITE, BOTH = Permission.READ, Permission.WRITE, Permission.READWRITE
+OWN = [(BOTH, "s3://data/UserA/*")]
+
+
+def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -> list[Grant]:
+    return [Grant(Grantee("IAM", role), permission, scope, through) for permission, scope in held]
+
+
+@pytest.mark.parametrize(
+    ("held", "lacking"),
+    [
+        (grants(*OWN), 0),
+        (grants((READ, "s3://data/UserA/abalone.csv*"), (BOTH, "s3://data/UserA/*")), 0),
+        (grants((READ, "s3://data/*"), (BOTH, "s3://data/UserA/out*")), 0),
+        (grants((READ, "s3://data/UserA/abalone.csv"), (READ, "s3://data/UserA/abalone.csv/*"), (BOTH, "s3://data/Us*")), 0),
+        ([], 3),
+        (grants(*OWN, role=ROLE + "-2"), 3),
+        (grants(*OWN, through="arn:aws:sso::111122223333:application/a"), 3),
+        (grants((WRITE, "s3://data/*")), 3),
+        (grants((READ, "s3://data/*")), 1),
+        (grants((READ, "s3://data/*"), (WRITE, "s3://data/*")), 1),
+        (grants((READ, "s3://data/UserA/abalone.csv"), (BOTH, "s3://data/UserA/o*")), 1),
+        (grants((BOTH, "s3://data/UserA/output/*"), (READ, "s3://data/UserA/a*")), 1),
+        (grants((BOTH, "s3://data/UserA/output/runs/*"), (READ, "s3://data/UserA/a*")), 1),
+        (grants((BOTH, "s3://data/UserAB/*")), 3),
+    ],
+    ids=[
+        "one grant above both", "a grant of the input's own", "a scope that ends inside a name", "key and what lies below it apart",
+        "none", "another's", "through an application", "writing only", "reading only", "READ and WRITE as two grants",
+        "an input's exact key", "the output is the grant's root", "the output lies above the grant", "a name that begins alike",
+    ],
+)  # fmt: skip
+def test_what_a_role_lacks(held: list[Grant], lacking: int) -> None:
+    assert len(unmet(START, held)) == lacking
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "unread", "answer"),
+    [
+        (grants(*OWN), [], [], Answer.OK),
+        (grants(*OWN), [], ["no matter"], Answer.OK),
+        ([], grants(*OWN), [], Answer.NOT_YET),
+        (grants((READ, "s3://data/*")), grants(*OWN), [], Answer.NOT_YET),
+        ([], [], ["the domain could not be read"], Answer.NOT_YET),
+        ([], grants((READ, "s3://data/*")), [], Answer.MISSING),
+        ([], [], [], Answer.MISSING),
+    ],
+    ids=["held", "held, and something is unread", "a rule gives it", "a rule gives the rest", "nobody knows", "a rule gives half", "no rule"],
+)  # fmt: skip
+def test_the_answer(held, wanted, unread, answer: Answer) -> None:
+    assert preflight(START, held, wanted, unread).answer is answer
+
+
+def test_what_is_missing_is_said_with_the_rule_that_would_give_it() -> None:
+    found = preflight(START, grants((READ, "s3://data/*")), [])
+
+    assert found.sentence == (
+        "profile userA of Product-Domain (role/sagemaker-usera-role) holds no READWRITE on s3://data/UserA/output/ from above. "
+        "This would give it, below `rules:` in policy/article.yaml:\n"
+        "  - name: abalone-1\n"
+        '    to: {profiles: {domain: "Product-Domain", names: ["userA"]}}\n'
+        '    on: "s3://data/UserA/*"\n'
+        "    allow: READWRITE"
+    )
+
+
+@pytest.mark.parametrize("profile", ["Product-Domain/userA", ""], ids=["a profile", "a role of its own"])
+@pytest.mark.parametrize("folder", ["s3://data/In put/", "s3://data/UserA/"], ids=["another folder", "the same folder"])
+def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(profile: str, folder: str) -> None:
+    start = replace(START, profile=profile, input=f"{folder}abalone.csv")
+    proposed = preflight(start, [], []).sentence.partition("\n")[2]
+    policy = read("policy/a.yaml", f"version: 1\nrules:\n{proposed}\n".encode(), "data")
+
+    assert isinstance(policy, Policy), policy
+    assert unmet(start, grants(*((rule.allow, rule.on) for rule in policy.rules))) == ()
+
+
+def test_what_is_not_there_yet_says_so_and_why() -> None:
+    assert preflight(START, [], grants(*OWN)).sentence.endswith("from above yet, though a rule gives it")
+    assert preflight(START, [], [], ["the domain was busy"]).sentence.endswith("from above yet: the domain was busy")
