@@ -69,7 +69,7 @@ class Container:
         """What the container sees of the environment: the request's own variables, SageMaker's, and the way to this AWS.
 
         The account before the host of S3 Control is a name that does not resolve. Java is given a file of hosts that has it; every
-        other client goes through this server as its proxy.
+        other client goes through this server as its proxy. That `*.localhost` needs none is understood by AWS's SDK for Java alone.
         """
         here = f"http://127.0.0.1:{place.port}"
         scratch = self.path("tmp")
@@ -83,8 +83,8 @@ class Container:
             "AWS_ENDPOINT_URL_S3_CONTROL": f"http://localhost:{place.port}",
             "HTTP_PROXY": here,
             "http_proxy": here,
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
+            "NO_PROXY": "127.0.0.1,*.localhost",
+            "no_proxy": "127.0.0.1,*.localhost",
             "JAVA_TOOL_OPTIONS": f"-Djdk.net.hosts.file={self.path('/etc-hosts')} -Djava.io.tmpdir={scratch}",
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "localhost",

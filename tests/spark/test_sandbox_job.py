@@ -1,0 +1,145 @@
+"""A real Spark job as a processing job of the sandbox: S3A with Access Grants, and a role that has no right of its own on the data."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.conftest import ACCOUNT, ROOT, Sandbox
+from tests.sandbox.desk import allowing, ask, own
+from tests.sandbox.ears import archive, until
+
+pytestmark = pytest.mark.skipif(not (ROOT / ".tools/spark/jars/.made").exists(), reason="needs `make .tools/spark/jars/.made`")
+
+IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
+GRANTS = {"spark.hadoop.fs.s3a.access.grants.enabled": "true", "spark.hadoop.fs.s3a.access.grants.fallback.to.iam": "false"}
+OTHERS = {
+    "spark.hadoop.fs.s3a.performance.flags": "create,mkdir",
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
+    "spark.hadoop.fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",
+}
+PROGRAM = """
+import sys
+from pyspark.sql import SparkSession
+from helper import doubled
+
+source, target = sys.argv[1:]
+spark = SparkSession.builder.getOrCreate()
+rows = [int(row.value) for row in spark.read.text(source).collect()]
+try:
+    spark.createDataFrame([(str(doubled(row)),) for row in rows], "value string").coalesce(1).write.text(target)
+except Exception as denied:
+    print(denied)
+    sys.exit(10)
+"""
+
+
+@dataclass
+class Desk:
+    """Buckets of data and of code, the job's role, and grants for it."""
+
+    sandbox: Sandbox
+    data: str
+    operations: str
+    role: str
+    location_role: str
+
+    def runs(self, source: str, target: str) -> dict[str, Any]:
+        """A job from its start to its end; what Describe tells of it."""
+        name, code = own("job"), f"s3://{self.operations}/code"
+        inputs = {"py-files": f"{code}/py-files", "conf": f"{code}/conf/configuration.json", "code": f"{code}/program.py"}
+        sagemaker = self.sandbox.client("sagemaker")
+        events = "/opt/ml/processing/spark-events/"
+        sagemaker.create_processing_job(
+            ProcessingJobName=name, RoleArn=self.role,
+            ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+            ProcessingInputs=[
+                {"InputName": each, "S3Input": {
+                    "S3Uri": uri, "LocalPath": f"/opt/ml/processing/input/{each}", "S3DataType": "S3Prefix", "S3InputMode": "File"
+                }} for each, uri in inputs.items()
+            ],
+            ProcessingOutputConfig={"Outputs": [{"OutputName": "spark-event-logs", "S3Output": {
+                "S3Uri": f"s3://{self.operations}/runs/{name}/spark-events/", "LocalPath": events, "S3UploadMode": "Continuous"
+            }}]},
+            AppSpecification={
+                "ImageUri": IMAGE,
+                "ContainerEntrypoint": [
+                    "smspark-submit", "--py-files", "/opt/ml/processing/input/py-files", "--local-spark-event-logs-dir", events,
+                    "/opt/ml/processing/input/code/program.py",
+                ],
+                "ContainerArguments": [source, target],
+            },
+        )  # fmt: skip
+        over = ("Completed", "Failed", "Stopped")
+        until(lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] in over, 120)
+        return dict(sagemaker.describe_processing_job(ProcessingJobName=name))
+
+    def output(self, name: str) -> str:
+        """What the job has printed."""
+        logs, group = self.sandbox.client("logs"), "/aws/sagemaker/ProcessingJobs"
+        found = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{name}/")["events"]
+        return "\n".join(event["message"] for event in found)
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        listed = self.sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return [each["Key"] for each in listed.get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def desk(start_sandbox: Callable[..., Sandbox]) -> Desk:
+    sandbox = start_sandbox()
+    s3, iam, control = sandbox.client("s3"), sandbox.client("iam"), sandbox.client("s3control")
+    for bucket in ("data", "ops"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket="data", Key="Product/numbers.txt", Body=b"1\n2\n3\n")
+    s3.put_object(Bucket="ops", Key="code/program.py", Body=PROGRAM.encode())
+    s3.put_object(Bucket="ops", Key="code/py-files/helper.zip", Body=archive({"helper.py": "def doubled(n): return 2 * n"}))
+    settings = [{"Classification": "spark-defaults", "Properties": GRANTS | OTHERS}]
+    s3.put_object(Bucket="ops", Key="code/conf/configuration.json", Body=json.dumps(settings).encode())
+    role = make_role(iam, "job", "sagemaker.amazonaws.com", [
+        {"Action": ["s3:GetDataAccess", "s3:GetAccessGrantsInstanceForPrefix", "ecr:*", "logs:*"], "Resource": "*"},
+        {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::ops", "arn:aws:s3:::ops/*"]},
+    ])  # fmt: skip
+    place = make_role(iam, "location", "access-grants.s3.amazonaws.com", [{"Action": "s3:*", "Resource": "*"}])
+    control.create_access_grants_instance(AccountId=ACCOUNT)
+    location = control.create_access_grants_location(AccountId=ACCOUNT, LocationScope="s3://data/", IAMRoleArn=place)
+    for prefix, permission in (("Product/*", "READ"), ("UserA/*", "READWRITE")):
+        control.create_access_grant(
+            AccountId=ACCOUNT, AccessGrantsLocationId=location["AccessGrantsLocationId"], Permission=permission,
+            AccessGrantsLocationConfiguration={"S3SubPrefix": prefix}, Grantee={"GranteeType": "IAM", "GranteeIdentifier": role},
+        )  # fmt: skip
+    return Desk(sandbox, "data", "ops", role, place)
+
+
+def make_role(iam: Any, name: str, service: str, rights: list[dict[str, Any]]) -> str:
+    trust = allowing({"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetContext"]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=allowing(*rights))
+    return str(arn)
+
+
+def test_a_job_reads_and_writes_by_vended_credentials_alone(desk: Desk):
+    ask(desk.sandbox, "calls", "DELETE")
+    ended = desk.runs("s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run1")
+    assert ended["ProcessingJobStatus"] == "Completed", desk.output(ended["ProcessingJobName"])
+    part = next(key for key in desk.keys("data", "UserA/output/run1/part-"))
+    calls = [call for call in ask(desk.sandbox, "calls?record=1") if "arn:aws:s3:::data/" in str(call["resource"])]
+
+    assert desk.sandbox.client("s3").get_object(Bucket="data", Key=part)["Body"].read() == b"2\n4\n6\n"
+    by_job = [call for call in calls if call["principal"] != "root"]
+    assert {(call["principal"], call["vended"]) for call in by_job} == {("location", True)}
+    assert all(call["session"].startswith("access-grants-") for call in by_job)
+    assert any(key.startswith(f"runs/{ended['ProcessingJobName']}/spark-events/local-") for key in desk.keys("ops", "runs/"))
+
+
+def test_a_job_without_a_grant_ends_with_its_own_exit_code_in_the_words_of_its_container(desk: Desk):
+    ended = desk.runs("s3a://data/Product/numbers.txt", "s3a://data/UserB/output/run1")
+
+    begin = "Algorithm Error: (caused by CalledProcessError): spark failed with a non-zero exit code: Command 'spark-submit --master yarn"
+    assert (ended["ProcessingJobStatus"], ended["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 10")
+    assert ended["ExitMessage"].startswith(begin)
+    assert ended["ExitMessage"].endswith("returned non-zero exit status 10.")
+    assert "You do not have READ permissions" in desk.output(ended["ProcessingJobName"])
+    assert desk.keys("data", "UserB/") == []
