@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grantor.core.policy.file import read
-from grantor.core.policy.kinds import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Table, Version
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Number, Table, Version
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.schema import schema
 from grantor.core.problem import listed
@@ -55,7 +55,7 @@ def _line(key: Key) -> str:
 
 def _takes(kind: Kind) -> str:
     match kind:
-        case Form():
+        case Form() | Number():
             return kind.name
         case Choice():
             return listed(f"`{word}`" for word in kind.words)

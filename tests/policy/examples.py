@@ -16,9 +16,26 @@ RULES = (
     f"{{name: a, to: {{directory_user: ana@example.com}}, on: s3://data/a/*, allow: READ, application: {APPLICATION}}}",
     '{name: a, to: {role: "arn:aws:iam::{account}:role/a"}, on: "{area}/*", allow: READ}',
 )
+ROLE = "arn:aws:iam::111122223333:role/x/a"
+MACHINES = "instances: {type: ml.m5.large, count: 1, volume: 16384}, time_limit: 5d"
+ACCESS = 'arguments: {access: "{profile.tags.access}", max_quarantine: "1%"}, shared_role: accepted'
+EACH = "as: {each_profile: {domain: D}}, on: "
+JOBS = (
+    f'{{name: a, run: abalone, as: {{role: "{ROLE}"}}, on: "s3://{{data_bucket}}/a.csv", output: "s3://{{data_bucket}}/a/"}}',
+    f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.folder}}/x", output: "{{area}}/{{profile.folder}}/b/", {MACHINES}}}',
+    f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.name}}.csv", input: "{{area}}/b", output: "{{area}}/c/{{profile.name}}/", {ACCESS}}}',
+)
 TOP = 'version: 1\nmode: additive\nvars: {account: "111122223333", area: "s3://{data_bucket}/x"}\n'
+
+
+def _lines(parts: tuple[str, ...]) -> str:
+    return "".join(f"  - {part.replace('name: a', f'name: a{number}')}\n" for number, part in enumerate(parts))
+
+
 GOOD = [
     *(path.read_text() for path in sorted(ROOT.glob("policy/*.yaml"))),
     *(f"{TOP}rules: [{rule}]\n" for rule in RULES),
-    f"{TOP}rules:\n" + "".join(f"  - {rule.replace('name: a', f'name: a{number}')}\n" for number, rule in enumerate(RULES)),
+    *(f"{TOP}jobs: [{job}]\n" for job in JOBS),
+    *(f"{TOP}{part}:\n{lines}" for part, lines in (("rules", _lines(RULES)), ("jobs", _lines(JOBS)))),
+    f"{TOP}rules:\n{_lines(RULES)}jobs:\n{_lines(JOBS)}",
 ]

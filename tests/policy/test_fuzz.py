@@ -20,13 +20,15 @@ WORDS = [
     *"{}[]()*&!|>'\"%@`#,:-?~\t\n\r\0 é\u2028\ufeff\U0001f642",
     ": ", "- ", " #", "---\n", "...\n", "<<: ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "? ", "\r\n", "{x}", "${x}", "{{x}}",
     "no", "0123", "2027-03-31", "9" * 5000, "\\", '"\\x', "s3://", "*", "/", "..", "arn:aws:iam::", "name: a\n", "{data_bucket}",
+    "jobs:\n", "run: abalone\n", "as: ", "output: ", "instances: {count: 2}\n", "time_limit: 1h\n", "arguments: ", "{profile.folder}", "_READY", "1%",
 ]  # fmt: skip
 
 
 def judge(body: bytes) -> None:
     found = read("f", body)
     if isinstance(found, Policy):
-        assert len(found.rules) == len(yaml.load(body, Editor)["rules"])
+        written = yaml.load(body, Editor)
+        assert [len(found.rules), len(found.jobs)] == [len(written.get(part, ())) for part in ("rules", "jobs")]
         assert allowed(body.decode())
         return
     assert found
@@ -119,7 +121,21 @@ def test_any_bytes(body: bytes):
 @fuzzed(plain=200, long=5_000)
 @given(
     st.lists(
-        st.sampled_from([*WORDS, "version: 1\n", "rules:\n", "  - name: a\n", "    to: ", "    on: ", "    allow: READ\n"]),
+        st.sampled_from(
+            [
+                *WORDS,
+                "version: 1\n",
+                "rules:\n",
+                "  - name: a\n",
+                "    to: ",
+                "    on: ",
+                "    allow: READ\n",
+                "jobs:\n",
+                "    run: abalone\n",
+                "    as: ",
+                "    output: ",
+            ]
+        ),
         max_size=30,
     )
 )

@@ -6,8 +6,10 @@ import pytest
 
 from docs.policy_page import PAGE, SCHEMA, fresh, written
 from grantor.core.policy.file import read
+from grantor.core.policy.jobs import AS, INSTANCES, JOB
 from grantor.core.policy.kinds import Mapping
-from grantor.core.policy.language import EACH_PROFILE, ON, POLICY, RULE, TO
+from grantor.core.policy.language import ON, POLICY, RULE, TO
+from grantor.core.policy.profiles import EACH_PROFILE
 from grantor.core.rule import Policy
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -15,9 +17,13 @@ STALE = "run PYTHONPATH=layers/grantor python -m docs.policy_page --write"
 
 
 def examples() -> list[str]:
-    """The yaml blocks that are right; a block of rules alone stands for a file with these rules."""
+    """The yaml blocks that are right; a block of rules or jobs alone stands for a file with these."""
     blocks = BLOCK.findall(PAGE.read_text())
-    return [f"version: 1\nrules:\n{block}" if block.startswith("- name") else block for block in blocks]
+    return [f"version: 1\n{_part(block)}:\n{block}" if block.startswith("- name") else block for block in blocks]
+
+
+def _part(block: str) -> str:
+    return "jobs" if "\n  run: " in block else "rules"
 
 
 def test_the_tables_and_messages_of_the_page_are_those_of_the_language():
@@ -35,7 +41,7 @@ def test_the_examples_are_right(text: str):
     assert isinstance(found, Policy), "\n".join(map(str, found))
 
 
-@pytest.mark.parametrize("mapping", [POLICY, RULE, TO, EACH_PROFILE, ON], ids=lambda mapping: mapping.name)
+@pytest.mark.parametrize("mapping", [POLICY, RULE, TO, EACH_PROFILE, ON, JOB, AS, INSTANCES], ids=lambda mapping: mapping.name)
 def test_every_key_of_the_language_is_shown_in_an_example(mapping: Mapping):
     shown = "".join(examples())
 

@@ -1,6 +1,8 @@
-"""Where a job looks, reads and writes, and how the places of jobs lie to each other: a job must start neither itself nor, by others, ever again."""
+"""Where jobs look, read and write, and how that lies to each other: a job must start neither itself nor, by way of others, ever again."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from grantor.core.job import Job
@@ -23,23 +25,50 @@ class Place:
         """Whether what this one writes may be what the other waits for or reads."""
         return other.on.startswith(self.output) or other.input.startswith(self.output)
 
-    def meets(self, other: "Place") -> bool:
-        """Whether the outputs of the two lie over each other."""
-        return self.output.startswith(other.output) or other.output.startswith(self.output)
+
+Surely = Callable[[Place, Place], bool]
 
 
-def circle(first: Place, fed: Callable[[Place], Iterable[Place]]) -> tuple[Place, ...]:
-    """The shortest way on which what `first` writes leads back to it, as the places on it; nothing if there is none.
+class Places:
+    """Places by what they write. `surely` says of two, of which the first's output lies over something of the second's, whether that counts."""
 
-    `fed` tells whom a place feeds; that it feeds itself is no circle.
-    """
-    ways: list[tuple[Place, ...]] = [(first,)]
-    seen = {first}
-    for way in ways:
-        for following in fed(way[-1]):
-            if following == first and len(way) > 1:
-                return way
-            if following not in seen:
-                seen.add(following)
-                ways.append((*way, following))
-    return ()
+    def __init__(self, places: Iterable[Place], surely: Surely = lambda outer, inner: True) -> None:  # noqa: ARG005
+        self._surely = surely
+        self._writing: dict[str, list[Place]] = defaultdict(list)
+        self._below: dict[str, list[Place]] = defaultdict(list)
+        for place in places:
+            self._writing[place.output].append(place)
+            for folder in _above(place.output):
+                self._below[folder].append(place)
+
+    def feeding(self, place: Place) -> list[Place]:
+        """The others whose output lies over what this one waits for or reads."""
+        above = dict.fromkeys((*_above(place.on), *_above(place.input)))
+        return self._others(place, (other for folder in above for other in self._writing.get(folder, ())))
+
+    def meeting(self, place: Place) -> list[Place]:
+        """The others whose output lies over this one's, or below it."""
+        over = self._others(place, (other for folder in _above(place.output) for other in self._writing.get(folder, ())))
+        below = [other for other in self._below.get(place.output, ()) if other != place and self._surely(place, other)]
+        return list(dict.fromkeys((*over, *below)))
+
+    def circle(self, place: Place) -> tuple[Place, ...]:
+        """The shortest way on which what this one writes leads back to it, itself first; nothing if there is none."""
+        ways: list[tuple[Place, ...]] = [(place,)]
+        seen = {place}
+        for way in ways:
+            for before in self.feeding(way[0]):
+                if before == place:
+                    return (place, *way[:-1])
+                if before not in seen:
+                    seen.add(before)
+                    ways.append((before, *way))
+        return ()
+
+    def _others(self, place: Place, found: Iterable[Place]) -> list[Place]:
+        return [other for other in found if other != place and self._surely(other, place)]
+
+
+def _above(uri: str) -> Iterator[str]:
+    """The folders that something lies in, itself if it is one, from the bucket down."""
+    return (uri[: slash.end()] for slash in list(re.finditer("/", uri))[2:])

@@ -18,7 +18,7 @@ from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Permission
 from grantor.core.job import LONGEST, Job, Start
 from grantor.core.jobs.matching import candidates
-from grantor.core.jobs.places import Place, circle
+from grantor.core.jobs.places import Place, Places
 from grantor.core.problem import Fault, Problem, listed, shown
 from grantor.core.rule import Rule
 from grantor.core.whom import Principal, Profiles
@@ -57,20 +57,16 @@ def needed(jobs: Iterable[Job]) -> frozenset[str]:
     return frozenset(job.runs_as.domain for job in jobs if isinstance(job.runs_as, Profiles))
 
 
-def tags(jobs: Iterable[Job]) -> bool:
-    """Whether the profiles' tags are needed, which cost a call for each profile."""
-    return any(isinstance(job.runs_as, Profiles) and (job.runs_as.tags or TAGS in " ".join(_texts(job))) for job in jobs)
-
-
 def as_rule(job: Job) -> Rule:
-    """The rule by which the job's profiles are read and judged: one for the same profiles, on what each of their jobs writes."""
+    """The rule by which the job's profiles are read and judged: one for the same profiles, on what each of their jobs writes.
+
+    What else hangs on the profiles' tags stands among its exceptions, so that they are read; no exception lies below what is written.
+    """
+    tagged = tuple(text for text in (job.on, job.input, *(value for _, value in job.arguments)) if TAGS in text)
     return Rule(
-        job.file, job.name, job.runs_as, f"{job.output}*", Permission.READWRITE, job.line, job.column, shared_role=job.shared_role
-    )
-
-
-def _texts(job: Job) -> tuple[str, ...]:
-    return job.on, job.input, job.output, *(value for _, value in job.arguments)
+        job.file, job.name, job.runs_as, f"{job.output}*", Permission.READWRITE, job.line, job.column,
+        excepts=tagged, shared_role=job.shared_role,
+    )  # fmt: skip
 
 
 class _Run:
@@ -137,18 +133,18 @@ class _Run:
         if place.feeds(place):
             what = f"its output {place.output} lies over what it waits for or reads"
             yield Fault(what, "the job would start itself, again and again", "write a folder beside them as its output")
-        if other := next((other for other in self._places if other != place and place.meets(other)), None):
+        if other := next(iter(self._places.meeting(place)), None):
             what = f"its output {place.output} and that of {other}, {other.output}, lie over each other"
             yield Fault(what, "their files would be mixed", "give each a folder of its own")
-        if way := circle(place, lambda one: [other for other in self._places if other != one and one.feeds(other)]):
+        if way := self._places.circle(place):
             chain = ", which feeds ".join(map(str, way[1:]))
             why = "each would start the next, without end"
             yield Fault(f"what it writes feeds {chain}, which feeds it again", why, "let one of them write elsewhere")
 
     @cached_property
-    def _places(self) -> list[Place]:
+    def _places(self) -> Places:
         """Those of all jobs, for each profile that is known."""
-        return [place for job in self.jobs for place in self._of(job)]
+        return Places(place for job in self.jobs for place in self._of(job))
 
     def _of(self, job: Job) -> Iterator[Place]:
         if isinstance(job.runs_as, Principal):

@@ -1,19 +1,21 @@
 """A policy file as a value, or everything that is wrong with it; never half of one.
 
-bytes → text → tree → what has the language's shape → rules. Each step says what is wrong and goes on with the rest, so that the
+bytes → text → tree → what has the language's shape → rules and jobs. Each step says what is wrong and goes on with the rest, so that the
 owner of a file hears of all mistakes at once. Whatever the bytes are, nothing is raised.
 """
 
+from grantor.core.job import Job
 from grantor.core.policy.document import Fields, Reader, Text
 from grantor.core.policy.language import POLICY
+from grantor.core.policy.reading import jobs, rules
 from grantor.core.policy.reading.characters import decoded
-from grantor.core.policy.reading.context import contexts
-from grantor.core.policy.reading.meaning import meaning
+from grantor.core.policy.reading.context import Contexts, contexts
 from grantor.core.policy.reading.misshapen import At
 from grantor.core.policy.reading.own import own_variables
 from grantor.core.policy.reading.shape import Shaper
+from grantor.core.policy.reading.together import judge_together
 from grantor.core.problem import Problem, shown
-from grantor.core.rule import Mode, Policy
+from grantor.core.rule import Mode, Policy, Rule
 
 
 def read(file: str, body: bytes, data_bucket: str = "data-bucket") -> Policy | tuple[Problem, ...]:
@@ -32,18 +34,35 @@ def _top(reader: Reader, body: bytes) -> Fields | None:
 
 
 def _policy(reader: Reader, top: Fields, data_bucket: str) -> Policy:
-    made, mode = contexts(reader, own_variables(top, reader), data_bucket), top.text("mode")
-    given = [rule for rule in top.items("rules") if isinstance(rule, Fields)]
-    rules = tuple(rule for fields in given if (rule := meaning(fields, made)))
-    _tell_apart(reader, given)
-    return Policy(reader.file, rules, Mode(mode.value) if mode else Mode.AUTHORITATIVE)
+    own, mode = own_variables(top, reader), top.text("mode")
+    return Policy(
+        reader.file,
+        _rules(reader, top, contexts(reader, own, data_bucket)),
+        Mode(mode.value) if mode else Mode.AUTHORITATIVE,
+        _jobs(reader, top, contexts(reader, own, data_bucket, "job")),
+    )
 
 
-def _tell_apart(reader: Reader, rules: list[Fields]) -> None:
-    """Two rules of one name could not be told apart in any report."""
+def _rules(reader: Reader, top: Fields, made: Contexts) -> tuple[Rule, ...]:
+    given = [fields for fields in top.items("rules") if isinstance(fields, Fields)]
+    found = tuple(rule for fields in given if (rule := rules.meaning(fields, made)))
+    _tell_apart(reader, given, "rule")
+    return found
+
+
+def _jobs(reader: Reader, top: Fields, made: Contexts) -> tuple[Job, ...]:
+    given = [fields for fields in top.items("jobs") if isinstance(fields, Fields)]
+    found = [(fields, job) for fields in given if (job := jobs.meaning(fields, made))]
+    _tell_apart(reader, given, "job")
+    judge_together(found, reader)
+    return tuple(job for _, job in found)
+
+
+def _tell_apart(reader: Reader, parts: list[Fields], called: str) -> None:
+    """Two of one name could not be told apart in any report."""
     seen: dict[str, Text] = {}
-    for name in filter(None, (rule.text("name") for rule in rules)):
+    for name in filter(None, (part.text("name") for part in parts)):
         first = seen.setdefault(name.value, name)
         if first is not name:
-            why = f"the rule in line {first.line} has that name"
-            reader.refuse(name, f"a second rule is called {shown(name.value)}", why, "give each its own")
+            why = f"the {called} in line {first.line} has that name"
+            reader.refuse(name, f"a second {called} is called {shown(name.value)}", why, "give each its own")

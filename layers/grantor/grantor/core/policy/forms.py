@@ -1,5 +1,7 @@
 """The texts of the policy language: what each is called, what form it has, and an example of it."""
 
+from dataclasses import replace
+
 from grantor.core.policy.kinds import Form
 
 RULE_NAME = Form(
@@ -99,3 +101,36 @@ END = Form(
     unquoted=True,
 )
 SPAN = Form("a length of time", "a whole number and h, d or w: hours, days or weeks", "30d", r"[1-9]\d{0,3}[hdw]", unquoted=True)
+# A job's, from here on; the bounds are those of SageMaker's model.
+JOB_NAME = replace(RULE_NAME, name="a job's name", example="abalone")
+UPLOAD = Form(
+    "one object",
+    "one object is s3://{data_bucket}/KEY, without a *",
+    '"s3://{data_bucket}/{profile.folder}/abalone.csv"',
+    r"s3://.*[^/*]",
+    variables=True,
+)
+OUTPUT = Form(
+    "a folder",
+    "a folder is s3://{data_bucket}/FOLDER/, with a slash at its end and no *",
+    '"s3://{data_bucket}/{profile.folder}/output/"',
+    r"s3://.*/",
+    variables=True,
+)
+INSTANCE = Form(
+    "an instance type",
+    "SageMaker calls its instance types ml.FAMILY.SIZE",
+    "ml.m5.xlarge",
+    r"ml\.[a-z0-9]+(?:-[a-z0-9]+)*\.(?:medium|large|[0-9]{0,2}xlarge)",
+    unquoted=True,
+)
+TIME_LIMIT = Form(
+    "a time limit", "a whole number and m, h or d: minutes, hours or days, up to 5d", "1h", r"[1-9]\d{0,3}[mhd]", unquoted=True
+)
+ARGUMENT_NAME = Form(
+    "an argument's name",
+    "a name has up to 254 lower-case letters, digits and underscores, and begins with a letter",
+    "max_quarantine",
+    r"[a-z][a-z0-9_]{0,253}",
+)
+ARGUMENT = Form("a value", "a value has up to 256 characters", '"1%"', longest=256, variables=True)

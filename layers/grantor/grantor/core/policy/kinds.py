@@ -58,6 +58,20 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A whole number from `least` to `most`, without quotes; `usual` is the one to write where nothing better is known."""
+
+    least: int
+    most: int
+    usual: int
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"a whole number from {self.least:,} to {self.most:,}"
+
+
+@dataclass(frozen=True)
 class Flag:
     """true or false."""
 
@@ -129,7 +143,10 @@ class Idle:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping with known keys, and an example of one. Of those in `one_of` at least one is needed; `only_one` says why there can not be two of them."""
+    """A mapping with known keys, and an example of one. Of those in `one_of` at least one is needed; `only_one` says why there can not be two of them.
+
+    `part` is what a list of them is made of, if it is one: a rule or a job. `never` says of keys that people write here why they can not.
+    """
 
     name: str
     keys: tuple[Key, ...]
@@ -138,6 +155,8 @@ class Mapping:
     only_one: str = ""
     clashes: tuple[Clash, ...] = ()
     idle: tuple[Idle, ...] = ()
+    part: str = ""
+    never: dict[str, Fault] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> dict[str, Key]:
@@ -155,4 +174,4 @@ class Mapping:
         return [key.name for key in self.keys if not isinstance(key.takes, Reserved)]
 
 
-Kind = Form | Choice | Version | Flag | Listing | Table | Reserved | Either | Mapping
+Kind = Form | Choice | Version | Number | Flag | Listing | Table | Reserved | Either | Mapping

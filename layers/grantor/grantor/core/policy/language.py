@@ -1,4 +1,4 @@
-"""The policy language, described once: its keys, in the mappings that they stand in. forms.py describes its texts.
+"""The policy language, described once: its keys, in the mappings that they stand in. jobs.py has those of a job, forms.py describes its texts.
 
 The reader's messages, the JSON Schema and the tables of the reference page are all made from this.
 """
@@ -8,41 +8,20 @@ from grantor.core.policy.forms import (
     BASE,
     DIRECTORY_GROUP,
     DIRECTORY_USER,
-    DOMAIN,
     END,
     OBJECT,
-    PROFILE_NAME,
     ROLE,
     RULE_NAME,
     SCOPE,
     SPAN,
-    TAG_KEY,
-    TAG_VALUE,
     USER,
     VALUE,
     VARIABLE_NAME,
 )
+from grantor.core.policy.jobs import JOB
 from grantor.core.policy.kinds import Choice, Clash, Either, Flag, Idle, Key, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.profiles import EACH_PROFILE, PROFILES, SHARED_ROLE
 
-CHOSEN = (
-    Key("domain", DOMAIN, "The Studio domain.", "Product-Domain", needed=True, slips=("domain_name", "domain_id", "studio")),
-    Key(
-        "names",
-        Either(PROFILE_NAME, Listing("a name", PROFILE_NAME)),
-        "Only profiles with one of these names; `*` and `?` as in file names. Without it: all of the domain.",
-        '["user*"]',
-        slips=("name", "profile", "profiles", "users"),
-    ),
-    Key(
-        "tags",
-        Table("tags", TAG_KEY, TAG_VALUE),
-        "Only profiles that carry all of these tags.",
-        "{team: blue}",
-        slips=("tag", "labels"),
-    ),
-)
-PROFILES = Mapping("profiles", CHOSEN, "{domain: Product-Domain}")
-EACH_PROFILE = Mapping("each_profile", CHOSEN, PROFILES.example)
 IAM = ("role", "user")
 STUDIO = ("profiles", "each_profile")
 DIRECTORY = ("directory_user", "directory_group")
@@ -174,17 +153,7 @@ RULE = Mapping(
             APPLICATION.example,
             slips=("app", "application_arn", "through"),
         ),
-        Key(
-            "shared_role",
-            Choice(
-                "word for shared_role",
-                {"accepted": "all who have the role get the grant"},
-                {"true": "accepted", "yes": "accepted"},
-            ),
-            "That a profile shares its execution role with others, who will have the grant as well, is meant.",
-            "accepted",
-            slips=("share_role", "shared", "accept_shared_role"),
-        ),
+        SHARED_ROLE,
         Key(
             "raw_prefix",
             Flag(),
@@ -194,6 +163,7 @@ RULE = Mapping(
         ),
     ),
     "{name: …, to: …, on: …, allow: …}",
+    part="rule",
     clashes=(Clash("until", "for", "they say two different ends", "keep the one that is meant"),),
     idle=(
         Idle("for", "to", IAM + DIRECTORY, "only a profile was made at a known time", "write until: and a date"),
@@ -237,11 +207,17 @@ POLICY = Mapping(
             Listing("a rule", RULE),
             "The rules.",
             f"[{RULE.example}]",
-            True,
-            ("rule", "grants", "policies", "statements", "statement", "permissions"),
+            slips=("rule", "grants", "policies", "statements", "statement", "permissions"),
         ),
-        Key("jobs", Reserved("this Grantor starts no jobs that policy files describe"), "Reserved.", ""),
+        Key(
+            "jobs",
+            Listing("a job", JOB),
+            "The jobs that uploads start.",
+            f"[{JOB.example}]",
+            slips=("job", "tasks", "pipelines", "steps", "triggers"),
+        ),
         Key("tests", Reserved("this Grantor runs no tests that policy files hold"), "Reserved.", ""),
     ),
     "version: 1, and rules: with a list below it",
+    one_of=("rules", "jobs"),
 )

@@ -7,7 +7,21 @@ Grantor can tell. It is published as docs/policy.schema.json (docs/policy_page.p
 from collections.abc import Callable
 from typing import Any
 
-from grantor.core.policy.kinds import Choice, Either, Flag, Form, Idle, Key, Kind, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.kinds import (
+    Choice,
+    Either,
+    Flag,
+    Form,
+    Idle,
+    Key,
+    Kind,
+    Listing,
+    Mapping,
+    Number,
+    Reserved,
+    Table,
+    Version,
+)
 from grantor.core.policy.language import POLICY
 
 Schema = dict[str, Any]
@@ -18,7 +32,7 @@ def schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Grantor policy file",
-        "description": "Who may do what where in S3, and until when.",
+        "description": "Who may do what where in S3, and until when; and which jobs uploads start.",
         **_mapping(POLICY),
     }
 
@@ -84,6 +98,7 @@ WRITERS: dict[type, Callable[[Any], Schema]] = {
     Choice: _choice,
     Flag: lambda _: {"type": "boolean"},
     Version: lambda version: {"const": version.number},
+    Number: lambda number: {"type": "integer", "minimum": number.least, "maximum": number.most},
     Either: lambda either: {"anyOf": [_of(either.text), _of(either.other)]},
     Listing: _listing,
     Table: _table,

@@ -10,6 +10,7 @@ SESSION = re.compile(r"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>\d{12}):as
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>[^:]*):(?P<kind>role|user|root|group|instance-profile)(/.*)?", re.DOTALL)
 IN_DIRECTORY = re.compile(r"arn:aws[a-z-]*:identitystore:::(?P<kind>user|group)/(?P<id>.+)", re.DOTALL)
 ACCOUNT = re.compile("[0-9]{12}")
+RUNS = "a job runs as one IAM role, by its full ARN"
 NAME = re.compile(r"[\w+=,.@/-]+", re.ASCII)
 # The id of a user or group in IAM Identity Center: ResourceId in the model of the Identity Store.
 ID = re.compile(r"([0-9a-f]{10}-|)[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
@@ -20,6 +21,12 @@ NEARLY_ID = re.compile(r"[0-9A-Fa-f-]{30,60}")
 def role_faults(text: str) -> list[Fault]:
     """What is wrong with a role's ARN."""
     return [] if ROLE.fits(text) else [_of_principal(text, "role", ROLE)]
+
+
+def runner_faults(text: str) -> list[Fault]:
+    """What is wrong with the ARN of the role that a job runs as."""
+    example = f"write for example role: {ROLE.example}"
+    return [Fault(what, RUNS, remedy if "role: " in remedy else example) for what, _, remedy in role_faults(text)]
 
 
 def user_faults(text: str) -> list[Fault]:

@@ -34,9 +34,9 @@ class Context:
 Contexts = dict[tuple[bool, bool], Context]  # by whether variables of a profile, and of a prefix, may stand in the text
 
 
-def contexts(reader: Reader, variables: Variables, data_bucket: str) -> Contexts:
-    """All contexts that a file's texts can have."""
+def contexts(reader: Reader, variables: Variables, data_bucket: str, part: str = "rule") -> Contexts:
+    """All contexts that the texts of a file's rules, or jobs, can have."""
     return {
-        (profile, prefix): Context(reader, replace(variables, profile=profile, prefix=prefix), data_bucket)
+        (profile, prefix): Context(reader, replace(variables, profile=profile, prefix=prefix, part=part), data_bucket)
         for profile, prefix in product((False, True), repeat=2)
     }

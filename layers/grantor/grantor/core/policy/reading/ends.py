@@ -1,4 +1,4 @@
-"""When a rule ends: at a date, at a time, or so long after a profile was made."""
+"""When a rule ends: at a date, at a time, or so long after a profile was made; and how long a job may run."""
 
 import calendar
 import re
@@ -14,7 +14,17 @@ YEAR_FIRST = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})", re.ASCII)
 YEAR_LAST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})", re.ASCII)
 SPAN = re.compile(r"([1-9]\d{0,3})([hdw])", re.ASCII)
 LOOSE_SPAN = re.compile(r"([1-9]\d{0,3})\s*(h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
-UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+LIMIT = re.compile(r"([1-9]\d{0,3})([mhd])", re.ASCII)
+LOOSE_LIMIT = re.compile(r"([1-9]\d{0,6})\s*(s|m|h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
+UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+MOST = timedelta(days=5)  # the quota of a processing job's run time (Service Quotas of SageMaker), below the API's bound of nine
+LIMITS = "it is a whole number and m, h or d: minutes, hours or days, up to 5d"
 LAST_YEAR = 9998  # a day after it is still a date to Python
 
 
@@ -46,6 +56,29 @@ def lasting(text: str) -> timedelta | Fault:
     near = LOOSE_SPAN.fullmatch(text)
     remedy = f"{near[1]}{near[2].lower()}" if near else f"{text}d" if re.fullmatch("[1-9][0-9]{0,3}", text) else "30d"
     return Fault(f"{shown(text)} is no length of time", why, f"write for: {remedy}")
+
+
+def limit(text: str) -> timedelta | Fault:
+    """How long a job may run: a number of minutes, hours or days, up to five days.
+
+    >>> print(limit("90m"))
+    1:30:00
+    """
+    if found := LIMIT.fullmatch(text):
+        length = int(found[1]) * UNITS[found[2]]
+        return length if length <= MOST else Fault(f"{shown(text)} is longer than 5d", LIMITS, "write time_limit: 5d")
+    near = LOOSE_LIMIT.fullmatch(text)
+    remedy = f"write time_limit: {_limit(near)}" if near else "write for example time_limit: 1h"
+    return Fault(f"{shown(text)} is no time limit", LIMITS, remedy)
+
+
+def _limit(near: re.Match[str]) -> str:
+    """What was meant most likely by a time limit that is written otherwise."""
+    unit = near[2].lower()
+    length = min(int(near[1]) * UNITS[unit], MOST)
+    if unit in ("s", "w"):
+        return f"{max(length // UNITS['m'], 1)}m" if unit == "s" else f"{length.days}d"
+    return f"{length // UNITS[unit]}{unit}"
 
 
 def _end_of(day: date) -> datetime | Fault:

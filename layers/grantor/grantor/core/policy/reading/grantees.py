@@ -1,4 +1,4 @@
-"""Whom a rule is for: what stands under `to`."""
+"""Whom a rule is for, and as whom a job runs: what stands under `to` and `as`."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -20,6 +20,14 @@ JUDGES: dict[str, Judge] = {
     "directory_user": arn.directory_user_faults,
     "directory_group": arn.directory_group_faults,
 }
+
+
+def runner(runs_as: Fields, context: Context) -> Principal | Profiles | None:
+    """As whom a job runs; None after saying what is wrong."""
+    who, chosen = runs_as.text("role"), runs_as.fields("each_profile")
+    role = context.text(who, arn.runner_faults) if who else None
+    profiles = _profiles(chosen, context, each=True) if chosen else None
+    return Principal(context.final(role)) if role else profiles
 
 
 def grantees(to: Fields, context: Context) -> Grantees | None:

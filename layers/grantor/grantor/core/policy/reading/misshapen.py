@@ -5,29 +5,31 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from grantor.core.policy.document import Fields, Hole, Items, Text, Tree
-from grantor.core.policy.kinds import Choice, Either, Flag, Form, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Listing, Mapping, Number, Reserved, Table, Version
 from grantor.core.policy.reading.plain import misread
 from grantor.core.problem import LONGEST_SHOWN, Fault, listed, nearest, shown
 
 CALLED = {Text: "a text", Items: "a list", Fields: "a mapping"}
 VARIABLE = re.compile(r"[a-z_]+(\.[\w.]+)?")
 JOINED = re.compile(r"(?P<key>[a-z_]+)(?P<by>:| )(?P<value>.+)")
+DIGITS = re.compile("[0-9]{1,9}")
 TRUTH = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 
 
 class At(NamedTuple):
-    """Where a value stands: what a message calls it, what is written before it, and whether it can be left out."""
+    """Where a value stands: what a message calls it, what is written before it, whether it can be left out, and what it is a part of."""
 
     label: str
     lead: str
     needed: bool = True
+    part: str = "rule"
 
 
 @lru_cache(256)
-def under(key: str, needed: bool = True) -> At:
+def under(key: str, needed: bool = True, part: str = "rule") -> At:
     """The value of a key."""
     name = key if len(key) <= LONGEST_SHOWN else f"{key[:LONGEST_SHOWN]}…"
-    return At(name, f"{name}: ", needed)
+    return At(name, f"{name}: ", needed, part)
 
 
 def text(tree: Tree, form: Form, at: At) -> Text | Fault:
@@ -64,6 +66,17 @@ def flag(tree: Tree, _: Flag, at: At) -> Text | Fault:
     what = f"{shown(word)} for {at.label}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
     why = f"{at.label} is true or false, in small letters and without quotes"
     return Fault(what, why, f"write {at.lead}{near}")
+
+
+def number(tree: Tree, of: Number, at: At) -> Text | Fault:
+    """A whole number that lies within bounds."""
+    word = _written(tree)
+    digits = DIGITS.search(word)
+    near = min(max(int(digits[0]), of.least), of.most) if digits else of.usual
+    if isinstance(tree, Text) and tree.plain and tree.value == str(near):
+        return tree
+    what = f"{shown(word)} for {at.label}" if word and isinstance(tree, Text) else f"{at.label} is {_called(tree)}"
+    return Fault(what, f"{at.label} is {of.name}, without quotes", f"write {at.lead}{near}")
 
 
 def version(tree: Tree, of: Version, at: At) -> Text | Fault:
@@ -113,6 +126,8 @@ def no_mapping(tree: Tree, mapping: Mapping, at: At) -> Fault:
 
 def unknown(name: str, mapping: Mapping) -> tuple[Fault, str]:
     """A key that is not known, and the name of the one that was meant if that can be told."""
+    if name in mapping.never:
+        return mapping.never[name], ""
     joined = JOINED.match(name)
     if joined and joined["key"] in mapping.known:
         what = "no space after the colon" if joined["by"] == ":" else "no colon"
@@ -147,9 +162,11 @@ def _no_text(tree: Tree, form: Form, at: At) -> Fault:
     why = f"{form.name} is wanted here"
     if isinstance(tree, Items) and tree.values:
         only = _written(tree) if len(tree.values) == 1 else ""
-        return Fault(
-            f"{at.label} is a list", why, f"write {at.lead}{only}" if only else "write one, and a rule for each of the others"
-        )
+        remedy = f"write {at.lead}{only}" if only else f"write one, and a {at.part} for each of the others"
+        return Fault(f"{at.label} is a list", why, remedy)
+    inside = next(iter(tree.values.values())) if isinstance(tree, Fields) and len(tree.values) == 1 else None
+    if isinstance(inside, Text) and form.pattern and form.fits(inside.value):
+        return Fault(f"{at.label} is a mapping", why, f"write {at.lead}{inside.value}")
     return Fault(f"{at.label} is {_called(tree)}", why, f"write for example {at.lead}{form.example}")
 
 

@@ -40,7 +40,7 @@ def _fixed(given: Text, context: Context) -> bool:
     for found in BRACES.findall(given.value):
         if found.startswith(("profile.", "prefix.")):
             why = "a variable of the file has one value everywhere"
-            context.reader.refuse(given, f"{{{found}}} in a variable", why, f"write {{{found}}} in the rule itself")
+            context.reader.refuse(given, f"{{{found}}} in a variable", why, f"write {{{found}}} in the rule or job itself")
             return False
     return True
 

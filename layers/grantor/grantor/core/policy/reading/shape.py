@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grantor.core.policy.document import Fields, Hole, Items, Reader, Text, Tree
-from grantor.core.policy.kinds import Choice, Either, Flag, Form, Idle, Kind, Listing, Mapping, Reserved, Table, Version
+from grantor.core.policy.kinds import Choice, Either, Flag, Form, Idle, Kind, Listing, Mapping, Number, Reserved, Table, Version
 from grantor.core.policy.reading import misshapen
 from grantor.core.policy.reading.misshapen import At, under
 from grantor.core.problem import Fault, listed, shown
@@ -22,6 +22,7 @@ class Shaper:
             Choice: misshapen.choice,
             Flag: misshapen.flag,
             Version: misshapen.version,
+            Number: misshapen.number,
             Either: self._either,
             Listing: self._listing,
             Table: self._table,
@@ -46,7 +47,7 @@ class Shaper:
     def _listing(self, tree: Tree, listing: Listing, at: At) -> Tree | Fault:
         if not isinstance(tree, Items) or not tree.values:
             return misshapen.no_list(tree, listing, at)
-        item = At(f"an item of {at.label}", "- ")
+        item = At(f"an item of {at.label}", "- ", part=at.part)
         kept = [good for given in tree.values if (good := self.shaped(given, listing.of, item)) is not None]
         self._apart(kept, at)
         return Items(tuple(kept), tree.line, tree.column)
@@ -65,7 +66,7 @@ class Shaper:
         kept = Fields({}, tree.keys, tree.line, tree.column)
         for name, value in tree.values.items():
             key = self.shaped(tree.keys[name], table.key, At("a key", ""))
-            good = self.shaped(value, table.value, under(name))
+            good = self.shaped(value, table.value, under(name, True, at.part))
             if key is not None and good is not None:
                 kept.values[name] = good
         return kept
@@ -74,14 +75,15 @@ class Shaper:
         if not isinstance(tree, Fields):
             return misshapen.no_mapping(tree, mapping, at)
         kept = Fields({}, tree.keys, tree.line, tree.column)
+        part = mapping.part or at.part
         meant = {self._unknown(key, mapping) for key in tree.keys.values() if key.value not in mapping.known}
         for name, value in tree.values.items():
             if key := mapping.known.get(name):
                 place = tree.keys[name] if isinstance(key.takes, Reserved) else value
-                if (good := self.shaped(place, key.takes, under(name, key.needed))) is not None:
+                if (good := self.shaped(place, key.takes, under(name, key.needed or name in mapping.one_of, part))) is not None:
                     kept.values[name] = good
         self._missing(tree, mapping, meant | tree.keys.keys())
-        self._together(tree, mapping)
+        self._together(tree, mapping, part)
         return kept
 
     def _unknown(self, key: Text, mapping: Mapping) -> str:
@@ -95,19 +97,19 @@ class Shaper:
     def _missing(self, tree: Fields, mapping: Mapping, there: set[str]) -> None:
         for name in mapping.needed:
             if name not in there:
-                why = f"{mapping.name} needs {listed(mapping.needed, 'and')}"
+                why = f"{mapping.name} needs {listed(mapping.needed, 'and')}{_and_one(mapping)}"
                 self.reader.refuse(tree, f"{mapping.name} has no {name}", why, f"write {name}: {mapping.known[name].example}")
         if mapping.one_of and there.isdisjoint(mapping.one_of) and there <= mapping.known.keys():
             first = mapping.known[mapping.one_of[0]]
             why = f"it needs {listed(mapping.one_of)}"
             self.reader.refuse(tree, f"{mapping.name} says nothing", why, f"write for example {first.name}: {first.example}")
 
-    def _together(self, tree: Fields, mapping: Mapping) -> None:
+    def _together(self, tree: Fields, mapping: Mapping, part: str) -> None:
         """What stands there, and can not stand with what else stands there."""
         chosen = [name for name in tree.keys if name in mapping.one_of]
         if mapping.only_one and len(chosen) > 1:
             what = f"{mapping.name} has {listed(chosen, 'and')}"
-            self.reader.refuse(tree.keys[chosen[1]], what, mapping.only_one, "write a rule for each")
+            self.reader.refuse(tree.keys[chosen[1]], what, mapping.only_one, f"write a {part} for each")
         for clash in mapping.clashes:
             if clash.first in tree.keys and clash.second in tree.keys:
                 later = max(tree.keys[clash.first], tree.keys[clash.second], key=lambda key: (key.line, key.column))
@@ -121,3 +123,7 @@ class Shaper:
         if there and (key := tree.keys.get(idle.key)):
             what = f"{idle.key} beside {idle.beside}: {{{there[0]}: …}}"
             self.reader.refuse(key, what, idle.why, idle.remedy)
+
+
+def _and_one(mapping: Mapping) -> str:
+    return f", and {listed(mapping.one_of)}" if mapping.one_of else ""

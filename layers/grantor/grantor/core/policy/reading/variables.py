@@ -19,6 +19,9 @@ PREFIX = "prefix.name"
 PROFILE = ("profile.name", "profile.folder")
 MOST_NAMED = 20  # of a file's own variables, in a message
 TAG = re.compile(r"profile\.tags\.[^{}]+")
+# Where variables of a profile stand, and where one of them has no value: what a rule or job has to say for it to have one.
+STAND = {"rule": "on", "job": "on, input, output and arguments"}
+WHOSE = {"rule": "to: {each_profile: …}", "job": "as: {each_profile: …}"}
 SPELLINGS = (
     ("${", Fault("a $ before a variable", "here a variable is written without it", "write {NAME}, not ${NAME}")),
     ("{{", Fault("a variable in double braces", "here one pair of braces is enough", "write {NAME}, not {{NAME}}")),
@@ -34,6 +37,7 @@ class Variables:
     prefix: bool = False
     later: AbstractSet[str] = frozenset()  # names that the file gives a value further down
     broken: AbstractSet[str] = frozenset()  # names whose values are wrong, which has been said
+    part: str = "rule"  # or job: what the text is a part of
 
     def fill(self, text: str) -> tuple[str, tuple[Fault, ...]]:
         """`text` with the values of the file's own variables, and what is wrong with the others.
@@ -71,8 +75,10 @@ class Variables:
             return None
         what = f"no value for {{{name}}}"
         if known_profile:
-            why = "variables of a profile stand in on, and only with to: {each_profile: …}"
-            return Fault(what, why, "write to: {each_profile: …}, or take the variable out")
+            why = f"variables of a profile stand in {STAND[self.part]}, and only with {WHOSE[self.part]}"
+            return Fault(what, why, f"write {WHOSE[self.part]}, or take the variable out")
+        if name == PREFIX and self.part == "job":
+            return Fault(what, "only rules follow the folders that uploads make", "write the folder itself")
         if name == PREFIX:
             why = "it stands in to and on, and only with on: {each_prefix: …}"
             return Fault(what, why, "write on: {each_prefix: s3://BUCKET/FOLDER/}, or take the variable out")
