@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ class Sandbox:
         # Where the account's prefix does not resolve (see `python -m sandbox env`), the host is put back before signing.
         made.meta.events.register_first("before-sign.s3-control", without_account_prefix)
         return made
+
+    def shared(self, service: str) -> Any:
+        """The administrator's client that all share who register nothing on it: making one costs as much as five calls."""
+        return _shared(self, service)
+
+
+@cache
+def _shared(sandbox: Sandbox, service: str) -> Any:
+    return sandbox.client(service)
 
 
 def session(keys: dict[str, str]) -> boto3.Session:
