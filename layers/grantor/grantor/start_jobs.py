@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
 from grantor.aws.errors import UNANSWERED, NotYet
@@ -36,6 +37,7 @@ def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, An
             return _batch(jobs, run, event["Records"])
         return {"came": run.answer([job_bell(event)])}
     finally:
+        metrics.add_metric("UploadsLookedAt", MetricUnit.Count, run.looks)
         metrics.flush_metrics()
 
 
@@ -47,6 +49,7 @@ class Round:
         left = getattr(context, "get_remaining_time_in_millis", None)
         self._until = jobs.clock() + left() / 1000 - MARGIN if left else float("inf")
         self._looker: Looker | None = None
+        self.looks = 0  # that were taken
 
     def answer(self, bells: Sequence[JobBell]) -> list[str]:
         """What came of these bells, which are about the same things. Raises NotYet or ClientError where they must ring again."""
@@ -58,7 +61,9 @@ class Round:
             raise NotYet("there is no time left for it in this invocation")
         looker = self._looker = self._looker or Looker(self._jobs, _policies(self._jobs))
         sentences = [came.sentence for came in looker.look(bell)]
-        logger.info("looked at", upload=bell.upload, came=sentences)
+        self.looks += 1
+        if sentences:
+            logger.info("looked at", upload=bell.upload, came=sentences)
         if looker.policies.unread:
             raise NotYet(f"what could not be read may hold jobs, too: {dict(looker.policies.unread)}")
         return sentences
@@ -112,7 +117,7 @@ def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> 
         try:
             run.answer([bell for _, bell in rung])
         except FAILURES:
-            logger.exception("this will ring again", extra={"about": str(rung[0][1])})
+            logger.exception("this will ring again", about=str(rung[0][1]))
             failed += [record for record, _ in rung]
     _later(jobs, failed)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}

@@ -64,6 +64,8 @@ def test_a_run_that_completed_is_told_in_a_sentence(told: Summary, sentence: str
         (exited(-9), Cause.INTERNAL, -9),
         ("InternalServerError: We encountered an internal error. Please try again.", Cause.INFRASTRUCTURE, None),
         ("CapacityError: Unable to provision requested ML compute capacity.", Cause.INFRASTRUCTURE, None),
+        ("AlgorithmError: , exit code: 13", Cause.QUARANTINE, 13),
+        ("AlgorithmError: See job logs for more information", Cause.INTERNAL, None),
         ("ClientError: Data download failed: AccessDenied", Cause.SET_UP, None),
         ("", Cause.SET_UP, None),
     ],
@@ -72,6 +74,21 @@ def test_why_a_run_failed_is_read_out_of_what_sagemaker_says(reason: str, cause:
     came = outcome(LABEL, failed(reason), Summary())
 
     assert (came.cause, came.exit) == (cause, code)
+
+
+@pytest.mark.parametrize(
+    ("reason", "wrote", "cause"),
+    [
+        ("AlgorithmError: See job logs for more information", {"exit": 12}, Cause.CONTRACT),
+        ("AlgorithmError: See job logs for more information", {"exit": 0}, Cause.INTERNAL),
+        ("AlgorithmError: See job logs for more information", {"exit": True}, Cause.INTERNAL),
+        ("AlgorithmError: , exit code: 13", {"exit": 12}, Cause.QUARANTINE),
+        ("InternalServerError", {"exit": 12}, Cause.INFRASTRUCTURE),
+    ],
+    ids=["its own word", "it thought that all was well", "no number", "SageMaker's word comes first", "it was not the code"],
+)
+def test_where_sagemaker_does_not_tell_the_exit_code_the_jobs_own_word_has_to_do(reason: str, wrote: dict, cause: Cause) -> None:
+    assert outcome(LABEL, failed(reason), summary(**wrote)).cause is cause
 
 
 @pytest.mark.parametrize(

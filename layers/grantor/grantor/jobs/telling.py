@@ -19,18 +19,18 @@ metrics = Metrics(namespace="Grantor", service="start-spark-job")
 
 def started(jobs: JobWorld, run: JobRun, rung_at: float | None) -> None:
     """A processing job is made; `rung_at` is when its data arrived, in seconds since 1970."""
-    logger.info("%s is started as %s", run.label, run.name, extra={"job": run.name, "input": run.input, "role": run.role})
     metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
     if rung_at is not None:
         metrics.add_metric("UploadToStart", MetricUnit.Milliseconds, max(0.0, (jobs.clock() - rung_at) * 1000))
     sentence = f"{run.label} is started as {run.name}"
+    logger.info(sentence, job=run.name, input=run.input, role=run.role)
     _quietly(lambda: _announce(jobs, Kind.JOB_STARTED, run, sentence))
 
 
 def ended(jobs: JobWorld, run: JobRun, came: Outcome) -> None:
     """A run is over; a person is called if it has failed. What can't be told raises NotYet or ClientError: then it is told again."""
     failed = came.status is not Status.COMPLETED
-    (logger.error if failed else logger.info)(came.sentence, extra={"job": run.name, "rows": dict(came.summary.rows)})
+    (logger.error if failed else logger.info)(came.sentence, job=run.name, rows=dict(came.summary.rows))
     _measure(came, failed)
     _quietly(lambda: _announce(jobs, Kind.JOB_FAILED if failed else Kind.JOB_COMPLETED, run, came.sentence))
     if failed:

@@ -23,7 +23,8 @@ EXITS = {
     20: Cause.INTERNAL,
     137: Cause.INFRASTRUCTURE,  # killed, mostly for its memory
 }
-# What SageMaker begins a FailureReason with when it was not the job's code.
+# What SageMaker begins a FailureReason with when it was the job's code, and when it was not.
+CODE = ("AlgorithmError", "Algorithm Error")
 SERVICE = ("InternalServerError", "CapacityError", "ResourceLimitExceeded", "InternalError")
 REMEDIES = {
     Cause.ACCESS: "see that its role holds the grants; it is tried again when grants change",
@@ -44,6 +45,7 @@ class Summary:
     """The job's own summary.json, as far as it holds what it should: the role that wrote it may have written anything."""
 
     outcome: str = ""
+    exit: int | None = None
     sentence: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
     quarantine: Mapping[str, int] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Outcome:
 
 def outcome(label: str, told: Told, summary: Summary) -> Outcome:
     """`label` is what a sentence calls the run: "abalone for userA"."""
-    code, seconds = _exit(told.reason), max(0.0, told.ended - told.began) if told.began else 0.0
+    code, seconds = _exit(told.reason, summary), max(0.0, told.ended - told.began) if told.began else 0.0
     if told.status is Status.COMPLETED:
         return Outcome(told.status, Cause.NONE, f"{label}: {_done(summary)}", 0, seconds, summary)
     cause = _cause(told, code, seconds)
@@ -84,7 +86,14 @@ def read_summary(text: bytes) -> Summary:
     words = {name: _word(found.get(name)) for name in ("outcome", "sentence", "manifest", "report")}
     drift = found.get("drift")
     drifted = tuple(filter(None, map(_word, drift if isinstance(drift, list) else ())))
-    return Summary(rows=_counts(found.get("rows")), quarantine=_counts(found.get("quarantine")), drift=drifted[:20], **words)
+    code = found.get("exit")
+    return Summary(
+        exit=code if type(code) is int else None,
+        rows=_counts(found.get("rows")),
+        quarantine=_counts(found.get("quarantine")),
+        drift=drifted[:20],
+        **words,
+    )
 
 
 def _done(summary: Summary) -> str:
@@ -113,12 +122,17 @@ def _cause(told: Told, code: int | None, seconds: float) -> Cause:
         return Cause.TIME if told.limit and seconds >= told.limit else Cause.STOPPED
     if code is not None:
         return EXITS.get(code, Cause.INTERNAL)
+    if told.reason.startswith(CODE):
+        return Cause.INTERNAL
     return Cause.INFRASTRUCTURE if told.reason.startswith(SERVICE) else Cause.SET_UP
 
 
-def _exit(reason: str) -> int | None:
+def _exit(reason: str, summary: Summary) -> int | None:
+    """The exit code; SageMaker sometimes sends people to the log instead, and then the job's own word has to do."""
     found = EXIT.search(reason)
-    return int(found[1]) if found else None
+    if found:
+        return int(found[1])
+    return summary.exit if summary.exit and reason.startswith(CODE) else None
 
 
 def _word(value: object) -> str:

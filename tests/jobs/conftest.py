@@ -1,0 +1,19 @@
+"""Every test of the launcher has an estate of its own, with the article's grants and job, and what jobs need besides."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Sandbox
+from tests.jobs.place import Place, furnish
+
+
+@pytest.fixture(scope="session")
+def jobs_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
+    return start_sandbox()
+
+
+@pytest.fixture
+def place(jobs_sandbox: Sandbox, tmp_path: Path) -> Place:
+    return furnish(jobs_sandbox, tmp_path)

@@ -1,0 +1,184 @@
+"""An estate with a launcher in it. Processing jobs are made and wait: how each ends is in the test's hand.
+
+place.put("UserA/abalone.csv", b"…")     an upload; its event
+place.ring(event, …)                     what the queue brings: one batch
+place.running()                          the processing jobs that are in progress
+place.ends(name, 12)                     one of them ends as its code would end it; the event of it
+place.called()                           what a person was told
+"""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grantor.aws.job_records import JobRun, Waiting
+from grantor.core.jobs.request import Network
+from grantor.jobs.carried import Carried
+from grantor.jobs.world import JobNames, JobWorld
+from grantor.start_jobs import ring
+from tests.conftest import ACCOUNT, REGION, Sandbox
+from tests.estate import ARTICLE, DATA, Estate, lay
+
+OPERATIONS = "operations"
+JOB = """\
+jobs:
+  - name: abalone
+    run: abalone
+    as: {each_profile: {domain: Product-Domain}}
+    on: s3://{data_bucket}/{profile.folder}/abalone.csv
+    output: s3://{data_bucket}/{profile.folder}/output/
+"""
+ANY = f"arn:aws:iam::{ACCOUNT}:role/role-*"
+
+
+@dataclass
+class Place:
+    """One stack's things, and its launcher."""
+
+    estate: Estate
+    carried: Path
+    uploads: str
+    notices: str  # a queue that hears what a person is told
+    roles: frozenset[str] = frozenset((ANY,))
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    def jobs(self, keys: dict[str, str] | None = None) -> JobWorld:
+        """A fresh world, as a cold function has it."""
+        names = JobNames(OPERATIONS, self.uploads, self.roles, Network())
+        return JobWorld(self.estate.world(keys) if keys else self.estate.warm(), names, Carried(self.carried))
+
+    def put(self, key: str, body: bytes = b"M,0.455") -> dict[str, Any]:
+        """Upload something; its event."""
+        self.estate.client("s3").put_object(Bucket=DATA, Key=key, Body=body)
+        return uploaded(key)
+
+    def ring(self, *events: dict[str, Any], jobs: JobWorld | None = None, received: int = 1) -> list[dict[str, Any]]:
+        """One batch of the queue; the events that are to come again."""
+        records = [
+            {"messageId": str(n), "receiptHandle": self._received(event), "body": json.dumps(event), "attributes": {"ApproximateReceiveCount": str(received)}}
+            for n, event in enumerate(events)
+        ]  # fmt: skip
+        answer = ring(jobs or self.jobs(), {"Records": records}, None)
+        return [events[int(failed["itemIdentifier"])] for failed in answer["batchItemFailures"]]
+
+    def _received(self, event: dict[str, Any]) -> str:
+        """The handle of the event's message, sent and received."""
+        sqs = self.estate.client("sqs")
+        url = sqs.create_queue(QueueName="in-flight")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+        return str(sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"][0]["ReceiptHandle"])
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What the launcher has sent to itself, and when it comes: taken out of the queue, delayed or not."""
+        found = self.estate.client("sqs").get_queue_attributes(
+            QueueUrl=self.uploads, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        )["Attributes"]
+        return [{}] * sum(map(int, found.values()))
+
+    def listed(self) -> dict[str, str]:
+        """Every processing job's status, by its name."""
+        pages = self.estate.client("sagemaker").get_paginator("list_processing_jobs").paginate()
+        return {one["ProcessingJobName"]: one["ProcessingJobStatus"] for page in pages for one in page["ProcessingJobSummaries"]}
+
+    def running(self) -> list[str]:
+        return [name for name, status in self.listed().items() if status == "InProgress"]
+
+    def ends(self, name: str, code: int = 0, summary: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The job ends with this exit code, and leaves this summary; the event of its end."""
+        sagemaker, s3 = self.estate.client("sagemaker"), self.estate.client("s3")
+        if summary:
+            folder = sagemaker.describe_processing_job(ProcessingJobName=name)["AppSpecification"]["ContainerArguments"]
+            key = folder[folder.index("--summary") + 1].partition(f"{OPERATIONS}/")[2]
+            s3.put_object(Bucket=OPERATIONS, Key=key, Body=json.dumps(summary).encode())
+        sagemaker.stop_processing_job(ProcessingJobName=name)
+        sagemaker.delete_processing_job(ProcessingJobName=name)
+        self.play(name, f"exit {code}")
+        return ended(name)
+
+    def play(self, name: str, script: str, wait: bool = True) -> None:
+        """A processing job of this name runs this script, to its end if `wait`."""
+        sagemaker = self.estate.client("sagemaker")
+        self.estate.switches(jobs_at_once=2)
+        sagemaker.create_processing_job(
+            ProcessingJobName=name, RoleArn=self.estate.role("role-userA"),
+            AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["/bin/sh", "-c", script]},
+            ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}},
+        )  # fmt: skip
+        until(lambda: self.listed()[name] not in ("InProgress", "Stopping") or not wait)
+        self.estate.switches(jobs_at_once=0)
+
+    def stops(self, name: str) -> dict[str, Any]:
+        """Somebody stops the job; the event of its end."""
+        self.estate.client("sagemaker").stop_processing_job(ProcessingJobName=name)
+        return ended(name, "Stopped")
+
+    def runs(self) -> list[JobRun]:
+        """What is written down of runs, the newest first."""
+        return list(self.jobs().records.runs())
+
+    def waiting(self) -> list[Waiting]:
+        return list(self.jobs().records.all_waiting())
+
+    def called(self) -> list[str]:
+        """What a person was told since the last look."""
+        sqs = self.estate.client("sqs")
+        found: list[str] = []
+        while messages := sqs.receive_message(QueueUrl=self.notices, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"])["Message"])
+                sqs.delete_message(QueueUrl=self.notices, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+def furnish(sandbox: Sandbox, folder: Path, policy: str = ARTICLE + JOB) -> Place:
+    """The estate with the policy's grants in place, a bucket for operations, a queue, and somebody who listens to what a person is told."""
+    estate = lay(sandbox, folder)
+    estate.client("s3").create_bucket(Bucket=OPERATIONS)
+    sqs, sns = estate.client("sqs"), estate.client("sns")
+    uploads, ear = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("uploads", "ear"))
+    sns.subscribe(TopicArn=estate.names.notices, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:ear")
+    estate.switches(jobs_at_once=0, job_image_needs_rights=False)
+    estate.policy("article", policy)
+    estate.run()
+    return Place(estate, carry(folder / "carried"), uploads, ear)
+
+
+def carry(folder: Path, code: str = "c0de" * 8) -> Path:
+    """What the launcher carries, with a job in it that does nothing."""
+    folder.mkdir(exist_ok=True)
+    (folder / "preprocess.py").write_text("")
+    (folder / "abalone.zip").write_bytes(b"zip")
+    configuration = [{"Classification": "spark-defaults", "Properties": {"bucket.{data_bucket}.on": "true"}}]
+    (folder / "carried.json").write_text(json.dumps({"code": code, "contract": "1", "configuration": configuration}))
+    return folder
+
+
+def uploaded(key: str) -> dict[str, Any]:
+    return event("aws.s3", "Object Created", bucket={"name": DATA}, object={"key": key})
+
+
+def ended(name: str, status: str = "Completed") -> dict[str, Any]:
+    return event("aws.sagemaker", "SageMaker Processing Job State Change", ProcessingJobName=name, ProcessingJobStatus=status)
+
+
+def granted() -> dict[str, Any]:
+    return event("grantor", "Grants Reconciled", stack="grantor", created=1)
+
+
+def ticked() -> dict[str, Any]:
+    return event("aws.events", "Scheduled Event")
+
+
+def event(source: str, kind: str, **detail: Any) -> dict[str, Any]:
+    return {"id": uuid.uuid4().hex, "source": source, "detail-type": kind, "time": "2026-11-24T09:00:00Z", "detail": detail}
+
+
+def until(true: Any) -> None:
+    """Wait until something is true; half a minute at most."""
+    limit = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < limit, "it did not become true in 30 seconds"
+        time.sleep(0.05)
