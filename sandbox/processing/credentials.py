@@ -18,9 +18,9 @@ Keys = dict[str, str]  # AccessKeyId, SecretAccessKey, SessionToken
 class Credentials:
     """Serves the sessions that `make` starts, of `seconds` each; the last one as long as a third of its time is left."""
 
-    def __init__(self, make: Callable[[float], Keys], role: str, seconds: float) -> None:
+    def __init__(self, make: Callable[[float], Keys], role: str, seconds: float, clock: Callable[[], float] = time.time) -> None:
         self.token = secrets.token_urlsafe(24)
-        self._make, self._role, self._seconds = make, role, seconds
+        self._make, self._role, self._seconds, self._clock = make, role, seconds, clock
         self._keys: Keys = {}
         self._until = 0.0
         self._lock = threading.Lock()
@@ -35,8 +35,8 @@ class Credentials:
     def keys(self) -> Keys:
         """The session in force."""
         with self._lock:
-            if time.time() > self._until - self._seconds / 3:
-                self._keys, self._until = self._make(self._seconds), time.time() + self._seconds
+            if self._clock() > self._until - self._seconds / 3:
+                self._keys, self._until = self._make(self._seconds), self._clock() + self._seconds
             return self._keys
 
     def answer(self) -> dict[str, Any]:

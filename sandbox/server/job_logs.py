@@ -10,13 +10,17 @@ from sandbox.server.seams import use
 LOGS = "ministack.services.cloudwatch_logs"
 GROUP = "/aws/sagemaker/ProcessingJobs"
 MOST = 10_000  # events in one PutLogEvents
+_groups = use(LOGS, "_log_groups")
+_create_group = use(LOGS, "_create_log_group", "data")
+_create_stream = use(LOGS, "_create_log_stream", "data")
+_put_events = use(LOGS, "_put_log_events", "data")
 
 
 class JobLog:
     """One stream of the group, made with its first line; `may` says what the role allows, by action and resource."""
 
     def __init__(self, job: str, account: str, region: str, may: Callable[[str, str], bool]) -> None:
-        self._stream = f"{job}/algo-1-{int(time.time())}"
+        self._named: dict[str, Any] = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-{int(time.time())}"}
         self._group = f"arn:aws:logs:{region}:{account}:log-group:{GROUP}"
         self._may = may
         self._open: bool | None = None
@@ -28,16 +32,13 @@ class JobLog:
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line]
         for start in range(0, len(events) if self._open else 0, MOST):
-            self._asked("_put_log_events", logEvents=events[start : start + MOST])
+            _put_events(self._named | {"logEvents": events[start : start + MOST]})
 
     def _opened(self) -> bool:
-        exists = GROUP in use(LOGS, "_log_groups")
+        exists = GROUP in _groups
         if not all(self._may(action, resource) for action, resource in logging(self._group, exists)):
             return False
         if not exists:
-            self._asked("_create_log_group")
-        self._asked("_create_log_stream")
+            _create_group({"logGroupName": GROUP})
+        _create_stream(self._named)
         return True
-
-    def _asked(self, operation: str, **more: Any) -> None:
-        use(LOGS, operation, "data")({"logGroupName": GROUP, "logStreamName": self._stream} | more)
