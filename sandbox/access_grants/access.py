@@ -13,15 +13,13 @@ from sandbox.access_grants.session import session_policy
 from sandbox.access_grants.state import Grant, Instance
 from sandbox.access_grants.world import Caller, Role
 
-HOUR = 3600
-
 
 @operation
 def get_data_access(service: AccessGrants, request: Request, caller: Caller) -> dict[str, Any]:
     instance = service.existing()
     grant = _closest(service, instance, request, caller)
     role = _role(service, instance.locations[grant.location].role)
-    seconds = int(request.get("DurationSeconds") or HOUR)
+    seconds = int(request.get("DurationSeconds") or service.switches.vended_seconds)
     if seconds > role.longest:
         why = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
         raise refused("StsValidationError", why=why)

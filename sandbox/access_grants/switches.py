@@ -47,6 +47,8 @@ class Switches:
     stale_seconds: int = 0
     # DeleteAccessGrantsLocation says so often that the location is not empty, after its last grant has gone.
     late_deletes: int = 0
+    # How long a credential lasts for which no duration was asked, in seconds. AWS: an hour.
+    vended_seconds: int = 3600
 
 
 def switched(words: Iterable[str], others: Any = Switches()) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -111,6 +112,12 @@ def location_of_a_grant_that_went(desk: Desk) -> str:
     return " ".join(answers)
 
 
+def minutes_that_credentials_last(desk: Desk) -> str:
+    desk.grant("UserA/*")
+    left = desk.ask("UserA/x")["Credentials"]["Expiration"] - datetime.now(UTC)
+    return f"{left.total_seconds() / 60:.0f}"
+
+
 ROWS: list[tuple[str, Any, Callable[[Desk], str], str]] = [
     ("location_in_key", False, one_scope_by_two_locations, "AccessGrantAlreadyExists"),
     ("location_in_key", True, one_scope_by_two_locations, DONE),
@@ -152,6 +159,8 @@ ROWS: list[tuple[str, Any, Callable[[Desk], str], str]] = [
     ("stale_seconds", 3600, listed_after_changes, ""),
     ("late_deletes", 0, location_of_a_grant_that_went, "done NoSuchAccessGrantsLocationError"),
     ("late_deletes", 1, location_of_a_grant_that_went, "AccessGrantsLocationNotEmptyError done"),
+    ("vended_seconds", 3600, minutes_that_credentials_last, "60"),
+    ("vended_seconds", 120, minutes_that_credentials_last, "2"),
 ]  # fmt: skip
 
 
