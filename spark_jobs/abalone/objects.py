@@ -52,6 +52,15 @@ class Objects:
     def _s3(self, permission: str) -> Any:
         return self._broker.s3(self._scope, permission)
 
+    def within(self, scope: str) -> "Objects":
+        """What lies below another scope in the same bucket."""
+        return Objects(self._broker, self.bucket, scope)
+
+    def need(self, *permissions: str) -> None:
+        """Failed unless a grant allows each of them here."""
+        for permission in permissions:
+            self._s3(permission)
+
     def may(self, permission: str) -> bool:
         """Whether a grant allows it here."""
         return self._broker.may(self._scope, permission)

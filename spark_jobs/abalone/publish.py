@@ -135,7 +135,7 @@ def point(output: Output, wanted: Pointer) -> Pointer:
     """LATEST points at this run, or at a newer one: at which."""
     for _ in range(TRIES):
         held = latest(output)
-        if held and held[0].age >= wanted.age:
+        if held and (held[0].age >= wanted.age or (held[0].run_id, held[0].modified) == (wanted.run_id, wanted.modified)):
             return held[0]
         if _put(output, replace(wanted, plain=held[0].plain if held else None), held[1] if held else None):
             return wanted
