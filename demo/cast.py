@@ -60,12 +60,14 @@ class Cast:
 
     def complaints(self) -> set[str]:
         """The sentences that the reconciler has logged as warnings or errors."""
-        logs = self.desk.client("logs")
-        group = f"/aws/lambda/{self.outputs['ReconcileGrants']}"
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        lines = [event["message"] for page in pages for event in page["events"]]
-        records = [json.loads(line) for line in lines if line.startswith("{")]
+        records = self.logged(self.outputs["ReconcileGrants"])
         return {str(record["message"]) for record in records if record.get("level") in ("WARNING", "ERROR")}
+
+    def logged(self, function: str) -> list[dict[str, Any]]:
+        """What a function has logged, oldest first."""
+        pages = self.desk.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        lines = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def _row(grant: dict[str, Any]) -> Row:

@@ -79,6 +79,13 @@ class Desk:
         """Run the command line of Grantor for whoever sits here, and return what it printed; Unmet if it fails."""
         return _run([str(ROOT / ".venv/bin/grantor"), *words], self.environment)
 
+    def script(self, path: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a Python program with the libraries that a notebook has, as whoever the environment makes it; however it ends."""
+        command = [str(ROOT / ".tools/spark/bin/python"), path]
+        return subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
     def _keys(self) -> dict[str, str]:
         return {key: value for key, value in self.environment.items() if key.startswith("AWS_") and "ENDPOINT" not in key}
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from benchmarks.event_to_grant import measure
 from benchmarks.figures import table, write
-from demo import more_rules
+from demo import more_rules, new_data
 from demo.cast import POLICY, STACK, Cast, Row
 from demo.desk import ROOT, Desk
 from demo.inventory import inventory
@@ -37,6 +37,7 @@ def tell(desk: Desk, data: Path | None) -> None:
     profile_leaves(cast, article)
     broken_policy(cast, article)
     more_rules.tell(cast, article)
+    new_data.tell(cast, data)
     speed(cast, article)
     leave(cast, before)
 
