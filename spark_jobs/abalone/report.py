@@ -183,12 +183,16 @@ def _files(manifest: Manifest) -> Iterator[Markup]:
 
 
 def _access(manifest: Manifest) -> Iterator[Markup]:
-    grants = manifest["access"]["grants"]
+    access = manifest["access"]
     how = {"s3a": "request by request, by Spark's S3A", "staged": "by the driver, which staged the data"}
-    used = how.get(manifest["access"]["mode"], manifest["access"]["mode"])
-    yield tag("p", f"The data was reached with credentials that S3 Access Grants gave out, {used}. These grants were used:")
-    yield tag("ul", (tag("li", _code(grant)) for grant in grants[:MOST]), class_="said good")
-    yield from _more(len(grants), "grants")
+    yield tag(
+        "p", f"The data was reached with credentials that S3 Access Grants gave out, {how.get(access['mode'], access['mode'])}."
+    )
+    if access["why"]:
+        yield tag("p", f"S3A was not used: {access['why']}.", class_="soft")
+    yield tag("p", "The grants behind them, as the job itself asked for them:")
+    yield tag("ul", (tag("li", _code(grant)) for grant in access["grants"][:MOST]), class_="said good")
+    yield from _more(len(access["grants"]), "grants")
 
 
 def _more(count: int, what: str) -> Iterator[Markup]:

@@ -187,6 +187,15 @@ def test_a_job_by_hand_has_no_name_and_a_bucket_without_versions_no_version():
     assert "VersionnoneETag" in lineage
 
 
+def test_whoever_staged_the_data_says_why():
+    access = section(page(manifest(access={"mode": "staged", "why": "as ordered", "grants": []})), "Access")
+
+    assert [one.text for one in access.all("p")][:2] == [
+        "The data was reached with credentials that S3 Access Grants gave out, by the driver, which staged the data.",
+        "S3A was not used: as ordered.",
+    ]
+
+
 def test_thousands_of_files_are_counted_not_listed():
     files = section(page(manifest(files=[file("train", 1)] * 2_500)), "Files")
 
