@@ -3,6 +3,7 @@
 What is now is filled, what was before is a line: they are told apart without colour. A table with the same figures belongs beside each.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -35,7 +36,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Histogram:
-    """One measure, cut into bins by its edges (one more than there are bins)."""
+    """One measure, cut into bins by its edges (one more than there are bins); a last bin may be wider, for whatever lies further out."""
 
     edges: Sequence[float]
     now: Series
@@ -46,9 +47,15 @@ class Histogram:
         filled = [at for at in range(len(self.edges) - 1) if any(series.counts[at] for series in self.all())]
         if not filled:
             return self
-        first, end = max(0, filled[0] - 1), min(len(self.edges) - 1, filled[-1] + 2)
-        cut = [Series(series.counts[first:end], series.mean) for series in self.all()]
-        return Histogram(self.edges[first : end + 1], *cut)
+        first, last = max(0, filled[0] - 1), min(len(self.edges) - 2, filled[-1] + 1)
+        if last > filled[-1] and self.wider(last):
+            last -= 1
+        cut = [Series(series.counts[first : last + 1], series.mean) for series in self.all()]
+        return Histogram(self.edges[first : last + 2], *cut)
+
+    def wider(self, at: int) -> bool:
+        """Whether this bin is one for whatever lies further out."""
+        return at > 0 and self.edges[at + 1] - self.edges[at] > 1.5 * (self.edges[at] - self.edges[at - 1])
 
     def all(self) -> list[Series]:
         """Now, and before if there was one."""
@@ -88,16 +95,19 @@ def split(parts: Sequence[tuple[str, int]]) -> Markup:
 
 
 class _Scale:
-    """From values and shares to the picture's units."""
+    """From values and shares to the picture's units. Every bin is equally wide there, so a bin for the rest looks like any other."""
 
     def __init__(self, shape: Histogram) -> None:
         self.edges = shape.edges
+        self.rest = shape.wider(len(shape.edges) - 2)
         self.most = max((series.share(at) for series in shape.all() for at in range(len(series.counts))), default=0.0)
 
     def x(self, value: float) -> float:
         """Where a value lies, at the edge if it lies outside."""
-        low, high = self.edges[0], self.edges[-1]
-        return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, (value - low) / (high - low)))
+        at = min(max(0, bisect_right(self.edges, value) - 1), len(self.edges) - 2)
+        low, high = self.edges[at], self.edges[at + 1]
+        part = at + min(1.0, max(0.0, (value - low) / (high - low)))
+        return LEFT + (RIGHT - LEFT) * part / (len(self.edges) - 1)
 
     def y(self, share: float) -> float:
         """How high a share reaches."""
@@ -140,8 +150,9 @@ def _mark(series: Series, scale: _Scale, kind: str) -> Iterator[Markup]:
 
 
 def _ticks(scale: _Scale) -> Iterator[Markup]:
-    for value, anchor in ((scale.edges[0], "start"), (scale.edges[-1], "end")):
-        yield tag("text", number(value), class_="tick", x=_short(scale.x(value)), y=HIGH - 4, text_anchor=anchor)
+    yield tag("text", number(scale.edges[0]), class_="tick", x=LEFT, y=HIGH - 4, text_anchor="start")
+    last = f"over {number(scale.edges[-2])}" if scale.rest else number(scale.edges[-1])
+    yield tag("text", last, class_="tick", x=RIGHT, y=HIGH - 4, text_anchor="end")
 
 
 def _short(value: float) -> str:

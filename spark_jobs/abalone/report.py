@@ -13,12 +13,6 @@ from abalone.pictures import Histogram, Series, bar, histogram, split
 
 Manifest = Mapping[str, Any]
 SPLITS = {"train": "to train on", "validation": "to validate with", "quarantine": "in quarantine"}
-REASONS = {
-    "column_count": "the line has more or fewer than nine columns",
-    "sex_domain": "the first column is none of M, F and I",
-    "not_a_number": "a measure is not written as a plain decimal number",
-    "range": "a number lies outside of what the contract allows for its column",
-}
 MOST = 100  # files and grants that the page names; the manifest names all of them
 
 
@@ -97,19 +91,24 @@ def _features(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     if not kept:
         yield tag("p", "No row made features, so there is nothing to measure.")
         return
-    yield _key(before)
+    yield _key(before, _sample(manifest, kept))
     yield tag("div", (_shape(name, manifest, before) for name in manifest["columns"]), class_="shapes")
 
 
-def _key(before: Manifest | None) -> Markup:
-    """Which series is which, and what the triangles are."""
+def _sample(manifest: Manifest, kept: int) -> int:
+    """How many rows the histograms count, if those are not all; else 0."""
+    counted = max((sum(column["counts"]) for column in manifest["columns"].values()), default=0)
+    return counted if counted < kept else 0
+
+
+def _key(before: Manifest | None, sample: int) -> Markup:
+    """Which series is which, what the triangles are, and of what the heights are shares."""
     now = (tag("span", class_="swatch now", aria_hidden="true"), "now, as bars")
     then = (tag("span", class_="swatch before", aria_hidden="true"), "last time, as a line")
     said = [now, then] if before else [now]
-    return tag(
-        "p", (tag("span", one) for one in said), tag("span", "\N{BLACK UP-POINTING TRIANGLE} mean"),
-        tag("span", "heights are shares of the rows"), class_="key",
-    )  # fmt: skip
+    heights = f"heights are shares of {f'a sample of {number(sample)} rows' if sample else 'the rows'}"
+    mean = tag("span", "\N{BLACK UP-POINTING TRIANGLE} mean")
+    return tag("p", (tag("span", one) for one in said), mean, tag("span", heights), class_="key")
 
 
 def _shape(name: str, manifest: Manifest, before: Manifest | None) -> Markup:
@@ -165,13 +164,11 @@ def _quarantine(manifest: Manifest) -> Iterator[Markup]:
     if not manifest["quarantine"]:
         yield tag("p", "Every line kept to the contract.")
         return
-    odd = manifest["rows"]["quarantine"]
     yield tag("p", "These lines made no features. They stand in ", _code("quarantine/"), " as they came, each after its reason.")
     reasons = sorted(manifest["quarantine"].items(), key=lambda one: (-one[1], one[0]))
-    rows = (
-        (_code(reason), REASONS.get(reason, ""), number(count), bar(count, odd, kind="quarantine")) for reason, count in reasons
-    )
-    yield _table("Lines in quarantine, by reason", ("reason", "what it means", "lines", ""), rows, numbers=(2,))
+    odd = sum(manifest["quarantine"].values())
+    rows = ((reason, number(count), percent(count, odd), bar(count, odd, kind="quarantine")) for reason, count in reasons)
+    yield _table("Lines in quarantine, by reason", ("reason", "lines", "share", ""), rows, numbers=(1, 2))
 
 
 def _files(manifest: Manifest) -> Iterator[Markup]:

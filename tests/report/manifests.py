@@ -25,7 +25,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "output": "s3://data/UserA/output/",
         "rows": {"in": 100, "train": 78, "validation": 20, "quarantine": 2},
         "files": [file("train", 78), file("validation", 20), file("quarantine", 2)],
-        "quarantine": {"range": 1, "column_count": 1},
+        "quarantine": {"height 0": 1, "not 9 columns": 1},
         "columns": {name: column([0, 40, 58, 0], 0.5) for name in MEASURES},
         "categories": {"F": 30, "I": 28, "M": 40},
         "drift": [],
@@ -54,7 +54,7 @@ def nothing() -> dict[str, Any]:
     empty = {"min": None, "max": None, "mean": None, "edges": [0, 0.25, 0.5, 0.75, 1.0], "counts": [0, 0, 0, 0]}
     return manifest(
         rows={"in": 7, "train": 0, "validation": 0, "quarantine": 7},
-        quarantine={"column_count": 7},
+        quarantine={"not 9 columns": 7},
         columns=dict.fromkeys(MEASURES, empty),
         categories={"F": 0, "I": 0, "M": 0},
         files=[file("quarantine", 7)],

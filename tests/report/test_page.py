@@ -104,6 +104,16 @@ def test_bars_and_line_are_shares_so_that_runs_of_any_length_compare():
     assert drawn[0] == drawn[1]
 
 
+def test_a_sample_is_called_one():
+    rows = {"in": 10_000_000, "train": 8_000_000, "validation": 2_000_000, "quarantine": 0}
+
+    assert (
+        section(page(manifest(rows=rows)), "Features")
+        .first("p", "key")
+        .text.endswith("heights are shares of a sample of 98 rows")
+    )
+
+
 def test_what_was_counted_in_other_bins_is_not_drawn_into_these():
     other = BEFORE | {"columns": dict.fromkeys(MEASURES, column([1, 1, 1], 0.4))}
 
@@ -140,12 +150,14 @@ def test_categories_are_told_with_their_shares_now_and_last_time():
 
 
 def test_quarantine_is_told_by_reason_the_most_frequent_first():
-    rows = section(page(manifest(quarantine={"range": 1, "column_count": 3, "new_reason": 2})), "Quarantine").first("table").rows
+    rows = (
+        section(page(manifest(quarantine={"height 0": 1, "blank line": 3, "not 9 columns": 4})), "Quarantine").first("table").rows
+    )
 
     assert [row[:3] for row in rows] == [
-        ["column_count", "the line has more or fewer than nine columns", "3"],
-        ["new_reason", "", "2"],
-        ["range", "a number lies outside of what the contract allows for its column", "1"],
+        ["not 9 columns", "4", "50 %"],
+        ["blank line", "3", "37.5 %"],
+        ["height 0", "1", "12.5 %"],
     ]
     assert section(page(manifest(quarantine={})), "Quarantine").first("p").text == "Every line kept to the contract."
 
