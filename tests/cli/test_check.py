@@ -52,6 +52,19 @@ def test_a_good_file_is_said_to_be_good(here: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("1 policy file with 1 rule: nothing is wrong\n", "")
 
 
+def test_jobs_are_checked_as_rules_are(here: Path, capsys: pytest.CaptureFixture[str]):
+    job = "version: 1\njobs:\n- {name: a, run: abalone, as: {role: ROLE}, on: 's3://{data_bucket}/a.csv', output: OUTPUT}\n"
+    good = job.replace("ROLE", "arn:aws:iam::111122223333:role/a").replace("OUTPUT", "'s3://{data_bucket}/out/'")
+    (here / "good.yaml").write_text(good)
+    (here / "wrong.yaml").write_text(good.replace("out/", ""))
+
+    assert main(["check", "good.yaml"]) == 0
+    assert main(["check", "wrong.yaml"]) == 1
+    said, mistake = capsys.readouterr().out.splitlines()
+    assert said == "1 policy file with 0 rules and 1 job: nothing is wrong"
+    assert mistake.startswith("wrong.yaml:3:113: 's3://{data_bucket}/' is a whole bucket: a job writes below one folder; ")
+
+
 def test_each_mistake_is_a_line_that_editors_can_jump_to(here: Path, capsys: pytest.CaptureFixture[str]):
     (here / "team.yaml").write_text(WRONG)
 

@@ -236,8 +236,8 @@ FORTUNE = Facts(
 
 
 REFUSALS = """
-policy/a.yaml:1:5: rule no-such-domain: there is no Studio domain 'Lap': that may be a slip, so nothing is taken away for it; did you mean Lab?
-policy/a.yaml:2:5: rule no-domain-like-it: there is no Studio domain 'Warehouse': that may be a slip, so nothing is taken away for it; write its name as the list of domains shows it
+policy/a.yaml:1:5: rule no-such-domain: there is no Studio domain 'Lap': that may be a slip, so nothing is done for it; did you mean Lab?
+policy/a.yaml:2:5: rule no-domain-like-it: there is no Studio domain 'Warehouse': that may be a slip, so nothing is done for it; write its name as the list of domains shows it
 policy/a.yaml:3:5: rule no-such-group: the directory has no group 'auditor': a grant is held by an id, which is found by the name; did you mean auditors?
 policy/a.yaml:4:5: rule nobody-like-it: the directory has no user 'bob': a grant is held by an id, which is found by the name; write the name as the directory has it, or the user's id
 policy/a.yaml:5:5: rule nowhere: 's3://other/p/*' lies under no location: a grant is made in a registered location, and there is s3://data/; write a scope below a location, or register one there

@@ -30,8 +30,9 @@ def run(call: Call) -> int:
     call.show.lines(map(str, problems))
     call.show.lines(f"{one.file}:{one.line}:{one.column}: warning: {one.what}: {one.why}; {one.remedy}" for one in warnings)
     if not problems:
-        rules = count(sum(len(policy.rules) for policy in policies), "rule")
-        call.show.line(f"{count(len(policies), 'policy file')} with {rules}: nothing is wrong")
+        rules, jobs = sum(len(policy.rules) for policy in policies), sum(len(policy.jobs) for policy in policies)
+        said = f"{count(rules, 'rule')} and {count(jobs, 'job')}" if jobs else count(rules, "rule")
+        call.show.line(f"{count(len(policies), 'policy file')} with {said}: nothing is wrong")
     told = {"problems": problems, "warnings": warnings}
     call.show.value({"files": len(found), **{kind: [asdict(one) for one in several] for kind, several in told.items()}})
     return 1 if problems else 0

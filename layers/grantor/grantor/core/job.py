@@ -10,8 +10,6 @@ TOLD = (
     "account_id", "s3_input_bucket", "s3_input_key_prefix", "s3_output_bucket", "s3_output_key_prefix",
     "run_id", "input_etag", "input_version", "job_name", "summary",
 )  # fmt: skip
-# The jobs that Grantor carries, each with what its code can be told besides. All in all SageMaker passes 100 strings, and each is two.
-TAKES = {"abalone": ("max_quarantine", "access")}
 LONGEST = 256  # characters of one string in ContainerArguments (SageMaker's model): of keys and prefixes, too, which are told so
 
 

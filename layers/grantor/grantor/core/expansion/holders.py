@@ -43,7 +43,7 @@ def check_domain(domain: str, facts: Facts) -> None:
     if domain not in facts.domains:
         near = nearest(domain, sorted(facts.domains))
         remedy = f"did you mean {near}?" if near else "write its name as the list of domains shows it"
-        what, why = f"there is no Studio domain {shown(domain)}", "that may be a slip, so nothing is taken away for it"
+        what, why = f"there is no Studio domain {shown(domain)}", "that may be a slip, so nothing is done for it"
         raise Refused(Fault(what, why, remedy))
 
 

@@ -134,3 +134,11 @@ ARGUMENT_NAME = Form(
     r"[a-z][a-z0-9_]{0,253}",
 )
 ARGUMENT = Form("a value", "a value has up to 256 characters", '"1%"', longest=256, variables=True)
+QUARANTINE = Form(
+    "a number of lines or a share",
+    "100 stands for a number of lines, 1% for a share of them",
+    '"1%"',
+    r"[0-9]{1,9}(?:\.[0-9]{1,6})?%|[0-9]{1,18}",
+    variables=True,
+)
+ACCESS = Form("a way to the data", "it is auto, s3a or staged", "auto", "auto|s3a|staged", variables=True)

@@ -2,11 +2,24 @@
 
 from dataclasses import replace
 
-from grantor.core.policy.forms import ARGUMENT, ARGUMENT_NAME, INSTANCE, JOB_NAME, OUTPUT, ROLE, TIME_LIMIT, UPLOAD
-from grantor.core.policy.kinds import Choice, Key, Mapping, Number, Table
+from grantor.core.policy.forms import (
+    ACCESS,
+    ARGUMENT,
+    ARGUMENT_NAME,
+    INSTANCE,
+    JOB_NAME,
+    OUTPUT,
+    QUARANTINE,
+    ROLE,
+    TIME_LIMIT,
+    UPLOAD,
+)
+from grantor.core.policy.kinds import Choice, Form, Key, Mapping, Number, Table
 from grantor.core.policy.profiles import EACH_PROFILE, SHARED_ROLE
 from grantor.core.problem import Fault
 
+# The jobs that Grantor carries, each with what its code can be told besides what Grantor itself tells it.
+TAKES: dict[str, dict[str, Form]] = {"abalone": {"max_quarantine": QUARANTINE, "access": ACCESS}}
 AS_A_ROLE = Fault("a job can not run as a user or a group", "SageMaker runs it as a role", f"write role: {ROLE.example}")
 AS = Mapping(
     "as",

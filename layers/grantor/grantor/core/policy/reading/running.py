@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
-from grantor.core.job import LONGEST, TAKES, TOLD, Instances
+from grantor.core.job import LONGEST, TOLD, Instances
 from grantor.core.policy.document import Fields, Text
-from grantor.core.policy.forms import ARGUMENT_NAME, INSTANCE
+from grantor.core.policy.forms import ARGUMENT, ARGUMENT_NAME, INSTANCE
+from grantor.core.policy.jobs import TAKES
+from grantor.core.policy.kinds import Form
 from grantor.core.policy.reading import ends
 from grantor.core.policy.reading.context import Context
 from grantor.core.policy.reading.variables import bare
@@ -42,36 +45,33 @@ def arguments(job: Fields, context: Context) -> tuple[tuple[str, str], ...]:
     given, run = job.fields("arguments"), job.text("run")
     if given is None:
         return ()
+    taken = TAKES[run.value] if run else dict.fromkeys(given.keys, ARGUMENT)
     for name, key in given.keys.items():
-        if fault := _no_argument(name, run):
-            context.reader.refuse(key, *fault)
-    texts = {name: context.text(value, _argument_faults) for name, value in given.values.items() if isinstance(value, Text)}
+        if name in TOLD or (name not in taken and ARGUMENT_NAME.fits(name)):
+            context.reader.refuse(key, *_not_taken(name, taken))
+    judges = {name: partial(_argument_faults, name, taken.get(name, ARGUMENT)) for name in given.values}
+    texts = {name: context.text(value, judges[name]) for name, value in given.values.items() if isinstance(value, Text)}
     return tuple((name, context.final(text)) for name, text in texts.items() if text)
 
 
 def _no_instance(text: str) -> Fault:
     small = text.casefold()
-    near = next((word for word in (small, f"ml.{small}") if INSTANCE.fits(word)), f"for example type: {INSTANCE.example}")
     fault = INSTANCE.fault(text, "type: ")
-    return fault._replace(remedy=f"write type: {near}") if INSTANCE.fits(near) else fault
+    near = next((word for word in (small, f"ml.{small}") if INSTANCE.fits(word)), "")
+    return fault._replace(remedy=f"write type: {near}") if near else fault
 
 
-def _no_argument(name: str, run: Text | None) -> Fault | None:
+def _not_taken(name: str, taken: Iterable[str]) -> Fault:
     if name in TOLD:
         return Fault(f"{name} among the arguments", "Grantor itself tells the job that", "take it out")
-    taken = TAKES[run.value] if run else ()
-    if run is None or name in taken or not ARGUMENT_NAME.fits(name):
-        return None
     near = nearest(name, taken)
-    why = f"{run.value} takes {listed(taken, 'and')}"
-    return Fault(
-        f"unknown argument {shown(name)}", why, f"did you mean {near}?" if near else "take it out, or write one of these"
-    )
+    remedy = f"did you mean {near}?" if near else "take it out, or write one of these"
+    return Fault(f"unknown argument {shown(name)}", f"the job takes {listed(taken, 'and')}", remedy)
 
 
-def _argument_faults(text: str) -> Iterable[Fault]:
+def _argument_faults(name: str, form: Form, text: str) -> Iterable[Fault]:
     if len(bare(text)) > LONGEST:
         why = f"SageMaker passes a job no more than {LONGEST} of them"
         yield Fault(f"a value of {len(bare(text)):,} characters", why, "shorten it")
-    if text.startswith("-") and not text[1:].replace(".", "", 1).isdecimal():
-        yield Fault(f"{shown(text)} begins with -", "the job's code takes it for the name of an argument", "write it otherwise")
+    elif "{" not in text and not form.fits(text):
+        yield form.fault(text, f"{name}: ")
