@@ -10,7 +10,7 @@ place.called()                           what a person was told
 import json
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from grantor.core.jobs.request import Network
 from grantor.jobs.carried import Carried
 from grantor.jobs.world import JobNames, JobWorld
 from grantor.start_jobs import ring
-from tests.conftest import ACCOUNT, REGION, Sandbox
+from tests.conftest import ACCOUNT, Sandbox
+from tests.engine.watch import Calls
 from tests.estate import ARTICLE, DATA, Estate, lay
 
 OPERATIONS = "operations"
@@ -31,6 +32,7 @@ jobs:
     on: s3://{data_bucket}/{profile.folder}/abalone.csv
     output: s3://{data_bucket}/{profile.folder}/output/
 """
+WAITING = {"jobs_at_once": 0, "job_image_needs_rights": False}  # what the sandbox's processing jobs do
 ANY = f"arn:aws:iam::{ACCOUNT}:role/role-*"
 
 
@@ -41,14 +43,17 @@ class Place:
     estate: Estate
     carried: Path
     uploads: str
-    notices: str  # a queue that hears what a person is told
+    people: Calls
     roles: frozenset[str] = frozenset((ANY,))
-    told: list[dict[str, Any]] = field(default_factory=list)
 
     def jobs(self, keys: dict[str, str] | None = None) -> JobWorld:
         """A fresh world, as a cold function has it."""
         names = JobNames(OPERATIONS, self.uploads, self.roles, Network())
         return JobWorld(self.estate.world(keys) if keys else self.estate.warm(), names, Carried(self.carried))
+
+    def later(self, seconds: float) -> JobWorld:
+        """A fresh world, so many seconds from now."""
+        return Later(self.jobs().world, self.jobs().names, Carried(self.carried), ahead=seconds)
 
     def put(self, key: str, body: bytes = b"M,0.455") -> dict[str, Any]:
         """Upload something; its event."""
@@ -67,16 +72,20 @@ class Place:
     def _received(self, event: dict[str, Any]) -> str:
         """The handle of the event's message, sent and received."""
         sqs = self.estate.client("sqs")
-        url = sqs.create_queue(QueueName="in-flight")["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
-        return str(sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"][0]["ReceiptHandle"])
+        sqs.send_message(QueueUrl=self.uploads, MessageBody=json.dumps(event))
+        return str(sqs.receive_message(QueueUrl=self.uploads, VisibilityTimeout=600)["Messages"][0]["ReceiptHandle"])
 
-    def messages(self) -> list[dict[str, Any]]:
-        """What the launcher has sent to itself, and when it comes: taken out of the queue, delayed or not."""
-        found = self.estate.client("sqs").get_queue_attributes(
-            QueueUrl=self.uploads, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
-        )["Attributes"]
-        return [{}] * sum(map(int, found.values()))
+    def sent(self) -> int:
+        """How many messages the launcher has sent to itself since the last look; they are gone then."""
+        sqs, names = self.estate.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        count = sum(map(int, sqs.get_queue_attributes(QueueUrl=self.uploads, AttributeNames=names)["Attributes"].values()))
+        sqs.purge_queue(QueueUrl=self.uploads)
+        return count
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """From now on these calls are struck; none at all forgets every fault."""
+        self.estate.faults(*rules)
+        self.estate.switches(**WAITING)
 
     def listed(self) -> dict[str, str]:
         """Every processing job's status, by its name."""
@@ -108,7 +117,7 @@ class Place:
             ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}},
         )  # fmt: skip
         until(lambda: self.listed()[name] not in ("InProgress", "Stopping") or not wait)
-        self.estate.switches(jobs_at_once=0)
+        self.estate.switches(**WAITING)
 
     def stops(self, name: str) -> dict[str, Any]:
         """Somebody stops the job; the event of its end."""
@@ -124,26 +133,28 @@ class Place:
 
     def called(self) -> list[str]:
         """What a person was told since the last look."""
-        sqs = self.estate.client("sqs")
-        found: list[str] = []
-        while messages := sqs.receive_message(QueueUrl=self.notices, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"])["Message"])
-                sqs.delete_message(QueueUrl=self.notices, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return [text for _, text in self.people.new()]
+
+
+@dataclass
+class Later(JobWorld):
+    """A world whose clock is ahead."""
+
+    ahead: float = 0.0
+
+    def clock(self) -> float:
+        return super().clock() + self.ahead
 
 
 def furnish(sandbox: Sandbox, folder: Path, policy: str = ARTICLE + JOB) -> Place:
     """The estate with the policy's grants in place, a bucket for operations, a queue, and somebody who listens to what a person is told."""
     estate = lay(sandbox, folder)
     estate.client("s3").create_bucket(Bucket=OPERATIONS)
-    sqs, sns = estate.client("sqs"), estate.client("sns")
-    uploads, ear = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("uploads", "ear"))
-    sns.subscribe(TopicArn=estate.names.notices, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:ear")
-    estate.switches(jobs_at_once=0, job_image_needs_rights=False)
+    uploads = estate.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
+    estate.switches(**WAITING)
     estate.policy("article", policy)
     estate.run()
-    return Place(estate, carry(folder / "carried"), uploads, ear)
+    return Place(estate, carry(folder / "carried"), uploads, Calls(estate))
 
 
 def carry(folder: Path, code: str = "c0de" * 8) -> Path:
@@ -162,6 +173,11 @@ def uploaded(key: str) -> dict[str, Any]:
 
 def ended(name: str, status: str = "Completed") -> dict[str, Any]:
     return event("aws.sagemaker", "SageMaker Processing Job State Change", ProcessingJobName=name, ProcessingJobStatus=status)
+
+
+def again(upload: str, attempt: int) -> dict[str, Any]:
+    """What the launcher sends to itself about an upload that waits."""
+    return event("grantor", "Job Waiting", upload=f"s3://{DATA}/{upload}", attempt=attempt, at=None, granted=False)
 
 
 def granted() -> dict[str, Any]:

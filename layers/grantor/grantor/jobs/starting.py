@@ -143,8 +143,8 @@ class _Claim:
         return Came(f"{self.run.label} is started as {self.run.name}", Wait.RUNG)
 
     def _follow(self) -> None:
-        """The record of the last run ends in time; that of a claim under the same name, whose owner died, was never a run."""
-        if self.before.record.endswith(f" {self.run.name}"):
+        """The record of the last run ends in time; that of a claim of which nothing came was never a run."""
+        if self.before.standing.status is Status.IN_PROGRESS:
             self.jobs.records.drop(self.before.record)
         elif self.before.record:
             self.jobs.records.last_no_more(self.before.record)
