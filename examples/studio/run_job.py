@@ -9,7 +9,6 @@ import sys
 import time
 
 import boto3
-from sagemaker.core.exceptions import UnexpectedStatusException
 from sagemaker.core.helper.session_helper import Session, get_execution_role
 from sagemaker.core.spark.processing import PySparkProcessor
 
@@ -37,24 +36,26 @@ processor = PySparkProcessor(
     max_runtime_in_seconds=3600,
     sagemaker_session=session,
 )
-try:
-    processor.run(
-        submit_app=f"{CODE}/preprocess.py",
-        submit_py_files=[package],
-        arguments=[
-            "--account_id", account_id,
-            "--s3_input_bucket", BUCKET,
-            "--s3_input_key_prefix", FOLDER,
-            "--s3_output_bucket", BUCKET,
-            "--s3_output_key_prefix", f"{FOLDER}/output",
-        ],
-        spark_event_logs_s3_uri=f"s3://{OPERATIONS}/{mine}{job_name}/spark-events/",
-        job_name=job_name,
-        logs=False,
-    )  # fmt: skip
-except UnexpectedStatusException as failed:
-    sys.exit(str(failed))
-status = session.sagemaker_client.describe_processing_job(ProcessingJobName=job_name)["ProcessingJobStatus"]
-if status != "Completed":  # the SDK does not mind a job that was stopped, as one is at its time limit
-    sys.exit(f"{job_name}: {status} before its end; what stood in s3://{BUCKET}/{FOLDER}/output/ still stands")
-print(f"{job_name}: {status}; see s3://{BUCKET}/{FOLDER}/output/train/ and validation/")
+processor.run(
+    submit_app=f"{CODE}/preprocess.py",
+    submit_py_files=[package],
+    arguments=[
+        "--account_id", account_id,
+        "--s3_input_bucket", BUCKET,
+        "--s3_input_key_prefix", FOLDER,
+        "--s3_output_bucket", BUCKET,
+        "--s3_output_key_prefix", f"{FOLDER}/output",
+    ],
+    spark_event_logs_s3_uri=f"s3://{OPERATIONS}/{mine}{job_name}/spark-events/",
+    job_name=job_name,
+    wait=False,  # the SDK's own waiting (3.27.0) breaks on a job that has failed: AttributeError instead of the reason
+    logs=False,
+)  # fmt: skip
+status = "InProgress"
+while status in ("InProgress", "Stopping"):
+    time.sleep(5)
+    job = session.sagemaker_client.describe_processing_job(ProcessingJobName=job_name)
+    status = job["ProcessingJobStatus"]
+if status != "Completed":
+    sys.exit(f"{job_name}: {status}. {job.get('FailureReason', '')}")
+print(f"{job_name}: Completed. See s3://{BUCKET}/{FOLDER}/output/train/ and validation/")

@@ -20,7 +20,7 @@ ARTICLE = [
 
 @dataclass(frozen=True)
 class Case:
-    """Arguments of the SDK's constructor and of its run, of its NetworkConfig if it has one; and ours."""
+    """Arguments of the SDK's constructor and of its run, and of its NetworkConfig if there is one; and ours. Named as it was captured."""
 
     processor: dict[str, Any]
     run: dict[str, Any]
@@ -40,20 +40,20 @@ def terms(tag: str = "3.5-cpu-py312-v1.3", volume: int = 30, **more: Any) -> Ter
 
 
 CASES = {
-    "article": Case(
+    "blog (v2 SDK)": Case(
         {"framework_version": "3.3"},
         {"spark_event_logs_s3_uri": "s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs"},
         Submission(APP, events="s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs", arguments=ARTICLE),
         terms("3.3-cpu"),
     ),
-    "floating": Case(
+    "3.5 default": Case(
         {"framework_version": "3.5"},
         {"spark_event_logs_s3_uri": "s3://OUT/logs/"},
         Submission(APP, events="s3://OUT/logs/", arguments=ARTICLE),
         terms("3.5-cpu"),
     ),
-    "bare": Case(PINNED, {}, Submission(APP, arguments=ARTICLE), terms()),
-    "everything": Case(
+    "3.5 no event logs, s3 code": Case(PINNED, {}, Submission(APP, arguments=ARTICLE), terms()),
+    "3.5 py312 v1.3 + everything": Case(
         PINNED
         | {"volume_size_in_gb": 50, "max_runtime_in_seconds": 3600, "env": {"AWS_SPARK_CONFIG_MODE": "2"}}
         | {"tags": [{"Key": "team", "Value": "product"}]},
