@@ -52,10 +52,10 @@ def _value(name: str, values: Mapping[str, str]) -> str:
         raise Refused(Fault(f"{{{name}}} has no value", "nothing can stand in its place", _missing(name)))
     if value in NO_NAME or HARMFUL.search(value):
         why = "it must be one name, without slash, * and control characters, and not . or .."
-        raise Refused(Fault(f"{{{name}}} is {shown(value)}", why, "choose another name, or leave the variable out of the rule"))
+        raise Refused(Fault(f"{{{name}}} is {shown(value)}", why, "choose another name, or leave the variable out"))
     return value
 
 
 def _missing(name: str) -> str:
     key = name.removeprefix("profile.tags.")
-    return "use a variable that is known here" if key == name else f"give the profile a tag {key}, or leave it out of the rule"
+    return "use a variable that is known here" if key == name else f"give the profile a tag {key}, or leave the variable out"
