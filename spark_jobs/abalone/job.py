@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from abalone import identity, manifest, measures, publish, report
+from abalone import drift, identity, manifest, measures, publish, report
 from abalone.access import READ, WRITE, Broker
 from abalone.arguments import Order, parsed
 from abalone.contract import VERSION
@@ -114,7 +114,7 @@ class Run:
         self, found: Found, making: Made, files: Sequence[manifest.File], before: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         order, counts = self.order, measures.to_json(making.counts)
-        self.summary.drift = measures.compare(counts, before)
+        self.summary.drift = drift.compare(counts, before)
         source = manifest.Input(
             order.input_bucket, found.key, self.source.version(found.key), found.etag, found.bytes, found.modified
         )

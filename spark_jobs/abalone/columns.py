@@ -1,0 +1,103 @@
+"""The rules as expressions of Spark: those of lines.py, for billions of lines, and no Python to run them.
+
+What every line needs is cheap: one regular expression, one split, eight casts, one hash. What is wrong with a line is asked of no other.
+"""
+
+from functools import reduce
+from operator import and_
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know it
+
+from abalone.contract import (
+    BINS,
+    BLANK,
+    COLUMNS,
+    HEADER,
+    LABEL,
+    LINE,
+    NUMBERS,
+    NUMBERS_SO_FAR,
+    OF,
+    SALT,
+    SEXES,
+    TRAIN,
+)
+
+VALUE, CELLS, TEXT, FIT, HASH = map(F.col, ("value", "cells", "text", "fit", "hash"))
+
+
+def rows(lines: DataFrame) -> DataFrame:
+    """Each line (`value`) as a row: its `octets`, its `split`, what is written there (`text`), and what is measured.
+
+    That is the `sex` of a line that can be read, and of one that makes features its numbers and the `hash` of its text; else they are null.
+    """
+    read = lines.select(_stripped().alias("value"), F.octet_length(VALUE).alias("octets"))
+    split = read.select("*", F.when(VALUE.rlike(LINE), F.split(VALUE, ",", -1)).alias("cells"))
+    parsed = split.select("*", *(CELLS[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS))
+    judged = parsed.select("*", F.coalesce(_fit(), F.lit(False)).alias("fit"))
+    numbers = [F.when(FIT, F.col(name)).alias(name) for name in NUMBERS]
+    written = judged.select(
+        "octets", "fit", F.when(FIT, _features()).otherwise(_refused()).alias("text"), CELLS[0].alias("sex"), *numbers
+    )
+    hashed = written.select("*", F.when(FIT, F.crc32(F.concat(F.lit(SALT), TEXT))).alias("hash"))
+    return hashed.select("octets", _side().alias("split"), "text", "sex", *NUMBERS, "hash")
+
+
+def bins() -> Column:
+    """In which bin of its histogram each number of a row lies: five bits each, the last column lowest."""
+    places = (F.least(F.floor(F.col(name) * BINS[name].a_unit), F.lit(BINS[name].count)) for name in NUMBERS)
+    return reduce(lambda packed, place: packed * 32 + place, places)
+
+
+def _stripped() -> Column:
+    # By bytes, for a line may hold some that are no character.
+    octets = VALUE.cast("binary")
+    return F.when(VALUE.endswith("\r"), octets.substr(F.lit(1), F.octet_length(VALUE) - 1).cast("string")).otherwise(VALUE)
+
+
+def _fit() -> Column:
+    within = [(F.col(name) > 0) & (F.col(name) <= BINS[name].most) for name in NUMBERS]
+    return reduce(and_, within) & (F.col(LABEL) == F.floor(LABEL))
+
+
+def _features() -> Column:
+    first, *others = [F.when(CELLS[0] == sex, hot) for sex, hot in SEXES.items()]
+    return F.concat_ws(",", CELLS[8], F.coalesce(first, *others), *(CELLS[at] for at in range(1, 8)))
+
+
+def _side() -> Column:
+    train = F.when(F.pmod(HASH, F.lit(OF)) < TRAIN, "train").otherwise("validation")
+    return F.when(HASH.isNull(), "quarantine").otherwise(train)
+
+
+def _refused() -> Column:
+    reason = F.when(CELLS.isNull(), _misshapen()).otherwise(_outside())
+    return F.concat_ws("\t", reason, VALUE)
+
+
+def _misshapen() -> Column:
+    at = _commas(F.regexp_extract(VALUE, NUMBERS_SO_FAR, 0))
+    column = F.element_at(F.array(*map(F.lit, NUMBERS)), at + 1)
+    missing = F.element_at(F.split(VALUE, ",", -1), at + 2).rlike(BLANK)
+    return (
+        F.when(VALUE.rlike(BLANK), "blank line")
+        .when(VALUE.rlike(HEADER), "header line")
+        .when(_commas(VALUE) != len(COLUMNS) - 1, "not 9 columns")
+        .when(~F.substring_index(VALUE, ",", 1).isin(*SEXES), "sex not M, F or I")
+        .otherwise(F.concat_ws(" ", column, F.when(missing, "missing").otherwise("not a number")))
+    )
+
+
+def _commas(text: Column) -> Column:
+    return (F.octet_length(text) - F.octet_length(F.replace(text, F.lit(","), F.lit("")))).cast("int")
+
+
+def _outside() -> Column:
+    faults = [
+        F.when(F.col(name) == 0, f"{name} 0")
+        .when(F.col(name) > BINS[name].most, f"{name} out of range")
+        .when((F.col(name) != F.floor(name)) if name == LABEL else F.lit(False), f"{name} not whole")
+        for name in NUMBERS
+    ]
+    return F.coalesce(*faults)
