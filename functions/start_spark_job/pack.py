@@ -11,7 +11,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -37,8 +37,10 @@ def sources(package: Path) -> dict[str, bytes]:
 
 def zipped(files: Mapping[str, bytes], target: Path) -> None:
     """A zip that nothing but names and bytes takes part in: not compressed, since zlib differs from machine to machine."""
+    # Python 3.12 finds a package without __init__.py in a zip only if its folder has an entry of its own.
+    folders = {f"{parent.as_posix()}/": b"" for name in files for parent in list(PurePosixPath(name).parents)[:-1]}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name, body in files.items():
+        for name, body in sorted({**folders, **files}.items()):
             told = zipfile.ZipInfo(name, EPOCH)
             told.create_system, told.external_attr = 3, 0o644 << 16
             archive.writestr(told, body)
