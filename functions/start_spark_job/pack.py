@@ -11,6 +11,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -56,11 +57,8 @@ def _said_by_the_job(jobs: Path) -> dict[str, Any]:
     """What only the job's own code knows; these two modules of it need nothing but the standard library."""
     sys.path.insert(0, str(jobs))
     sys.dont_write_bytecode = True
-    from abalone.contract import VERSION  # type: ignore[import-not-found]
-
-    from abalone.configuration import configuration  # type: ignore[import-not-found]
-
-    return {"contract": str(VERSION), "configuration": configuration(BUCKET)}
+    contract, configuration = import_module("abalone.contract"), import_module("abalone.configuration")
+    return {"contract": str(contract.VERSION), "configuration": configuration.configuration(BUCKET)}
 
 
 if __name__ == "__main__":
