@@ -126,7 +126,9 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def _line(seen: dict[str, Any]) -> str:
     detail = seen["detail"]
-    what = detail.get("object", {}).get("key") or detail.get("requestParameters", {}).get("userProfileName") or ""
+    asked = detail.get("requestParameters") or {}
+    job = " ".join(detail[name] for name in ("ProcessingJobName", "ProcessingJobStatus") if name in detail)
+    what = detail.get("object", {}).get("key") or asked.get("userProfileName") or asked.get("processingJobName") or job
     name = detail.get("eventName") or seen["detail-type"]
     late = "".join(f"\n  NOT DELIVERED to {text}" for text in seen["undelivered"])
     return f"{seen['time']}  {seen['source']}  {name} {what}".rstrip() + f"  → {len(seen['delivered'])} target(s){late}"

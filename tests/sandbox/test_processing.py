@@ -177,6 +177,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "an input outside the folder for inputs": {
         "ProcessingInputs": [CODE | {"S3Input": CODE["S3Input"] | {"LocalPath": "/opt/x"}}]
     },
+    "an input that leaves the folder for inputs": {
+        "ProcessingInputs": [CODE | {"S3Input": CODE["S3Input"] | {"LocalPath": "/opt/ml/processing/../x"}}]
+    },
     "an unknown data type": {"ProcessingInputs": [CODE | {"S3Input": CODE["S3Input"] | {"S3DataType": "Prefix"}}]},
     "no instance": {"ProcessingResources": {"ClusterConfig": CLUSTER | {"InstanceCount": 0}}},
     "101 instances": {"ProcessingResources": {"ClusterConfig": CLUSTER | {"InstanceCount": 101}}},
