@@ -10,6 +10,7 @@ from sandbox.server.seams import use
 S3 = "ministack.services.s3"
 DYNAMODB = "ministack.services.dynamodb"
 LAMBDA = "ministack.services.lambda_svc"
+LIFECYCLE = {"AbortIncompleteMultipartUpload", "ExpirationInDays", "Id", "NoncurrentVersionExpiration", "Prefix", "Status"}
 Set = Callable[[str, Any], Any]  # physical id, the property's value or None → the service's answer
 
 
@@ -89,6 +90,33 @@ def _versioning(bucket: str, value: Any) -> Any:
     return use(S3, "_put_bucket_versioning", "name, body")(bucket, document.encode())
 
 
+def _lifecycle(bucket: str, value: Any) -> Any:
+    if value is None:
+        return use(S3, "_delete_bucket_lifecycle", "name")(bucket)
+    rules = "".join(map(_lifecycle_rule, value["Rules"]))
+    document = f"<LifecycleConfiguration>{rules}</LifecycleConfiguration>"
+    return use(S3, "_put_bucket_lifecycle", "name, body")(bucket, document.encode())
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> str:
+    """One rule as S3 writes it, which puts days inside of what they are days of."""
+    if unknown := sorted(rule.keys() - LIFECYCLE):
+        raise ValueError(f"The sandbox has no {', '.join(unknown)} for rules of AWS::S3::Bucket LifecycleConfiguration.")
+    told = {"ID": rule.get("Id"), "Status": rule["Status"]}
+    plain = "".join(f"<{name}>{escape(str(text))}</{name}>" for name, text in told.items() if text)
+    plain += f"<Filter><Prefix>{escape(rule.get('Prefix', ''))}</Prefix></Filter>"
+    days = {
+        "Expiration": ("Days", rule.get("ExpirationInDays")),
+        "NoncurrentVersionExpiration": ("NoncurrentDays", (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays")),
+        "AbortIncompleteMultipartUpload": (
+            "DaysAfterInitiation",
+            (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation"),
+        ),
+    }
+    inner = (f"<{what}><{name}>{count}</{name}></{what}>" for what, (name, count) in days.items() if count)
+    return f"<Rule>{plain}{''.join(inner)}</Rule>"
+
+
 def _bucket_tags(bucket: str, value: Any) -> Any:
     tags = "".join(f"<Tag><Key>{escape(tag['Key'])}</Key><Value>{escape(tag['Value'])}</Value></Tag>" for tag in value or ())
     return use(S3, "_put_bucket_tagging", "name, body")(bucket, f"<Tagging><TagSet>{tags}</TagSet></Tagging>".encode())
@@ -103,6 +131,11 @@ def _concurrency(function: str, value: Any) -> Any:
 
 COMPLETIONS: dict[str, dict[str, Set]] = {
     "AWS::DynamoDB::Table": {"TimeToLiveSpecification": _time_to_live, "PointInTimeRecoverySpecification": _recovery},
-    "AWS::S3::Bucket": {"BucketEncryption": _encryption, "Tags": _bucket_tags, "VersioningConfiguration": _versioning},
+    "AWS::S3::Bucket": {
+        "BucketEncryption": _encryption,
+        "LifecycleConfiguration": _lifecycle,
+        "Tags": _bucket_tags,
+        "VersioningConfiguration": _versioning,
+    },
     "AWS::Lambda::Function": {"ReservedConcurrentExecutions": _concurrency},
 }

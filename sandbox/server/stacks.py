@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server import custom, dependencies, nested, network, operations, updates
+from sandbox.server import custom, deletions, dependencies, nested, network, operations, updates
 from sandbox.server.account import place, trusts
 from sandbox.server.completions import complete
 from sandbox.server.heed import heeding
@@ -28,7 +28,7 @@ def install() -> None:
         add(handlers)
     _check_templates()
     wrap(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _waiting_elsewhere)
-    for extension in (operations, updates, custom, network):
+    for extension in (operations, updates, deletions, custom, network):
         extension.install()
 
 

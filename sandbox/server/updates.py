@@ -25,13 +25,23 @@ def install() -> None:
 
 
 def _telling(original: Callable[..., None]) -> Callable[..., None]:
-    def add(stack_id: str, stack: str, logical_id: str, resource_type: str, status: str, *more: str, **named: str) -> None:
+    # The parameters are the server's own: others wrap this in their turn.
+    def add(
+        stack_id: str,
+        stack_name: str,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        reason: str = "",
+        physical_id: str = "",
+        detailed_status: str = "",
+    ) -> None:
         def say(said: str) -> None:
-            original(stack_id, stack, logical_id, resource_type, said, *more, **named)
+            original(stack_id, stack_name, logical_id, resource_type, said, reason, physical_id, detailed_status)
 
-        key = (stack, logical_id)
+        key = (stack_name, logical_id)
         verb, _, progress = status.partition("_")
-        if status == "UPDATE_IN_PROGRESS" and not any(more) and not any(named.values()):
+        if status == "UPDATE_IN_PROGRESS" and not (reason or physical_id or detailed_status):
             HELD[key] = lambda verb: say(f"{verb}_{progress}")
         elif key in HELD and status == "UPDATE_COMPLETE":
             del HELD[key]

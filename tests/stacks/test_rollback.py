@@ -259,3 +259,42 @@ def test_a_custom_resource_that_says_failed_rolls_its_stack_back_and_is_asked_to
 def asked(stacks: Any) -> list[str]:
     lines = stacks.client("logs").filter_log_events(logGroupName="/aws/lambda/answering", filterPattern="asked")["events"]
     return [line["message"].strip() for line in lines]
+
+
+REFUSED_DELETION = CUSTOM.replace(
+    'wanted = event["ResourceProperties"]["Answer"] if event["RequestType"] == "Create" else "SUCCESS"',
+    'wanted = "SUCCESS" if event["RequestType"] != "Delete" or "ready" in environ["NOW"] else "FAILED"',
+).replace("import json, urllib.request", "import json, urllib.request\n          from os import environ")
+
+
+# A custom resource that says FAILED to its deletion until its function's variable NOW says ready.
+STUBBORN = REFUSED_DELETION.replace("      Runtime:", "      Environment: {Variables: {NOW: not yet}}\n      Runtime:")
+
+
+def become_ready(stacks: Any) -> None:
+    stacks.client("lambda").update_function_configuration(FunctionName="answering", Environment={"Variables": {"NOW": "ready"}})
+
+
+def test_what_can_not_be_deleted_keeps_what_it_stands_on_and_the_next_try_goes_on_from_there(stacks):
+    assert stacks.create("custom", STUBBORN) == "CREATE_COMPLETE", stacks.why("custom")
+    ids = stacks.physical("custom")
+
+    assert (stacks.delete("custom"), stacks.why("custom")) == ("DELETE_FAILED", {"Loaded": "No data."})
+    assert stacks.described("custom")["StackStatusReason"] == "The following resource(s) failed to delete: [Loaded]."
+    assert stacks.physical("custom") == ids
+    told = stacks.events("custom")
+    assert [status for name, status in told if name == "Answering"] == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    become_ready(stacks)
+    assert stacks.delete("custom") == "DELETE_COMPLETE"
+
+
+def test_what_a_rollback_could_not_delete_stays_in_the_stack_and_is_deleted_with_it(stacks):
+    before = stacks.things()
+    late = "  Late: {Type: AWS::SQS::Queue, DependsOn: Loaded, Properties: {VisibilityTimeout: 99999}}\n"
+
+    assert stacks.create("custom", STUBBORN.replace("Outputs:", f"{late}Outputs:")) == "ROLLBACK_FAILED"
+    assert stacks.why("custom") == {"Late": TOO_LONG, "Loaded": "No data."}
+    assert stacks.physical("custom").keys() == {"Role", "Answering", "Loaded"}
+    become_ready(stacks)
+    assert stacks.delete("custom") == "DELETE_COMPLETE"
+    assert stacks.things() - before == {"logs log_groups: /aws/lambda/answering"}

@@ -192,7 +192,7 @@ def test_what_sagemaker_makes_with_a_domain_keeps_its_network_until_it_is_delete
 
     stacks.delete("studio")
 
-    assert stacks.why("studio").keys() == {"Subnet", "Vpc"}
+    assert stacks.why("studio").keys() == {"Subnet"}
     assert f"The subnet '{subnet}' has dependencies and cannot be deleted." in stacks.why("studio")["Subnet"]
     assert nfs_groups(stacks) == [f"security-group-for-inbound-nfs-{domain}", f"security-group-for-outbound-nfs-{domain}"]
     ec2 = stacks.client("ec2")
