@@ -13,10 +13,19 @@ from aws_lambda_powertools import Logger
 logger = Logger(service="custom-resource")
 
 
+class Later(Exception):
+    """The work is not done and goes on in another invocation, which answers; the text says what it waits for."""
+
+
 def answer(event: Mapping[str, Any], context: Any, work: Callable[[], dict[str, str]]) -> None:
-    """Do the work and tell CloudFormation how it went: SUCCESS with what it returned, or FAILED with the reason."""
+    """Do the work and tell CloudFormation how it went: SUCCESS with what it returned, or FAILED with the reason.
+
+    Later goes through, and nothing is told.
+    """
     try:
         status, reason, data = "SUCCESS", "", work()
+    except Later:
+        raise
     except Exception as error:
         logger.exception("the work failed")
         status, reason, data = "FAILED", f"{type(error).__name__}: {error}", {}

@@ -135,6 +135,23 @@ class AccessGrants:
         with passing():
             self._client.tag_resource(AccountId=self._account, ResourceArn=self._grant_arn + grant_id, Tags=self._owned(tags))
 
+    def at(self, location_id: str) -> Iterator[str]:
+        """The ids of the grants at a location, ours and foreign; a call for each 1,000 grants that there are anywhere."""
+        items = self._pages(self._client.list_access_grants, "AccessGrantsList")
+        return (item["AccessGrantId"] for item in items if item["AccessGrantsLocationId"] == location_id)
+
+    def drop_location(self, location_id: str) -> bool:
+        """Delete a location; one that is gone already is success. False where grants stand there, or seem to. One call."""
+        try:
+            with passing():
+                self._client.delete_access_grants_location(AccountId=self._account, AccessGrantsLocationId=location_id)
+        except ClientError as error:
+            if code(error) == "AccessGrantsLocationNotEmptyError":
+                return False
+            if code(error) not in ("NoSuchAccessGrantsLocationError", "AccessGrantsInstanceNotExistsError"):
+                raise
+        return True
+
     def _request(self, grant: Grant, location: Location, sub_prefix: str, tags: Mapping[str, str]) -> dict[str, Any]:
         request: dict[str, Any] = {
             "AccountId": self._account,

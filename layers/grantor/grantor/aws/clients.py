@@ -70,6 +70,19 @@ class Clients:
     def cloudformation(self) -> "CloudFormationClient":
         return self.session.client("cloudformation", config=CONFIG)
 
+    # Without stubs of their own; only leaving needs these three.
+    @cached_property
+    def ec2(self) -> Any:
+        return self.session.client("ec2", config=CONFIG)
+
+    @cached_property
+    def efs(self) -> Any:
+        return self.session.client("efs", config=CONFIG)
+
+    @cached_property
+    def functions(self) -> Any:
+        return self.session.client("lambda", config=CONFIG)
+
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         return self.session.client("dynamodb", config=CONFIG)

@@ -23,3 +23,8 @@ def outputs(client: "CloudFormationClient", stack: str) -> dict[str, str]:
             raise NoStack(stack) from error
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
+
+
+def status(client: "CloudFormationClient", stack: str) -> str:
+    """How a stack stands, by its name or id; one call. A stack that was deleted is known by its id only."""
+    return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
