@@ -312,6 +312,14 @@ def test_jobs_that_would_start_each_other_without_end_are_refused():
     )
 
 
+def test_a_circle_of_others_is_their_own_matter():
+    here = replace(ONE, on="s3://data/there/x", output="s3://data/here/")
+    there = replace(ONE, name="there", on="s3://data/here/x", output="s3://data/there/")
+    fed = replace(ONE, name="fed", on="s3://data/Ana/a.csv", input="s3://data/here/y", output="s3://data/fed/")
+
+    assert started(here, there, fed) == [f"{ROLE}one: s3://data/here/y → s3://data/fed/"]
+
+
 @pytest.mark.parametrize(
     ("facts", "says"),
     [

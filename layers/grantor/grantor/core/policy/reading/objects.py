@@ -11,7 +11,7 @@ from grantor.core.problem import Fault, shown
 DATA = f"s3://{{{BUCKET}}}/"
 # How people write a place in S3 elsewhere; its bucket comes next.
 SCHEME = re.compile(r"(?i)[a-z0-9]+:/+|arn:aws[a-z-]*:s3:::")
-OWN_FOLDER = re.compile(r".*/\{profile\.[^{}]*\}")
+OWN_FOLDER = re.compile(r".*/\{profile\.(?:name|folder)\}")
 
 
 def upload_faults(text: str, *, read: bool) -> Iterable[Fault]:
