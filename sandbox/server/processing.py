@@ -125,12 +125,12 @@ def _outcome(where: tuple[str, str], job: Job, turn: Turn) -> Outcome:
     def may(action: str, resource: str) -> bool:
         return session_may(credentials.keys()["AccessKeyId"], account, region, action, resource)
 
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=SCRATCH))
     with closing(Credentials(session, role, chosen.job_session_seconds)) as credentials:
         if chosen.job_image_needs_rights and (why := _unpulled(job.asked["AppSpecification"]["ImageUri"], may)):
             return Outcome("Failed", f"ClientError: {why}")
         spot = Place(region, account, int(os.environ["GATEWAY_PORT"]), credentials.address, credentials.token)
+        SCRATCH.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=SCRATCH))
         store, log = S3(region, credentials.keys), JobLog(job.name, account, region, may)
         try:
             return Run(job, Container(folder), spot, store, log, chosen, turn).outcome()
