@@ -11,6 +11,7 @@ from tests.estate import DATA, LEDGER, POLICIES, STACK, Estate
 from tests.sandbox.desk import allowing, own
 
 PEOPLE = ("Reader", "Approver", "Steward")
+OPERATIONS = "operations"
 
 
 def deploy(estate: Estate) -> dict[str, str]:
@@ -50,6 +51,8 @@ def _template(estate: Estate) -> dict[str, Any]:
         "DataBucket": DATA, "DataBucket.Arn": f"arn:aws:s3:::{DATA}",
         "PolicyBucket": POLICIES, "PolicyBucket.Arn": f"arn:aws:s3:::{POLICIES}",
         "Bells": estate.names.bells, "Bells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:bells",
+        "Uploads": f"{estate.sandbox.url}/{ACCOUNT}/uploads", "StartSparkJob": f"{STACK}-start-spark-job",
+        "OperationsBucket": OPERATIONS, "OperationsBucket.Arn": f"arn:aws:s3:::{OPERATIONS}",
         "Notices": estate.names.notices, "ReconcileGrants": f"{STACK}-reconcile-grants",
         "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",
     }  # fmt: skip
