@@ -91,22 +91,16 @@ def _features(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     if not kept:
         yield tag("p", "No row made features, so there is nothing to measure.")
         return
-    yield _key(before, _sample(manifest, kept))
+    yield _key(before, manifest["sampled"])
     yield tag("div", (_shape(name, manifest, before) for name in manifest["columns"]), class_="shapes")
 
 
-def _sample(manifest: Manifest, kept: int) -> int:
-    """How many rows the histograms count, if those are not all; else 0."""
-    counted = max((sum(column["counts"]) for column in manifest["columns"].values()), default=0)
-    return counted if counted < kept else 0
-
-
-def _key(before: Manifest | None, sample: int) -> Markup:
+def _key(before: Manifest | None, sampled: int) -> Markup:
     """Which series is which, what the triangles are, and of what the heights are shares."""
     now = (tag("span", class_="swatch now", aria_hidden="true"), "now, as bars")
     then = (tag("span", class_="swatch before", aria_hidden="true"), "last time, as a line")
     said = [now, then] if before else [now]
-    heights = f"heights are shares of {f'a sample of {number(sample)} rows' if sample else 'the rows'}"
+    heights = f"heights are shares of {f'a sample, one row in {number(sampled)}' if sampled > 1 else 'the rows'}"
     mean = tag("span", "\N{BLACK UP-POINTING TRIANGLE} mean")
     return tag("p", (tag("span", one) for one in said), mean, tag("span", heights), class_="key")
 
@@ -116,13 +110,18 @@ def _shape(name: str, manifest: Manifest, before: Manifest | None) -> Markup:
     column, past = manifest["columns"][name], _same_bins(name, manifest, before)
     drawn = Histogram(column["edges"], _series(column), _series(past) if past else None)
     words = name.replace("_", " ")
-    moved = change(column["mean"], past["mean"]) if past else ""
-    ends = f"mean {number(column['mean'])}{moved and f' ({moved})'}, from {number(column['min'])} to {number(column['max'])}"
     return tag(
         "div", tag("h3", words), histogram(drawn, words),
-        tag("p", ends, class_="ends"), tag("details", tag("summary", f"{words} in figures"), _bins(words, drawn.seen())),
+        tag("p", _ends(column, past), class_="ends"), tag("details", tag("summary", f"{words} in figures"), _bins(words, drawn.seen())),
         class_="shape",
     )  # fmt: skip
+
+
+def _ends(column: Mapping[str, Any], past: Mapping[str, Any] | None) -> str:
+    """The column's figures in a line."""
+    moved = change(column["mean"], past["mean"]) if past else ""
+    said = f"mean {number(column['mean'])}{moved and f' ({moved})'}, from {number(column['min'])} to {number(column['max'])}"
+    return said + (f", missing in {percent(column['missing'], 1)} of lines" if column["missing"] else "")
 
 
 def _same_bins(name: str, manifest: Manifest, before: Manifest | None) -> Mapping[str, Any] | None:
@@ -157,7 +156,7 @@ def _categories(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]
         )
         for name in sorted({*now, *past})
     )  # fmt: skip
-    yield _table("Rows that made features, by sex", heads, rows, numbers=range(1, len(heads) - 1))
+    yield _table("Lines that can be read, by sex", heads, rows, numbers=range(1, len(heads) - 1))
 
 
 def _quarantine(manifest: Manifest) -> Iterator[Markup]:

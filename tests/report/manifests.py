@@ -1,11 +1,12 @@
 """Manifests as the job writes them, with few bins so that a reader can count."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-MEASURES = (
-    "length", "diameter", "height", "whole_weight", "shucked_weight", "viscera_weight", "shell_weight", "rings",
-)  # fmt: skip
+from abalone.contract import NUMBERS
+from abalone.measures import Measure
+
 SHA = "de37cdcdcaaa50c309d514f248f7c2302a5f1f88c168905eba23fe2fbc78449f"
 
 
@@ -26,8 +27,9 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "rows": {"in": 100, "train": 78, "validation": 20, "quarantine": 2},
         "files": [file("train", 78), file("validation", 20), file("quarantine", 2)],
         "quarantine": {"height 0": 1, "not 9 columns": 1},
-        "columns": {name: column([0, 40, 58, 0], 0.5) for name in MEASURES},
+        "columns": {name: column([0, 40, 58, 0], 0.5) for name in NUMBERS},
         "categories": {"F": 30, "I": 28, "M": 40},
+        "sampled": 1,
         "drift": [],
         "before": None,
         "access": {"mode": "s3a", "why": "", "grants": ["READWRITE s3://data/UserA/*"]},
@@ -44,18 +46,19 @@ def file(split: str, rows: int) -> dict[str, Any]:
     return {"path": f"{split}/part-00000", "split": split, "bytes": 46 * rows, "rows": rows, "sha256": SHA, "etag": "0f34"}
 
 
-def column(counts: Sequence[int], mean: float | None) -> dict[str, Any]:
+def column(counts: Sequence[int], mean: float | None, missing: float = 0.0) -> dict[str, Any]:
     """The measures of one column, in bins of a quarter each."""
-    return {"min": 0.3, "max": 0.7, "mean": mean, "edges": [0, 0.25, 0.5, 0.75, 1.0][: len(counts) + 1], "counts": list(counts)}
+    edges = (0, 0.25, 0.5, 0.75, 1.0)[: len(counts) + 1]
+    return asdict(Measure(0.3, 0.7, mean, 0.1, missing, edges, tuple(counts)))
 
 
 def nothing() -> dict[str, Any]:
     """One of a run that made no features at all: every line was refused."""
-    empty = {"min": None, "max": None, "mean": None, "edges": [0, 0.25, 0.5, 0.75, 1.0], "counts": [0, 0, 0, 0]}
+    empty = asdict(Measure(None, None, None, None, 0.0, (0, 0.25, 0.5, 0.75, 1.0), (0, 0, 0, 0)))
     return manifest(
         rows={"in": 7, "train": 0, "validation": 0, "quarantine": 7},
         quarantine={"not 9 columns": 7},
-        columns=dict.fromkeys(MEASURES, empty),
+        columns=dict.fromkeys(NUMBERS, empty),
         categories={"F": 0, "I": 0, "M": 0},
         files=[file("quarantine", 7)],
     )

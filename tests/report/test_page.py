@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
+from abalone.contract import NUMBERS
 from abalone.look import SHEET
 from abalone.report import MOST, page
-from tests.report.manifests import MEASURES, column, file, manifest, nothing
+from tests.report.manifests import column, file, manifest, nothing
 from tests.report.reading import read, section
 
 BEFORE = manifest(
     run_id="ffff456789abcdef0123",
     at="2026-11-23T10:00:00+00:00",
     rows={"in": 50, "train": 40, "validation": 10, "quarantine": 0},
-    columns={name: column([10, 30, 10, 0], 0.45) for name in MEASURES},
+    columns={name: column([10, 30, 10, 0], 0.45) for name in NUMBERS},
     categories={"F": 20, "I": 20, "M": 10},
 )
 NASTY = "<script>alert(1)</script>\"'&\u202e\x00\ud800"
@@ -77,7 +78,7 @@ def test_each_measure_has_a_picture_and_beside_it_a_table_that_says_the_same():
     features = section(page(manifest(), BEFORE), "Features")
     shapes = features.all("div", "shape")
 
-    assert [shape.first("h3").text for shape in shapes] == [name.replace("_", " ") for name in MEASURES]
+    assert [shape.first("h3").text for shape in shapes] == [name.replace("_", " ") for name in NUMBERS]
     for shape in shapes:
         assert shape.first("table").rows == [["0", "0.25", "0", "10"], ["0.25", "0.5", "40", "30"], ["0.5", "0.75", "58", "10"], ["0.75", "1", "0", "0"]]  # fmt: skip
         assert [bar.text for bar in shape.first("svg").all("path", "now") if "mean" not in bar.classes] == [
@@ -98,24 +99,26 @@ def test_now_and_last_time_are_told_apart_without_colour():
 
 
 def test_bars_and_line_are_shares_so_that_runs_of_any_length_compare():
-    ten, thousand = (manifest(columns=dict.fromkeys(MEASURES, column([0, number, number, 0], 0.5))) for number in (5, 500))
+    ten, thousand = (manifest(columns=dict.fromkeys(NUMBERS, column([0, number, number, 0], 0.5))) for number in (5, 500))
     drawn = [[bar.attributes["d"] for bar in section(page(one, BEFORE), "Features").first("svg").all("path")] for one in (ten, thousand)]  # fmt: skip
 
     assert drawn[0] == drawn[1]
 
 
 def test_a_sample_is_called_one():
-    rows = {"in": 10_000_000, "train": 8_000_000, "validation": 2_000_000, "quarantine": 0}
-
     assert (
-        section(page(manifest(rows=rows)), "Features")
-        .first("p", "key")
-        .text.endswith("heights are shares of a sample of 98 rows")
+        section(page(manifest(sampled=39)), "Features").first("p", "key").text.endswith("are shares of a sample, one row in 39")
     )
 
 
+def test_what_is_often_missing_is_told():
+    often = manifest(columns={"length": column([0, 40, 58, 0], 0.5, missing=0.02)})
+
+    assert section(page(often), "Features").first("p", "ends").text == "mean 0.5, from 0.3 to 0.7, missing in 2 % of lines"
+
+
 def test_what_was_counted_in_other_bins_is_not_drawn_into_these():
-    other = BEFORE | {"columns": dict.fromkeys(MEASURES, column([1, 1, 1], 0.4))}
+    other = BEFORE | {"columns": dict.fromkeys(NUMBERS, column([1, 1, 1], 0.4))}
 
     assert section(page(manifest(), other), "Features").first("svg").all("path", "before") == []
 
