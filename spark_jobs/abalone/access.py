@@ -13,9 +13,11 @@ import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
 
 from abalone.exits import ACCESS, Failed
 
+MODELS = create_loader()  # what botocore reads from disk is most of a client's cost
 READ, WRITE, BOTH = "READ", "WRITE", "READWRITE"
 # GetDataAccess says so when no grant, no instance, or no right to ask stands behind the question.
 REFUSALS = ("AccessDenied", "AccessDeniedException", "AccessGrantsInstanceNotExistsError", "StsNotAuthorizedError")
@@ -94,6 +96,7 @@ def _knows(client: Any, member: str) -> bool:
 def _client(fetch: Callable[[], dict[str, str]]) -> Any:
     """An S3 client whose credentials are fetched now, and again before they expire."""
     core = botocore.session.Session()
+    core.register_component("data_loader", MODELS)
     core.register_component("credential_provider", CredentialResolver([_Vended(fetch)]))
     core.get_credentials()  # fetched here, so that a refusal is told here
     return boto3.Session(region_name=region(), botocore_session=core).client("s3")

@@ -106,9 +106,10 @@ class Run:
             )
 
     def _before(self) -> Mapping[str, Any] | None:
-        """The run that is published now, to compare with."""
+        """The run that is published now, to compare with; none if its manifest is of another kind."""
         held = publish.latest(self.output)
-        return publish.published(self.output, held[0].run_id) if held else None
+        before = publish.published(self.output, held[0].run_id) if held else None
+        return before if before and before["format"] == manifest.FORMAT else None
 
     def _manifest(
         self, found: Found, making: Made, files: Sequence[manifest.File], before: Mapping[str, Any] | None

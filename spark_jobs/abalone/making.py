@@ -54,7 +54,7 @@ def made(task: Task, start: Callable[..., AbstractContextManager["SparkSession"]
 
     Failed if the input is not what the contract says, too much of it is refused, or it can not be reached as ordered.
     """
-    obstacle = _obstacle(task)
+    obstacle = None if task.order.access == "staged" else _obstacle(task)
     if task.order.access == "s3a" and obstacle:
         raise obstacle
     buckets = {task.order.input_bucket, task.order.output_bucket}
