@@ -4,13 +4,15 @@ The estate is that of the tests; what is called is `.venv/bin/grantor`, with the
 """
 
 import argparse
+import io
+import logging
 import os
 import shlex
 import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +22,17 @@ from tests.cli.deployed import deploy
 from tests.cli.rules import many, one
 from tests.conftest import Sandbox
 from tests.estate import ARTICLE, Estate, lay
+from tests.jobs.place import JOB, furnish
 
 ROOT = Path(__file__).parent.parent
+OWN_FOLDER = """\
+version: 1
+rules:
+  - name: own-folder
+    to: {each_profile: {domain: Product-Domain, names: [userA]}}
+    on: s3://{data_bucket}/{profile.folder}/*
+    allow: READWRITE
+"""
 SHORT = 3  # lines of changes of one kind that a chapter shows
 
 
@@ -88,6 +99,16 @@ def history(chapter: Chapter) -> None:
     chapter.say(f"history {run}")
 
 
+def jobs(chapter: Chapter) -> None:
+    """Two people upload their data; one of them has no grant on their own folder."""
+    place = furnish(chapter.estate.sandbox, chapter.folder, OWN_FOLDER + JOB)
+    deploy(place.estate)
+    with quiet():
+        place.ring(place.put("UserA/abalone.csv"), place.put("UserB/abalone.csv"))
+    chapter.say("jobs")
+    chapter.say(f"jobs {place.running()[0]}")
+
+
 def adopt(chapter: Chapter) -> None:
     """A grant that was made by hand, and a rule that wants just that."""
     role = chapter.estate.role("auditor")
@@ -110,8 +131,17 @@ def rebuild(chapter: Chapter) -> None:
 
 
 CHAPTERS: dict[str, Callable[[Chapter], None]] = {
-    play.__name__: play for play in (plan, pull_request, approve, history, adopt, rebuild)
+    play.__name__: play for play in (plan, pull_request, approve, history, jobs, adopt, rebuild)
 }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What a function writes into its log is no part of the story."""
+    logging.disable()
+    with redirect_stdout(io.StringIO()):
+        yield
+    logging.disable(logging.NOTSET)
 
 
 @contextmanager

@@ -101,6 +101,23 @@ def test_an_upload_that_waits_is_told_with_the_reason_and_what_would_mend_it(des
     ]
 
 
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (f"abalone for userA is started as {NAME}-a1", []),
+        ("abalone on s3://data/UserA/abalone.csv: already running", []),
+        ("abalone on s3://data/UserA/abalone.csv: wait until the other run ends", ["waits"]),
+        (f"abalone for userA is started as {NAME}-a1; product on s3://data/UserA/abalone.csv: a quota", ["waits"]),
+    ],
+    ids=["it was started", "it goes on", "newer data has come", "one of two jobs waits"],
+)
+def test_an_upload_whose_run_goes_on_waits_for_nothing(desk: Desk, estate: Estate, why: str, told: list[str]):
+    running = replace(DONE, at=iso(datetime.now(UTC)), status="InProgress", sentence="")
+    keep(estate, running).wait(Waiting(DONE.upload, 1.0, 0, 0, why))
+
+    assert [line.split()[2].rstrip(":") for line in desk.grantor("jobs").lines if "waits: " in line] == told
+
+
 def test_one_run_is_told_in_full(desk: Desk, estate: Estate):
     estate.policy("article", ARTICLE)
     estate.run()

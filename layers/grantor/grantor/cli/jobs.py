@@ -12,6 +12,7 @@ from grantor.cli.job_run import LONGEST, age, going_on, heading
 from grantor.cli.sentences import time, visible
 from grantor.cli.show import Progress
 from grantor.cli.trouble import Misused, Trouble
+from grantor.core.jobs.deciding import Do
 
 
 def run(call: Call) -> int:
@@ -25,14 +26,22 @@ def _several(call: Call, records: JobRecords) -> int:
         raise Misused("-n wants a number from 1")
     now = datetime.fromtimestamp(call.world.clock(), UTC)
     with Progress("reading the ledger"):
-        waiting = sorted(records.all_waiting(), key=lambda one: one.since)
         running = [one for one in takewhile(lambda one: age(one, now) < LONGEST, records.runs()) if going_on(one, now)]
+        waiting = sorted(_really(records.all_waiting(), running), key=lambda one: one.since)
         past = list(islice((one for one in records.runs() if not going_on(one, now)), call.asked.most))
     call.show.lines(_listed(waiting, [*running, *past], now))
     region = call.world.clients.session.region_name
     told = [job_run.value(one, region) for one in (*running, *past)]
     call.show.value({"waiting": [asdict(one) for one in waiting], "runs": told})
     return 0
+
+
+def _really(waiting: Iterable[Waiting], running: Iterable[JobRun]) -> Iterator[Waiting]:
+    """Without those that only wait for a run of their own to end; that it goes on is told anyhow."""
+    started = {f"{one.label} is started as {one.name}" for one in running}
+    for one in waiting:
+        if any(why not in started and not why.endswith(f": {Do.RUNNING}") for why in one.why.split("; ")):
+            yield one
 
 
 def _listed(waiting: Iterable[Waiting], runs: Iterable[JobRun], now: datetime) -> Iterator[str]:
