@@ -14,6 +14,11 @@ from demo.story import deploy, drop_policy, functions
 from tests.conftest import ROOT, free_port
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
+OF_JOBS = ("abalone_uploaded", "clock_ticked", "grants_reconciled", "spark_job_completed", "spark_job_failed")
+CASES = [
+    *((path, "ReconcileGrants") for path in EVENTS if path.stem not in OF_JOBS or path.stem == "clock_ticked"),
+    *((path, "StartSparkJob") for path in EVENTS if path.stem in OF_JOBS),
+]
 # Where there is no Docker, this prints the variables of an engine that it starts; see docs/sandbox.md.
 ENGINE = Path(os.environ.get("CONTAINER_ENGINE", ROOT.parent / "shared/bin/container-engine"))
 pytestmark = [pytest.mark.xdist_group("sam-local"), pytest.mark.timeout(600)]
@@ -57,12 +62,12 @@ def deployed(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory):
         desk.down()
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda path: path.stem)
-def test_an_event_is_answered_in_a_container_as_in_the_sandbox(event, engine, deployed):
+@pytest.mark.parametrize(("event", "function"), CASES, ids=[f"{path.stem}-{function}" for path, function in CASES])
+def test_an_event_is_answered_in_a_container_as_in_the_sandbox(event, function, engine, deployed):
     cast, options = deployed
     before = cast.grants()
     invoke = [
-        ROOT / ".tools/sam/bin/sam", "local", "invoke", "ReconcileGrants", "-e", event, "--skip-pull-image", *options,
+        ROOT / ".tools/sam/bin/sam", "local", "invoke", function, "-e", event, "--skip-pull-image", *options,
     ]  # fmt: skip
     environment = os.environ | engine | cast.desk.environment | {"SAM_CLI_TELEMETRY": "0"}
 

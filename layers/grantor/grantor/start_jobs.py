@@ -22,7 +22,6 @@ from grantor.jobs.world import JobWorld
 
 MARGIN = 20.0  # seconds before the function's time limit at which no further upload is looked at
 FEW = 5  # uploads that wait and are looked at by whoever is rung; of more, each gets a message of its own
-FAILURES = (NotYet, ClientError, *UNANSWERED)
 
 
 def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> 
     for rung in together.values():
         try:
             run.answer([bell for _, bell in rung])
-        except FAILURES:
+        except Exception:
             logger.exception("this will ring again", about=str(rung[0][1]))
             failed += [record for record, _ in rung]
     _later(jobs, failed)
