@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
@@ -17,8 +18,10 @@ from grantor.core.jobs.doorbells import JobBell, job_bell
 from grantor.intake import Intake, intake
 from grantor.jobs.ending import ended
 from grantor.jobs.looking import Looker
-from grantor.jobs.telling import logger, metrics
+from grantor.jobs.telling import metrics
 from grantor.jobs.world import JobWorld
+
+logger = Logger(service="start-spark-job")
 
 MARGIN = 20.0  # seconds before the function's time limit at which no further upload is looked at
 FEW = 5  # uploads that wait and are looked at by whoever is rung; of more, each gets a message of its own
