@@ -13,6 +13,9 @@ from sandbox.access_grants.session import session_policy
 from sandbox.access_grants.state import Grant, Instance
 from sandbox.access_grants.world import Caller, Role
 
+# Not of AWS: what a session was vended for, beside the condition keys that it carries.
+VENDED = "sandbox:vended"
+
 
 @operation
 def get_data_access(service: AccessGrants, request: Request, caller: Caller) -> dict[str, Any]:
@@ -85,7 +88,7 @@ def _role(service: AccessGrants, arn: str) -> Role:
 def _vended(service: AccessGrants, request: Request, grant: Grant, role: Role, until: datetime) -> dict[str, Any]:
     minimal = request.get("Privilege") == "Minimal"
     policy = session_policy(request["Target"] if minimal else _reach(grant), request["Permission"])
-    context = {"s3:AccessGrantsInstanceArn": service.arn}
+    context = {"s3:AccessGrantsInstanceArn": service.arn, VENDED: f"{request['Permission']} {grant.scope}"}
     keys = service.world.vend(role, f"access-grants-{uuid.uuid4()}", policy, until, context)
     return {
         "Credentials": keys | {"Expiration": until},

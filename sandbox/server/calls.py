@@ -18,7 +18,7 @@ RECORD: deque["Call"] = deque(maxlen=KEPT)
 class Call:
     """One call: when it ended (seconds of the epoch), the status that the caller saw (0: none), what was judged, the fault that struck.
 
-    Of a session of a role `session` is the name, and `vended` says whether Access Grants gave it.
+    Of a session of a role `session` is the name, and `vended` what Access Grants gave it for, as "READ s3://data/UserA/*"; empty for others.
     """
 
     service: str
@@ -28,7 +28,7 @@ class Call:
     judged: tuple[Judgement, ...]
     fault: str | None
     session: str = ""
-    vended: bool = False
+    vended: str = ""
     time: float = field(default_factory=time.time)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
+from sandbox.access_grants.access import VENDED
 from sandbox.operations import Asked, Request, asked
 from sandbox.server import calls, faults, judged
 from sandbox.server.control import body
@@ -91,11 +92,11 @@ def _principal(key: str) -> str:
     return str(record["UserName"]) if record else "unknown"
 
 
-def _session(key: str) -> tuple[str, bool]:
-    """Of a session of a role the name, and whether Access Grants vended it: it then carries the instance's condition key."""
+def _session(key: str) -> tuple[str, str]:
+    """Of a session of a role the name, and what Access Grants vended it for, which it carries among the instance's condition keys."""
     session = _sessions.get(key) or {}
     name = str(session.get("Arn", "")).rpartition("/")[2] if ":assumed-role/" in session.get("Arn", "") else ""
-    return name, "s3:accessgrantsinstancearn" in session.get("ConditionKeys", {})
+    return name, str(session.get("ConditionKeys", {}).get(VENDED, ""))
 
 
 def _again(sent: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:

@@ -185,7 +185,7 @@ def test_a_job_reaches_access_grants_and_who_signed_what_is_told_apart(desk: Des
 
     assert ended["ProcessingJobStatus"] == "Completed", desk.printed(ended["ProcessingJobName"])
     assert signed == {
-        ("GetObject", own_name, False), ("GetDataAccess", own_name, False), ("PutObject", place_name, True),
+        ("GetObject", own_name, ""), ("GetDataAccess", own_name, ""), ("PutObject", place_name, f"READWRITE s3://{desk.bucket}/UserA/*"),
     }  # fmt: skip
     sessions = {call["operation"]: call["session"] for call in record}
     assert sessions["GetObject"] == "SageMaker"
