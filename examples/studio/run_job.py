@@ -6,6 +6,7 @@ The job runs as this notebook's execution role, which has no right to the data: 
 import os
 import shutil
 import sys
+import tempfile
 import time
 
 import boto3
@@ -20,7 +21,9 @@ CODE = os.environ.get("JOB_CODE", "spark_jobs")  # a folder here, or the launche
 account_id = boto3.client("sts").get_caller_identity()["Account"]
 role = os.environ.get("EXECUTION_ROLE") or get_execution_role()
 mine = f"runs/{role.rpartition('/')[2]}/"  # the one part of the operations bucket that this role may write
-package = f"{CODE}/py-files/abalone.zip" if CODE.startswith("s3://") else shutil.make_archive("abalone", "zip", CODE, "abalone")
+package = f"{CODE}/py-files/abalone.zip"
+if not CODE.startswith("s3://"):
+    package = shutil.make_archive(f"{tempfile.mkdtemp()}/abalone", "zip", CODE, "abalone")
 job_name = f"spark-preprocess-job-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"
 
 # What the SDK uploads goes where nobody else can change it, not into the bucket that the whole account shares.
@@ -57,5 +60,5 @@ while status in ("InProgress", "Stopping"):
     job = session.sagemaker_client.describe_processing_job(ProcessingJobName=job_name)
     status = job["ProcessingJobStatus"]
 if status != "Completed":
-    sys.exit(f"{job_name}: {status}. {job.get('FailureReason', '')}")
+    sys.exit(f"{job_name}: {status}. {job.get('FailureReason', '')} (its log is in CloudWatch: /aws/sagemaker/ProcessingJobs)")
 print(f"{job_name}: Completed. See s3://{BUCKET}/{FOLDER}/output/train/ and validation/")

@@ -1,10 +1,14 @@
 """The two cells of examples/studio, run as the notebooks of two profiles: the one who has a grant on the folder, and the one who has not."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from string import Template
 
 import pytest
 
+from grantor.jobs.carried import Carried
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 from tests.estate import ARTICLE, DATA, Estate, lay
 from tests.studio.conftest import notebook
@@ -52,3 +56,65 @@ def test_whoever_has_none_is_refused_in_one_sentence(estate, tmp_path):
     assert (seen.returncode, seen.stdout, seen.stderr.count("\n")) == (1, "", 1)
     assert seen.stderr.startswith(f"AccessDenied: arn:aws:sts::{ACCOUNT}:assumed-role/role-userB/")
     assert "You do not have READ permissions to the requested S3 Prefix: s3://data/UserA/*" in seen.stderr
+
+
+def abalone(rows: int) -> bytes:
+    """Lines as the data set has them, each another animal."""
+    return "".join(f"{'MFI'[n % 3]},0.455,0.365,0.095,0.{500 + n},0.2245,0.101,0.15,{5 + n % 9}\n" for n in range(rows)).encode()
+
+
+def job(estate: Estate, folder: Path, profile: str, code: str) -> subprocess.CompletedProcess[str]:
+    role = estate.role(f"role-{profile}")
+    return notebook(estate.sandbox, folder, CELLS / "run_job.py", profile=profile, EXECUTION_ROLE=role, JOB_CODE=code, **PLACES)
+
+
+def told(estate: Estate) -> str:
+    """What the jobs have printed, for whoever looks for what went wrong."""
+    logs = estate.client("logs").filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs")
+    return "\n".join(event["message"] for event in logs["events"][-60:])
+
+
+def events_of(estate: Estate, name: str) -> list[str]:
+    """The keys of a job's event logs, which SageMaker puts there as the job's role."""
+    listed = estate.client("s3").list_objects_v2(Bucket=OPERATIONS, Prefix=f"runs/role-userA/{name}/spark-events/")
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+def local(estate: Estate, folder: Path) -> str:
+    """The job's code as it stands in this repository, which the SDK uploads."""
+    return str(ROOT / "spark_jobs")
+
+
+def launchers(estate: Estate, folder: Path) -> str:
+    """The job's code as the launcher carries it and lays it into the operations bucket."""
+    subprocess.run(
+        [sys.executable, ROOT / "functions/start_spark_job/pack.py", ROOT / "spark_jobs", folder / "carried"], check=True
+    )
+    carried = Carried(folder / "carried")
+    for key, body in carried.files(DATA).items():
+        estate.client("s3").put_object(Bucket=OPERATIONS, Key=key, Body=body)
+    return f"s3://{OPERATIONS}/code/{carried.code.hash}"
+
+
+@pytest.mark.parametrize("code", [local, launchers])
+def test_the_job_of_whoever_has_a_grant_makes_what_the_second_cell_shows(code, estate, tmp_path):
+    s3 = estate.client("s3")
+    for old in s3.list_objects_v2(Bucket=DATA, Prefix="UserA/output/").get("Contents", []):
+        s3.delete_object(Bucket=DATA, Key=old["Key"])
+    s3.put_object(Bucket=DATA, Key="UserA/abalone.csv", Body=abalone(100))
+
+    ran = job(estate, tmp_path, "userA", code(estate, tmp_path))
+    seen = notebook(estate.sandbox, tmp_path, CELLS / "validate.py", profile="userA", **PLACES)
+
+    assert ran.returncode == 0, ran.stderr + told(estate)
+    assert ran.stdout.splitlines()[-1].endswith("Completed. See s3://data/UserA/output/train/ and validation/")
+    assert len([line for line in seen.stdout.splitlines() if "0.455" in line]) == 10, seen.stderr
+    assert events_of(estate, ran.stdout.partition(":")[0])
+
+
+def test_the_job_of_whoever_has_none_ends_with_the_code_for_it(estate, tmp_path):
+    ran = job(estate, tmp_path, "userB", local(estate, tmp_path))
+
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("spark-preprocess-job-")
+    assert "Failed. AlgorithmError: , exit code: 10" in ran.stderr
