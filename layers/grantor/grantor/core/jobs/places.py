@@ -2,55 +2,58 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from grantor.core.job import Job
 
 
 @dataclass(frozen=True)
 class Place:
-    """A job's places, as one profile (Domain/name) or, with "", a role of its own has them; or as they are written."""
+    """A job's places as one profile or a role has them. `name` says whose, and no two have the same.
 
-    job: Job
-    profile: str
-    on: str
-    input: str
-    output: str
+    Without `filled` they are as they are written, and what it writes counts for the jobs of the same profiles alone.
+    """
+
+    name: str
+    job: Job = field(compare=False)
+    on: str = field(compare=False)
+    input: str = field(compare=False)
+    output: str = field(compare=False)
+    filled: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
-        return f"job {self.job.id}{f' for profile {self.profile}' if self.profile else ''}"
+        return self.name
 
     def feeds(self, other: "Place") -> bool:
         """Whether what this one writes may be what the other waits for or reads."""
         return other.on.startswith(self.output) or other.input.startswith(self.output)
 
-
-Surely = Callable[[Place, Place], bool]
+    def meets(self, other: "Place") -> bool:
+        """Whether the outputs of the two lie over each other."""
+        return self.output.startswith(other.output) or other.output.startswith(self.output)
 
 
 class Places:
-    """Places by what they write. `surely` says of two, of which the first's output lies over something of the second's, whether that counts."""
+    """Places by what they write."""
 
-    def __init__(self, places: Iterable[Place], surely: Surely = lambda outer, inner: True) -> None:  # noqa: ARG005
-        self._surely = surely
-        self._writing: dict[str, list[Place]] = defaultdict(list)
-        self._below: dict[str, list[Place]] = defaultdict(list)
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._writing: dict[tuple[str, Hashable], list[Place]] = defaultdict(list)
         for place in places:
-            self._writing[place.output].append(place)
-            for folder in _above(place.output):
-                self._below[folder].append(place)
+            self._writing[place.output, None if place.filled else place.job.runs_as].append(place)
+
+    def over(self, uri: str, place: Place) -> Iterator[list[Place]]:
+        """Those whose output lies over `uri`, which is something of `place`: a list for each folder, in the order that they came."""
+        for slash in list(re.finditer("/", uri))[2:]:  # below s3:// and the bucket
+            for whose in (None, place.job.runs_as):
+                if found := self._writing.get((uri[: slash.end()], whose)):
+                    yield found
 
     def feeding(self, place: Place) -> list[Place]:
         """The others whose output lies over what this one waits for or reads."""
-        above = dict.fromkeys((*_above(place.on), *_above(place.input)))
-        return self._others(place, (other for folder in above for other in self._writing.get(folder, ())))
-
-    def meeting(self, place: Place) -> list[Place]:
-        """The others whose output lies over this one's, or below it."""
-        over = self._others(place, (other for folder in _above(place.output) for other in self._writing.get(folder, ())))
-        below = [other for other in self._below.get(place.output, ()) if other != place and self._surely(place, other)]
-        return list(dict.fromkeys((*over, *below)))
+        both = dict.fromkeys((place.on, place.input))
+        found = dict.fromkeys(one for uri in both for over in self.over(uri, place) for one in over)
+        return [one for one in found if one != place]
 
     def circle(self, place: Place) -> tuple[Place, ...]:
         """The shortest way on which what this one writes leads back to it, itself first; nothing if there is none."""
@@ -65,10 +68,27 @@ class Places:
                     ways.append((before, *way))
         return ()
 
-    def _others(self, place: Place, found: Iterable[Place]) -> list[Place]:
-        return [other for other in found if other != place and self._surely(other, place)]
+    def circles(self) -> list[list[Place]]:
+        """Circles in which places feed each other, each in that order, no place in two of them; every place is looked at once."""
+        found: list[list[Place]] = []
+        done: set[Place] = set()
+        for places in self._writing.values():
+            for start in places:
+                found += self._from(start, done)
+        return found
 
-
-def _above(uri: str) -> Iterator[str]:
-    """The folders that something lies in, itself if it is one, from the bucket down."""
-    return (uri[: slash.end()] for slash in list(re.finditer("/", uri))[2:])
+    def _from(self, start: Place, done: set[Place]) -> Iterator[list[Place]]:
+        """The circles that lead to `start`; what has been looked at is `done`."""
+        told: set[Place] = set()
+        way = {} if start in done else {start: iter(self.feeding(start))}
+        while way:
+            last, left = next(reversed(way.items()))
+            before = next(left, None)
+            if before is None:
+                done.add(last)
+                del way[last]
+            elif before not in way:
+                way |= {} if before in done else {before: iter(self.feeding(before))}
+            elif told.isdisjoint(circle := list(way)[list(way).index(before) :]):
+                told.update(circle)
+                yield [before, *reversed(circle[1:])]

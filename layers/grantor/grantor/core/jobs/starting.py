@@ -6,7 +6,6 @@ alone: the others that the upload starts are started.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 from grantor.core.expansion.filling import TAGS, fill, of_profile
@@ -16,15 +15,15 @@ from grantor.core.expansion.refusal import Refused, Unread, problem
 from grantor.core.expansion.sharing import Sharing, Words
 from grantor.core.facts import Facts, Profile
 from grantor.core.grant import Permission
-from grantor.core.job import LONGEST, Job, Start
+from grantor.core.job import Job, Start
 from grantor.core.jobs.matching import candidates
-from grantor.core.jobs.places import Place, Places
-from grantor.core.problem import Fault, Problem, listed, shown
+from grantor.core.jobs.places import Place
+from grantor.core.jobs.refusing import Arguments, Judge
+from grantor.core.problem import Problem
 from grantor.core.rule import Rule
 from grantor.core.whom import Principal, Profiles
 
 WORDS = Words("job", "output")
-SHOWN = 3  # roles that a message lists
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class _Run:
     def _whoever(self, job: Job) -> None:
         to = job.runs_as
         if isinstance(to, Principal):
-            self._start(_place(job, None), to.arn, job.arguments)
+            self._start(_place(job, None), to.arn, job.arguments, None)
             return
         check_domain(to.domain, self.facts)
         sharing = Sharing(as_rule(job), to, {}, to.tags, self.people, self.facts.now, WORDS)
@@ -104,49 +103,25 @@ class _Run:
             role, values = execution_role(profile).identifier, of_profile(profile)
             sharing.judge(profile)
             arguments = tuple((name, fill(value, values)) for name, value in job.arguments)
-            self._start(_place(job, profile), role, arguments)
+            self._start(_place(job, profile), role, arguments, profile)
         except Refused as refused:
             self.refused.add(problem(job, refused.fault, refused.about or profile.subject))
         except Unread as unread:
             self.unread.add(f"{job.file}:{job.line}: {job.title} for {profile.subject}: {unread}")
 
-    def _start(self, place: Place, role: str, arguments: tuple[tuple[str, str], ...]) -> None:
-        for fault in (*self._of_role(role), *self._outside(place), *_long(place, arguments), *self._over(place)):
-            raise Refused(fault)
-        job = replace(place.job, arguments=arguments)
-        self.starts.append(Start(job, role, place.profile, self.upload, place.input, place.output))
-
-    def _of_role(self, role: str) -> Iterator[Fault]:
-        if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
-            known = sorted(self.may_pass)
-            why = f"jobs run only as roles that the stack's parameter JobRoles names, and it names {_few(known) or 'none'}"
-            yield Fault(f"{role} may not be passed to a job", why, "add the role to JobRoles, or run the job as another")
-
-    def _outside(self, place: Place) -> Iterator[Fault]:
-        bucket = self.upload[: self.upload.index("/", len("s3://")) + 1]
-        for called, uri in (("input", place.input), ("output", place.output)):
-            if not uri.startswith(bucket):
-                why = f"jobs read and write in the bucket of the upload, {bucket}"
-                yield Fault(f"its {called} {shown(uri)} lies in another bucket", why, f"write {called}: s3://{{data_bucket}}/…")
-
-    def _over(self, place: Place) -> Iterator[Fault]:
-        if place.feeds(place):
-            what = f"its output {place.output} lies over what it waits for or reads"
-            yield Fault(what, "the job would start itself, again and again", "write a folder beside them as its output")
-        if other := next(iter(self._places.meeting(place)), None):
-            what = f"its output {place.output} and that of {other}, {other.output}, lie over each other"
-            yield Fault(what, "their files would be mixed", "give each a folder of its own")
-        if way := self._places.circle(place):
-            chain = ", which feeds ".join(map(str, way[1:]))
-            why = "each would start the next, without end"
-            yield Fault(f"what it writes feeds {chain}, which feeds it again", why, "let one of them write elsewhere")
+    def _start(self, place: Place, role: str, arguments: Arguments, profile: Profile | None) -> None:
+        faults = list(self._judge.faults(place, role, arguments))
+        self.refused |= {problem(place.job, fault, profile.subject if profile else "") for fault in faults}
+        if not faults:
+            name = f"{profile.domain}/{profile.name}" if profile else ""
+            self.starts.append(Start(replace(place.job, arguments=arguments), role, name, self.upload, place.input, place.output))
 
     @cached_property
-    def _places(self) -> Places:
-        """Those of all jobs, for each profile that is known."""
-        return Places(place for job in self.jobs for place in self._of(job))
+    def _judge(self) -> Judge:
+        return Judge(self.upload, self.may_pass, [place for job in self.jobs for place in self._of(job)])
 
     def _of(self, job: Job) -> Iterator[Place]:
+        """The job's places, for each profile that is known."""
         if isinstance(job.runs_as, Principal):
             yield _place(job, None)
             return
@@ -160,9 +135,9 @@ class _Run:
 def _place(job: Job, profile: Profile | None) -> Place:
     """The job's places as this profile has them. Raises Refused where one has no value."""
     if profile is None:
-        return Place(job, "", job.on, job.reads, job.output)
+        return Place(f"job {job.id}", job, job.on, job.reads, job.output)
     on, reads, output = (fill(text, of_profile(profile)) for text in (job.on, job.reads, job.output))
-    return Place(job, f"{profile.domain}/{profile.name}", on, reads, output)
+    return Place(f"job {job.id} for {profile.subject}", job, on, reads, output)
 
 
 def _filled(on: str, profile: Profile) -> str:
@@ -171,19 +146,3 @@ def _filled(on: str, profile: Profile) -> str:
         return fill(on, of_profile(profile))
     except Refused:
         return ""
-
-
-def _long(place: Place, arguments: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
-    told = {"the key of its input": _key(place.input), "the key of its output": _key(place.output).removesuffix("/")}
-    for called, text in (told | {f"the argument {name}": value for name, value in arguments}).items():
-        if len(text) > LONGEST:
-            why = f"SageMaker passes a job no more than {LONGEST} of them"
-            yield Fault(f"{called} has {len(text)} characters: {shown(text)}", why, "shorten the names in it")
-
-
-def _key(uri: str) -> str:
-    return uri.removeprefix("s3://").partition("/")[2]
-
-
-def _few(words: list[str]) -> str:
-    return listed([*words[:SHOWN], "others"] if len(words) > SHOWN else words, "and") if words else ""
