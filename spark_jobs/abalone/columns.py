@@ -1,8 +1,10 @@
 """The rules as expressions of Spark: those of lines.py, for billions of lines, and no Python to run them.
 
-What every line needs is cheap: one regular expression, one split, eight casts, one hash. What is wrong with a line is asked of no other.
+What every line needs is cheap: one regular expression, one split, eight casts, one hash. What is wrong with a line is asked of no other, and
+in a step of its own: Java never compiles a method of more than 8,000 bytes, and Spark makes one method of a step.
 """
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import and_
 
@@ -24,24 +26,33 @@ from abalone.contract import (
     TRAIN,
 )
 
-VALUE, CELLS, TEXT, FIT, HASH = map(F.col, ("value", "cells", "text", "fit", "hash"))
+SPLITS = ("train", "validation", "quarantine")
+VALUE, CELLS, FIT, HASH = map(F.col, ("value", "cells", "fit", "hash"))
 
 
 def rows(lines: DataFrame) -> DataFrame:
-    """Each line (`value`) as a row: its `octets`, its `split`, what is written there (`text`), and what is measured.
+    """Each line (`value`) as a row: the `octets` that it was, the `split` that it goes into (of SPLITS), and as `value` its features, or itself.
 
-    That is the `sex` of a line that can be read, and of one that makes features its numbers and the `hash` of its text; else they are null.
+    And what is to be measured, else null: the `sex` (of SEXES) of a line that can be read; the numbers of one that makes features, and their
+    `hash`. Places in those lists are narrower than their words, and each row is copied on its way.
     """
     read = lines.select(_stripped().alias("value"), F.octet_length(VALUE).alias("octets"))
-    split = read.select("*", F.when(VALUE.rlike(LINE), F.split(VALUE, ",", -1)).alias("cells"))
-    parsed = split.select("*", *(CELLS[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS))
+    parsed = _parsed(read, VALUE.rlike(LINE))
     judged = parsed.select("*", F.coalesce(_fit(), F.lit(False)).alias("fit"))
     numbers = [F.when(FIT, F.col(name)).alias(name) for name in NUMBERS]
     written = judged.select(
-        "octets", "fit", F.when(FIT, _features()).otherwise(_refused()).alias("text"), CELLS[0].alias("sex"), *numbers
+        "octets", "fit", F.when(FIT, _features()).otherwise(VALUE).alias("value"), _place(CELLS[0], SEXES).alias("sex"), *numbers
     )
-    hashed = written.select("*", F.when(FIT, F.crc32(F.concat(F.lit(SALT), TEXT))).alias("hash"))
-    return hashed.select("octets", _side().alias("split"), "text", "sex", *NUMBERS, "hash")
+    hashed = written.select("*", F.when(FIT, F.crc32(F.concat(F.lit(SALT), VALUE))).alias("hash"))
+    return hashed.select("octets", _side().alias("split"), "value", "sex", *NUMBERS, "hash")
+
+
+def explained(rows: DataFrame) -> DataFrame:
+    """What is written: `value` and `split`. Before a line that is refused stands the reason."""
+    refused = F.col("split") == SPLITS.index("quarantine")
+    parsed = _parsed(rows.select("value", "split"), refused & VALUE.rlike(LINE))
+    reason = F.when(CELLS.isNull(), _misshapen()).otherwise(_outside())
+    return parsed.select(F.when(refused, F.concat_ws("\t", reason, VALUE)).otherwise(VALUE).alias("value"), "split")
 
 
 def bins() -> Column:
@@ -56,6 +67,12 @@ def _stripped() -> Column:
     return F.when(VALUE.endswith("\r"), octets.substr(F.lit(1), F.octet_length(VALUE) - 1).cast("string")).otherwise(VALUE)
 
 
+def _parsed(lines: DataFrame, which: Column) -> DataFrame:
+    """With the cells and the numbers of these lines; null for others."""
+    split = lines.select("*", F.when(which, F.split(VALUE, ",", -1)).alias("cells"))
+    return split.select("*", *(CELLS[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS))
+
+
 def _fit() -> Column:
     within = [(F.col(name) > 0) & (F.col(name) <= BINS[name].most) for name in NUMBERS]
     return reduce(and_, within) & (F.col(LABEL) == F.floor(LABEL))
@@ -67,13 +84,13 @@ def _features() -> Column:
 
 
 def _side() -> Column:
-    train = F.when(F.pmod(HASH, F.lit(OF)) < TRAIN, "train").otherwise("validation")
-    return F.when(HASH.isNull(), "quarantine").otherwise(train)
+    train = F.when(F.pmod(HASH, F.lit(OF)) < TRAIN, SPLITS.index("train")).otherwise(SPLITS.index("validation"))
+    return F.when(HASH.isNull(), SPLITS.index("quarantine")).otherwise(train)
 
 
-def _refused() -> Column:
-    reason = F.when(CELLS.isNull(), _misshapen()).otherwise(_outside())
-    return F.concat_ws("\t", reason, VALUE)
+def _place(value: Column, words: Iterable[str]) -> Column:
+    first, *others = [F.when(value == word, at) for at, word in enumerate(words)]
+    return F.coalesce(first, *others)
 
 
 def _misshapen() -> Column:

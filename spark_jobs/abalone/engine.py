@@ -8,11 +8,11 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know it
 
 from abalone import columns
+from abalone.columns import SPLITS
 from abalone.contract import LONGEST_LINE, NUMBERS, SAMPLE, SEXES, SHORTEST_LINE
 from abalone.exits import CONTRACT, Failed
 from abalone.measures import Counts, counted
 
-SPLITS = ("train", "validation", "quarantine")
 MEANT = re.compile(r"([\\{}\[\]*?])")  # what Spark takes for a pattern
 BOM = 3  # bytes, which Hadoop's reader takes away
 
@@ -59,9 +59,9 @@ def _asked(one_in: int) -> Iterator[Column]:
     yield F.count(F.lit(1)).alias("rows")
     yield F.sum("octets").alias("octets")
     yield F.count("hash").alias("kept")
-    yield F.count(F.when(F.col("split") == "train", 1)).alias("train")
-    for sex in SEXES:
-        yield F.count(F.when(F.col("sex") == sex, 1)).alias(sex)
+    yield F.count(F.when(F.col("split") == SPLITS.index("train"), 1)).alias("train")
+    for at, sex in enumerate(SEXES):
+        yield F.count(F.when(F.col("sex") == at, 1)).alias(sex)
     for name in NUMBERS:
         number = F.col(name)
         asked = {"min": F.min(number), "max": F.max(number), "sum": F.sum(number), "squares": F.sum(number * number)}
@@ -71,8 +71,7 @@ def _asked(one_in: int) -> Iterator[Column]:
 
 
 def _write(rows: DataFrame, path: str) -> None:
-    writer = rows.select(F.col("text").alias("value"), "split").write.options(**WRITING)
-    writer.partitionBy("split").text(path)
+    columns.explained(rows).write.options(**WRITING).partitionBy("split").text(path)
 
 
 def _whole(told: Mapping[str, Any], size: int, source: str) -> None:
@@ -91,7 +90,7 @@ def _reasons(session: SparkSession, path: str, told: Mapping[str, Any]) -> dict[
 
 
 class _Folder:
-    """Where the splits stand, in whatever file system. Spark can only write them as split=train, …; they are renamed in the end."""
+    """Where the splits stand, in whatever file system. Spark can only write them as split=0, …; they are renamed in the end."""
 
     def __init__(self, spark: SparkSession, target: str) -> None:
         self._path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path  # noqa: SLF001  -- pyspark has no public way there
@@ -110,8 +109,8 @@ class _Folder:
 
     def settle(self) -> None:
         files = self._path(self._target).getFileSystem(self._settings)
-        for split in SPLITS:
-            written, wanted = self._path(f"{self.apart}/split={split}"), self._path(f"{self._target}/{split}")
+        for at, split in enumerate(SPLITS):
+            written, wanted = self._path(f"{self.apart}/split={at}"), self._path(f"{self._target}/{split}")
             if files.exists(written) and not files.rename(written, wanted):
                 raise OSError(f"{written.toString()} could not be renamed to {wanted.toString()}")
         files.delete(self._path(self.apart), True)
