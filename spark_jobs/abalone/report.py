@@ -186,7 +186,7 @@ def _access(manifest: Manifest) -> Iterator[Markup]:
     )
     if access["why"]:
         yield tag("p", f"S3A was not used: {access['why']}.", class_="soft")
-    yield tag("p", "The grants behind them, as the job itself asked for them:")
+    yield tag("p", "What the job itself asked for, and was given:")
     yield tag("ul", (tag("li", _code(grant)) for grant in access["grants"][:MOST]), class_="said good")
     yield from _more(len(access["grants"]), "grants")
 
