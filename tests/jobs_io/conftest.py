@@ -1,15 +1,11 @@
 """What becomes of a job's output whatever happens to the job: here without Spark, whose part the plain-Python rules take, so that it is fast."""
 
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import ROOT, Sandbox
+from tests.conftest import Sandbox
 from tests.jobs_io.grounds import Grounds, lay
-
-# The job is imported as its container imports it: as the package `abalone`.
-sys.path.insert(0, str(ROOT / "spark_jobs"))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """What a job stands on, laid out on a sandbox: buckets, a role without a right on the data, a location, grants. Every name is its own.
 
-grounds = lay(sandbox, READWRITE="UserA/*")    two buckets, the role, its grants in the data bucket
-grounds.upload("UserA/abalone.csv", text)      as anybody may put it there
-grounds.environment()                          what a process of the job has: the sandbox's address and the role's session
-grounds.calls()                                who asked what of the data bucket
+grounds = lay(sandbox, ("UserA/*", "READWRITE"))   two buckets, the role, its grants in the data bucket
+grounds.upload("UserA/abalone.csv", body)          as anybody may put it there
+grounds.environment()                              what a process of the job has: the sandbox's address and the role's session
+grounds.calls()                                    what the role, and whatever was vended to it, asked of AWS
 """
 
 import hashlib
@@ -96,6 +96,7 @@ class Grounds:
         return dict(self.sandbox.client("sts").assume_role(RoleArn=arn, RoleSessionName="job")["Credentials"])
 
     def environment(self) -> dict[str, str]:
+        """What a process has that is the job: the way to the sandbox, and a session of the role."""
         keys = self.keys_of_role()
         return addresses(self.sandbox) | {
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
@@ -108,13 +109,24 @@ class Grounds:
         made = ask(self.sandbox, "calls?record=1")
         return [call for call in made if call["principal"] in (self.role, self.location)]
 
+    def switch(self, **values: Any) -> None:
+        """From now on Access Grants behaves so; see docs/sandbox.md."""
+        ask(self.sandbox, "faults", "POST", {"switches": values})
+
+    def no_faults(self) -> None:
+        ask(self.sandbox, "faults", "DELETE")
+
 
 def addresses(sandbox: Sandbox) -> dict[str, str]:
-    """Where AWS is, for boto3 and for the Java SDK alike. S3 Control's host has the account in front, a name that resolves nowhere:
-    boto3 goes there through the sandbox as its proxy, Java by a hosts file (see `java`)."""
+    """Where AWS is, for boto3 and for the Java SDK alike.
+
+    S3 Control's host has the account in front, a name that resolves nowhere: boto3 goes there through the sandbox as its proxy, Java by
+    a file of hosts (see `java`).
+    """
     here = f"http://127.0.0.1:{sandbox.port}"
     return {
-        "AWS_ENDPOINT_URL": here,
+        "AWS_ENDPOINT_URL_S3": here,
+        "AWS_ENDPOINT_URL_STS": here,
         "AWS_ENDPOINT_URL_S3_CONTROL": f"http://localhost:{sandbox.port}",
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

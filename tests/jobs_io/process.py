@@ -2,11 +2,12 @@
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +33,14 @@ class Ended:
         return self.said.rstrip("\n").rpartition("\n")[2]
 
 
-def start(grounds: Grounds, words: list[str], **variables: str) -> subprocess.Popen[str]:
-    given = {"PATH": os.environ["PATH"], **grounds.environment(), **variables}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.jobs_io.process", *words], cwd=ROOT, env=given, stderr=subprocess.PIPE, text=True
-    )
+def start(grounds: Grounds, words: list[str], file_size: int = 0) -> subprocess.Popen[str]:
+    """`file_size` is the most bytes that a file of it may have, as on a disk that is nearly full; 0: as many as there is room for."""
+    command = [sys.executable, "-m", "tests.jobs_io.process", *words]
+    given = {"PATH": os.environ["PATH"], **grounds.environment()}
+    process = subprocess.Popen(command, cwd=ROOT, env=given, stderr=subprocess.PIPE, text=True)
+    if file_size:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, file_size))
+    return process
 
 
 def ended(process: subprocess.Popen[str]) -> Ended:
@@ -44,17 +48,17 @@ def ended(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, said)
 
 
-def run(grounds: Grounds, words: list[str] | None = None, **variables: str) -> Ended:
-    return ended(start(grounds, words or grounds.words(), **variables))
+def run(grounds: Grounds, file_size: int = 0) -> Ended:
+    return ended(start(grounds, grounds.words(), file_size))
 
 
-def run_here(grounds: Grounds, words: list[str] | None = None) -> Ended:
-    """The same in this process, which is quicker."""
+def run_here(grounds: Grounds, words: list[str] | None = None, make: "Callable[[Task], Made] | None" = None) -> Ended:
+    """The same in this process, which is quicker; `make` makes the files instead."""
     from abalone.job import main
 
     said = io.StringIO()
     with environment(grounds.environment()), redirect_stderr(said):
-        code = main(words or grounds.words(), by_the_rules)
+        code = main(words or grounds.words(), make or by_the_rules)
     return Ended(code, said.getvalue())
 
 

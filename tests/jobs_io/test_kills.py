@@ -11,17 +11,12 @@ from tests.conftest import Sandbox
 from tests.jobs_io.grounds import Grounds, lay
 from tests.jobs_io.process import run_here, start
 from tests.jobs_io.reader import Seen, look, plain_files
+from tests.jobs_io.rows import rows
 from tests.sandbox.desk import ask
 
-LINE = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15\n"
 CHANGES = ("PutObject", "CopyObject", "DeleteObjects", "DeleteObject", "CompleteMultipartUpload")
 
 COUNTS = count(150)  # rows of each upload: no two are the same run, and each is three files
-
-
-def rows(number: int) -> bytes:
-    """Lines that differ, of which the same fall to train in every run."""
-    return "".join(LINE.replace("0.455", f"0.{at + 100}") for at in range(number)).encode()
 
 
 @dataclass(frozen=True)
