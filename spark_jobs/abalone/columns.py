@@ -27,7 +27,6 @@ from abalone.contract import (
 )
 
 SPLITS = ("train", "validation", "quarantine")
-VALUE, CELLS, FIT, HASH = map(F.col, ("value", "cells", "fit", "hash"))
 
 
 def rows(lines: DataFrame) -> DataFrame:
@@ -36,23 +35,29 @@ def rows(lines: DataFrame) -> DataFrame:
     And what is to be measured, else null: the `sex` (of SEXES) of a line that can be read; the numbers of one that makes features, and their
     `hash`. Places in those lists are narrower than their words, and each row is copied on its way.
     """
-    read = lines.select(_stripped().alias("value"), F.octet_length(VALUE).alias("octets"))
-    parsed = _parsed(read, VALUE.rlike(LINE))
+    read = lines.select(_stripped().alias("value"), F.octet_length(F.col("value")).alias("octets"))
+    parsed = _parsed(read, F.col("value").rlike(LINE))
     judged = parsed.select("*", F.coalesce(_fit(), F.lit(False)).alias("fit"))
-    numbers = [F.when(FIT, F.col(name)).alias(name) for name in NUMBERS]
+    numbers = [F.when(F.col("fit"), F.col(name)).alias(name) for name in NUMBERS]
     written = judged.select(
-        "octets", "fit", F.when(FIT, _features()).otherwise(VALUE).alias("value"), _place(CELLS[0], SEXES).alias("sex"), *numbers
+        "octets",
+        "fit",
+        F.when(F.col("fit"), _features()).otherwise(F.col("value")).alias("value"),
+        _place(F.col("cells")[0], SEXES).alias("sex"),
+        *numbers,
     )
-    hashed = written.select("*", F.when(FIT, F.crc32(F.concat(F.lit(SALT), VALUE))).alias("hash"))
+    hashed = written.select("*", F.when(F.col("fit"), F.crc32(F.concat(F.lit(SALT), F.col("value")))).alias("hash"))
     return hashed.select("octets", _side().alias("split"), "value", "sex", *NUMBERS, "hash")
 
 
 def explained(rows: DataFrame) -> DataFrame:
     """What is written: `value` and `split`. Before a line that is refused stands the reason."""
     refused = F.col("split") == SPLITS.index("quarantine")
-    parsed = _parsed(rows.select("value", "split"), refused & VALUE.rlike(LINE))
-    reason = F.when(CELLS.isNull(), _misshapen()).otherwise(_outside())
-    return parsed.select(F.when(refused, F.concat_ws("\t", reason, VALUE)).otherwise(VALUE).alias("value"), "split")
+    parsed = _parsed(rows.select("value", "split"), refused & F.col("value").rlike(LINE))
+    reason = F.when(F.col("cells").isNull(), _misshapen()).otherwise(_outside())
+    return parsed.select(
+        F.when(refused, F.concat_ws("\t", reason, F.col("value"))).otherwise(F.col("value")).alias("value"), "split"
+    )
 
 
 def bins() -> Column:
@@ -63,14 +68,18 @@ def bins() -> Column:
 
 def _stripped() -> Column:
     # By bytes, for a line may hold some that are no character.
-    octets = VALUE.cast("binary")
-    return F.when(VALUE.endswith("\r"), octets.substr(F.lit(1), F.octet_length(VALUE) - 1).cast("string")).otherwise(VALUE)
+    octets = F.col("value").cast("binary")
+    return F.when(
+        F.col("value").endswith("\r"), octets.substr(F.lit(1), F.octet_length(F.col("value")) - 1).cast("string")
+    ).otherwise(F.col("value"))
 
 
 def _parsed(lines: DataFrame, which: Column) -> DataFrame:
     """With the cells and the numbers of these lines; null for others."""
-    split = lines.select("*", F.when(which, F.split(VALUE, ",", -1)).alias("cells"))
-    return split.select("*", *(CELLS[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS))
+    split = lines.select("*", F.when(which, F.split(F.col("value"), ",", -1)).alias("cells"))
+    return split.select(
+        "*", *(F.col("cells")[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS)
+    )
 
 
 def _fit() -> Column:
@@ -79,13 +88,13 @@ def _fit() -> Column:
 
 
 def _features() -> Column:
-    first, *others = [F.when(CELLS[0] == sex, hot) for sex, hot in SEXES.items()]
-    return F.concat_ws(",", CELLS[8], F.coalesce(first, *others), *(CELLS[at] for at in range(1, 8)))
+    first, *others = [F.when(F.col("cells")[0] == sex, hot) for sex, hot in SEXES.items()]
+    return F.concat_ws(",", F.col("cells")[8], F.coalesce(first, *others), *(F.col("cells")[at] for at in range(1, 8)))
 
 
 def _side() -> Column:
-    train = F.when(F.pmod(HASH, F.lit(OF)) < TRAIN, SPLITS.index("train")).otherwise(SPLITS.index("validation"))
-    return F.when(HASH.isNull(), SPLITS.index("quarantine")).otherwise(train)
+    train = F.when(F.pmod(F.col("hash"), F.lit(OF)) < TRAIN, SPLITS.index("train")).otherwise(SPLITS.index("validation"))
+    return F.when(F.col("hash").isNull(), SPLITS.index("quarantine")).otherwise(train)
 
 
 def _place(value: Column, words: Iterable[str]) -> Column:
@@ -94,14 +103,14 @@ def _place(value: Column, words: Iterable[str]) -> Column:
 
 
 def _misshapen() -> Column:
-    at = _commas(F.regexp_extract(VALUE, NUMBERS_SO_FAR, 0))
+    at = _commas(F.regexp_extract(F.col("value"), NUMBERS_SO_FAR, 0))
     column = F.element_at(F.array(*map(F.lit, NUMBERS)), at + 1)
-    missing = F.element_at(F.split(VALUE, ",", -1), at + 2).rlike(BLANK)
+    missing = F.element_at(F.split(F.col("value"), ",", -1), at + 2).rlike(BLANK)
     return (
-        F.when(VALUE.rlike(BLANK), "blank line")
-        .when(VALUE.rlike(HEADER), "header line")
-        .when(_commas(VALUE) != len(COLUMNS) - 1, "not 9 columns")
-        .when(~F.substring_index(VALUE, ",", 1).isin(*SEXES), "sex not M, F or I")
+        F.when(F.col("value").rlike(BLANK), "blank line")
+        .when(F.col("value").rlike(HEADER), "header line")
+        .when(_commas(F.col("value")) != len(COLUMNS) - 1, "not 9 columns")
+        .when(~F.substring_index(F.col("value"), ",", 1).isin(*SEXES), "sex not M, F or I")
         .otherwise(F.concat_ws(" ", column, F.when(missing, "missing").otherwise("not a number")))
     )
 

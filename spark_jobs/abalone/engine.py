@@ -21,6 +21,7 @@ SETTINGS = {
     "spark.sql.maxConcurrentOutputFileWriters": len(SPLITS),
     "spark.sql.ansi.enabled": False,
     "spark.sql.shuffle.partitions": 1,
+    "spark.sql.files.openCostInBytes": 1,
 }
 READING = {"lineSep": "\n", "mapreduce.input.linerecordreader.line.maxlength": LONGEST_LINE}
 WRITING = {"compression": "none", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
