@@ -1,0 +1,59 @@
+"""A file is tried at the desk by the job's own rules, with nothing but Python."""
+
+import doctest
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import check
+from tests.conftest import ROOT
+
+GOOD = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15\n"
+
+
+def tried(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # -S: nothing of what is installed can be imported.
+    command = [ROOT / ".venv/bin/python", "-S", ROOT / "spark_jobs/check.py", file, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_file_is_counted_and_its_refused_lines_are_shown(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(b"sex,length\n" + GOOD.encode() + b"\xff,\x1b\n" + b"\n")
+
+    assert list(check.told((tmp_path / "a.csv").read_bytes(), 10)) == [
+        "4 lines: 1 to train on, 0 to validate with, 3 in quarantine",
+        "        1  header line",
+        "        1  not 9 columns",
+        "        1  blank line",
+        "line 1: header line: sex,length",
+        r"line 3: not 9 columns: \udcff,\x1b",
+        "line 4: blank line: ",
+    ]
+
+
+def test_it_shows_as_many_as_are_asked_for():
+    assert list(check.told(b"\n" * 3_000, 1))[2:] == ["line 1: blank line: ", "… and 2,999 more"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "out", "err"),
+    [
+        (GOOD * 2, 0, "2 lines: 2 to train on, 0 to validate with, 0 in quarantine\n", ""),
+        (None, 2, "", "No such file or directory"),
+    ],
+    ids=["a good file", "none"],
+)
+def test_it_is_a_program(tmp_path: Path, body: str | None, code: int, out: str, err: str):
+    if body is not None:
+        (tmp_path / "a.csv").write_text(body)
+    ran = tried(tmp_path / "a.csv")
+
+    assert (ran.returncode, ran.stdout, err in ran.stderr) == (code, out, True)
+
+
+def test_its_examples_are_true():
+    outcome = doctest.testmod(check)
+
+    assert outcome.attempted
+    assert not outcome.failed
