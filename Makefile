@@ -13,29 +13,32 @@ export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH; .venv brings one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
+SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
+
 .PHONY: words demo test spark studio ui sandbox build lint crashes bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: setup build  ## the whole story on a small AWS on the desk: deploy, grant, refuse, leave (DATA=file.csv for real data)
+demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deploy, grant, refuse, compute, leave (DATA=file.csv for real data)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
 
 test: setup build  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/studio $(PYTEST)
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
-spark: setup build .tools/spark/.made .tools/spark4/.made .tools/spark/jars/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox
+spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox, the demo as the README shows it
 	.tools/spark/bin/python -m pytest tests/spark -n 0 $(PYTEST)
 	.tools/spark4/bin/python -m pytest tests/spark/rules -n 0 $(PYTEST)
+	.venv/bin/python -m pytest tests/story -n 0 $(PYTEST)
 
-studio: setup .tools/studio/.made .tools/spark/.made .tools/spark/jars/.made  ## the article's two notebook cells by hand, with AWS's own SDK for them, in the sandbox
+studio: setup build .tools/studio/.made $(SPARK)  ## the article's two notebook cells by hand, with AWS's own SDK for them, in the sandbox
 	.venv/bin/python -m pytest tests/studio -n 0 $(PYTEST)
 
 ui: .tools/spark/.made  ## the Spark UI of a run of a job, from its event log, until Ctrl-C (RUN=name of the processing job)
 	.tools/spark/bin/python spark_jobs/ui.py $(or $(RUN),$(error say which run: make ui RUN=…, with a name that grantor jobs shows))
 
-sandbox: setup build  ## leave the small AWS running with Grantor deployed, and print how to talk to it
+sandbox: setup build $(SPARK)  ## leave the small AWS running with Grantor deployed, and print how to talk to it
 	.venv/bin/python -m demo --stay --port $(PORT)
 
 build: setup .aws-sam/build/template.yaml  ## sam build: the artifacts that are deployed and tested
@@ -55,7 +58,7 @@ bench: setup build  ## figures, as ratios, into build/bench/*.json
 bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## the job beside the article's and beside polars, into docs/performance.md (SIZES="4177 1000000")
 	.venv/bin/python -m benchmarks.spark $(SIZES)
 
-docs: setup build  ## put what the commands of the documents print today into the documents
+docs: setup build $(SPARK)  ## put what the commands of the documents print today into the documents
 	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
 	.venv/bin/python -m docs.transcripts --write
 

@@ -24,7 +24,7 @@ MASKS = (
     (re.compile(r"\s+\d+\.\d (ms|x)\b"), r" N \1"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
     (re.compile(r"-[0-9a-z]{12,13}\b"), "-MADEUP"),
-    (re.compile(r"\b[0-9a-f]{16}\b"), "MADEUP"),
+    (re.compile(r"(?<![0-9a-f])([0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32})(?![0-9a-f])"), "MADEUP"),
     (re.compile(re.escape(str(ROOT))), "."),
 )
 
