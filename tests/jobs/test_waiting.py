@@ -201,6 +201,15 @@ def test_a_job_whose_data_is_bad_waits_for_other_data(place: Place, code: int, w
     assert len(place.running()) == 1
 
 
+def test_data_that_was_replaced_while_its_job_ran_is_nobodys_business(place: Place) -> None:
+    place.ring(place.put(KEY, b"first"))
+    (first,) = place.running()
+    place.put(KEY, b"second")
+    place.ring(place.ends(first, 11))
+
+    assert (len(place.running()), place.called()) == (1, [])
+
+
 def test_a_job_that_somebody_stopped_stays_stopped_until_the_data_is_put_again(place: Place) -> None:
     place.ring(place.put(KEY))
     (name,) = place.running()

@@ -17,7 +17,7 @@ from grantor.core.jobs.doorbells import JobBell
 from grantor.core.jobs.identity import Attempt, Input, bucket_and_key, run_id, subject
 from grantor.core.jobs.preflight import Answer
 from grantor.core.jobs.request import Unsendable, of_attempt, runs
-from grantor.core.jobs.standing import LIMIT, Status, Told
+from grantor.core.jobs.standing import LIMIT, Cause, Status, Told
 from grantor.intake import Intake
 from grantor.jobs import telling
 from grantor.jobs.ending import settle
@@ -87,6 +87,9 @@ class Starter:
         if do is Do.GIVEN_UP:
             sentence = f"{came} after {LIMIT} attempts, the last of them {standing.name}: {standing.cause}"
             telling.person(self.jobs, "a job is given up", f"{sentence}; upload the data again to try again")
+        if do is Do.FAILED and standing.cause is Cause.INPUT:
+            sentence = f"{came}: {standing.name} ended because of its input ({standing.cause}), and that is as it was"
+            telling.person(self.jobs, "a job failed", f"{sentence}; upload the data again to try again")
         if do is Do.GONE and start.input != start.upload:
             telling.person(self.jobs, "a job has no input", f"{came}; it is started when {start.input} is there")
             return Came(came, Wait.RUNG)

@@ -10,7 +10,7 @@ from grantor.aws.errors import NotYet
 from grantor.aws.job_records import JobRun
 from grantor.aws.notices import Kind
 from grantor.core.jobs.outcome import Outcome
-from grantor.core.jobs.standing import Status
+from grantor.core.jobs.standing import Cause, Status
 from grantor.jobs.world import JobWorld
 
 logger = Logger(service="start-spark-job")
@@ -28,12 +28,15 @@ def started(jobs: JobWorld, run: JobRun, rung_at: float | None) -> None:
 
 
 def ended(jobs: JobWorld, run: JobRun, came: Outcome) -> None:
-    """A run is over; a person is called if it has failed. What can't be told raises NotYet or ClientError: then it is told again."""
+    """A run is over; a person is called if it has failed. What can't be told raises NotYet or ClientError: then it is told again.
+
+    Input that was replaced or deleted meanwhile is nobody's business: what is there now is looked at next.
+    """
     failed = came.status is not Status.COMPLETED
     (logger.error if failed else logger.info)(came.sentence, job=run.name, rows=dict(came.summary.rows))
     _measure(came, failed)
     _quietly(lambda: _announce(jobs, Kind.JOB_FAILED if failed else Kind.JOB_COMPLETED, run, came.sentence))
-    if failed:
+    if failed and came.cause is not Cause.INPUT:
         person(jobs, f"{run.label} {'failed' if came.status is Status.FAILED else 'was stopped'}", came.sentence, run.name)
 
 
