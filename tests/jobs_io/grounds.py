@@ -65,7 +65,7 @@ class Grounds:
                 return None
             raise
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def listed(self, prefix: str = "") -> list[str]:
         listed = self.sandbox.client("s3").list_objects_v2(Bucket=self.data, Prefix=prefix)
         return [one["Key"] for one in listed.get("Contents", ())]
 

@@ -29,7 +29,7 @@ def look(grounds: Grounds, folder: str = "UserA/output") -> Seen:
     plain = {
         key.removeprefix(f"{folder}/"): digest(grounds, key)
         for part in ("train", "validation")
-        for key in grounds.keys(f"{folder}/{part}/")
+        for key in grounds.listed(f"{folder}/{part}/")
     }
     return Seen(latest["run_id"] if latest else "", manifest, plain, latest and latest["plain"])
 

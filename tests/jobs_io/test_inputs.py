@@ -48,7 +48,7 @@ def test_what_no_line_can_be_read_of_is_no_input_and_leaves_nothing(grounds: Gro
     ended = run_here(grounds, grounds.words(summary=grounds.place_of_summary()))
 
     assert (ended.code, why in ended.sentence) == (12, True), ended.said
-    assert grounds.keys("UserA/output/") == []
+    assert grounds.listed("UserA/output/") == []
     assert grounds.summary()["sentence"] == ended.sentence
 
 
@@ -86,7 +86,7 @@ def test_too_many_bad_lines_refuse_the_whole_input_and_can_be_looked_at(grounds:
     assert ended.code == 13
     assert "5 of 65 lines were refused (not 9 columns: 5), and 5% are tolerated" in ended.sentence
     assert look(grounds).run == ""
-    [left] = grounds.keys("UserA/output/")
+    [left] = grounds.listed("UserA/output/")
     assert left.split("/")[-2] == "quarantine"
     assert grounds.get(left) == b"not 9 columns\tM,1\n" * 5
 
@@ -146,7 +146,7 @@ def test_what_is_deleted_meanwhile_is_not_published(grounds: Grounds):
     ended = run_here(grounds, make=meanwhile(lambda: grounds.delete(KEY)))
 
     assert (ended.code, "was deleted while the job worked on it" in ended.sentence) == (11, True)
-    assert grounds.keys() == []
+    assert grounds.listed() == []
 
 
 def test_what_is_replaced_meanwhile_is_not_published_and_the_next_run_is_of_what_has_come(grounds: Grounds):
@@ -155,7 +155,7 @@ def test_what_is_replaced_meanwhile_is_not_published_and_the_next_run_is_of_what
     ended = run_here(grounds, make=meanwhile(lambda: grounds.upload(KEY, rows(30))))
 
     assert (ended.code, "was replaced while the job worked on it" in ended.sentence) == (11, True)
-    assert grounds.keys("UserA/output") == []
+    assert grounds.listed("UserA/output") == []
     assert run_here(grounds).code == 0
     assert look(grounds).manifest["rows"]["in"] == 30
 
@@ -172,5 +172,5 @@ def test_a_full_disk_is_said_and_nothing_is_published(grounds: Grounds):
     ended = run(grounds, file_size=50_000)
 
     assert (ended.code, "The disk is full" in ended.sentence) == (20, True), ended.said
-    assert grounds.keys("UserA/output") == []
+    assert grounds.listed("UserA/output") == []
     assert run_here(grounds).code == 0

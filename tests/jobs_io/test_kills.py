@@ -94,7 +94,7 @@ def left_over(grounds: Grounds, seen: Seen) -> list[str]:
     """What lies in the run's folder and belongs to nothing."""
     folder = f"UserA/output/runs/{seen.run}/"
     known = {file["path"] for file in seen.manifest["files"]} | {"_manifest.json", "report.html"}
-    return [key for key in grounds.keys(folder) if key.removeprefix(folder) not in known]
+    return [key for key in grounds.listed(folder) if key.removeprefix(folder) not in known]
 
 
 def killed_after(grounds: Grounds, step: Change) -> None:

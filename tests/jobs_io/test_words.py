@@ -1,0 +1,174 @@
+"""What the job is told, and how it says what went wrong."""
+
+import doctest
+import errno
+import importlib
+
+import pytest
+from botocore.exceptions import ClientError
+
+from abalone import exits
+from abalone.arguments import Limit, Order, parsed
+from abalone.configuration import configuration, spark_defaults
+from abalone.exits import Failed, explained
+from abalone.store import UNNAMEABLE
+
+FIVE = [
+    "--account_id", "111122223333", "--s3_input_bucket", "in-1", "--s3_input_key_prefix", "UserA",
+    "--s3_output_bucket", "out-1", "--s3_output_key_prefix", "UserA/output",
+]  # fmt: skip
+
+
+def test_the_articles_five_arguments_are_enough():
+    assert parsed(FIVE) == Order("111122223333", "in-1", "UserA/abalone.csv", "out-1", "UserA/output/")
+
+
+def test_what_the_launcher_knows_is_taken():
+    told = {
+        "run_id": "0123456789abcdef0123", "input_etag": '"abc"', "input_version": "v1", "job_name": "j", "summary": "s3://ops/runs/a/s.json",
+        "access": "staged", "max_quarantine": "0.5%",
+    }  # fmt: skip
+
+    assert parsed([*FIVE, *(word for name, value in told.items() for word in (f"--{name}", value))]) == Order(
+        "111122223333", "in-1", "UserA", "out-1", "UserA/output/", "0123456789abcdef0123", "abc", "v1", "j", "s3://ops/runs/a/s.json",
+        "staged", Limit("0.5%", 0.5, share=True),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("UserA", "UserA/abalone.csv"), ("UserA/", "UserA/abalone.csv"), ("UserA/x.csv", "UserA/x.csv"), ("a b/100%.csv", "a b/100%.csv"),
+        ("", "abalone.csv"), ("/", "abalone.csv"), ("--x", "--x/abalone.csv"), ("-a.csv", "-a.csv"), ("a=b", "a=b/abalone.csv"),
+    ],
+)  # fmt: skip
+def test_a_folder_or_an_object_is_named(said: str, key: str):
+    words = [*FIVE]
+    words[words.index("UserA")] = said
+
+    assert parsed(words).input_key == key
+
+
+WRONG = [
+    ("--account_id", "12", "--account_id is the account's twelve digits, not '12'"),
+    ("--s3_input_bucket", "s3://in", "--s3_input_bucket is a bucket's name without s3://, not 's3://in'"),
+    ("--run_id", "x", "--run_id is twenty hexadecimal digits, not 'x'"),
+    ("--summary", "ops/x", "--summary is an object, as s3://bucket/key, not 'ops/x'"),
+    ("--max_quarantine", "many", "--max_quarantine is a number of lines, or a share as 1%, not 'many'"),
+    ("--max_quarantine", "-1", "--max_quarantine is a number of lines, or a share as 1%, not '-1'"),
+    ("--access", "magic", "argument --access: invalid choice: 'magic'"),
+    ("--colour", "red", "unrecognized arguments: --colour=red"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "why"), WRONG, ids=[f"{name} {value}" for name, value, _ in WRONG])
+def test_a_wrong_argument_is_named(name: str, value: str, why: str):
+    with pytest.raises(Failed) as failed:
+        parsed([*FIVE, name, value])
+
+    assert failed.value.code == 2
+    assert failed.value.sentence.startswith(f"The job was called wrongly: {why}")
+
+
+def test_a_missing_argument_is_named():
+    with pytest.raises(Failed, match="the following arguments are required: --account_id"):
+        parsed(FIVE[2:])
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused", "lines", "too_many"),
+    [
+        ("1%", 1, 100, False),
+        ("1%", 2, 100, True),
+        ("0", 0, 5, False),
+        ("0", 1, 5, True),
+        ("100%", 5, 5, False),
+        ("0.01%", 1, 9_999, True),
+    ],
+)
+def test_so_many_of_so_many_are_too_many(limit: str, refused: int, lines: int, too_many: bool):
+    assert parsed([*FIVE, "--max_quarantine", limit]).tolerated.exceeded(refused, lines) is too_many
+
+
+class Java(Exception):
+    """As pyspark wraps what Java threw."""
+
+    _stackTrace = (  # noqa: N815  -- as pyspark calls it
+        "org.apache.hadoop.fs.s3a.AWSClientIOException: getFileStatus on s3a://data/x: ...\n\tat a.b.C\n"
+        "Caused by: software.amazon.awssdk.core.exception.SdkClientException: You do not have READ permissions to the requested S3 Prefix"
+    )
+
+
+def caused(failure: Exception, cause: BaseException) -> Exception:
+    failure.__cause__ = cause
+    return failure
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
+
+
+FAILURES = [
+    pytest.param(Failed(13, "said already"), 13, "said already", id="our own"),
+    pytest.param(caused(RuntimeError("x"), Failed(11, "gone")), 11, "gone", id="our own, within another"),
+    pytest.param(refused("AccessDenied"), 10, "a grant or a credential was taken back", id="S3 refuses"),
+    pytest.param(refused("ExpiredToken"), 10, "a grant or a credential was taken back", id="an old credential"),
+    pytest.param(Java("job aborted"), 10, "You do not have READ permissions", id="S3A is refused, by its cause"),
+    pytest.param(RuntimeError("java.nio.file.AccessDeniedException: s3a://x: Forbidden; Status Code: 403"), 10, "taken back", id="S3A gets 403"),
+    pytest.param(OSError(errno.ENOSPC, "x"), 20, "The disk is full. Give the job a larger volume", id="this disk is full"),
+    pytest.param(caused(RuntimeError("x"), OSError(errno.EFBIG, "x")), 20, "The disk is full", id="a file is too large, within another"),
+    pytest.param(RuntimeError("java.io.IOException: No space left on device"), 20, "The disk is full", id="Spark's disk is full"),
+    pytest.param(RuntimeError("java.lang.OutOfMemoryError: Java heap space"), 20, "The memory was not enough", id="no memory in Java"),
+    pytest.param(MemoryError(), 20, "The memory was not enough", id="no memory here"),
+    pytest.param(RuntimeError("java.io.FileNotFoundException: No such file or directory: s3a://x"), 11, "Upload it again", id="S3A finds no input"),
+    pytest.param(RuntimeError("RemoteFileChangedException: open s3a://x: ETag change"), 11, "was replaced while it was read", id="S3A sees another"),
+    pytest.param(RuntimeError("Contents of stored object did not match expected ETag."), 11, "was replaced", id="boto3 sees another"),
+    pytest.param(ValueError("odd"), 20, "The job failed inside: ValueError: odd.", id="anything else"),
+    pytest.param(KeyboardInterrupt(), 20, "The job failed inside: KeyboardInterrupt", id="stopped by hand"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("failure", "code", "words"), FAILURES)
+def test_every_exception_has_a_code_and_a_sentence(failure: BaseException, code: int, words: str):
+    known = explained(failure)
+
+    assert (known.code, words in known.sentence) == (code, True), known.sentence
+
+
+def test_a_sentence_is_short_however_long_the_failure():
+    assert len(explained(RuntimeError("x" * 10_000)).sentence) < 500
+
+
+def test_codes_are_distinct():
+    codes = [value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)]
+
+    assert sorted(codes) == [0, 2, 10, 11, 12, 13, 14, 20]
+
+
+def test_the_configuration_is_for_the_buckets_of_the_data_and_no_other():
+    told = spark_defaults("in-1", "out-1")
+
+    assert {name for name in told if "access.grants" in name} == {
+        f"spark.hadoop.fs.s3a.bucket.{bucket}.access.grants.{what}"
+        for bucket in ("in-1", "out-1")
+        for what in ("enabled", "fallback.to.iam")
+    }
+    assert not any(word in name for name in told for word in ("access.key", "secret", "session.token"))
+    assert configuration("in-1") == [{"Classification": "spark-defaults", "Properties": spark_defaults("in-1")}]
+
+
+@pytest.mark.parametrize(
+    ("key", "sayable"),
+    [
+        ("UserA/abalone.csv", True), ("UserA/a b 100%.csv", True), ("a=b/ü.csv", True), ("a.b/_c/d.csv", True),
+        ("a//b.csv", False), ("/a.csv", False), ("a/../b.csv", False), ("a/./b.csv", False), ("a/[1].csv", False), ("a/*.csv", False),
+        ("a/{b}.csv", False), ("a\\b.csv", False), ("a/_b.csv", False), ("a/.b.csv", False),
+    ],
+)  # fmt: skip
+def test_some_keys_mean_something_else_to_hadoop(key: str, sayable: bool):
+    assert (UNNAMEABLE.search(key) is None) is sayable
+
+
+@pytest.mark.parametrize("module", ["sniff"])
+def test_examples_are_true(module: str):
+    assert doctest.testmod(importlib.import_module(f"abalone.{module}")).failed == 0
