@@ -1,4 +1,7 @@
-"""Operations of CloudFormation that say what AWS's would: a stack that was rolled back is deleted first, and addresses are AWS's."""
+"""Operations of CloudFormation that say what AWS's would.
+
+A stack that was rolled back is deleted first, addresses are AWS's, and a nested stack tells what it is nested in.
+"""
 
 import os
 import re
@@ -15,6 +18,7 @@ def install() -> None:
     """Stand before the server's own operations."""
     actions = use(f"{CLOUD}.handlers", "_ACTION_HANDLERS")
     actions["GetTemplate"] = _with_addresses_of_aws(actions["GetTemplate"])
+    actions["DescribeStacks"] = _with_parents(actions["DescribeStacks"])
     for name in ("CreateStack", "UpdateStack", "CreateChangeSet"):
         actions[name] = _where_nothing_was_rolled_back(name, actions[name])
 
@@ -53,3 +57,24 @@ def _with_addresses_of_aws(original: Handler) -> Handler:
         return status, headers, here.sub(f"https://s3.{region}.amazonaws.com/", text).encode()
 
     return get
+
+
+def _with_parents(original: Handler) -> Handler:
+    def describe(params: dict[str, Any]) -> Any:
+        status, headers, body = original(params)
+        parents = {
+            stack["StackId"]: stack["ParentId"]
+            for stack in use(CLOUD, "_stacks").values()
+            if stack.get("_parent_stack_name") and stack.get("ParentId")
+        }
+
+        def told(found: re.Match[str]) -> str:
+            parent = root = parents.get(found[1])
+            while root in parents:
+                root = parents[root]
+            return found[0] + (f"<ParentId>{parent}</ParentId><RootId>{root}</RootId>" if parent else "")
+
+        text = body.decode() if isinstance(body, bytes) else body
+        return status, headers, re.sub("<StackId>([^<]+)</StackId>", told, text).encode()
+
+    return describe

@@ -176,6 +176,14 @@ def test_a_nested_stack_goes_when_its_parent_fails_after_it(stacks, parent):
     assert stacks.things() - before == {"cloudformation stacks: outer"}
 
 
+def test_a_nested_stack_tells_what_it_is_nested_in(stacks, parent):
+    stacks.create("outer", parent(QUEUES.replace("99999", "20")))
+    outer, child = stacks.described("outer"), stacks.described(stacks.physical("outer")["Child"])
+
+    assert (child["ParentId"], child["RootId"]) == (outer["StackId"], outer["StackId"])
+    assert "ParentId" not in outer
+
+
 def test_a_nested_update_that_fails_goes_back_to_what_was(stacks, parent):
     stacks.create("outer", parent(QUEUES.replace("99999", "20")))
     before = stacks.things()

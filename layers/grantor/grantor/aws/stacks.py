@@ -25,6 +25,9 @@ def outputs(client: "CloudFormationClient", stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
 
 
-def status(client: "CloudFormationClient", stack: str) -> str:
-    """How a stack stands, by its name or id; one call. A stack that was deleted is known by its id only."""
-    return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+def statuses(client: "CloudFormationClient", stack: str) -> tuple[str, str]:
+    """How a stack stands, by its name or id, and how the one that it is nested in does, or "". One call, or two."""
+    described = client.describe_stacks(StackName=stack)["Stacks"][0]
+    parent = described.get("ParentId")
+    above = client.describe_stacks(StackName=parent)["Stacks"][0]["StackStatus"] if parent else ""
+    return described["StackStatus"], above

@@ -20,7 +20,8 @@ from grantor.aws.errors import NotYet, code, passing
 from grantor.custom_resource import Later, answer
 
 logger = Logger(service="leaving")
-GOING = {"DELETE_IN_PROGRESS": False, "ROLLBACK_IN_PROGRESS": True}  # whether it is the end of a creation that failed
+UNDONE = "ROLLBACK_IN_PROGRESS"  # the end of a creation that failed; a nested stack is then deleted
+GOING = {"DELETE_IN_PROGRESS", UNDONE}
 RESERVE = 10  # seconds of an invocation that are kept for calling itself again, or for answering
 MARGIN = 30  # seconds before CloudFormation gives up in which it is told why
 NEW = 60  # seconds in which a right that was just given may not be known everywhere
@@ -62,12 +63,12 @@ def leave(event: Mapping[str, Any], context: Any, work: Work) -> None:
 
 
 def _leave(event: Mapping[str, Any], context: Any, work: Work, clients: Clients) -> dict[str, str]:
-    status = stacks.status(clients.cloudformation, event["StackId"])
+    status, above = stacks.statuses(clients.cloudformation, event["StackId"])
     if status not in GOING:
         return {}
     properties, since = event["ResourceProperties"], _since(event)
     patience = float(properties.get("ServiceTimeout", 3600)) - MARGIN
-    turn = Turn(context.get_remaining_time_in_millis, since, since + patience, GOING[status])
+    turn = Turn(context.get_remaining_time_in_millis, since, since + patience, UNDONE in (status, above))
     return _until_done(work, properties, turn)
 
 
