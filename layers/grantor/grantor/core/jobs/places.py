@@ -69,7 +69,7 @@ class Places:
         return ()
 
     def circles(self) -> list[list[Place]]:
-        """Circles in which places feed each other, each in that order, no place in two of them; every place is looked at once."""
+        """Circles in which places feed each other, each in that order; every place is looked at once."""
         found: list[list[Place]] = []
         done: set[Place] = set()
         for places in self._writing.values():
@@ -79,7 +79,6 @@ class Places:
 
     def _from(self, start: Place, done: set[Place]) -> Iterator[list[Place]]:
         """The circles that lead to `start`; what has been looked at is `done`."""
-        told: set[Place] = set()
         way = {} if start in done else {start: iter(self.feeding(start))}
         while way:
             last, left = next(reversed(way.items()))
@@ -87,8 +86,8 @@ class Places:
             if before is None:
                 done.add(last)
                 del way[last]
-            elif before not in way:
-                way |= {} if before in done else {before: iter(self.feeding(before))}
-            elif told.isdisjoint(circle := list(way)[list(way).index(before) :]):
-                told.update(circle)
+            elif before in way:
+                circle = list(way)[list(way).index(before) :]
                 yield [before, *reversed(circle[1:])]
+            elif before not in done:
+                way[before] = iter(self.feeding(before))
