@@ -3,13 +3,14 @@
 The page asks the network for nothing and runs no script. It is made from two manifests and nothing else, so it holds no data row.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from abalone.figures import change, duration, number, percent, size, time
 from abalone.look import SHEET
-from abalone.markup import Inside, Markup, tag, together
+from abalone.markup import Inside, Markup, tag
 from abalone.pictures import Histogram, Series, bar, histogram, split
+from abalone.tables import table
 
 Manifest = Mapping[str, Any]
 SPLITS = {"train": "to train on", "validation": "to validate with", "quarantine": "in quarantine"}
@@ -141,7 +142,7 @@ def _bins(words: str, drawn: Histogram) -> Markup:
         (number(low), number(high), *map(number, both))
         for low, high, both in zip(drawn.edges, drawn.edges[1:], counts, strict=False)
     )
-    return _table(f"Rows by {words}", heads, rows, numbers=range(len(heads)))
+    return table(f"Rows by {words}", heads, rows, numbers=range(len(heads)))
 
 
 def _categories(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
@@ -156,7 +157,7 @@ def _categories(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]
         )
         for name in sorted({*now, *past})
     )  # fmt: skip
-    yield _table("Lines that can be read, by sex", heads, rows, numbers=range(1, len(heads) - 1))
+    yield table("Lines that can be read, by sex", heads, rows, numbers=range(1, len(heads) - 1))
 
 
 def _quarantine(manifest: Manifest) -> Iterator[Markup]:
@@ -167,14 +168,14 @@ def _quarantine(manifest: Manifest) -> Iterator[Markup]:
     reasons = sorted(manifest["quarantine"].items(), key=lambda one: (-one[1], one[0]))
     odd = sum(manifest["quarantine"].values())
     rows = ((reason, number(count), percent(count, odd), bar(count, odd, kind="quarantine")) for reason, count in reasons)
-    yield _table("Lines in quarantine, by reason", ("reason", "lines", "share", ""), rows, numbers=(1, 2))
+    yield table("Lines in quarantine, by reason", ("reason", "lines", "share", ""), rows, numbers=(1, 2))
 
 
 def _files(manifest: Manifest) -> Iterator[Markup]:
     files = manifest["files"]
     heads = ("file", "rows", "size", "SHA-256")
     rows = ((_code(one["path"]), number(one["rows"]), size(one["bytes"]), _code(one["sha256"])) for one in files[:MOST])
-    yield _table("Files of this run", heads, rows, numbers=(1, 2))
+    yield table("Files of this run", heads, rows, numbers=(1, 2))
     yield from _more(len(files), "files")
 
 
@@ -220,25 +221,6 @@ def _footer(manifest: Manifest) -> Markup:
     return tag(
         "footer", tag("p", "Made from ", _code("_manifest.json"), f" of run {manifest['run_id']}, which holds the same figures.")
     )
-
-
-def _table(caption: str, heads: Iterable[str], rows: Iterable[Iterable[Inside]], numbers: Iterable[int]) -> Markup:
-    """The first cell of a row is its name; columns of numbers stand to the right, a column without a head is drawn."""
-    aligned = set(numbers)
-    kinds = [("number" if at in aligned else None if head else "drawn") for at, head in enumerate(heads)]
-    top = tag("tr", (_head(head, kind) for head, kind in zip(heads, kinds, strict=True)))
-    body = (tag("tr", _cells(list(row), kinds)) for row in rows)
-    table = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", body))
-    return tag("div", table, class_="wide", tabindex=0, role="region", aria_label=caption)
-
-
-def _head(said: str, kind: str | None) -> Markup:
-    return tag("th", said, scope="col", class_=kind) if said else tag("td")
-
-
-def _cells(row: list[Inside], kinds: list[str | None]) -> Markup:
-    first = tag("th", row[0], scope="row", class_=kinds[0])
-    return together(first, (tag("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)))
 
 
 def _code(said: str) -> Markup:
