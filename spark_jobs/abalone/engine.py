@@ -23,7 +23,10 @@ SETTINGS = {
     "spark.sql.shuffle.partitions": 1,
     "spark.sql.files.openCostInBytes": 1,
 }
-READING = {"lineSep": "\n", "mapreduce.input.linerecordreader.line.maxlength": LONGEST_LINE}
+READING = {
+    "lineSep": "\n",
+    "mapreduce.input.linerecordreader.line.maxlength": LONGEST_LINE + 2,
+}  # which it and its end stay below
 WRITING = {"compression": "none", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 

@@ -30,6 +30,11 @@ exec '{home}/bin/java' "$@"
 """
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors here, too, but for the sockets that pyspark leaves to the collector."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     """The one session of a run: a JVM takes seconds to start."""

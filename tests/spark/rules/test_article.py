@@ -1,0 +1,47 @@
+"""The article's own pipeline makes the same numbers of the same rows."""
+
+import pytest
+
+from abalone.lines import one, split
+from benchmarks.spark.article import csv_line, features
+from tests.spark.rules.made import REAL, SAMPLE, made, wanted
+
+
+@pytest.fixture
+def pairs(spark, tmp_path, request):
+    """Of each line that is not refused: our numbers and the article's."""
+    content = request.param.read_bytes()
+    assert made(spark, tmp_path, content)[1] == wanted(content)
+    theirs = [csv_line((row.rings, row.features)) for row in features(spark, str(request.param)).coalesce(1).collect()]
+    said = zip(map(one, split(content)), theirs, strict=True)
+    return [(numbers(text), numbers(line)) for (kind, text), line in said if kind != "quarantine"]
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"{REAL.name} of UCI is not here")
+@pytest.mark.parametrize("pairs", [REAL], ids=["UCI"], indirect=True)
+def test_label_and_features_are_the_articles_row_for_row(pairs):
+    assert len(pairs) == 4175
+    assert [pair for pair in pairs if pair[0] != pair[1]] == []
+
+
+@pytest.mark.parametrize("pairs", [SAMPLE], ids=["sample"], indirect=True)
+def test_only_what_a_flag_means_is_the_articles_no_more_where_frequencies_are_others(pairs):
+    flags = {(tuple(ours[1:3]), tuple(theirs[1:3])) for ours, theirs in pairs}
+
+    assert [pair for pair in pairs if pair[0][:1] + pair[0][3:] != pair[1][:1] + pair[1][3:]] == []
+    assert len(flags) == 3
+    assert any(ours != theirs for ours, theirs in flags)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"{REAL.name} of UCI is not here")
+def test_all_rows_of_the_real_file_are_accounted_for(spark, tmp_path):
+    counts, splits = made(spark, tmp_path, REAL.read_bytes())
+
+    assert counts.rows == {"in": 4177, "train": 3314, "validation": 861, "quarantine": 2}
+    assert counts.categories == {"M": 1528, "I": 1342, "F": 1307}
+    assert counts.quarantine == {"height 0": 2}
+    assert {kind: len(rows) for kind, rows in splits.items()} == {"train": 3314, "validation": 861, "quarantine": 2}
+
+
+def numbers(line):
+    return [float(cell) for cell in line.split(",")]

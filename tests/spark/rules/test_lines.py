@@ -1,0 +1,94 @@
+"""What the rules say of a line. Spark is held against these in test_engine.py."""
+
+import pytest
+
+from abalone.lines import one, split
+from tests.spark.rules.made import GOOD
+
+FEATURES = [
+    ("M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15", "15,1,0,0.455,0.365,0.095,0.514,0.2245,0.101,0.15"),
+    ("I,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055,7", "7,0,1,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055"),
+    ("F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9", "9,0,0,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21"),
+    ("M,2,2,2,10,10,10,10,60", "60,1,0,2,2,2,10,10,10,10"),
+    ("M,0.000000001,01.50,1.0,1,1,1,1,09.0", "09.0,1,0,0.000000001,01.50,1.0,1,1,1,1"),
+    (f"{GOOD}\r", "15,1,0,0.455,0.365,0.095,0.514,0.2245,0.101,0.15"),
+]
+
+
+@pytest.mark.parametrize(("line", "features"), FEATURES)
+def test_a_good_line_becomes_label_flags_and_measures_with_the_digits_it_had(line, features):
+    kind, text = one(line)
+
+    assert (kind in {"train", "validation"}, text) == (True, features)
+
+
+REFUSED = [
+    ("", "blank line"),
+    (" \t", "blank line"),
+    ("sex,length,diameter", "header line"),
+    ('"Sex","Length"', "header line"),
+    ("sexes,1", "not 9 columns"),
+    ("M", "not 9 columns"),
+    (GOOD + ",1", "not 9 columns"),
+    (GOOD.replace(",", ";"), "not 9 columns"),
+    (GOOD.replace("M", "X"), "sex not M, F or I"),
+    (GOOD.replace("M", "m"), "sex not M, F or I"),
+    (GOOD.replace("M", ""), "sex not M, F or I"),
+    ("\ufeff" + GOOD, "sex not M, F or I"),
+    (GOOD.replace("0.095", ""), "height missing"),
+    (GOOD.replace("0.095", " "), "height missing"),
+    (GOOD.replace("0.095", "NaN"), "height not a number"),
+    (GOOD.replace("0.095", "1d"), "height not a number"),
+    (GOOD.replace("0.095", "0x1p3"), "height not a number"),
+    (GOOD.replace("0.095", "1_0"), "height not a number"),
+    (GOOD.replace("0.095", "1e-1"), "height not a number"),
+    (GOOD.replace("0.095", "-0.1"), "height not a number"),
+    (GOOD.replace("0.095", " 0.1"), "height not a number"),
+    (GOOD.replace("0.095", ".1"), "height not a number"),
+    (GOOD.replace("0.095", "\u0661"), "height not a number"),
+    (GOOD.replace("0.095", "1" * 7), "height not a number"),
+    (GOOD.replace("0.095", "0." + "1" * 10), "height not a number"),
+    (GOOD.replace("0.455", "x").replace("0.095", ""), "length not a number"),
+    (f"{GOOD}\r\r", "rings not a number"),
+    (f"{GOOD}\x85", "rings not a number"),
+    (f"{GOOD}\u2028", "rings not a number"),
+    (f"{GOOD}\x00", "rings not a number"),
+    (GOOD.replace("0.095", "0.000"), "height 0"),
+    (GOOD.replace("0.095", "2.000000001"), "height out of range"),
+    (GOOD.replace("0.514", "10.5"), "whole_weight out of range"),
+    (GOOD.replace("0.095", "0").replace("0.15", "11"), "height 0"),
+    (GOOD.replace(",15", ",0"), "rings 0"),
+    (GOOD.replace(",15", ",61"), "rings out of range"),
+    (GOOD.replace(",15", ",9.5"), "rings not whole"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), REFUSED)
+def test_a_line_that_is_not_as_the_contract_says_keeps_its_words_and_gets_a_reason(line, reason):
+    assert one(line) == ("quarantine", f"{reason}\t{line.removesuffix('\r')}")
+
+
+def test_a_row_falls_into_the_same_split_whatever_ends_its_line():
+    assert one(GOOD) == one(f"{GOOD}\r")
+
+
+def test_four_of_five_rows_are_to_train_with():
+    kinds = [one(f"M,0.5,0.4,0.1,{at / 1000},0.2,0.1,0.1,9")[0] for at in range(1, 10000)]
+
+    assert 0.79 < kinds.count("train") / len(kinds) < 0.81
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"a", ["a"]),
+        (b"a\nb\n", ["a", "b"]),
+        (b"a\r\n\nb", ["a\r", "", "b"]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        (b"a\rb\x85c\n", ["a\rb\udc85c"]),
+        (b"\xe9\n", ["\udce9"]),
+    ],
+)
+def test_a_file_is_cut_at_line_feeds_and_nowhere_else(content, lines):
+    assert list(split(content)) == lines
