@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,8 @@ def applications(address: str, limit: float = LIMIT) -> Applications:
 def show(run: str, port: int) -> None:
     """The run's Spark UI, until Ctrl-C."""
     aws = boto3.Session(region_name=os.environ.get("AWS_REGION"))  # boto3 itself knows AWS_DEFAULT_REGION only
+    if not aws.region_name:
+        raise NotShown("no Region: set AWS_REGION, or region in your AWS profile, to that of the run")
     with tempfile.TemporaryDirectory() as folder:
         fetch(aws.client("s3"), event_log(aws.client("sagemaker"), run), Path(folder))
         with history_server(Path(folder), port) as (address, server):
@@ -146,6 +149,8 @@ def main() -> int:
     said.add_argument("run", help="the name of the processing job, as grantor jobs shows it")
     said.add_argument("--port", type=int, default=0, help="of this machine (any free one)")
     asked = said.parse_args()
+    for end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, so that the server goes with us
+        signal.signal(end, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
             show(asked.run, asked.port)

@@ -103,7 +103,8 @@ def making(server: Sandbox, run: str) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_it_shows_the_run_and_ends_with_ctrl_c(making: subprocess.Popen[str], log: Path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a kill"])
+def test_it_shows_the_run_until_it_is_ended_and_leaves_nothing_running(making: subprocess.Popen[str], log: Path, end: int):
     name, address = making.stdout.readline().split(": ")
     shown = address.partition("/history/")[0]
 
@@ -111,7 +112,7 @@ def test_it_shows_the_run_and_ends_with_ctrl_c(making: subprocess.Popen[str], lo
     assert shown.startswith("http://localhost:")
     assert asked(shown, f"applications/{log.name}")["attempts"][0]["completed"] is True
     assert {job["status"] for job in asked(shown, f"applications/{log.name}/jobs")} == {"SUCCEEDED"}
-    making.send_signal(signal.SIGINT)
+    making.send_signal(end)
     assert (making.wait(30), making.stderr.read()) == (0, "")
     with pytest.raises(ConnectionRefusedError):
         asked(shown, "version")
