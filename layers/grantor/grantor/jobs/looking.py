@@ -70,7 +70,7 @@ class Looker:
 
     def _soon(self, bell: JobBell, waiting: Waiting | None, why: str) -> None:
         now = self.jobs.clock()
-        since = waiting.since if waiting else now
+        since = waiting.since if waiting and waiting.why == why else now
         telling.waits(why)
         if now - since > PATIENCE:
             sentence = f"{bell.upload} has waited for {(now - since) / 60:.0f} minutes: {why}"
