@@ -79,6 +79,15 @@ def test_a_file_may_have_jobs_alone_or_rules_alone_or_both():
     assert len(jobs(ONE)) == 1
 
 
+def test_a_file_whose_jobs_are_wrong_is_a_wrong_file_though_its_rules_are_right():
+    rule = "{name: a, to: {role: arn:aws:iam::111122223333:role/x/a}, on: s3://data/*, allow: READ}"
+    found = read("f", f"version: 1\nrules: [{rule}]\njobs:\n  - name: a\n    run: abalon\n    {ONE}\n".encode())
+
+    assert [str(problem) for problem in found] == [
+        "f:5:10: 'abalon' is no job that Grantor carries: run is abalone; write run: abalone"
+    ]
+
+
 @pytest.mark.parametrize("key", ["_READY", "a b.csv", "100%.csv", "ä.csv", "a+b", "README"])
 def test_one_object_may_have_any_name(key: str):
     assert job(ONE.replace("a.csv", key)).on == f"s3://company-data/{key}"
