@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import sys
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from abalone.arguments import Order
 from abalone.contract import VERSION
@@ -21,9 +23,18 @@ def run_id(order: Order, found: Found) -> str:
 
 @cache
 def code() -> str:
-    """A hash over the package's modules, as they are run: from a folder, or from the zip that Spark was given."""
-    digest = hashlib.sha256()
-    for module in sorted(files(__package__).iterdir(), key=lambda entry: entry.name):
-        if module.name.endswith(".py"):
-            digest.update(f"{module.name} {hashlib.sha256(module.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:32]
+    """A hash over the job's modules, as they are run: from folders, or from the zip that Spark was given.
+
+    It is the one by which the launcher files them in the operations bucket: see functions/start_spark_job/pack.py.
+    """
+    package = {
+        f"{__package__}/{one.name}": one.read_bytes() for one in files(str(__package__)).iterdir() if one.name.endswith(".py")
+    }
+    listed = [[name, hashlib.sha256(body).hexdigest()] for name, body in sorted((package | _entry()).items())]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:32]
+
+
+def _entry() -> dict[str, bytes]:
+    """The program that was started, if it is the job's own."""
+    started = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    return {started.name: started.read_bytes()} if started.name == "preprocess.py" else {}

@@ -78,7 +78,7 @@ def _obstacle(task: Task) -> Failed | None:
     for name in (task.order.input_key, task.order.output_folder.rstrip("/")):
         if UNNAMEABLE.search(name):
             return Failed(
-                CAPABILITY, f"S3A has no way to say {name!r}, which means something else to Hadoop. Use --access staged."
+                CAPABILITY, f"S3A with Access Grants has no way to say {name!r}. Use --access staged, or plain letters."
             )
     try:
         task.source.within(f"{task.order.input_key}/*").need(READ)  # S3A looks whether the input is a folder, too

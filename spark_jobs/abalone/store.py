@@ -22,8 +22,9 @@ from abalone.publish import Output
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What a key may not hold to be a path of Hadoop's that means itself: a pattern, an empty step or one that goes up, a hidden file.
-UNNAMEABLE = re.compile(r"[*?\[\]{}\\]|//|(?:^|/)\.{1,2}(?:/|$)|^/|(?:^|/)[._][^/]*$")
+# What a key may not hold to be read or written by S3A: an empty step or one that goes up; a hidden file; a pattern of Hadoop's; and, with
+# Access Grants, any sign that does not stand for itself in a URI, such as a space: AWS's plugin (2.3.0) takes the key for one.
+UNNAMEABLE = re.compile(r"[^\w/.!~'()=@:,;&$+-]|//|(?:^|/)\.{1,2}(?:/|$)|^/|(?:^|/)[._][^/]*$", re.ASCII)
 VOLUME = Path("/opt/ml/processing")  # the job's own disk, where SageMaker gives it one
 
 

@@ -150,7 +150,10 @@ def lay(sandbox: Sandbox, *grants: tuple[str, str]) -> Grounds:
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=names.data, VersioningConfiguration={"Status": "Enabled"})
     iam.create_role(
-        RoleName=names.role, AssumeRolePolicyDocument=_trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "sts:AssumeRole")
+        RoleName=names.role,
+        AssumeRolePolicyDocument=_trust(
+            {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": "sagemaker.amazonaws.com"}, "sts:AssumeRole"
+        ),
     )
     own_part = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{names.operations}/runs/{names.role}/*"}
     iam.put_role_policy(

@@ -1,0 +1,166 @@
+"""Every request of the job on the data is signed with what S3 Access Grants vended for it, by S3A and by boto3, and none by the role itself."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Sandbox
+from tests.jobs_io.grounds import Grounds, lay
+from tests.jobs_io.reader import look
+from tests.jobs_io.rows import rows
+from tests.sandbox.desk import ask
+from tests.spark.desk import JARS, Desk, desk
+
+pytestmark = pytest.mark.skipif(not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made")
+
+BOTH = {"HeadObject READ", "GetObject READ", "ListObjectsV2 READ", "PutObject WRITE", "CopyObject READWRITE"}
+# The second PutObject is that of LATEST, which goes through if it is still what was read.
+SIGNED = {
+    "staged": BOTH | {"PutObject READWRITE"},
+    "s3a": BOTH | {"PutObject READWRITE", "DeleteObject WRITE", "DeleteObjects WRITE"},
+}
+OF_THE_ROLE = {"GetDataAccess", "GetAccessGrantsInstanceForPrefix", "GetCallerIdentity"}
+INPUT, FOLDER = "Product/abalone.csv", "UserA/output"
+
+
+@pytest.fixture(scope="module")
+def spark_desk(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(start_sandbox(), tmp_path_factory.mktemp("desk")) as worker:
+        yield worker
+
+
+@pytest.fixture
+def team(spark_desk: Desk) -> Grounds:
+    """Reading and writing are granted in two places."""
+    return lay(spark_desk.sandbox, ("Product/*", "READ"), ("UserA/*", "READWRITE"))
+
+
+@pytest.mark.parametrize("access", ["s3a", "staged"])
+def test_each_request_is_signed_with_the_permission_it_needs_and_none_by_the_role(spark_desk: Desk, team: Grounds, access: str):
+    team.upload(INPUT, rows(300))
+    ask(team.sandbox, "calls", "DELETE")
+
+    ended = spark_desk.run(team, team.words(INPUT, access=access))
+
+    assert ended.code == 0, ended.said
+    calls = team.calls()
+    assert {call["operation"] for call in calls if call["principal"] == team.role} <= OF_THE_ROLE
+    requests = [call for call in calls if call["service"] == "s3"]
+    assert {call["principal"] for call in requests} == {team.location}
+    assert [call for call in requests if call["status"] not in (200, 204, 206, 404)] == []
+    assert {signed(call) for call in requests} == SIGNED[access]
+    assert look(team).manifest["access"]["mode"] == access
+
+
+def signed(call: dict[str, Any]) -> str:
+    return f"{call['operation']} {call['vended'].partition(' ')[0]}"
+
+
+def test_what_is_read_and_what_is_written_is_signed_by_the_grant_over_it(spark_desk: Desk, team: Grounds):
+    team.upload(INPUT, rows(300))
+    ask(team.sandbox, "calls", "DELETE")
+    spark_desk.run(team, team.words(INPUT))
+
+    grants = {
+        (call["resource"].removeprefix(f"arn:aws:s3:::{team.data}/").partition("/")[0], call["vended"].partition(" ")[2])
+        for call in team.calls()
+        if call["service"] == "s3" and "/" in call["resource"]
+    }
+    assert grants == {("Product", f"s3://{team.data}/Product/*"), ("UserA", f"s3://{team.data}/UserA/*")}
+
+
+def test_a_run_goes_on_for_longer_than_the_credentials_of_both_boto3_and_S3A_last(spark_desk: Desk, team: Grounds):  # noqa: N802
+    team.switch(vended_seconds=10)
+    try:
+        team.upload(INPUT, rows(100))
+        first = spark_desk.run(team, team.words(INPUT, access="s3a"))
+        team.upload(INPUT, rows(200))
+        ended = spark_desk.run(team, team.words(INPUT, access="s3a"), late=10)
+    finally:
+        team.no_faults()
+
+    assert (first.code, ended.code) == (0, 0), ended.said
+    assert look(team).manifest["rows"]["in"] == 200
+
+
+def test_where_reading_and_writing_are_granted_apart_it_goes_through_the_driver(spark_desk: Desk):
+    grounds = lay(spark_desk.sandbox, ("Product/*", "READ"), ("UserA/*", "READ"), ("UserA/*", "WRITE"))
+    grounds.upload(INPUT, rows(30))
+
+    assert spark_desk.run(grounds, grounds.words(INPUT)).code == 0
+    access = look(grounds).manifest["access"]
+    assert (access["mode"], "has no READWRITE on" in access["why"]) == ("staged", True)
+
+
+def test_s3a_is_refused_where_a_grant_for_it_is_missing_before_spark_starts(spark_desk: Desk):
+    grounds = lay(spark_desk.sandbox, (INPUT, "READ"), ("UserA/*", "READWRITE"))
+    grounds.upload(INPUT, rows(30))
+
+    ended = spark_desk.run(grounds, grounds.words(INPUT, access="s3a"))
+
+    assert (ended.code, f"has no READ on s3://{grounds.data}/{INPUT}/*" in ended.sentence) == (10, True), ended.said
+    assert spark_desk.run(grounds, grounds.words(INPUT)).code == 0  # through the driver
+
+
+@pytest.mark.parametrize(("what", "why"), [("credentials", "Forbidden"), ("grant", "You do not have READ permissions")])
+def test_what_is_taken_back_before_spark_reads_ends_the_job_soon(spark_desk: Desk, what: str, why: str):
+    grounds = lay(spark_desk.sandbox, ("UserA/*", "READWRITE"))
+    grant = grounds.grant("Product/*", "READ")
+    grounds.upload(INPUT, rows(30))
+    ask(grounds.sandbox, "calls", "DELETE")
+
+    with spark_desk.under_way(grounds, grounds.words(INPUT, access="s3a"), late=3) as ended:
+        until(lambda: sum(call["operation"] == "GetDataAccess" for call in grounds.calls()) >= 5)
+        grounds.take_back() if what == "credentials" else grounds.no_grant(grant)
+        over = ended()
+
+    assert (over.code, "was taken back" in over.sentence, why in over.sentence) == (10, True, True), over.sentence
+    assert look(grounds).run == ""
+    assert over.seconds < 60
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come about in 20 s")
+
+
+NOT_TOLD = [
+    pytest.param({"access.grants.enabled": "false"}, "is not true for the bucket", id="not told to ask"),
+    pytest.param(
+        {"access.grants.fallback.to.iam": "true"}, "use the role's own rights where no grant is", id="told to fall back"
+    ),
+    pytest.param({"access.key": "AKIA"}, "keys do not belong into a configuration", id="given keys"),
+]
+
+
+@pytest.mark.parametrize(("setting", "why"), NOT_TOLD)
+def test_s3a_that_would_use_other_rights_is_not_used(spark_desk: Desk, team: Grounds, setting: dict[str, str], why: str):
+    team.upload(INPUT, rows(30))
+    properties = {f"spark.hadoop.fs.s3a.bucket.{team.data}.{name}": value for name, value in setting.items()}
+
+    ended = spark_desk.run(team, team.words(INPUT, access="s3a"), properties=properties)
+
+    assert (ended.code, why in ended.sentence) == (14, True), ended.said
+    assert team.listed("UserA/") == []
+
+
+@pytest.mark.parametrize("key", ["Product/a b/100%25 ü+.csv", "Product/[a].csv", "Product/_a.csv"])
+def test_a_key_that_S3A_can_not_say_goes_through_the_driver(spark_desk: Desk, team: Grounds, key: str):  # noqa: N802
+    team.upload(key, rows(30))
+
+    ended = spark_desk.run(team, team.words(key, "UserA/out put 50%"))
+
+    assert ended.code == 0, ended.said
+    access = look(team, "UserA/out put 50%").manifest["access"]
+    assert (access["mode"], "has no way to say" in access["why"]) == ("staged", True)
+
+
+def test_S3A_is_not_let_at_a_key_that_it_can_not_say(spark_desk: Desk, team: Grounds):  # noqa: N802
+    team.upload("Product/a b.csv", rows(30))
+
+    assert spark_desk.run(team, team.words("Product/a b.csv", access="s3a")).code == 14

@@ -1,0 +1,106 @@
+"""The whole job as SageMaker runs it: the packed code, the written configuration, the role's session, the article's five arguments and no more."""
+
+import json
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abalone.configuration import configuration
+from tests.conftest import ROOT, Sandbox
+from tests.jobs_io.grounds import Grounds, lay
+from tests.jobs_io.reader import look
+from tests.jobs_io.rows import rows
+from tests.sandbox.desk import allowing
+from tests.sandbox.ears import until
+from tests.spark.desk import JARS
+
+pytestmark = pytest.mark.skipif(not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made")
+
+IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
+INSIDE, EVENTS = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
+OWN = {
+    "code": "code/preprocess.py",
+    "py-files": "code/abalone.zip",
+    "conf": "code/configuration.json",
+}
+
+
+@pytest.fixture
+def grounds(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Grounds:
+    """The article's role, and the job's code in the operations bucket as the launcher packs it."""
+    made = lay(start_sandbox(), ("UserA/*", "READWRITE"))
+    packed(tmp_path)
+    (tmp_path / "configuration.json").write_text(json.dumps(configuration(made.data)))
+    s3 = made.sandbox.client("s3")
+    for key in OWN.values():
+        s3.put_object(Bucket=made.operations, Key=key, Body=(tmp_path / Path(key).name).read_bytes())
+    below = [f"arn:aws:s3:::{made.operations}", f"arn:aws:s3:::{made.operations}/*"]
+    rights = allowing(
+        {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": below},
+        {"Action": ["ecr:*", "logs:*"], "Resource": "*"},
+    )
+    made.sandbox.client("iam").put_role_policy(RoleName=made.role, PolicyName="container", PolicyDocument=rights)
+    return made
+
+
+def packed(folder: Path) -> None:
+    """As `sam build` packs it."""
+    spec = spec_from_file_location("pack", ROOT / "functions/start_spark_job/pack.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.pack(ROOT / "spark_jobs", folder)
+
+
+def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
+    """A processing job from its start to its end."""
+    sagemaker = grounds.sandbox.client("sagemaker")
+    inputs = [
+        {
+            "InputName": what,
+            "S3Input": {
+                "S3Uri": f"s3://{grounds.operations}/{key}", "LocalPath": f"{INSIDE}/{what}", "S3DataType": "S3Prefix", "S3InputMode": "File",
+            },
+        }
+        for what, key in OWN.items()
+    ]  # fmt: skip
+    events = {"S3Uri": f"s3://{grounds.operations}/events/{name}/", "LocalPath": EVENTS, "S3UploadMode": "Continuous"}
+    sagemaker.create_processing_job(
+        ProcessingJobName=name, RoleArn=f"arn:aws:iam::000000000000:role/{grounds.role}", ProcessingInputs=inputs,
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "spark-event-logs", "S3Output": events}]},
+        AppSpecification={
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": [
+                "smspark-submit", "--py-files", f"{INSIDE}/py-files", "--local-spark-event-logs-dir", EVENTS, f"{INSIDE}/code/preprocess.py",
+            ],
+            "ContainerArguments": words,
+        },
+    )  # fmt: skip
+
+    def over() -> dict[str, Any] | None:
+        told = sagemaker.describe_processing_job(ProcessingJobName=name)
+        return told if told["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped") else None
+
+    return until(over, 120) or {}
+
+
+def test_the_articles_five_arguments_make_a_published_run_by_s3a_and_a_failure_keeps_its_exit_code(
+    grounds: Grounds, tmp_path: Path
+):
+    grounds.upload("UserA/abalone.csv", rows(300))
+
+    done = job(grounds, "done", grounds.words("UserA", "UserA/output"))
+    denied = job(grounds, "denied", grounds.words("UserB", "UserA/output", access="s3a"))
+
+    assert done["ProcessingJobStatus"] == "Completed", done
+    seen = look(grounds)
+    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain) == ("s3a", 300, seen.files)
+    assert seen.manifest["code"] == json.loads((tmp_path / "carried.json").read_text())["code"]
+    assert (denied["ProcessingJobStatus"], "10" in denied["FailureReason"]) == ("Failed", True)
+    listed = grounds.sandbox.client("s3").list_objects_v2(Bucket=grounds.operations, Prefix="events/done/")
+    assert [one["Key"] for one in listed["Contents"]] != []
