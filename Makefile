@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark studio ui sandbox build lint crashes bench bench-spark docs lock setup clean
+.PHONY: words demo test spark studio ui sandbox build lint crashes leaving bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deplo
 
 test: setup build  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/story --ignore=tests/studio $(PYTEST)
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
 spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox, the demo as the README shows it
 	.tools/spark/bin/python -m pytest tests/spark -n 0 $(PYTEST)
@@ -51,6 +51,9 @@ lint: setup  ## ruff, types, template
 
 crashes: setup  ## kill a run after every single call, and see the next one make it good (CHANGES="profile until": those alone)
 	PYTHONPATH=.:layers/grantor .venv/bin/python -m tests.crash $(CHANGES)
+
+leaving: setup build  ## delete the whole stack with an interruption at each step, create it with a failure at each: nothing is left (WHERE=words of a test's name)
+	.venv/bin/python -m pytest tests/leaving -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks

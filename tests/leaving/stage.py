@@ -126,11 +126,8 @@ class Stack:
 
     def physical(self, name: str) -> str:
         """The physical id of a resource, of the nested stack if this one has none of the name."""
-        for stack in (NAME, self._named("Studio")):
-            listed = self._cloud.describe_stack_resources(StackName=stack)["StackResources"]
-            if found := [resource["PhysicalResourceId"] for resource in listed if resource["LogicalResourceId"] == name]:
-                return str(found[0])
-        raise KeyError(name)
+        own = self._physical(NAME)
+        return own[name] if name in own else self._physical(own["Studio"])[name]
 
     def why(self) -> str:
         """Every failure that CloudFormation has told, of the nested stack too; for people."""
@@ -143,9 +140,9 @@ class Stack:
     def _cloud(self) -> Any:
         return self.stage.client("cloudformation")
 
-    def _named(self, logical_id: str) -> str:
-        listed = self._cloud.describe_stack_resources(StackName=NAME)["StackResources"]
-        return next(it["PhysicalResourceId"] for it in listed if it["LogicalResourceId"] == logical_id)
+    def _physical(self, stack: str) -> dict[str, str]:
+        listed = self._cloud.describe_stack_resources(StackName=stack)["StackResources"]
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
 
     def _described(self, name: str) -> dict[str, Any]:
         return dict(self._cloud.describe_stacks(StackName=name)["Stacks"][0])
