@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
 CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)
+# A function that is about to run out of time can not wait for long; its queue can.
+IMPATIENT = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
 
 
 def moment(written: Any) -> datetime:
@@ -106,6 +108,11 @@ class Clients:
     @cached_property
     def sagemaker(self) -> "SageMakerClient":
         return self.session.client("sagemaker", config=CONFIG)
+
+    @cached_property
+    def processing(self) -> "SageMakerClient":
+        """SageMaker for whoever would rather come again than wait."""
+        return self.session.client("sagemaker", config=IMPATIENT)
 
     @cached_property
     def sns(self) -> "SNSClient":

@@ -48,7 +48,7 @@ class JobWorld:
 
     @cached_property
     def jobs(self) -> ProcessingJobs:
-        return ProcessingJobs(self.world.clients.sagemaker)
+        return ProcessingJobs(self.world.clients.processing)
 
     @cached_property
     def uploads(self) -> Uploads:
