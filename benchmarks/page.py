@@ -20,6 +20,13 @@ Everything here is from one run of `make bench` on {day}: {minutes} minutes on {
 AWS are the counts, and the ratios to what was measured beside. `≤` is a bound: `make bench` ends with 1 where one does not hold.
 The same figures stand in `build/bench/*.json`.
 """
+SPARK_HEAD = """\
+<!-- written by: make bench-spark -->
+
+## {title}
+
+From a run of its own, on {day}, on {cores} cores ({processor}). {words}
+"""
 
 
 @dataclass(frozen=True)
@@ -37,13 +44,31 @@ class Section:
 
 
 def write(sections: list[Section], seconds: float) -> None:
-    """Write the page anew."""
+    """Write the page anew, but for the Spark job's part."""
     head = HEAD.format(
         day=f"{datetime.now(UTC):%Y-%m-%d}", minutes=round(seconds / 60), cores=os.cpu_count(), processor=_processor(),
         python=platform.python_version(),
     )  # fmt: skip
     parts = [f"## {section.title}\n\n{section.words.strip()}\n\n```\n{section}\n```\n" for section in sections]
-    PAGE.write_text("\n".join([head, *parts]))
+    PAGE.write_text("\n".join([head, *parts, *filter(None, [_parts()[1]])]))
+
+
+def write_spark(section: Section) -> None:
+    """Write the Spark job's part, and leave the rest."""
+    head = SPARK_HEAD.format(
+        title=section.title,
+        day=f"{datetime.now(UTC):%Y-%m-%d}",
+        cores=os.cpu_count(),
+        processor=_processor(),
+        words=section.words.strip(),
+    )
+    PAGE.write_text(f"{_parts()[0].rstrip()}\n\n{head}\n```\n{section}\n```\n")
+
+
+def _parts() -> tuple[str, str]:
+    """All before the Spark job's part, and that part."""
+    before, mark, after = PAGE.read_text().partition(SPARK_HEAD.partition("\n")[0])
+    return before, mark + after
 
 
 def _processor() -> str:

@@ -1,0 +1,28 @@
+"""A file of as many rows as are wanted, drawn from a real one: each measure moved by up to 5 %, and rounded as UCI's are. Seed 7.
+
+python rows.py abalone.csv 1000000 out.csv
+"""
+
+import sys
+
+import polars as pl
+
+SEED = 7
+UNITS = {at: (1000 if at < 4 else 10000) for at in range(1, 8)}  # lengths in steps of 0.005, weights of 0.0005
+
+
+def main(source: str, count: int, target: str) -> None:
+    real = pl.read_csv(source, has_header=False)
+    drawn = real.select(pl.all().gather(pl.int_range(count, eager=True).hash(SEED) % len(real)))
+    moved = [_moved(at, unit, count) for at, unit in UNITS.items()]
+    drawn.with_columns(moved).write_csv(target, include_header=False)
+
+
+def _moved(at: int, unit: int, count: int) -> pl.Expr:
+    chance = (pl.int_range(count).hash(SEED + at) % 100_001) / 100_000
+    value = pl.col(f"column_{at + 1}") * (0.95 + chance / 10)
+    return ((value * unit / 5).round().cast(pl.Int64) * 5 / unit).alias(f"column_{at + 1}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
