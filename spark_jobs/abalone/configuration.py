@@ -27,6 +27,9 @@ def common() -> dict[str, str]:
         f"{S3A}cross.region.access.enabled": "false",
         # What was denied is denied: S3A takes it for a failing network and would try for minutes.
         f"{S3A}retry.limit": "3",
+        # A larger file would be renamed by UploadPartCopy, which AWS's plugin (2.3.0) does not know and leaves to the role's own rights.
+        # Files of output are about a GiB at most.
+        f"{S3A}multipart.threshold": "1500M",
         # A job that fails leaves no part files in sight; the container's own default, 2, does.
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
         # A reader of a folder finds data in it and nothing else.
