@@ -1,6 +1,6 @@
-"""Custom resources: when the stack goes, take away our grants and empty our buckets, so that nothing is left behind.
+"""Custom resources: when the stack goes, stop our jobs, take away our grants and empty our buckets, so that nothing is left behind.
 
-The template orders them: the doorbells fall silent, our grants go, then the location and its role, then what is in the buckets.
+The template orders them: the doorbells fall silent, jobs and grants go, then the location and its role, then what is in the buckets.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,14 @@ from typing import Any
 from grantor.aws import buckets
 from grantor.aws.clients import Clients
 from grantor.leaving.grants import revoke
-from grantor.leaving.turn import Turn, leave
+from grantor.leaving.jobs import stop
+from grantor.leaving.turn import Turn, Work, leave
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
     """Only Delete does anything; repeating it after a failure goes on where it stopped."""
-    leave(event, context, {"Custom::RevokedGrants": revoke, "Custom::EmptiedBuckets": empty}[event["ResourceType"]])
+    work: dict[str, Work] = {"Custom::StoppedJobs": stop, "Custom::RevokedGrants": revoke, "Custom::EmptiedBuckets": empty}
+    leave(event, context, work[event["ResourceType"]])
 
 
 def empty(properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:

@@ -60,12 +60,17 @@ def needs(operation: str, request: Mapping[str, Any]) -> list[Need]:
     if operation == "ListProcessingJobs":
         return [("sagemaker:ListProcessingJobs", "*", {})]
     arn = str(request.get("ResourceArn") or service().arn(str(request.get("ProcessingJobName", "*"))))
-    needed: list[Need] = [(f"sagemaker:{operation}", arn, {})]
+    needed: list[Need] = [(f"sagemaker:{operation}", arn, _tags_of(arn))]
     if operation == "CreateProcessingJob":
         needed += [("sagemaker:AddTags", arn, {})] if request.get("Tags") else []
         if role := request.get("RoleArn"):
             needed.append(("iam:PassRole", str(role), {"iam:PassedToService": "sagemaker.amazonaws.com"}))
     return needed
+
+
+def _tags_of(arn: str) -> dict[str, str]:
+    job = service().jobs.get(arn.rpartition("/")[2])
+    return {f"aws:ResourceTag/{key}": value for key, value in job.tags.items()} if job else {}
 
 
 def install() -> None:

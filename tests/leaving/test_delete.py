@@ -1,17 +1,21 @@
 """A stack that people have worked with is deleted, is interrupted, is deleted again: then nothing of it is left in any service."""
 
 import json
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT
-from tests.leaving.conftest import Lived, grants
-from tests.leaving.stage import NAME, until
-from tests.sandbox.desk import ask
+from tests.leaving.conftest import Lived, grants, trusting
+from tests.leaving.stage import ARTIFACTS, NAME, Stage, until
+from tests.sandbox.desk import allowing, ask
+
+INPUT = "/opt/ml/processing/input"
 
 # Beside the operation: how many calls of it pass before.
 PLACES = {
+    "before jobs are stopped": ("sagemaker", "ListProcessingJobs", 0),
     "before it knows whether the stack goes": ("cloudformation", "DescribeStacks", 0),
     "before runs are shut out": ("dynamodb", "PutItem", 0),
     "before the ledger is read": ("dynamodb", "Scan", 0),
@@ -90,6 +94,45 @@ def test_what_others_granted_at_our_location_is_named_and_nothing_is_emptied_unt
     control.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=theirs)
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert lived.stage.things() == lived.before
+
+
+def test_our_jobs_are_stopped_and_another_stacks_go_on(lived: Lived):
+    studio, role = lived.stage.client("sagemaker"), working_role(lived.stage)
+    start(lived.stage, "grantor-abalone-1-a1", role, NAME)
+    start(lived.stage, "grantor-abalone-2-a1", role, "grantor-of-others")
+    started = ("InProgress", "InProgress")
+    until(lambda: statuses(studio) == started)
+
+    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
+    assert statuses(studio) == ("Stopped", "InProgress")
+    assert lived.stage.things() - lived.before == {"iam roles: working", "logs log_groups: /aws/sagemaker/ProcessingJobs"}
+
+
+def statuses(studio: Any) -> tuple[str, ...]:
+    names = ("grantor-abalone-1-a1", "grantor-abalone-2-a1")
+    return tuple(studio.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] for name in names)
+
+
+def working_role(stage: Stage) -> str:
+    iam = stage.client("iam")
+    made = iam.create_role(RoleName="working", AssumeRolePolicyDocument=trusting("sagemaker.amazonaws.com"))["Role"]["Arn"]
+    rights = allowing({"Action": ["s3:*", "ecr:*", "logs:*"], "Resource": "*"})
+    iam.put_role_policy(RoleName="working", PolicyName="work", PolicyDocument=rights)
+    return str(made)
+
+
+def start(stage: Stage, name: str, role: str, owner: str) -> None:
+    """A job that does nothing for ten minutes, and says whose it is."""
+    stage.client("s3").put_object(
+        Bucket=ARTIFACTS, Key="code/x.py", Body=b"import time; print('begun', flush=True); time.sleep(600)"
+    )
+    code = {"S3Uri": f"s3://{ARTIFACTS}/code", "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    stage.client("sagemaker").create_processing_job(
+        ProcessingJobName=name, RoleArn=role, Tags=[{"Key": "grantor:stack", "Value": owner}],
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+        AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["python3", f"{INPUT}/x.py"]},
+        ProcessingInputs=[{"InputName": "code", "S3Input": code}],
+    )  # fmt: skip
 
 
 def test_a_lost_ledger_keeps_no_grant(lived: Lived):
