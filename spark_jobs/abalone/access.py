@@ -27,7 +27,7 @@ class Broker:
     """Asks Access Grants on behalf of the job's role, in one account and Region; `audit` is told to CloudTrail."""
 
     def __init__(self, account: str, audit: str = "") -> None:
-        self.session = boto3.Session(region_name=region())
+        self.session = own_session()
         self.used: set[tuple[str, str]] = set()  # permission and matched target of all that was vended
         self._account = account
         self._control = self.session.client("s3control")
@@ -84,6 +84,17 @@ class Broker:
         return f"role {arn.split('/')[1]}" if ":assumed-role/" in arn else arn
 
 
+def own_session() -> boto3.Session:
+    """As the job's role, for what is not data: asking for access, and its own part of the operations bucket."""
+    return boto3.Session(region_name=region(), botocore_session=_core())
+
+
+def _core() -> botocore.session.Session:
+    core = botocore.session.Session()
+    core.register_component("data_loader", MODELS)
+    return core
+
+
 def region() -> str | None:
     """The job's Region: SageMaker tells it in AWS_REGION, which boto3 does not read; None leaves it to boto3's own configuration."""
     return os.environ.get("AWS_REGION") or None
@@ -95,8 +106,7 @@ def _knows(client: Any, member: str) -> bool:
 
 def _client(fetch: Callable[[], dict[str, str]]) -> Any:
     """An S3 client whose credentials are fetched now, and again before they expire."""
-    core = botocore.session.Session()
-    core.register_component("data_loader", MODELS)
+    core = _core()
     core.register_component("credential_provider", CredentialResolver([_Vended(fetch)]))
     core.get_credentials()  # fetched here, so that a refusal is told here
     return boto3.Session(region_name=region(), botocore_session=core).client("s3")

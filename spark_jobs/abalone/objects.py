@@ -67,7 +67,22 @@ class Objects:
 
     def find(self, key: str) -> Found | None:
         """The object, or None. It is looked for by a list: HeadObject says 403 of what is missing to whoever may not list the bucket."""
-        return next((found for found in self._listed(key, 1) if found.key == key), None)
+        try:
+            return next((found for found in self._listed(key, 1) if found.key == key), None)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
+            return self._found(key)
+
+    def _found(self, key: str) -> Found | None:
+        """The object for whoever may read it and list nothing, as a grant for one object may mean it; 403 then says that it is missing."""
+        try:
+            answer = self._s3(READ).head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("403", "404"):
+                return None
+            raise
+        return Found(key, answer["ETag"].strip('"'), answer["ContentLength"], answer["LastModified"].isoformat())
 
     def list(self, prefix: str) -> list[Found]:
         """All objects below a prefix."""

@@ -13,9 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from abalone.access import region
+from abalone.access import own_session
 
 MESSAGE = Path("/opt/ml/output/message")  # SageMaker shows what stands there as ExitMessage
 LONGEST = 1000  # characters of it
@@ -62,9 +60,7 @@ def _put(summary: Summary, place: str) -> None:
     if place:
         bucket, _, key = place.removeprefix("s3://").partition("/")
         body = json.dumps(asdict(summary), indent=1, ensure_ascii=False).encode() + b"\n"
-        boto3.Session(region_name=region()).client("s3").put_object(
-            Bucket=bucket, Key=key, Body=body, ContentType="application/json"
-        )
+        own_session().client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def _leave(sentence: str) -> None:

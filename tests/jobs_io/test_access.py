@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import Sandbox
+from abalone.access import Broker
+from abalone.objects import Objects
+from tests.conftest import ACCOUNT, Sandbox
 from tests.jobs_io.grounds import Grounds, lay
-from tests.jobs_io.process import by_the_rules, run_here
+from tests.jobs_io.process import by_the_rules, environment, run_here
 from tests.jobs_io.reader import look
 from tests.jobs_io.rows import rows
-from tests.sandbox.desk import ask
+from tests.sandbox.desk import allowing, ask
 
 if TYPE_CHECKING:
     from abalone.making import Made, Task
@@ -83,6 +85,18 @@ def test_a_role_that_may_not_ask_for_access_is_told_so(job_sandbox: Sandbox):
     ended = run_here(grounds)
 
     assert (ended.code, "s3:GetDataAccess" in ended.sentence) == (10, True), ended.said
+
+
+def test_an_object_is_found_by_whoever_may_read_it_and_list_nothing(grounds: Grounds):
+    etag = grounds.upload("UserA/abalone.csv", rows(20))
+    only = allowing({"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{grounds.data}/*"})
+    grounds.sandbox.client("iam").put_role_policy(RoleName=grounds.location, PolicyName="data", PolicyDocument=only)
+
+    with environment(grounds.environment()):
+        found = Objects(Broker(ACCOUNT), grounds.data, "UserA/abalone.csv").find("UserA/abalone.csv")
+        missing = Objects(Broker(ACCOUNT), grounds.data, "UserA/other.csv").find("UserA/other.csv")
+
+    assert (found and found.etag, found and found.bytes, missing) == (etag, 940, None)
 
 
 def test_a_job_goes_on_for_longer_than_its_credentials_last(grounds: Grounds):
