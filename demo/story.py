@@ -143,7 +143,7 @@ def leave(cast: Cast, before: frozenset[str]) -> None:
         expect("every run could be told of, on the bus and in the history", [], untold(cast))
         desk = cast.desk
         desk.sam("delete", "--stack-name", STACK, "--no-prompts")
-        _drop_sams_own_bucket(desk)
+        _drop_what_others_keep(desk)
         expect("nothing is left in any service", [], sorted(inventory(desk.client, desk.account) - before))
 
 
@@ -193,7 +193,7 @@ def _upload(desk: Desk, data: Path) -> str:
     return "s3://demo-dataset/abalone.csv"
 
 
-def _drop_sams_own_bucket(desk: Desk) -> None:
+def _drop_what_others_keep(desk: Desk) -> None:
     """SAM keeps a bucket for artifacts in a stack of its own, and `sam delete` leaves it; the story's own data set goes too."""
     s3, cloud = desk.client("s3"), desk.client("cloudformation")
     for bucket in [item["Name"] for item in s3.list_buckets()["Buckets"]]:
@@ -202,5 +202,7 @@ def _drop_sams_own_bucket(desk: Desk) -> None:
                 s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
         if bucket == "demo-dataset":
             s3.delete_bucket(Bucket=bucket)
+    # One group of logs for the jobs of all who use the account is SageMaker's own, and stays as well.
+    desk.client("logs").delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
     cloud.delete_stack(StackName="aws-sam-cli-managed-default")
     cloud.get_waiter("stack_delete_complete").wait(StackName="aws-sam-cli-managed-default", WaiterConfig={"Delay": 1})
