@@ -164,3 +164,21 @@ def test_S3A_is_not_let_at_a_key_that_it_can_not_say(spark_desk: Desk, team: Gro
     team.upload("Product/a b.csv", rows(30))
 
     assert spark_desk.run(team, team.words("Product/a b.csv", access="s3a")).code == 14
+
+
+def test_what_S3A_left_that_was_killed_is_cleared_and_the_run_made(spark_desk: Desk, team: Grounds):  # noqa: N802
+    run = "0123456789abcdef0123"
+    team.upload(INPUT, rows(30))
+    for path in (
+        "apart/_temporary/0/_temporary/attempt_1/split=train/part-00000-dead.txt",
+        "apart/_temporary/0/",
+        "train/part-00000-dead.txt",
+    ):
+        team.upload(f"{FOLDER}/runs/{run}/{path}", b"1\n")
+
+    ended = spark_desk.run(team, team.words(INPUT, run_id=run, access="s3a"))
+
+    assert ended.code == 0, ended.said
+    files = {file["path"] for file in look(team).manifest["files"]}
+    left = {key.removeprefix(f"{FOLDER}/runs/{run}/") for key in team.listed(f"{FOLDER}/runs/{run}/")}
+    assert left == files | {"_manifest.json", "report.html"}
