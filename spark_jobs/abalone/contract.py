@@ -39,3 +39,40 @@ LONGEST_LINE = 1 << 20  # bytes; Spark holds a line in memory as one piece
 SHORTEST_LINE = len("M,0,0,0,0,0,0,0,0\n")
 # Rows at most that fall into histograms: all of a file up to 4.7 MB, and of a larger one those that a hash picks.
 SAMPLE = 1 << 18
+
+
+@dataclass(frozen=True)
+class Bins:
+    """A histogram's bins: so many to a unit, from 0 on, and a last one up to the column's end."""
+
+    a_unit: int
+    count: int
+    most: float
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """One more than there are bins; a value on an edge belongs to the bin above."""
+        return (*(at / self.a_unit for at in range(self.count + 1)), float(self.most))
+
+
+BINS = {
+    "length": Bins(20, 20, 2), "diameter": Bins(25, 20, 2), "height": Bins(50, 20, 2),
+    "whole_weight": Bins(5, 20, 10), "shucked_weight": Bins(10, 20, 10), "viscera_weight": Bins(20, 20, 10), "shell_weight": Bins(20, 20, 10),
+    "rings": Bins(1, 30, 60),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drift:
+    """From when on something has moved since the run before, if chance alone would hardly move it so in so few rows."""
+
+    mean: float = 0.25  # standard deviations
+    end: float = 3.0  # standard deviations by which the largest or smallest value lies further out
+    shape: float = 0.2  # population stability index; 0.1 is called small, 0.25 large
+    category: float = 0.05  # of the rows
+    quarantine: float = 0.005  # of the rows
+    rows: float = 2.0  # times as many, or as few
+    chance: float = 4.0  # standard errors
+
+
+DRIFT = Drift()
