@@ -72,17 +72,38 @@ def test_what_is_read_and_what_is_written_is_signed_by_the_grant_over_it(spark_d
 
 
 def test_a_run_goes_on_for_longer_than_the_credentials_of_both_boto3_and_S3A_last(spark_desk: Desk, team: Grounds):  # noqa: N802
+    """By S3A or, where AWS's plugin has kept a credential for too long, by the driver in the end."""
     team.switch(vended_seconds=10)
     try:
         team.upload(INPUT, rows(100))
-        first = spark_desk.run(team, team.words(INPUT, access="s3a"))
+        first = spark_desk.run(team, team.words(INPUT))
         team.upload(INPUT, rows(200))
-        ended = spark_desk.run(team, team.words(INPUT, access="s3a"), late=10)
+        ended = spark_desk.run(team, team.words(INPUT), late=10)
     finally:
         team.no_faults()
 
     assert (first.code, ended.code) == (0, 0), ended.said
     assert look(team).manifest["rows"]["in"] == 200
+
+
+@pytest.mark.parametrize(("access", "code"), [("auto", 0), ("s3a", 10)])
+def test_where_a_credential_of_S3A_has_expired_the_driver_goes_on_unless_it_must_not(  # noqa: N802
+    spark_desk: Desk, team: Grounds, access: str, code: int
+):
+    expired = {"kind": "refuse", "code": "ExpiredToken", "status": 400, "message": "The provided token has expired.", "times": 1}
+    rule = {"service": "s3", "operation": "CopyObject", "principal": team.location, **expired}
+    ask(team.sandbox, "faults", "POST", {"rules": [rule]})
+    team.upload(INPUT, rows(30))
+    try:
+        ended = spark_desk.run(team, team.words(INPUT, access=access))
+    finally:
+        team.no_faults()
+
+    assert ended.code == code, ended.said
+    seen = look(team)
+    assert (seen.run == "") is (code == 10)
+    if code == 0:
+        assert (seen.manifest["access"]["mode"], "S3A was refused" in seen.manifest["access"]["why"]) == ("staged", True)
 
 
 def test_where_reading_and_writing_are_granted_apart_it_goes_through_the_driver(spark_desk: Desk):
