@@ -35,7 +35,7 @@ class Ended:
 
 def start(grounds: Grounds, words: list[str], file_size: int = 0) -> subprocess.Popen[str]:
     """`file_size` is the most bytes that a file of it may have, as on a disk that is nearly full; 0: as many as there is room for."""
-    command = [sys.executable, "-m", "tests.jobs_io.process", *words]
+    command = [sys.executable, "-B", "-m", "tests.jobs_io.process", *words]  # byte code that is cut short would outlive the test
     given = {"PATH": os.environ["PATH"], **grounds.environment()}
     process = subprocess.Popen(command, cwd=ROOT, env=given, stderr=subprocess.PIPE, text=True)
     if file_size:

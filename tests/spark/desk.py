@@ -83,7 +83,7 @@ def desk(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[Desk]:
     settings.write_text("".join(f"{name} {value}\n" for name, value in (OF_THE_DESK | properties).items()))
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.spark.worker"], cwd=ROOT, env=_environment(sandbox, folder), stdin=subprocess.PIPE,
+            [sys.executable, "-B", "-m", "tests.spark.worker"], cwd=ROOT, env=_environment(sandbox, folder), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
         assert process.stdin
