@@ -30,7 +30,7 @@ class Broker:
         self.session = own_session()
         self.used: set[tuple[str, str]] = set()  # permission and matched target of all that was vended
         self._account = account
-        self._control = self.session.client("s3control")
+        self._control: Any = self.session.client("s3control")
         self._audit = {"AuditContext": audit} if audit and _knows(self._control, "AuditContext") else {}
         self.s3 = cache(self._s3)
 
@@ -112,7 +112,7 @@ def _client(fetch: Callable[[], dict[str, str]]) -> Any:
     return boto3.Session(region_name=region(), botocore_session=core).client("s3")
 
 
-class _Vended(CredentialProvider):  # type: ignore[misc]
+class _Vended(CredentialProvider):
     METHOD = "access-grants"
 
     def __init__(self, fetch: Callable[[], dict[str, str]]) -> None:

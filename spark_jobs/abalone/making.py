@@ -137,7 +137,7 @@ def _transformed(task: Task, spark: "SparkSession", store: Store) -> Any:
 
 def _files(found: Found, spark: "SparkSession") -> int:
     """How many files of output: none tiny, none huge, and as many as are written at the same time in between."""
-    wanted = min(math.ceil(found.bytes / A_FILE), spark.sparkContext.defaultParallelism)
+    wanted = min(math.ceil(found.bytes / A_FILE), int(spark.sparkContext.defaultParallelism))
     return max(1, wanted, math.ceil(found.bytes / LARGEST))
 
 

@@ -31,9 +31,17 @@ VOLUME = Path("/opt/ml/processing")  # the job's own disk, where SageMaker gives
 class Store(Protocol):
     """What Spark reads (`source`) and the folder that it writes train/, validation/ and quarantine/ into (`target`)."""
 
-    mode: str
-    source: str
-    target: str
+    @property
+    def mode(self) -> str:
+        """s3a or staged."""
+
+    @property
+    def source(self) -> str:
+        """A file, as Spark calls it."""
+
+    @property
+    def target(self) -> str:
+        """A folder, as Spark calls it."""
 
     def keep(self, splits: tuple[str, ...] = SPLITS) -> None:
         """What Spark wrote for these splits stands in the run's folder in S3, and nothing else does."""
