@@ -90,6 +90,16 @@ def ear(sandbox: Sandbox) -> Ear:
 # A domain's life, and a profile's.
 
 
+@pytest.fixture
+def slowly(studio: Studio) -> Iterator[None]:
+    """Changes take long enough to be seen under way, however busy the machine is."""
+    before = ask(studio.sandbox, "settle")["settle"]
+    ask(studio.sandbox, "settle", "POST", {"Domain": 2, "UserProfile": 2})
+    yield
+    ask(studio.sandbox, "settle", "POST", {"Domain": before, "UserProfile": before})
+
+
+@pytest.mark.usefixtures("slowly")
 def test_a_domain_is_pending_then_in_service_then_updating_then_deleting_then_gone(studio: Studio):
     client = studio.client
     settings = {"ExecutionRole": studio.role, "SecurityGroups": ["sg-1"]}
@@ -114,6 +124,7 @@ def test_a_domain_is_pending_then_in_service_then_updating_then_deleting_then_go
     assert studio.statuses("gone", **domain) == ["Deleting", "gone"]
 
 
+@pytest.mark.usefixtures("slowly")
 def test_a_profile_is_pending_then_in_service_then_updating_then_deleting_then_gone(studio: Studio):
     client, other = studio.client, make_role(studio.sandbox, SAGEMAKER)
     named = {"DomainId": studio.domain(), "UserProfileName": "userA"}
