@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark studio ui sandbox build lint crashes leaving bench bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,9 +27,11 @@ test: setup build  ## every check there is, as CI runs it: the core with the net
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
 	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
-spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox, the demo as the README shows it
-	.tools/spark/bin/python -m pytest tests/spark -n 0 $(PYTEST)
+spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox (WHERE=tests/spark/rules: those alone)
+	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) -n 0 $(PYTEST)
 	.tools/spark4/bin/python -m pytest tests/spark/rules -n 0 $(PYTEST)
+
+story: setup build $(SPARK)  ## whether the demo goes as the README shows it
 	.venv/bin/python -m pytest tests/story -n 0 $(PYTEST)
 
 studio: setup build .tools/studio/.made $(SPARK)  ## the article's two notebook cells by hand, with AWS's own SDK for them, in the sandbox

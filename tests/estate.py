@@ -7,6 +7,7 @@ estate.grants()                        who has what, as an auditor sees it
 """
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -106,7 +107,16 @@ class Estate:
         return arn
 
     def no_profile(self, name: str) -> None:
+        """Delete a Studio profile, once it has settled: Studio changes none before."""
+        self.settle(name)
         self.client("sagemaker").delete_user_profile(DomainId=self.domain, UserProfileName=name)
+
+    def settle(self, *names: str) -> None:
+        """Wait until Studio has made or changed these profiles."""
+        end, studio = time.monotonic() + 20, self.client("sagemaker")
+        while any(studio.describe_user_profile(DomainId=self.domain, UserProfileName=n)["Status"] != "InService" for n in names):
+            assert time.monotonic() < end, f"{names} were not ready in 20 s"
+            time.sleep(0.02)
 
     def profile_bell(self, name: str) -> Bell:
         return Bell("profile", (f"profile {self.domain}/{name}",))

@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError
 
 from grantor.aws.errors import NotYet, Overtaken
-from tests.engine.watch import at_rest, hasty, settled
+from tests.engine.watch import at_rest, hasty
 from tests.estate import Estate
 
 FILE = """\
@@ -36,7 +36,7 @@ def change(estate: Estate) -> None:
     estate.policy("first", FILE.format(name="new"))
     estate.policy("second", SECOND)
     estate.profile("userC")
-    settled(estate, "userC")
+    estate.settle("userC")
 
 
 def unmanaged(estate: Estate) -> set[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.engine.change import AFTER, BEFORE, KEPT, OLD, THEIRS, A, B, C, run, unmanaged
-from tests.engine.watch import at_rest, fault, hasty, ledger, settled, struck
+from tests.engine.watch import at_rest, fault, hasty, ledger, struck
 from tests.estate import Estate
 
 ALL, NOTHING = AFTER, BEFORE
@@ -84,7 +84,7 @@ def test_a_domain_of_which_only_the_first_page_can_be_read_is_not_read(estate: E
     role, sagemaker = estate.role("everybody"), estate.client("sagemaker")
     for name in names:
         sagemaker.create_user_profile(DomainId=estate.domain, UserProfileName=name, UserSettings={"ExecutionRole": role})
-    settled(estate, names[-1])
+    estate.settle(names[-1])
     estate.policy(
         "all", "version: 1\nrules:\n  - {name: r, to: {profiles: {domain: Product-Domain}}, on: 's3://data/x/*', allow: READ}\n"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from grantor.core.doorbell import Bell
 from tests.conftest import ACCOUNT
-from tests.engine.watch import at_rest, ledger, quiet, settled
+from tests.engine.watch import at_rest, ledger, quiet
 from tests.estate import ARTICLE, DATA, EVERYTHING, Estate
 from tests.sandbox.desk import ask
 
@@ -36,6 +36,7 @@ def goes(estate: Estate) -> Bell:
 
 def changes_its_role(estate: Estate) -> Bell:
     settings = {"ExecutionRole": estate.role("role-new")}
+    estate.settle("userA")
     estate.client("sagemaker").update_user_profile(DomainId=estate.domain, UserProfileName="userA", UserSettings=settings)
     return estate.profile_bell("userA")
 
@@ -72,7 +73,7 @@ def before(estate: Estate) -> Estate:
     estate.policy("article", ARTICLE)
     estate.policy("teams", TEAMS)
     estate.upload("teams/blue/a.csv")
-    settled(estate, "userA", "userB")
+    estate.settle("userA", "userB")
     estate.run()
     return estate
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.conftest import ACCOUNT
-from tests.engine.watch import ELSE, Calls, ahead, at_rest, grants, quiet, rules, settled
+from tests.engine.watch import ELSE, Calls, ahead, at_rest, grants, quiet, rules
 from tests.estate import ARTICLE, DOMAIN, Estate
 
 
@@ -155,7 +155,7 @@ def test_a_domain_that_has_lost_every_profile_takes_nothing_away_unasked(estate:
     estate.policy("article", ARTICLE)
     estate.run()
     before = estate.actual()
-    settled(estate, "userA", "userB")
+    estate.settle("userA", "userB")
     for name in ("userA", "userB"):
         estate.no_profile(name)
     report = estate.run()
@@ -171,7 +171,7 @@ def test_the_last_profile_that_leaves_a_domain_is_let_go_by_its_own_bell(estate:
     """One that says itself that it goes is no list that came back empty."""
     estate.policy("article", ARTICLE)
     estate.run()
-    settled(estate, "userA", "userB")
+    estate.settle("userA", "userB")
     for name in ("userA", "userB"):
         estate.no_profile(name)
         assert estate.run(estate.profile_bell(name)).deleted == 2

@@ -40,6 +40,7 @@ def test_a_profile_that_runs_as_another_role_takes_its_grants_along_and_the_new_
     estate.policy("article", ARTICLE)
     at_rest(estate, A | B)
     estate.forget_calls()
+    estate.settle("userA")
     estate.client("sagemaker").update_user_profile(
         DomainId=estate.domain, UserProfileName="userA", UserSettings={"ExecutionRole": estate.role("role-new")}
     )

@@ -9,7 +9,7 @@ from grantor.report import Report
 from grantor.ring import answer
 from tests.engine.change import AFTER, THEIRS, C
 from tests.engine.other_process import Process
-from tests.engine.watch import Ahead, at_rest, rings_again, settled, wait_until
+from tests.engine.watch import Ahead, at_rest, rings_again, wait_until
 from tests.estate import ARTICLE, EVERYTHING, Estate
 
 
@@ -43,7 +43,7 @@ def test_many_bells_from_many_hands_are_all_answered_by_few_runs(estate: Estate)
     names = [f"user{n:02}" for n in range(18)]
     for name in names:
         estate.profile(name)
-    settled(estate, *names)
+    estate.settle(*names)
     reports: list[Report] = []
     worlds = [estate.world() for _ in range(6)]
 

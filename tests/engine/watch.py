@@ -51,15 +51,6 @@ def hasty(estate: Estate) -> World:
     return chosen
 
 
-def settled(estate: Estate, *names: str) -> None:
-    """Wait until Studio has made these profiles; it changes none before."""
-    end = time.monotonic() + 20
-    sagemaker = estate.client("sagemaker")
-    while any(sagemaker.describe_user_profile(DomainId=estate.domain, UserProfileName=n)["Status"] != "InService" for n in names):
-        assert time.monotonic() < end, f"{names} were not ready in 20 s"
-        time.sleep(0.02)
-
-
 def ledger(estate: Estate) -> set[str]:
     """The grants of which the ledger says that they stand, under the id that the service knows them by."""
     actual = estate.actual()
