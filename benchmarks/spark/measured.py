@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h: whoever loses its parent becomes a child of ours
-REST = 20  # times as long as a look at the memory takes is rested before the next
+OFTEN = 0.25  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,8 @@ class _Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        took = 0.0
-        while not self._end.wait(max(0.05, REST * took)):
-            begun = time.monotonic()
+        while not self._end.wait(OFTEN):
             self.peak = max(self.peak, sum(map(_held, _descendants(os.getpid()))))
-            took = time.monotonic() - begun
 
 
 def _descendants(parent: int) -> list[int]:
