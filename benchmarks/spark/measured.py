@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h: whoever loses its parent becomes a child of ours
-OFTEN = 0.25  # seconds between two looks at the memory
+REST = 20  # times as long as a look at the memory takes is rested before the next
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,11 @@ class _Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._end.wait(OFTEN):
+        took = 0.0
+        while not self._end.wait(max(0.05, REST * took)):
+            begun = time.monotonic()
             self.peak = max(self.peak, sum(map(_held, _descendants(os.getpid()))))
+            took = time.monotonic() - begun
 
 
 def _descendants(parent: int) -> list[int]:

@@ -60,12 +60,6 @@ def explained(rows: DataFrame) -> DataFrame:
     )
 
 
-def bins() -> Column:
-    """In which bin of its histogram each number of a row lies: five bits each, the last column lowest."""
-    places = (F.least(F.floor(F.col(name) * BINS[name].a_unit), F.lit(BINS[name].count)) for name in NUMBERS)
-    return reduce(lambda packed, place: packed * 32 + place, places)
-
-
 def _stripped() -> Column:
     # By bytes, for a line may hold some that are no character.
     octets = F.col("value").cast("binary")

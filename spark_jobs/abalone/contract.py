@@ -37,7 +37,7 @@ TRAIN, OF = 8000, 10000
 
 LONGEST_LINE = 1 << 20  # bytes; Spark holds a line in memory as one piece
 SHORTEST_LINE = len("M,0,0,0,0,0,0,0,0\n")
-# Rows at most that fall into histograms: all of a file up to 4.7 MB, and of a larger one those that a hash picks.
+# Rows at most that histograms and deviations are made of: all of a file up to 4.7 MB, and of a larger one those that a hash picks.
 SAMPLE = 1 << 18
 
 
@@ -53,6 +53,10 @@ class Bins:
     def edges(self) -> tuple[float, ...]:
         """One more than there are bins; a value on an edge belongs to the bin above."""
         return (*(at / self.a_unit for at in range(self.count + 1)), float(self.most))
+
+    def place(self, value: float) -> int:
+        """In which of them a value lies."""
+        return min(int(value * self.a_unit), self.count)
 
 
 BINS = {

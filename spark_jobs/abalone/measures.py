@@ -5,9 +5,9 @@ As JSON, in a manifest:
     rows         in, train, validation, quarantine
     quarantine   rows by reason, the most frequent first
     categories   rows by sex, of all lines that can be read
-    columns      of what made features, by name: min, max, mean, deviation (standard; null where there is no row), edges and counts of the
-                 histogram; and missing, the share of all rows that are in quarantine because they have nothing there
-    sampled      the histograms count one row in so many, picked by a hash; 1 for files of up to some 5 MB
+    columns      of what made features, by name: min and max (to a billionth), mean, deviation (standard), null where there is no row; edges
+                 and counts of the histogram; and missing, the share of all rows that are in quarantine because they have nothing there
+    sampled      deviations and histograms are of one row in so many, picked by a hash; 1 for files of up to some 5 MB
 """
 
 import math
@@ -19,7 +19,7 @@ from typing import Any
 from abalone.contract import BINS, NUMBERS, SEXES
 
 Json = Mapping[str, Any]
-PLACES = {name: 5 * at for at, name in enumerate(reversed(NUMBERS))}  # the lowest bit of each column's bin; see columns.bins
+PARTS = 1_000_000_000  # of one, in which Spark counts the smallest and the largest
 
 
 @dataclass(frozen=True)
@@ -66,31 +66,44 @@ def from_json(told: Json) -> Counts:
 
 
 def counted(told: Json, reasons: Mapping[str, int], sampled: int) -> Counts:
-    """From what Spark observed: see engine.py."""
+    """From what Spark observed: `rows` and those of them that were `kept`, of these `train`; by sex; `min` and `max` in billionths and the
+    `sum` by column; and as a `sample` of what was written, a line for each row.
+    """
     kept = told["kept"]
     rows = {"in": told["rows"], "train": told["train"], "validation": kept - told["train"], "quarantine": told["rows"] - kept}
-    packed = Counter(map(int, told["bins"].split()))
+    drawn = [_numbers(line) for line in told["sample"].split("\n") if line]
     return Counts(
         rows,
         dict(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
         {sex: told[sex] for sex in SEXES},
-        {name: _measure(name, told, reasons, packed) for name in NUMBERS},
+        {name: _measure(name, told, reasons, [row[at] for row in drawn]) for at, name in enumerate(NUMBERS)},
         sampled,
     )
 
 
-def _measure(name: str, told: Json, reasons: Mapping[str, int], packed: Mapping[int, int]) -> Measure:
-    rows, total = told["kept"], told[f"{name} sum"]
-    missing = _rounded(reasons.get(f"{name} missing", 0) / told["rows"]) if told["rows"] else 0.0
-    counts = [0] * (BINS[name].count + 1)
-    for bins, times in packed.items():
-        counts[bins >> PLACES[name] & 31] += times
-    mean = total / rows if rows else None
-    deviation = math.sqrt(max(0.0, told[f"{name} squares"] - total * total / rows) / (rows - 1)) if rows > 1 else None
-    ends = told[f"{name} min"], told[f"{name} max"]
-    return Measure(*ends, _rounded(mean), _rounded(deviation), missing or 0.0, BINS[name].edges, tuple(counts))
+def _numbers(line: str) -> list[float]:
+    """In the contract's order; the line has the label first, and two flags."""
+    label, _, _, *measures = map(float, line.split(","))
+    return [*measures, label]
 
 
-def _rounded(value: float | None) -> float | None:
+def _measure(name: str, told: Json, reasons: Mapping[str, int], drawn: list[float]) -> Measure:
+    rows, bins = told["kept"], BINS[name]
+    placed = Counter(map(bins.place, drawn))
+    low, high = (None if told[f"{name} {end}"] is None else told[f"{name} {end}"] / PARTS for end in ("min", "max"))
+    mean = _rounded(told[f"{name} sum"] / rows) if rows else None
+    missing = reasons.get(f"{name} missing", 0) / told["rows"] if told["rows"] else 0.0
+    counts = tuple(placed[at] for at in range(bins.count + 1))
+    return Measure(low, high, mean, _deviation(drawn), _rounded(missing), bins.edges, counts)
+
+
+def _deviation(values: list[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return _rounded(math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)))
+
+
+def _rounded(value: float) -> float:
     # The order in which Spark adds changes the last digits, and would make two manifests of one file differ.
-    return None if value is None else float(f"{value:.9g}")
+    return float(f"{value:.9g}")

@@ -101,18 +101,20 @@ def by_the_rules(task: "Task") -> "Made":
 
 
 def observed(told: list[tuple[str, str]]) -> dict[str, Any]:
-    """What Spark would have observed of these rows, but for the histograms."""
+    """What Spark would have observed of these rows."""
     from abalone.contract import NUMBERS, SEXES
+    from abalone.measures import PARTS
 
-    kept = [text.split(",") for split, text in told if split != "quarantine"]
-    seen: dict[str, Any] = {"rows": len(told), "kept": len(kept), "train": sum(split == "train" for split, _ in told), "bins": ""}
+    texts = [text for split, text in told if split != "quarantine"]
+    kept = [text.split(",") for text in texts]
+    seen: dict[str, Any] = {"rows": len(told), "kept": len(kept), "train": sum(split == "train" for split, _ in told)}
     seen |= {sex: sum(",".join(cells[1:3]) == hot for cells in kept) for sex, hot in SEXES.items()}
     for at, name in enumerate(NUMBERS):
         numbers = [float(cells[0 if name == "rings" else at + 3]) for cells in kept]
-        figures = {"min": min(numbers, default=None), "max": max(numbers, default=None), "sum": sum(numbers)}
-        seen |= {f"{name} {what}": figure for what, figure in figures.items()}
-        seen[f"{name} squares"] = sum(number * number for number in numbers)
-    return seen
+        ends = {"min": min(numbers, default=None), "max": max(numbers, default=None)}
+        seen |= {f"{name} {end}": value if value is None else round(value * PARTS) for end, value in ends.items()}
+        seen[f"{name} sum"] = sum(numbers)
+    return seen | {"sample": "\n".join(texts)}
 
 
 @dataclass(frozen=True)
