@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.processing.asked import check
 from sandbox.processing.switches import JobSwitches
+from sandbox.studio import tags
 from sandbox.studio.pages import Order, page
 from sandbox.studio.requests import Refused, Request, named, needed, one_of
 
@@ -208,22 +209,17 @@ def delete_processing_job(service: Jobs, request: Request) -> dict[str, Any]:
 
 @operation
 def add_tags(service: Jobs, request: Request) -> dict[str, Any]:
-    job = _tagged(service, request)
-    job.tags |= {tag["Key"]: tag["Value"] for tag in needed(request, "Tags")}
-    return {"Tags": _tags(job)}
+    return tags.add(_tagged(service, request), request)
 
 
 @operation
 def list_tags(service: Jobs, request: Request) -> dict[str, Any]:
-    return page("Tags", _tags(_tagged(service, request)), Order(lambda tag: [tag["Key"]]), request, default=50)
+    return tags.listed(_tagged(service, request), request)
 
 
 @operation
 def delete_tags(service: Jobs, request: Request) -> dict[str, Any]:
-    job = _tagged(service, request)
-    for key in needed(request, "TagKeys"):
-        job.tags.pop(key, None)
-    return {}
+    return tags.delete(_tagged(service, request), request)
 
 
 def _check_role(service: Jobs, role: str, arn: str) -> None:
@@ -259,10 +255,6 @@ def _tagged(service: Jobs, request: Request) -> Job:
         if job.arn == arn:
             return job
     raise Refused("ResourceNotFound", f"[{arn}] does not exist.")
-
-
-def _tags(job: Job) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in job.tags.items()]
 
 
 def _kilobyte(text: str) -> str:

@@ -1,5 +1,9 @@
-"""What the request in hand was judged on: each action and resource that some policy had to allow, and whether one did."""
+"""What the request in hand was judged on: each action and resource that some policy had to allow, and whether one did.
 
+And what the evaluator is told of the resource besides: condition keys that AWS has and the server does not.
+"""
+
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -8,6 +12,7 @@ from sandbox.server.seams import use, wrap
 EVALUATOR = "ministack.core.iam_evaluator"
 ENFORCE = "access_key_id, iam_action, service, region, resource_arn='*', service_context=None"
 Judgement = tuple[str, str, bool]
+TELLERS: list[Callable[[Any], Mapping[str, Any]]] = []
 _JUDGED: ContextVar[list[Judgement] | None] = ContextVar("sandbox_judged", default=None)
 
 
@@ -30,6 +35,11 @@ def note(action: str, resource: str, allowed: bool) -> None:
         judged.append((action, resource, allowed))
 
 
+def tell(keys: Callable[[Any], Mapping[str, Any]]) -> None:
+    """From now on the evaluator knows these condition keys of the ARN that a call is judged on."""
+    TELLERS.append(keys)
+
+
 def _noting(original: Any) -> Any:
     unknown_caller = use(EVALUATOR, "AuthError")
 
@@ -42,7 +52,10 @@ def _noting(original: Any) -> Any:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        denied = original(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
+        told = (service_context or {}) | {name: value for keys in TELLERS for name, value in keys(resource_arn).items()}
+        denied = original(
+            access_key_id, iam_action, service, region, resource_arn=str(resource_arn), service_context=told or None
+        )
         if not isinstance(denied, unknown_caller):  # who is not known is not judged
             note(iam_action, str(resource_arn), denied is None)
         return denied

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.server.judged import ENFORCE, EVALUATOR
+from sandbox.server.judged import tell
 from sandbox.server.seams import use, wrap
 
 ACTIONS = "ministack.core.iam_actions"
@@ -31,7 +31,7 @@ def install() -> None:
     """Find the keys where the server finds the tables, and tell them to its evaluator."""
     wrap(ACTIONS, "dynamodb_resource_arns", "body, region, account_id", _with_tables_keys)
     wrap(ACTIONS, "dynamodb_transaction_checks", "iam_action, body, region, account_id", _with_items_keys)
-    wrap(EVALUATOR, "enforce", ENFORCE, _telling_keys)
+    tell(_leading_keys)
 
 
 def _with_tables_keys(original: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -59,25 +59,11 @@ def _with_items_keys(original: Callable[..., list[tuple[str, str]]]) -> Callable
     return checks
 
 
-def _telling_keys(original: Callable[..., Any]) -> Callable[..., Any]:
-    # The parameters are the server's own: others wrap this in their turn.
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        if isinstance(resource_arn, Keyed) and resource_arn.keys:
-            # One key may be compared by any operator, several by those for sets only.
-            told = resource_arn.keys[0] if len(resource_arn.keys) == 1 else resource_arn.keys
-            service_context = {**(service_context or {}), "dynamodb:LeadingKeys": told}
-        return original(
-            access_key_id, iam_action, service, region, resource_arn=str(resource_arn), service_context=service_context
-        )
-
-    return enforce
+def _leading_keys(arn: str) -> dict[str, Any]:
+    if not isinstance(arn, Keyed) or not arn.keys:
+        return {}
+    # One key may be compared by any operator, several by those for sets only.
+    return {"dynamodb:LeadingKeys": arn.keys[0] if len(arn.keys) == 1 else arn.keys}
 
 
 def _keyed(arn: str, table: str, request: Any) -> Keyed:

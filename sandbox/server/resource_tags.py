@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.server.account import place
-from sandbox.server.judged import ENFORCE, EVALUATOR
+from sandbox.server.judged import tell
 from sandbox.server.seams import use, wrap
 
 TAGGING = "ministack.services.tagging"
@@ -18,7 +18,7 @@ def install() -> None:
     collectors["elasticfilesystem"] = use(TAGGING, "_collect_efs", "")
     collectors["ec2"] = _security_groups
     wrap("ministack.core.iam_actions", "extract_resource_arn", RESOURCE, _of_file_systems)
-    wrap(EVALUATOR, "enforce", ENFORCE, _telling_network)
+    tell(_network)
 
 
 def _security_groups() -> Iterator[Tagged]:
@@ -42,21 +42,7 @@ def _of_file_systems(original: Callable[..., str]) -> Callable[..., str]:
     return arn
 
 
-def _telling_network(original: Callable[..., Any]) -> Callable[..., Any]:
+def _network(arn: str) -> dict[str, str]:
     groups = use("ministack.services.ec2", "_security_groups")
-
-    # The parameters are the server's own: others wrap this in their turn.
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        rest, _, group = str(resource_arn).partition(":security-group/")
-        if group in groups:
-            service_context = {**(service_context or {}), "ec2:Vpc": f"{rest}:vpc/{groups[group]['VpcId']}"}
-        return original(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
-
-    return enforce
+    rest, _, group = str(arn).partition(":security-group/")
+    return {"ec2:Vpc": f"{rest}:vpc/{groups[group]['VpcId']}"} if group in groups else {}

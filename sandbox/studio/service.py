@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sandbox.studio import tags
 from sandbox.studio.pages import Order, page
 from sandbox.studio.requests import Refused, Request, named, needed, one_of, role_of
 
@@ -279,22 +280,17 @@ def list_user_profiles(studio: Studio, request: Request) -> dict[str, Any]:
 
 @operation
 def add_tags(studio: Studio, request: Request) -> dict[str, Any]:
-    thing = _tagged(studio, request)
-    thing.tags |= {tag["Key"]: tag["Value"] for tag in needed(request, "Tags")}
-    return {"Tags": _tags(thing)}
+    return tags.add(_tagged(studio, request), request)
 
 
 @operation
 def list_tags(studio: Studio, request: Request) -> dict[str, Any]:
-    return page("Tags", _tags(_tagged(studio, request)), Order(lambda tag: [tag["Key"]]), request, default=50)
+    return tags.listed(_tagged(studio, request), request)
 
 
 @operation
 def delete_tags(studio: Studio, request: Request) -> dict[str, Any]:
-    thing = _tagged(studio, request)
-    for key in needed(request, "TagKeys"):
-        thing.tags.pop(key, None)
-    return {}
+    return tags.delete(_tagged(studio, request), request)
 
 
 def _tagged(studio: Studio, request: Request) -> Thing:
@@ -303,10 +299,6 @@ def _tagged(studio: Studio, request: Request) -> Thing:
         if thing.arn == arn:
             return thing
     raise Refused("ResourceNotFound", f"[{arn}] does not exist.")
-
-
-def _tags(thing: Thing) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in thing.tags.items()]
 
 
 def _changed(asked: Request, request: Request) -> Request:

@@ -3,22 +3,21 @@
 A bell that finds a run going on leaves what it is about in the lease and goes home; the run looks there before it lets go.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 
-from grantor.aws.errors import UNANSWERED, NotYet, Overtaken
+from grantor.aws.errors import NotYet, Overtaken
 from grantor.aws.lease import Lease
 from grantor.core.doorbell import Bell, bell, earliest
 from grantor.core.focus import EVERYTHING
 from grantor.holding import SECONDS, held, holder
+from grantor.messages import carried, sooner
 from grantor.reconcile import Bells, reconcile
 from grantor.report import Report
 from grantor.telling import tell
@@ -132,7 +131,7 @@ def _next(world: World, lease: Lease, earliest_start: float, go_on: Callable[[],
 def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """One answer for all of the batch: each run reads everything afresh, so one serves every message."""
     records = {record["messageId"]: record for record in event["Records"]}
-    events = {message: _event(record) for message, record in records.items()}
+    events = {message: carried(record, logger) for message, record in records.items()}
     failed = [message for message, told in events.items() if told is None]
     bells = [bell(told, world.names.policy_bucket) for told in events.values() if told is not None]
     try:
@@ -142,26 +141,5 @@ def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, An
         logger.exception("these bells will ring again")
         failed = list(records)
     if failed:
-        _sooner(world, [records[message] for message in failed])
+        sooner(world.queue.again, [records[message] for message in failed], logger)
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
-
-
-def _event(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The event that a message carries; None if it is none, so that the message ends among the dead ones."""
-    try:
-        event = json.loads(record["body"])
-    except ValueError:
-        event = None
-    if isinstance(event, dict):
-        return event
-    logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
-    return None
-
-
-def _sooner(world: World, failed: Iterable[Mapping[str, Any]]) -> None:
-    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
-    received = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in failed]
-    try:
-        world.queue.again(received)
-    except (ClientError, *UNANSWERED):
-        logger.exception("they come again when their visibility timeout is over")

@@ -4,22 +4,21 @@ However often an upload rings, it is looked at as it is now, and one batch looks
 events start nothing twice, and nothing is lost: what can't be started yet is written down, and looked at again.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.exceptions import ClientError
 
-from grantor.aws.errors import UNANSWERED, NotYet
+from grantor.aws.errors import NotYet
 from grantor.core.jobs.doorbells import JobBell, job_bell
 from grantor.intake import Intake, intake
 from grantor.jobs.ending import ended
 from grantor.jobs.looking import Looker
 from grantor.jobs.telling import metrics
 from grantor.jobs.world import JobWorld
+from grantor.messages import carried, sooner
 
 logger = Logger(service="start-spark-job")
 
@@ -110,7 +109,7 @@ def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> 
     failed: list[Mapping[str, Any]] = []
     together: dict[str, list[tuple[Mapping[str, Any], JobBell]]] = {}
     for record in records:
-        if (event := _event(record)) is None:
+        if (event := carried(record, logger)) is None:
             failed.append(record)
         else:
             bell = job_bell(event)
@@ -121,26 +120,5 @@ def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> 
         except Exception:
             logger.exception("this will ring again", about=str(rung[0][1]))
             failed += [record for record, _ in rung]
-    _later(jobs, failed)
+    sooner(jobs.queue.again, failed, logger)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
-
-
-def _event(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The event that a message carries; None if it is none, so that the message ends among the dead ones."""
-    try:
-        event = json.loads(record["body"])
-    except ValueError:
-        event = None
-    if isinstance(event, dict):
-        return event
-    logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
-    return None
-
-
-def _later(jobs: JobWorld, failed: Sequence[Mapping[str, Any]]) -> None:
-    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told."""
-    received = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in failed]
-    try:
-        jobs.queue.again(received)
-    except (ClientError, *UNANSWERED):
-        logger.exception("they come again when their visibility timeout is over")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from grantor.core.event import member, seconds
 from grantor.core.expansion import needs
 from grantor.core.focus import EVERYTHING, Focus
 from grantor.core.reason import of_subject, profile_subject
@@ -36,7 +36,7 @@ def bell(event: Mapping[str, Any], policy_bucket: str) -> Bell:
     known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
     kind, about = _what(str(event.get("source", "")), known, policy_bucket)
     attempt = known.get("attempt") if kind == "own" else 0
-    return Bell(kind, about, str(event.get("id", "")), _seconds(event.get("time")), attempt if isinstance(attempt, int) else 0)
+    return Bell(kind, about, str(event.get("id", "")), seconds(event.get("time")), attempt if isinstance(attempt, int) else 0)
 
 
 def earliest(bells: Iterable[Bell]) -> dict[str, float | None]:
@@ -76,9 +76,9 @@ def _profile(about: str) -> tuple[str, str] | None:
 def _what(source: str, detail: Mapping[str, Any], policy_bucket: str) -> tuple[str, tuple[str, ...]]:
     match source:
         case "aws.s3":
-            return _object(_at(detail, "bucket", "name"), _at(detail, "object", "key"), policy_bucket)
+            return _object(member(detail, "bucket", "name"), member(detail, "object", "key"), policy_bucket)
         case "aws.sagemaker":
-            domain, name = (_at(detail, "requestParameters", key) for key in ("domainId", "userProfileName"))
+            domain, name = (member(detail, "requestParameters", key) for key in ("domainId", "userProfileName"))
             return "profile", (f"profile {domain}/{name}" if domain and name else EVERYTHING,)
         case "aws.events" | "aws.scheduler":
             return "clock", (EVERYTHING,)
@@ -96,15 +96,3 @@ def _object(bucket: str, key: str, policy_bucket: str) -> tuple[str, tuple[str, 
 def _listed(bells: object) -> tuple[str, ...]:
     named = tuple(str(one) for one in bells) if isinstance(bells, list) else ()
     return named or (EVERYTHING,)
-
-
-def _at(detail: Mapping[str, Any], outer: str, inner: str) -> str:
-    found = detail.get(outer)
-    return str(found.get(inner) or "") if isinstance(found, Mapping) else ""
-
-
-def _seconds(time: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
-        return None

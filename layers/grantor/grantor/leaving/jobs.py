@@ -6,10 +6,9 @@ from typing import Any
 from grantor.aws.errors import NotYet
 from grantor.aws.grant_tags import OWNER
 from grantor.aws.processing_jobs import ProcessingJobs
+from grantor.core.jobs.identity import PREFIX
 from grantor.leaving.turn import Turn
 from grantor.world import world
-
-PREFIX = "grantor-"  # of the names of all stacks' jobs; the tag says whose they are
 
 
 def stop(_: Mapping[str, Any], turn: Turn) -> dict[str, str]:
@@ -19,6 +18,7 @@ def stop(_: Mapping[str, Any], turn: Turn) -> dict[str, str]:
     jobs = ProcessingJobs(client)
     left = 0
     for status in ("InProgress", "Stopping"):
+        # All stacks' jobs have the prefix; the tag says whose they are.
         for page in client.get_paginator("list_processing_jobs").paginate(NameContains=PREFIX, StatusEquals=status):
             for job in page["ProcessingJobSummaries"]:
                 turn.go_on("jobs are still being stopped")

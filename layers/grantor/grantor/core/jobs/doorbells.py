@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from grantor.core.doorbell import OWN
+from grantor.core.event import member, seconds
 from grantor.core.jobs.identity import ours
 
 WAITING = "Job Waiting"  # the detail-type of our own messages about an upload that is to be looked at again
@@ -39,10 +39,10 @@ def job_bell(event: Mapping[str, Any]) -> JobBell:
     """
     detail = event.get("detail")
     known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
-    at, event_id = _seconds(event.get("time")), str(event.get("id", ""))
+    at, event_id = seconds(event.get("time")), str(event.get("id", ""))
     match event.get("source"):
         case "aws.s3":
-            bucket, key = _at(known, "bucket", "name"), _at(known, "object", "key")
+            bucket, key = member(known, "bucket", "name"), member(known, "object", "key")
             return JobBell(upload=f"s3://{bucket}/{key}" if bucket and key else "", at=at, id=event_id)
         case "aws.sagemaker":
             name = str(known.get("ProcessingJobName") or "")
@@ -66,15 +66,3 @@ def _own(detail: Mapping[str, Any], event_id: str) -> JobBell:
         attempt=attempt if isinstance(attempt, int) else 0,
         id=event_id,
     )
-
-
-def _at(detail: Mapping[str, Any], outer: str, inner: str) -> str:
-    found = detail.get(outer)
-    return str(found.get(inner) or "") if isinstance(found, Mapping) else ""
-
-
-def _seconds(time: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
-        return None
