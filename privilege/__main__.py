@@ -18,7 +18,9 @@ from privilege.verdict import Report, report
 
 
 def main() -> int:
-    said = argparse.ArgumentParser(prog="python -m privilege", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    said = argparse.ArgumentParser(
+        prog="python -m privilege", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     said.add_argument("verb", nargs="?", choices=["all", "judge"], default="all", help="what to do; all: record, then judge")
     said.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where the record is")
     asked = said.parse_args()

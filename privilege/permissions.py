@@ -69,7 +69,7 @@ def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
         return text if tag == "Sub" else f"${{{text}}}"
     if isinstance(node, yaml.SequenceNode):
         return {tag: loader.construct_sequence(node, deep=True)}
-    return {tag: loader.construct_mapping(node, deep=True)}
+    return {tag: loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None}
 
 
 _Template.add_multi_constructor("!", _short_form)
@@ -79,7 +79,7 @@ def holders(templates: tuple[Path, ...] = TEMPLATES) -> dict[str, Holder]:
     """Every role and managed policy of the templates, by logical id; raises Ambiguous."""
     resources: dict[str, Any] = {}
     for path in templates:
-        resources |= yaml.load(path.read_text(), _Template)["Resources"]
+        resources |= yaml.load(path.read_text(), _Template)["Resources"]  # noqa: S506  -- it is a SafeLoader
     attached = _attached(resources)
     found = {name: _holder(name, it, attached.get(name, [])) for name, it in resources.items() if it["Type"] in KINDS}
     for holder in found.values():

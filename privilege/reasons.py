@@ -46,7 +46,9 @@ class Reasons:
 def load(text: str | None = None) -> Reasons:
     """The reasons of the file, or of the text."""
     given = yaml.safe_load(FILE.read_text() if text is None else text)
-    tables = {name: {(name, *row): why for row, why in _rows(given.get(name) or {})} for name in ("unused", "misfits", "refusals")}
+    tables = {
+        name: {(name, *row): why for row, why in _rows(given.get(name) or {})} for name in ("unused", "misfits", "refusals")
+    }
     return Reasons(given.get("statements") or {}, tables)
 
 

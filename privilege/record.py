@@ -12,6 +12,7 @@ FOLDER = ROOT / "build/rights"
 TESTS = (sys.executable, "-m", "pytest", "-q", "-n", "2")
 RUNS = {
     "demo": (sys.executable, "-m", "demo"),
+    "scenes": (sys.executable, "-m", "privilege.scenes"),
     "cli": (*TESTS, "tests/cli"),
     "leaving": (*TESTS, "tests/leaving/test_delete.py", "-k", "one_go or slowly or job"),
 }
