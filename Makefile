@@ -23,7 +23,7 @@ words:  ## list these words
 demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deploy, grant, refuse, compute, leave (DATA=file.csv for real data)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
 
-test: setup build  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
+test: setup build .tools/judge/.made  ## every check there is, as CI runs it: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
 	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
