@@ -20,8 +20,8 @@ def main(source: str, count: int, target: str) -> None:
 
 def _moved(at: int, unit: int, count: int) -> pl.Expr:
     chance = (pl.int_range(count).hash(SEED + at) % 100_001) / 100_000
-    value = pl.col(f"column_{at + 1}") * (0.95 + chance / 10)
-    return ((value * unit / 5).round().cast(pl.Int64) * 5 / unit).alias(f"column_{at + 1}")
+    value = pl.col(f"column_{at}") * (0.95 + chance / 10)
+    return ((value * unit / 5).round() * 5 / unit).round(4).alias(f"column_{at}")
 
 
 if __name__ == "__main__":

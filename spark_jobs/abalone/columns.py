@@ -88,8 +88,11 @@ def _fit() -> Column:
 
 
 def _features() -> Column:
-    first, *others = [F.when(F.col("cells")[0] == sex, hot) for sex, hot in SEXES.items()]
-    return F.concat_ws(",", F.col("cells")[8], F.coalesce(first, *others), *(F.col("cells")[at] for at in range(1, 8)))
+    """Label and flags before the measures as they stood: all between the sex, a single letter, and the label."""
+    cells, octets = F.col("cells"), F.col("value").cast("binary")
+    measures = octets.substr(F.lit(len("M,") + 1), F.octet_length("value") - F.octet_length(cells[8]) - len("M,,")).cast("string")
+    first, *others = [F.when(cells[0] == sex, hot) for sex, hot in SEXES.items()]
+    return F.concat_ws(",", cells[8], F.coalesce(first, *others), measures)
 
 
 def _side() -> Column:

@@ -18,16 +18,14 @@ MEMORY = (
     "The memory was not enough. Give the job larger instances (instances: {type: …}); if the input has a line of hundreds of "
     "megabytes, mend the input."
 )
-TAKEN_BACK = (
-    "S3 refused a request that a grant had allowed at the start: a grant or a credential was taken back. Look at the grants"
-)
+TAKEN_BACK = "S3 refused a request that a grant had allowed at the start: a grant or a credential was taken back, or has expired. Look at the grants"
 GONE = "The input was there at the start and is not any more. Upload it again; that starts a new run"
 
 # What the errors of S3A, the AWS SDKs and the file systems say, in the order in which they are looked for. S3A hides a grant's denial in
 # an AWSClientIOException, which is no AccessDeniedException, so text is all there is.
 DENIED = (
     "You do not have ", "AccessDenied", "Access Denied", "Forbidden", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId",
-    "Status Code: 403", "not authorized to perform",
+    "Status Code: 403", "not authorized to perform", "AWSBadRequestException",  # so S3A says of HeadObject with an old credential
 )  # fmt: skip
 REPLACED = ("RemoteFileChangedException", "did not match expected ETag", "PreconditionFailed")
 MISSING = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from abalone import capability, measures, publish
 from abalone.access import BOTH, READ
 from abalone.arguments import Order
-from abalone.exits import CAPABILITY, CONTRACT, QUARANTINE, Failed
+from abalone.exits import ACCESS, CAPABILITY, CONTRACT, QUARANTINE, Failed, explained
 from abalone.objects import Found, Objects
 from abalone.publish import Output
 from abalone.session import session
@@ -60,8 +60,19 @@ def made(task: Task, start: Callable[..., AbstractContextManager["SparkSession"]
     buckets = {task.order.input_bucket, task.order.output_bucket}
     with _started(task, start(*buckets)) as spark:
         mode, why = _mode(task.order, spark, obstacle)
-        with step(task.summary, "transform"), _store(mode, task, spark) as store:
-            return Made(_transformed(task, spark, store), mode, why, spark.version)
+        try:
+            return _made(mode, why, task, spark)
+        except Exception as failure:
+            # AWS's plugin (2.3.0) may hold a credential for longer than it lasts: it sets a time in its cache that may get lost.
+            refused = explained(failure)
+            if mode == "staged" or task.order.access == "s3a" or refused.code != ACCESS:
+                raise
+            return _made("staged", f"S3A was refused: {refused.sentence}", task, spark)
+
+
+def _made(mode: str, why: str, task: Task, spark: "SparkSession") -> Made:
+    with step(task.summary, "transform"), _store(mode, task, spark) as store:
+        return Made(_transformed(task, spark, store), mode, why, spark.version)
 
 
 @contextmanager

@@ -115,6 +115,7 @@ FAILURES = [
     pytest.param(refused("ExpiredToken"), 10, "a grant or a credential was taken back", id="an old credential"),
     pytest.param(Java("job aborted"), 10, "You do not have READ permissions", id="S3A is refused, by its cause"),
     pytest.param(RuntimeError("java.nio.file.AccessDeniedException: s3a://x: Forbidden; Status Code: 403"), 10, "taken back", id="S3A gets 403"),
+    pytest.param(RuntimeError("AWSBadRequestException: getFileStatus on s3a://x: Bad Request"), 10, "taken back", id="S3A has an old credential"),
     pytest.param(OSError(errno.ENOSPC, "x"), 20, "The disk is full. Give the job a larger volume", id="this disk is full"),
     pytest.param(caused(RuntimeError("x"), OSError(errno.EFBIG, "x")), 20, "The disk is full", id="a file is too large, within another"),
     pytest.param(RuntimeError("java.io.IOException: No space left on device"), 20, "The disk is full", id="Spark's disk is full"),

@@ -72,17 +72,38 @@ def test_what_is_read_and_what_is_written_is_signed_by_the_grant_over_it(spark_d
 
 
 def test_a_run_goes_on_for_longer_than_the_credentials_of_both_boto3_and_S3A_last(spark_desk: Desk, team: Grounds):  # noqa: N802
+    """By S3A or, where AWS's plugin has kept a credential for too long, by the driver in the end."""
     team.switch(vended_seconds=10)
     try:
         team.upload(INPUT, rows(100))
-        first = spark_desk.run(team, team.words(INPUT, access="s3a"))
+        first = spark_desk.run(team, team.words(INPUT))
         team.upload(INPUT, rows(200))
-        ended = spark_desk.run(team, team.words(INPUT, access="s3a"), late=10)
+        ended = spark_desk.run(team, team.words(INPUT), late=10)
     finally:
         team.no_faults()
 
     assert (first.code, ended.code) == (0, 0), ended.said
     assert look(team).manifest["rows"]["in"] == 200
+
+
+@pytest.mark.parametrize(("access", "code"), [("auto", 0), ("s3a", 10)])
+def test_where_a_credential_of_S3A_has_expired_the_driver_goes_on_unless_it_must_not(  # noqa: N802
+    spark_desk: Desk, team: Grounds, access: str, code: int
+):
+    expired = {"kind": "refuse", "code": "ExpiredToken", "status": 400, "message": "The provided token has expired.", "times": 1}
+    rule = {"service": "s3", "operation": "CopyObject", "principal": team.location, **expired}
+    ask(team.sandbox, "faults", "POST", {"rules": [rule]})
+    team.upload(INPUT, rows(30))
+    try:
+        ended = spark_desk.run(team, team.words(INPUT, access=access))
+    finally:
+        team.no_faults()
+
+    assert ended.code == code, ended.said
+    seen = look(team)
+    assert (seen.run == "") is (code == 10)
+    if code == 0:
+        assert (seen.manifest["access"]["mode"], "S3A was refused" in seen.manifest["access"]["why"]) == ("staged", True)
 
 
 def test_where_reading_and_writing_are_granted_apart_it_goes_through_the_driver(spark_desk: Desk):
@@ -164,3 +185,21 @@ def test_S3A_is_not_let_at_a_key_that_it_can_not_say(spark_desk: Desk, team: Gro
     team.upload("Product/a b.csv", rows(30))
 
     assert spark_desk.run(team, team.words("Product/a b.csv", access="s3a")).code == 14
+
+
+def test_what_S3A_left_that_was_killed_is_cleared_and_the_run_made(spark_desk: Desk, team: Grounds):  # noqa: N802
+    run = "0123456789abcdef0123"
+    team.upload(INPUT, rows(30))
+    for path in (
+        "apart/_temporary/0/_temporary/attempt_1/split=train/part-00000-dead.txt",
+        "apart/_temporary/0/",
+        "train/part-00000-dead.txt",
+    ):
+        team.upload(f"{FOLDER}/runs/{run}/{path}", b"1\n")
+
+    ended = spark_desk.run(team, team.words(INPUT, run_id=run, access="s3a"))
+
+    assert ended.code == 0, ended.said
+    files = {file["path"] for file in look(team).manifest["files"]}
+    left = {key.removeprefix(f"{FOLDER}/runs/{run}/") for key in team.listed(f"{FOLDER}/runs/{run}/")}
+    assert left == files | {"_manifest.json", "report.html"}

@@ -11,6 +11,7 @@ FEATURES = [
     ("F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9", "9,0,0,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21"),
     ("M,2,2,2,10,10,10,10,60", "60,1,0,2,2,2,10,10,10,10"),
     ("M,0.000000001,01.50,1.0,1,1,1,1,09.0", "09.0,1,0,0.000000001,01.50,1.0,1,1,1,1"),
+    (f"M,{'0' * 400}1,0.{'1' * 400},1,1,1,1,1,1", f"1,1,0,{'0' * 400}1,0.{'1' * 400},1,1,1,1,1"),
     (f"{GOOD}\r", "15,1,0,0.455,0.365,0.095,0.514,0.2245,0.101,0.15"),
 ]
 
@@ -46,8 +47,8 @@ REFUSED = [
     (GOOD.replace("0.095", " 0.1"), "height not a number"),
     (GOOD.replace("0.095", ".1"), "height not a number"),
     (GOOD.replace("0.095", "\u0661"), "height not a number"),
-    (GOOD.replace("0.095", "1" * 7), "height not a number"),
-    (GOOD.replace("0.095", "0." + "1" * 10), "height not a number"),
+    (GOOD.replace("0.095", "1" * 400), "height out of range"),
+    (GOOD.replace("0.095", f"0.{'0' * 400}1"), "height 0"),
     (GOOD.replace("0.455", "x").replace("0.095", ""), "length not a number"),
     (f"{GOOD}\r\r", "rings not a number"),
     (f"{GOOD}\x85", "rings not a number"),
