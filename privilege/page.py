@@ -6,7 +6,6 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator
 from itertools import groupby
 
 from privilege.permissions import ROOT, Holder, Statement, holders
@@ -15,6 +14,11 @@ from privilege.reasons import Reasons, load
 PAGE = ROOT / "docs/security.md"
 PLACE = re.compile(r"(<!-- rights: (?P<kind>people|roles) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| statement | | actions | on | only if | why |\n|---|---|---|---|---|---|"
+HEADINGS = {
+    "unused": "No recorded call used:",
+    "misfits": "On a resource that AWS's data does not have for the action:",
+    "wide": "On everything, though AWS knows narrower resources:",
+}
 SHORT = (
     ("${AWS::Partition}", "aws"),
     ("${AWS::Region}", "REGION"),
@@ -49,8 +53,7 @@ def _section(holder: Holder, reasons: Reasons) -> str:
         for trust in holder.trust
     )
     rows = "\n".join(_row(statement, reasons) for statement in holder.statements)
-    unseen = "\n".join(_unseen(holder, reasons))
-    return f"{said}\n\n{HEAD}\n{rows}\n" + (f"\nNo recorded call used:\n\n{unseen}\n" if unseen else "")
+    return f"{said}\n\n{HEAD}\n{rows}\n" + "".join(_excused(holder.name, table, reasons) for table in HEADINGS)
 
 
 def _row(statement: Statement, reasons: Reasons) -> str:
@@ -61,11 +64,14 @@ def _row(statement: Statement, reasons: Reasons) -> str:
     return f"| {statement.name} | {effect} | {actions} | {places} | {_shown(statement.condition)} | {why} |"
 
 
-def _unseen(holder: Holder, reasons: Reasons) -> Iterator[str]:
-    """A line for each reason, with the actions that it is for."""
-    rows = [(why, row) for table in ("unused", "misfits") for row, why in reasons.tables[table].items() if row[1] == holder.name]
-    for why, alike in groupby(sorted(rows), key=lambda it: it[0]):
-        yield f"* {', '.join(f'{_shown(row[3])} ({row[2]})' for _, row in alike)}: {why}"
+def _excused(holder: str, table: str, reasons: Reasons) -> str:
+    """What stands there in spite of the check, a line for each reason, with the actions that it is for."""
+    rows = [(why, row) for row, why in reasons.tables[table].items() if row[1] == holder]
+    lines = [
+        f"* {', '.join(f'{_shown(row[3])} ({row[2]})' for _, row in alike)}: {why}\n"
+        for why, alike in groupby(sorted(rows), key=lambda it: it[0])
+    ]
+    return f"\n{HEADINGS[table]}\n\n{''.join(lines)}" if lines else ""
 
 
 def _shown(text: str) -> str:

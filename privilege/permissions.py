@@ -129,10 +129,16 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """One line for whatever stands there: intrinsic functions by their name and arguments."""
+    """One line for whatever stands there, and for a function of CloudFormation what a person would say."""
     match value:
+        case {"If": [condition, one, other]}:
+            return f"{_text(one)} if {condition}, else {_text(other)}"
+        case {"Split": [_, whole]} | {"Select": [_, whole]}:
+            return _text(whole)
+        case {"Sub": [text, values]}:
+            return f"{text}, {_text(values)}"
         case dict():
             return ", ".join(f"{key} {_text(it)}" for key, it in value.items())
         case list():
-            return " or ".join(_text(it) for it in value if _text(it))
+            return " or ".join(map(_text, value))
     return str(value)

@@ -10,11 +10,12 @@ from privilege.permissions import ROOT, Permission
 
 FILE = ROOT / "privilege/reasons.yaml"
 Row = tuple[str, ...]
+TABLES = ("unused", "misfits", "wide", "refusals")
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """The tables of the file: `statements` by name; `unused` and `misfits` by holder, statement and action; `refusals` by holder and action.
+    """The tables of the file: `statements` by name; `unused`, `misfits` and `wide` by holder, statement and action; `refusals` by holder and action.
 
     An action may stand with its resource, "s3:CreateAccessGrant on arn:…"; holders that share a row stand in one key, with spaces between.
     """
@@ -46,9 +47,7 @@ class Reasons:
 def load(text: str | None = None) -> Reasons:
     """The reasons of the file, or of the text."""
     given = yaml.safe_load(FILE.read_text() if text is None else text)
-    tables = {
-        name: {(name, *row): why for row, why in _rows(given.get(name) or {})} for name in ("unused", "misfits", "refusals")
-    }
+    tables = {name: {(name, *row): why for row, why in _rows(given.get(name) or {})} for name in TABLES}
     return Reasons(given.get("statements") or {}, tables)
 
 

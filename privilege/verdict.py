@@ -21,13 +21,14 @@ class Report:
     refusals: int  # on purpose; those that are not, are denied
     denied: tuple[str, ...]
     misfits: tuple[str, ...]
+    wide: tuple[str, ...]
     unexplained: tuple[str, ...]
     stale: tuple[str, ...]
     unused: Mapping[Permission, str]  # with their reasons, which are empty for the unexplained
 
     @property
     def good(self) -> bool:
-        return not (self.denied or self.misfits or self.unexplained or self.stale)
+        return not (self.denied or self.misfits or self.wide or self.unexplained or self.stale)
 
     @property
     def summary(self) -> str:
@@ -44,6 +45,8 @@ def report(record: Record, judged: Judged, holders: Mapping[str, Holder], reason
     denied = tuple(_denied(record, judged, reasons, told))
     wrong = misfitting(record, judged, holders)
     misfits = tuple(f"{it}: {_wrong(it, judged)}" for it in sorted(wrong) if not reasons.why("misfits", it, told))
+    wide = [it for it in sorted(_given(holders)) if it.resource == "*" and it.action in judged.narrower]
+    wide = [it for it in wide if not reasons.why("wide", it, told)]
     void = set(_void(record, judged, holders))
     idle = sorted(set(_given(holders)) - used(record, judged, holders) - void)
     unused = {it: reasons.why("misfits" if it in wrong else "unused", it, told) for it in idle}
@@ -51,7 +54,8 @@ def report(record: Record, judged: Judged, holders: Mapping[str, Holder], reason
     stale = tuple(f"privilege/reasons.yaml gives a reason that nothing needs: {' '.join(it)}" for it in reasons.rows() - told)
     refusals = sum(count for asked, count in record.asked.items() if not asked.allowed)
     calls = sum(record.asked.values())
-    return Report(calls, len(record.asked), refusals, denied, misfits, unexplained, tuple(sorted(stale)), unused)
+    broad = tuple(f"{it}: AWS knows narrower resources for this action" for it in wide)
+    return Report(calls, len(record.asked), refusals, denied, misfits, broad, unexplained, tuple(sorted(stale)), unused)
 
 
 def used(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> set[Permission]:

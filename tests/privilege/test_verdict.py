@@ -92,6 +92,15 @@ def test_an_action_on_a_resource_that_it_does_not_have_is_said(tmp_path: Path):
     assert made.misfits[0].endswith("/grant/*: AWS knows no such resource for this action")
 
 
+def test_an_action_on_everything_that_could_be_narrower_is_said(tmp_path: Path):
+    wide = template().replace("${PolicyBucket.Arn}/policy/*", "*")
+    lines = recorded()
+    lines[0]["documents"]["reconcile"]["Statement"][0]["Resource"] = "*"
+    made = judged(tmp_path, lines, wide)
+
+    assert made.wide == ("ReconcileGrantsRole ReadPolicyFiles: s3:GetObject on *: AWS knows narrower resources for this action",)
+
+
 def test_a_call_on_a_resource_that_its_action_does_not_have_is_denied(tmp_path: Path):
     lines = recorded()
     lines[6]["resource"] = GRANT.replace("*", "f6a45d8c")
