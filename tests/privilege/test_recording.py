@@ -45,3 +45,25 @@ def test_a_judgement_stands_there_with_the_policies_that_it_was_made_by(lines: l
     assert read["limits"] == [
         [{"Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::data/*"]}]
     ]
+
+
+def test_the_lists_of_sagemaker_are_judged_on_everything_for_it_knows_no_narrower_resource(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SANDBOX_JUDGEMENTS", str(tmp_path / "record"))
+    server = start_sandbox()
+    arn = server.client("iam").create_role(RoleName="looker", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    keys = server.client("sts").assume_role(RoleArn=arn, RoleSessionName="ana")["Credentials"]
+    for operation in ("list_domains", "list_user_profiles", "list_apps", "list_spaces", "list_processing_jobs"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(server.client("sagemaker", keys), operation)()
+    [file] = (tmp_path / "record").iterdir()
+    asked = [json.loads(line) for line in file.read_text().splitlines()][1:]
+
+    assert [(it["action"], it["resource"]) for it in asked] == [
+        ("sagemaker:ListDomains", "*"),
+        ("sagemaker:ListUserProfiles", "*"),
+        ("sagemaker:ListApps", "*"),
+        ("sagemaker:ListSpaces", "*"),
+        ("sagemaker:ListProcessingJobs", "*"),
+    ]
