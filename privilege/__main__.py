@@ -2,7 +2,7 @@
 
 python -m privilege                 record and judge
 python -m privilege judge FOLDER    judge what has been recorded there
-python -m privilege page --write    put what template and reasons say today into docs/security.md
+python -m privilege.page --write    put what template and reasons say today into docs/security.md
 """
 
 import argparse
