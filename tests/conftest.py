@@ -87,6 +87,7 @@ def start_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         log = tmp_path_factory.mktemp("sandbox") / "server.log"
         python = ROOT / ".tools/server/bin/python"
         environment = {"PATH": os.environ["PATH"], "HOME": str(log.parent), "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent)}
+        environment |= {name: value for name, value in os.environ.items() if name.startswith("SANDBOX_")}
         command = [python, "-m", "sandbox.server", "--port", str(port)]
         with log.open("wb") as out:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)

@@ -6,8 +6,8 @@ import os
 import sys
 
 EXTENSIONS = (
-    "judged", "leading_keys", "tables", "resource_tags", "directory", "access_grants", "studio", "processing", "settling", "events",
-    "functions", "dependencies", "stacks", "batch_delete", "calls", "faults", "front", "control",
+    "judgements", "judged", "leading_keys", "tables", "resource_tags", "directory", "access_grants", "studio", "processing",
+    "settling", "events", "functions", "dependencies", "stacks", "batch_delete", "calls", "faults", "front", "control",
 )  # fmt: skip
 
 

@@ -118,7 +118,8 @@ def _authorise(operation: str, request: dict[str, Any], caller: Caller) -> None:
 def _needs(operation: str, request: dict[str, Any]) -> list[processing.Need]:
     if processing.serves(operation, request):
         return processing.needs(operation, request)
-    lists = operation in ("ListDomains", "ListUserProfiles")
+    # SageMaker knows no narrower resource for these.
+    lists = operation in ("ListDomains", "ListUserProfiles", "ListApps", "ListSpaces")
     return [(f"sagemaker:{operation}", "*" if lists else service().resource(request), {})]
 
 
