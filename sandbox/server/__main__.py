@@ -7,7 +7,7 @@ import sys
 
 EXTENSIONS = (
     "judged", "leading_keys", "tables", "resource_tags", "directory", "access_grants", "studio", "processing", "settling", "events",
-    "functions", "dependencies", "stacks", "batch_delete", "calls", "faults", "front", "control",
+    "functions", "dependencies", "stacks", "batch_delete", "calls", "faults", "front", "control", "transport", "redrive", "layer_names",
 )  # fmt: skip
 
 
