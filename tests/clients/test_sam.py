@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,15 +27,15 @@ class Sam:
     sandbox: Sandbox
     folder: Path
 
-    def __call__(self, *words: str | Path, say: str = "") -> str:
-        """What a command printed, which hears `say`; it must end with 0."""
+    def __call__(self, *words: str | Path, say: str = "", where: Path = ROOT) -> str:
+        """What a command printed, which runs `where` and hears `say`; it must end with 0."""
         given = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
         # The builders look for python3.12 on PATH, and the project's environment has one.
         given |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
         given |= {"AWS_ENDPOINT_URL": self.sandbox.url, "AWS_DEFAULT_REGION": REGION}
         given |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         command = [ROOT / ".tools/sam/bin/sam", *words]
-        done = subprocess.run(command, cwd=ROOT, env=given, input=say, capture_output=True, text=True, timeout=200, check=False)
+        done = subprocess.run(command, cwd=where, env=given, input=say, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -124,9 +125,18 @@ def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deplo
 
 def test_logs_and_the_code_of_one_function_are_reached_past_cloudformation(sam, deployed):
     told = sam("logs", "--stack-name", STACK, "--name", "LoadDataset")
-    sam("sync", *OPTIONS[:-1], "--resource-id", "LoadDataset", say="y")
+    # In a copy: what it does not send is gone from .aws-sam/build afterwards.
+    for name in ("functions", "layers", "spark_jobs", "stacks"):
+        shutil.copytree(ROOT / name, sam.folder / "copy" / name, symlinks=True)
+    shutil.copy(ROOT / "template.yaml", sam.folder / "copy")
+    changed_code = sam.folder / "copy/functions/load_dataset/app.py"
+    changed_code.write_text(changed_code.read_text() + "# changed\n")
+    code = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
+    sam("sync", *OPTIONS[:-1], "--resource-id", "LoadDataset", say="y", where=sam.folder / "copy")
 
     assert "REPORT RequestId" in told
+    now = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
+    assert now != code
 
 
 def test_a_second_deploy_has_nothing_to_change(sam, built, deployed):
