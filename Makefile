@@ -45,11 +45,13 @@ sandbox: setup build $(SPARK)  ## leave the small AWS running with Grantor deplo
 
 build: setup .aws-sam/build/template.yaml  ## sam build: the artifacts that are deployed and tested
 
-lint: setup  ## ruff, types, template
+lint: setup .tools/checkov/.made  ## ruff, types, and the templates as SAM, cfn-lint and checkov judge them
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.tools/sam/bin/sam validate --lint
+	.tools/server/bin/cfn-lint  # also the nested templates, which sam does not look into
+	.tools/checkov/bin/checkov
 
 crashes: setup  ## kill a run after every single call, and see the next one make it good (CHANGES="profile until": those alone)
 	PYTHONPATH=.:layers/grantor .venv/bin/python -m tests.crash $(CHANGES)
@@ -112,7 +114,7 @@ INSTALL = .tools/uv/bin/uv pip install -q --require-hashes --link-mode copy
 	  '$(CURDIR)/layers/grantor' '$(CURDIR)/.venv/bin/python' >$@
 	chmod +x $@
 
-.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made .tools/polars/.made .tools/node/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
+.tools/sam/.made .tools/server/.made .tools/spark/.made .tools/spark4/.made .tools/studio/.made .tools/polars/.made .tools/node/.made .tools/checkov/.made: .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
 	$(INSTALL) --python $(@D) -r $<

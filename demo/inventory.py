@@ -19,6 +19,7 @@ LISTINGS = (
     ("dynamodb", "list_tables", "TableNames", None),
     ("sns", "list_topics", "Topics", "TopicArn"),
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
     ("ec2", "describe_subnets", "Subnets", "SubnetId"),
     ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),

@@ -51,6 +51,7 @@ def _template(estate: Estate) -> dict[str, Any]:
         "DataBucket": DATA, "DataBucket.Arn": f"arn:aws:s3:::{DATA}",
         "PolicyBucket": POLICIES, "PolicyBucket.Arn": f"arn:aws:s3:::{POLICIES}",
         "Bells": estate.names.bells, "Bells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:bells",
+        "DeadBells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-bells", "DeadUploads.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-uploads",
         "Uploads": f"{estate.sandbox.url}/{ACCOUNT}/uploads", "StartSparkJob": f"{STACK}-start-spark-job",
         "OperationsBucket": OPERATIONS, "OperationsBucket.Arn": f"arn:aws:s3:::{OPERATIONS}",
         "Notices": estate.names.notices, "ReconcileGrants": f"{STACK}-reconcile-grants",

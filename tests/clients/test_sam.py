@@ -1,6 +1,8 @@
 """SAM CLI, unmodified, with nothing of AWS in its environment but an endpoint, keys and a Region."""
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 # One worker has them all: they share a build and a stack.
 pytestmark = [pytest.mark.xdist_group("sam-cli"), pytest.mark.timeout(300)]
 STACK = "by-sam"
-OPTIONS = ["--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar"]
+OPTIONS = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "sandbox", "--stack-name", STACK, "--no-progressbar"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,15 @@ class Sam:
     sandbox: Sandbox
     folder: Path
 
-    def __call__(self, *words: str | Path) -> str:
-        """What a command printed; it must end with 0."""
+    def __call__(self, *words: str | Path, say: str = "", where: Path = ROOT) -> str:
+        """What a command printed, which runs `where` and hears `say`; it must end with 0."""
         given = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
         # The builders look for python3.12 on PATH, and the project's environment has one.
         given |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
         given |= {"AWS_ENDPOINT_URL": self.sandbox.url, "AWS_DEFAULT_REGION": REGION}
         given |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         command = [ROOT / ".tools/sam/bin/sam", *words]
-        done = subprocess.run(
-            command, cwd=ROOT, env=given, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False
-        )
+        done = subprocess.run(command, cwd=where, env=given, input=say, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -105,6 +105,40 @@ def test_the_built_template_is_deployed(sam, deployed):
     )
 
 
+def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deployed):
+    clients, ids = sam.sandbox.client, sam.physical()
+    alarms = clients("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
+    watched = {(each["Name"], each["Value"]) for alarm in alarms for each in alarm["Dimensions"]}
+
+    queues = {url.rpartition("/")[2] for url in clients("sqs").list_queues()["QueueUrls"]}
+    functions = {function["FunctionName"] for function in clients("lambda").list_functions()["Functions"]}
+    services = {("service", "reconcile-grants"), ("service", "start-spark-job")}
+    assert len(alarms) == 14
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(ids["Notices"],)}
+    assert watched <= {("stack", STACK), *services} | {("QueueName", q) for q in queues} | {
+        ("FunctionName", f) for f in functions
+    }
+    body = clients("cloudwatch").get_dashboard(DashboardName=f"{STACK}-{REGION}")["DashboardBody"]
+    shown = json.loads(body)["widgets"][0]["properties"]["alarms"]
+    assert {arn.rpartition(":")[2] for arn in shown} == {alarm["AlarmName"] for alarm in alarms}
+
+
+def test_logs_and_the_code_of_one_function_are_reached_past_cloudformation(sam, deployed):
+    told = sam("logs", "--stack-name", STACK, "--name", "LoadDataset")
+    # In a copy: what it does not send is gone from .aws-sam/build afterwards.
+    for name in ("functions", "layers", "spark_jobs", "stacks"):
+        shutil.copytree(ROOT / name, sam.folder / "copy" / name, symlinks=True)
+    shutil.copy(ROOT / "template.yaml", sam.folder / "copy")
+    changed_code = sam.folder / "copy/functions/load_dataset/app.py"
+    changed_code.write_text(changed_code.read_text() + "# changed\n")
+    code = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
+    sam("sync", *OPTIONS[:-1], "--resource-id", "LoadDataset", say="y", where=sam.folder / "copy")
+
+    assert "REPORT RequestId" in told
+    now = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
+    assert now != code
+
+
 def test_a_second_deploy_has_nothing_to_change(sam, built, deployed):
     before = sam.events()
 
@@ -120,7 +154,7 @@ def test_a_changed_template_changes_just_that(sam, built, deployed):
 
     # A new name makes a new queue, and what refers to it follows.
     touched = {name for name, _ in sam.events()[len(told) :]}
-    assert touched == {STACK, "ReconcileGrantsLog", "DeadBells", "Bells"}
+    assert touched == {STACK, "ReconcileGrantsLog", "DeadBells", "Bells", "Operations"}
     now = sam.physical()
     assert {name for name, it in now.items() if it != ids[name]} == {"DeadBells"}
     assert now["DeadBells"].endswith("/dead-bells")

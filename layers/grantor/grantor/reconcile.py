@@ -135,6 +135,7 @@ class _Run:
             # What an earlier run has made, or taken away, and died before it wrote so, is counted as it is.
             owned = (gathered.entries.keys() & gathered.actual.keys()) - carrying.forgotten | carrying.made
             self.world.records.swept(self.lease, Sweep(self.report.at, len(owned), gathered.counts()))
+            self.report.swept = True
 
     def _accept(self, policies: Intake) -> None:
         if policies.new:

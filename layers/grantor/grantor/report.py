@@ -34,6 +34,7 @@ class Report:
     foreign: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)  # policy files whose version was accepted
     event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by what the event was about
+    swept: bool = False  # it has seen everything, and nothing of it waits for an approval
     cut_short: bool = False  # its time was over before its plan was
     next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
 

@@ -50,6 +50,7 @@ def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]
     Raises, for a bare event, whatever made the world unreadable.
     """
     logger.append_keys(request=getattr(context, "aws_request_id", ""))
+    logger.remove_keys(["run"])  # of the last invocation of this environment
     if "Records" in event:
         return _batch(world, event, context)
     bells = [bell(event, world.names.policy_bucket)]
@@ -57,12 +58,15 @@ def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]
 
 
 def _answer(world: World, bells: Sequence[Bell], context: Any) -> list[Report]:
-    logger.info("rung", bells=[str(one) for one in bells], events=[one.id for one in bells])
+    events = [one.id for one in bells]
+    logger.info("rung", bells=[str(one) for one in bells], events=events)
     left = getattr(context, "get_remaining_time_in_millis", None)
     until = world.clock() + (left() / 1000 - MARGIN if left else FOREVER)
     reports = answer(world, bells, until, partial(tell, world), Runner(f"function {getattr(context, 'aws_request_id', '')}"))
-    if not reports:
-        logger.info("a run is going on, and answers these bells too")
+    if reports:
+        logger.info("answered", events=events, runs=[report.run for report in reports])
+    else:
+        logger.info("a run is going on, and answers these bells too", events=events, answered_by=world.leases.last_seen)
     return reports
 
 

@@ -32,6 +32,7 @@ def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, An
     Raises, for a bare event, whatever could not be read or written.
     """
     logger.append_keys(request=getattr(context, "aws_request_id", ""))
+    metrics.add_dimension("stack", jobs.world.names.stack)  # the stacks of an account are told apart by it
     run = Round(jobs, context)
     try:
         if "Records" in event:
@@ -114,6 +115,7 @@ def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> 
         else:
             bell = job_bell(event)
             together.setdefault(str(bell), []).append((record, bell))
+    logger.info("rung", bells=list(together), events=[bell.id for rung in together.values() for _, bell in rung])
     for rung in together.values():
         try:
             run.answer([bell for _, bell in rung])

@@ -17,7 +17,7 @@ metrics = Metrics(namespace="Grantor", service="reconcile-grants")
 def tell(world: World, report: Report) -> None:
     """Log and measure the run, and announce it."""
     _log(report)
-    _measure(report)
+    _measure(world, report)
     announce(world, report)
 
 
@@ -80,11 +80,12 @@ def _log(report: Report) -> None:
     logger.info("done", report=report.summary())
 
 
-def _measure(report: Report) -> None:
+def _measure(world: World, report: Report) -> None:
+    metrics.add_dimension("stack", world.names.stack)  # the stacks of an account are told apart by it
     counts = {
         "Created": report.created, "Deleted": report.deleted, "Refused": len(report.refused), "Later": len(report.later),
         "Waiting": len(report.waits), "Foreign": len(report.foreign), "Rejected": len(report.rejected),
-        "NeedsApproval": int(bool(report.approval)),
+        "NeedsApproval": int(bool(report.approval)), "Swept": int(report.swept),
     }  # fmt: skip
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)

@@ -87,6 +87,11 @@ class Leases:
         state = self._step(step)
         return Lease(state.token, holder, state.expires, state.taken) if state.holder == holder else None
 
+    @property
+    def last_seen(self) -> str:
+        """Who held it when a call of this object last told, "" if nobody did; no call."""
+        return self._seen.holder
+
     def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
         """The same lease for so many seconds from now; Overtaken if it has passed to another. One call, or two."""
         state = self._step(lambda state: replace(state.of(lease), expires=now + seconds))

@@ -1,0 +1,75 @@
+"""What `sam build` makes: the same bytes from the same sources, small, with nothing on PATH but SAM, Python 3.12 and what every system has."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# A build writes into .aws-sam, as those of test_sam.py do.
+pytestmark = [pytest.mark.xdist_group("sam-cli"), pytest.mark.timeout(300)]
+SYSTEM = "/usr/bin:/bin"  # make, cp, find
+LARGEST = 10 * 1024 * 1024  # bytes of the layer as Lambda takes it; the layer is paid for at every cold start
+
+
+def build(tools: Path, into: Path) -> Path:
+    given = {"PATH": f"{tools}:{SYSTEM}", "HOME": str(tools.parent), "SAM_CLI_TELEMETRY": "0"}
+    given |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+    done = subprocess.run(
+        [tools / "sam", "build", "--build-dir", into],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return into
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two builds, in folders whose names have nothing in common."""
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "sam").symlink_to(ROOT / ".tools/sam/bin/sam")
+    (tools / "python3.12").symlink_to((ROOT / ".venv/bin/python3.12").resolve())
+    assert shutil.which("uv", path=f"{tools}:{SYSTEM}") is None
+    return build(tools, tmp_path_factory.mktemp("one") / "build"), build(tools, tmp_path_factory.mktemp("other") / "artifacts")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of each file, by its path."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def zipped(folder: Path, into: Path) -> int:
+    """Bytes of the folder as `sam deploy` uploads it."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(folder))
+    return into.stat().st_size
+
+
+def test_two_builds_are_equal_in_every_byte(built: tuple[Path, Path]):
+    one, other = map(contents, built)
+
+    assert one == other
+    assert "GrantorLayer/python/grantor/__init__.py" in one
+
+
+def test_the_layer_is_small_and_its_modules_come_compiled(built: tuple[Path, Path], tmp_path: Path):
+    sizes = {folder.name: zipped(folder, tmp_path / f"{folder.name}.zip") for folder in built[0].iterdir() if folder.is_dir()}
+    print(*(f"{size / 1024:8,.0f} KB zipped  {name}" for name, size in sorted(sizes.items())), sep="\n")
+    compiled = {
+        path.name.split(".")[0] for path in (built[0] / "GrantorLayer/python/grantor").glob("__pycache__/*.cpython-312.pyc")
+    }
+
+    assert sizes["GrantorLayer"] <= LARGEST
+    assert compiled == {path.stem for path in (built[0] / "GrantorLayer/python/grantor").glob("*.py")}
