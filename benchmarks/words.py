@@ -45,7 +45,8 @@ start, then half a second, up to four. Of four functions at once (`MaximumConcur
 
 SPARK = """
 The article's pipeline (three stages of Spark ML, a random split, lines
-written by Python from an RDD), the job's pass as it is shipped, with validation, quarantine, a stable split and all that the drift report
+written by Python from an RDD), the job's pass as it is shipped and
+configured, with validation, quarantine, a stable split and all that the drift report
 counts, and polars, which does without a cluster (and without reasons, quarantine and counts). In turn on the same files: UCI's, and rows drawn
 from it with each measure moved by up to 5 %. Spark 3.5.9 on two cores with 3 GB of heap. A run is a process of its own, from its start to its
 end: shortest, median and longest. CPU is that of all processes that came of it, JVM and Python; peak is the largest sum of their memory.
