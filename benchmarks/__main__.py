@@ -15,9 +15,10 @@ from benchmarks.built import MEMORY, Place
 from benchmarks.figures import write
 from benchmarks.page import Section
 from demo.__main__ import free_port
+from demo.article import drop_policy
 from demo.cast import Cast
 from demo.desk import Desk
-from demo.story import deploy, drop_policy
+from demo.stack import deploy
 from tests.conftest import Sandbox
 from tests.estate import ARTICLE, Estate, lay
 

@@ -6,9 +6,11 @@ import socket
 import sys
 from pathlib import Path
 
+from demo.article import drop_policy
 from demo.desk import ROOT, Desk
+from demo.stack import deploy, functions
 from demo.stage import Unmet, end, say, step
-from demo.story import deploy, drop_policy, functions, tell
+from demo.story import tell
 
 
 def main() -> int:

@@ -12,6 +12,11 @@ class Unmet(AssertionError):
     """An expectation of the story did not hold; the text says which, and what was seen instead."""
 
 
+def part(title: str) -> None:
+    """A part of the story begins, of several steps."""
+    print(f"\n==== {title}", flush=True)
+
+
 @contextmanager
 def step(title: str) -> Iterator[None]:
     """One step of the story; prints its title at once and its time, in seconds, when it has gone well."""

@@ -13,8 +13,8 @@ from demo.__main__ import free_port
 from demo.cast import POLICY, STACK, Cast
 from demo.desk import ROOT, Desk
 from demo.inventory import inventory
+from demo.stack import deploy
 from demo.stage import end, eventually, expect, step
-from demo.story import deploy
 
 DIRECTORY = """\
 version: 1

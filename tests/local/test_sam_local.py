@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.article import drop_policy
 from demo.desk import Desk
-from demo.story import deploy, drop_policy, functions
+from demo.stack import deploy, functions
 from tests.conftest import ROOT, free_port
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
