@@ -5,6 +5,7 @@ The estate is that of the tests; what is called is `.venv/bin/grantor`, with the
 
 import argparse
 import io
+import json
 import logging
 import os
 import shlex
@@ -19,9 +20,10 @@ from pathlib import Path
 from sandbox.__main__ import variables_of
 from sandbox.process import Server
 from tests.cli.deployed import deploy
+from tests.cli.queues import Queues
 from tests.cli.rules import many, one
 from tests.conftest import Sandbox
-from tests.estate import ARTICLE, Estate, lay
+from tests.estate import ARTICLE, DATA, POLICIES, Estate, lay
 from tests.jobs.place import JOB, furnish
 
 ROOT = Path(__file__).parent.parent
@@ -130,8 +132,20 @@ def rebuild(chapter: Chapter) -> None:
     chapter.say("apply")
 
 
+def redrive(chapter: Chapter) -> None:
+    """The function was kept from answering, and somebody has sent a message by hand."""
+    queues = Queues.of(chapter.estate)
+    policy = {"source": "aws.s3", "detail": {"bucket": {"name": POLICIES}, "object": {"key": "policy/article.yaml"}}}
+    upload = {"source": "aws.s3", "detail": {"bucket": {"name": DATA}, "object": {"key": "UserA/abalone.csv"}}}
+    clock = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    queues.send("dead-bells", *map(json.dumps, [policy, clock, clock]), "hello")
+    queues.send("dead-uploads", json.dumps(upload))
+    chapter.say("redrive --list")
+    chapter.say("redrive")
+
+
 CHAPTERS: dict[str, Callable[[Chapter], None]] = {
-    play.__name__: play for play in (plan, pull_request, approve, history, jobs, adopt, rebuild)
+    play.__name__: play for play in (plan, pull_request, approve, history, jobs, adopt, rebuild, redrive)
 }
 
 

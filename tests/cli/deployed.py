@@ -10,7 +10,7 @@ from tests.conftest import ACCOUNT, REGION, ROOT
 from tests.estate import DATA, LEDGER, POLICIES, STACK, Estate
 from tests.sandbox.desk import allowing, own
 
-PEOPLE = ("Reader", "Approver", "Steward")
+PEOPLE = ("Reader", "Approver", "Steward", "BreakGlass")
 OPERATIONS = "operations"
 
 
@@ -46,13 +46,15 @@ def _template(estate: Estate) -> dict[str, Any]:
     """The template, with what the estate has in place of the resources that a deploy would make."""
     table = estate.client("dynamodb").describe_table(TableName=LEDGER)["Table"]["TableArn"]
     instance = estate.client("s3control").get_access_grants_instance(AccountId=ACCOUNT)["AccessGrantsInstanceArn"]
+    queues = f"{estate.sandbox.url}/{ACCOUNT}"
     there = {
         "Ledger": LEDGER, "Ledger.Arn": table, "AccessGrantsInstance.AccessGrantsInstanceArn": instance,
         "DataBucket": DATA, "DataBucket.Arn": f"arn:aws:s3:::{DATA}",
         "PolicyBucket": POLICIES, "PolicyBucket.Arn": f"arn:aws:s3:::{POLICIES}",
         "Bells": estate.names.bells, "Bells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:bells",
-        "DeadBells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-bells", "DeadUploads.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-uploads",
-        "Uploads": f"{estate.sandbox.url}/{ACCOUNT}/uploads", "StartSparkJob": f"{STACK}-start-spark-job",
+        "DeadBells": f"{queues}/dead-bells", "DeadBells.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-bells",
+        "DeadUploads": f"{queues}/dead-uploads", "DeadUploads.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-uploads",
+        "Uploads": f"{queues}/uploads", "Uploads.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:uploads", "StartSparkJob": f"{STACK}-start-spark-job",
         "OperationsBucket": OPERATIONS, "OperationsBucket.Arn": f"arn:aws:s3:::{OPERATIONS}",
         "Notices": estate.names.notices, "ReconcileGrants": f"{STACK}-reconcile-grants",
         "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",

@@ -71,8 +71,11 @@ def test_all_that_rules_want_is_adopted_and_the_next_run_has_nothing_to_do(desk:
     assert (estate.run().done, changed(estate), len(estate.grants())) == ([], {}, 3)
 
 
-def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate, ids: dict[str, str]):
-    answered = desk.grantor("adopt", "--all-wanted", keys=desk.person("Reader", "Function"))
+@pytest.mark.parametrize("rights", ["Function", "BreakGlass"])
+def test_the_rights_of_the_function_or_of_an_emergency_are_enough_for_a_reader(
+    desk: Desk, estate: Estate, ids: dict[str, str], rights: str
+):
+    answered = desk.grantor("adopt", "--all-wanted", keys=desk.person("Reader", rights))
 
     assert (answered.code, len(estate.entries())) == (0, 2)
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from grantor.aws.lease import Lease
 from grantor.world import World
 from tests.cli.conftest import Desk
@@ -34,9 +36,10 @@ def test_it_makes_the_grants_and_says_each_and_again_there_is_nothing_to_do(desk
     assert (again.code, again.out.partition(": ")[2]) == (0, "nothing was changed\n")
 
 
-def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate):
+@pytest.mark.parametrize("rights", ["Function", "BreakGlass"])
+def test_the_rights_of_the_function_or_of_an_emergency_are_enough_for_a_reader(desk: Desk, estate: Estate, rights: str):
     estate.policy("article", ARTICLE)
-    person = desk.person("Reader", "Function")
+    person = desk.person("Reader", rights)
 
     assert (desk.grantor("apply", keys=person).code, estate.grants()) == (0, FOUR)
     estate.no_policy("article")

@@ -81,8 +81,10 @@ def test_on_a_terminal_it_asks(desk: Desk, refused: str, said: str, code: int, a
         (["Steward", "Reader"], False, True),
         (["Approver", "Steward", "Reader"], False, False),
         (["Reader"], False, False),
+        (["BreakGlass", "Reader"], False, False),
+        (["BreakGlass", "Approver", "Steward", "Reader"], False, False),
     ],
-    ids=["an approver", "a steward", "who is both", "a reader"],
+    ids=["an approver", "a steward", "who is both", "a reader", "who breaks the glass", "who is all of them"],
 )
 def test_who_writes_policy_approves_nothing_and_who_approves_writes_none(
     desk: Desk, refused: str, policies: list[str], approves: bool, writes: bool
@@ -102,8 +104,8 @@ def test_a_steward_is_told_why(desk: Desk, refused: str):
     answered = desk.grantor("approve", refused, "--yes", keys=desk.person("Approver", "Steward"))
 
     assert answered.err == (
-        "grantor approve: you may not dynamodb:PutItem: a policy denies it; "
-        "whoever has the stack's managed policy Steward writes policy files and approves no plan\n"
+        "grantor approve: you may not dynamodb:PutItem: a policy denies it, whatever else allows it; "
+        "the stack's managed policy Steward or BreakGlass does\n"
     )
 
 

@@ -81,19 +81,14 @@ def test_a_stack_of_something_else_is_not_taken_for_grantor(desk: Desk, estate: 
 @pytest.mark.parametrize(
     ("words", "policies", "said"),
     [
-        (["plan"], ["Approver"], "grantor plan needs the stack's managed policy Reader, whose ARN is its output Reader"),
-        (["status"], [], "grantor status needs the stack's managed policy Reader, whose ARN is its output Reader"),
-        (["approve", "abc"], [], "grantor approve needs the stack's managed policy Approver, whose ARN is its output Approver"),
-        (
-            ["apply"],
-            ["Reader"],
-            "grantor apply needs the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole",
-        ),
-        (
-            ["rebuild"],
-            ["Reader"],
-            "grantor rebuild needs the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole",
-        ),
+        (["plan"], ["Approver"], "grantor plan needs the stack's managed policy Reader, whose ARN is among its outputs"),
+        (["status"], [], "grantor status needs the stack's managed policy Reader, whose ARN is among its outputs"),
+        (["approve", "abc"], [], "grantor approve needs the stack's managed policy Approver, whose ARN is among its outputs"),
+        (["apply"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
+        (["rebuild"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
+        (["redrive"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
+        (["adopt", "--all-wanted"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are "),
+        (["apply"], ["Reader", "BreakGlass", "Steward"], "whatever else allows it; the stack's managed policy Steward does"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )

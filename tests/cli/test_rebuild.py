@@ -80,11 +80,12 @@ def test_after_the_table_is_lost_and_rebuilt_a_run_changes_no_grant_and_all_entr
     assert all(whys(estate)[grant][2] >= before[grant][2] for grant in additive)
 
 
-def test_the_functions_own_rights_and_those_of_a_reader_are_enough(desk: Desk, estate: Estate):
+@pytest.mark.parametrize("rights", ["Function", "BreakGlass"])
+def test_the_rights_of_the_function_or_of_an_emergency_are_enough_for_a_reader(desk: Desk, estate: Estate, rights: str):
     estate.policy("article", ARTICLE)
     estate.run()
     lose(estate)
-    answered = desk.grantor("rebuild", keys=desk.person("Reader", "Function"))
+    answered = desk.grantor("rebuild", keys=desk.person("Reader", rights))
 
     assert (answered.code, len(estate.entries())) == (0, 4)
 

@@ -1,6 +1,5 @@
 """Messages of a queue that carries events: what each holds, and when those come again that failed."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -8,17 +7,15 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from grantor.aws.errors import UNANSWERED
+from grantor.core.event import event_in
 
 Record = Mapping[str, Any]  # a message as Lambda hands it over
 
 
 def carried(record: Record, logger: Logger) -> Mapping[str, Any] | None:
     """The event that a message carries; None, after saying so, if it is none: then the message ends among the dead ones."""
-    try:
-        event = json.loads(record["body"])
-    except ValueError:
-        event = None
-    if isinstance(event, dict):
+    event = event_in(record["body"])
+    if event is not None:
         return event
     logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
     return None

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 
+EMERGENCY = "Needs the stack's managed policies Reader and BreakGlass."
 DESCRIPTION = "Grantor keeps Amazon S3 Access Grants in line with policy files that live in S3."
 EPILOG = """\
 The stack is --stack, else GRANTOR_STACK, else stack_name in the samconfig.toml of this folder, else "grantor"; credentials
@@ -82,6 +83,11 @@ def _rebuild(said: ArgumentParser) -> None:
     said.add_argument("--yes", action="store_true", help="also if the ledger is not empty; what it knows stays as it is")
 
 
+def _redrive(said: ArgumentParser) -> None:
+    said.add_argument("queue", nargs="?", choices=["bells", "uploads"], help="those of grants or those of jobs alone; else both")
+    said.add_argument("--list", action="store_true", help="say what lies there, and leave it")
+
+
 VERBS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
     "check": (
         "read policy files and say what is wrong with them, without AWS",
@@ -95,7 +101,7 @@ VERBS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
     ),
     "apply": (
         "run now, over everything, as the function does",
-        "Same lease, same ledger, same guard. If another run is going on, it answers this one, too.",
+        "Same lease, same ledger, same guard. If another run is going on, it answers this one, too.\n" + EMERGENCY,
         _apply,
     ),
     "approve": (
@@ -120,12 +126,19 @@ VERBS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
     ),
     "adopt": (
         "take over grants that somebody else made, without deleting or creating any",
-        "They are tagged and written into the ledger. Without any choice it lists what could be adopted.",
+        "They are tagged and written into the ledger. Without any choice it lists what could be adopted, and Reader is enough.\n"
+        + EMERGENCY,
         _adopt,
     ),
     "rebuild": (
         "write a lost ledger anew, from the tags of the grants",
-        "A call for each grant. Nothing is created or deleted; the next run puts right what the tags do not tell.",
+        "A call for each grant. Nothing is created or deleted; the next run puts right what the tags do not tell.\n" + EMERGENCY,
         _rebuild,
+    ),
+    "redrive": (
+        "ring again what nobody answered and lies in a dead letter queue",
+        "Nothing is lost, and nothing done twice, for a bell only says where to look. What is no event is named, and stays.\n"
+        + EMERGENCY,
+        _redrive,
     ),
 }

@@ -7,7 +7,16 @@ from botocore.exceptions import ClientError
 
 from grantor.aws.errors import UNANSWERED, NotYet, Overtaken, code, message
 
-MANAGED = {"plan": "Reader", "status": "Reader", "history": "Reader", "jobs": "Reader", "approve": "Approver"}  # by verb
+READING, EMERGENCY = ("Reader",), ("Reader", "BreakGlass")
+MANAGED = {
+    **dict.fromkeys(["plan", "status", "history", "jobs"], READING),
+    "approve": ("Approver",),
+    **dict.fromkeys(["apply", "adopt", "rebuild", "redrive"], EMERGENCY),
+}  # the stack's managed policies that a verb needs
+DENYING = {
+    "approve": "Steward or BreakGlass",
+    **dict.fromkeys(["apply", "adopt", "rebuild"], "Steward"),
+}  # and those that deny it
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
@@ -59,11 +68,9 @@ def _denied(operation: str, said: str, verb: str) -> str:
 
 
 def _remedy(verb: str, *, explicit: bool) -> str:
-    if explicit and verb == "approve":
-        return "a policy denies it; whoever has the stack's managed policy Steward writes policy files and approves no plan"
     if explicit:
-        return "a policy denies it, whatever else allows it"
-    if policy := MANAGED.get(verb):
-        return f"grantor {verb} needs the stack's managed policy {policy}, whose ARN is its output {policy}"
-    rights = "the stack's managed policy Reader, and the rights of its role ReconcileGrantsRole"
-    return f"grantor {verb} needs {rights}, which no managed policy gives to people"
+        denies = f"; the stack's managed policy {DENYING[verb]} does" if verb in DENYING else ""
+        return f"a policy denies it, whatever else allows it{denies}"
+    policies = MANAGED[verb]
+    named = f"policies {' and '.join(policies)}, whose ARNs are" if len(policies) > 1 else f"policy {policies[0]}, whose ARN is"
+    return f"grantor {verb} needs the stack's managed {named} among its outputs"

@@ -13,7 +13,7 @@ from grantor.cli.call import Call
 from grantor.cli.show import Show, aside
 from grantor.cli.trouble import Trouble
 
-CHANGING = {"apply", "approve", "adopt", "rebuild"}
+CHANGING = {"apply", "approve", "adopt", "rebuild", "redrive"}
 
 
 def main(words: Sequence[str] | None = None, session: Any = None) -> int:

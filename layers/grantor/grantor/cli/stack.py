@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,13 @@ OUTPUTS = {
     "bells": "Bells",
     "notices": "Notices",
 }
+QUEUES = {
+    "policy_bucket": "PolicyBucket",
+    "bells": "Bells",
+    "dead_bells": "DeadBells",
+    "uploads": "Uploads",
+    "dead_uploads": "DeadUploads",
+}
 
 
 def stack_name(asked: str | None, folder: Path) -> str:
@@ -28,6 +36,15 @@ def stack_name(asked: str | None, folder: Path) -> str:
 
 def names(clients: "Clients", stack: str, account: str) -> Names:
     """What the stack's things are called; one call. Trouble if there is no such stack, or it is not Grantor's."""
+    return Names(stack, account, **_told(clients, stack, account, OUTPUTS))
+
+
+def queues(clients: "Clients", stack: str, account: str) -> dict[str, str]:
+    """The URLs of its queues and of those for their dead letters, and the policy bucket; call and Trouble as in names."""
+    return _told(clients, stack, account, QUEUES)
+
+
+def _told(clients: "Clients", stack: str, account: str, wanted: Mapping[str, str]) -> dict[str, str]:
     try:
         told = outputs(clients.cloudformation, stack)
     except NoStack as nothing:
@@ -36,9 +53,9 @@ def names(clients: "Clients", stack: str, account: str) -> Names:
             f"there is no stack {stack} in {region} of account {account}: name another with --stack or GRANTOR_STACK, "
             "or look at AWS_REGION and AWS_PROFILE"
         ) from nothing
-    if missing := sorted(set(OUTPUTS.values()) - told.keys()):
+    if missing := sorted(set(wanted.values()) - told.keys()):
         raise Trouble(f"stack {stack} has no output {missing[0]}: it is not Grantor's, or an older one; deploy it again")
-    return Names(stack, account, **{name: told[output] for name, output in OUTPUTS.items()})
+    return {name: told[output] for name, output in wanted.items()}
 
 
 def _deployed(config: Path) -> str | None:

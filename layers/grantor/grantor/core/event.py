@@ -1,7 +1,22 @@
 """What stands in a raw event, whatever its shape: nothing that is missing or of another kind is a mistake."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
+
+
+def event_in(body: str) -> Mapping[str, Any] | None:
+    """The event that a queue's message carries; None if it is none.
+
+    >>> event_in('{"source": "aws.s3"}'), event_in("[1]"), event_in("hello")
+    ({'source': 'aws.s3'}, None, None)
+    """
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def member(detail: Mapping[str, object], outer: str, inner: str) -> str:

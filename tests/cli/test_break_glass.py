@@ -1,0 +1,132 @@
+"""Whoever breaks the glass is bound by IAM as the reconciler is, whatever they call: inside our bucket, with our tag, and no further."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.cli.conftest import Desk
+from tests.cli.rules import many
+from tests.conftest import ACCOUNT, REGION
+from tests.estate import DATA, STACK, Estate
+
+OURS = [{"Key": "grantor:stack", "Value": STACK}]
+THEIRS = [{"Key": "grantor:stack", "Value": "another"}]
+GRANT = f"arn:aws:s3:{REGION}:{ACCOUNT}:access-grants/default/grant/"
+BOTH = ("BreakGlass", "Function")
+DIRECTORY = """\
+version: 1
+rules:
+  - {name: team, to: {directory_group: Team}, on: "s3://{data_bucket}/Product/*", allow: READ}
+  - {name: ana, to: {directory_user: ana}, on: "s3://{data_bucket}/Product/*", allow: READ}
+"""
+
+
+def control(desk: Desk, policy: str) -> Any:
+    """S3 Control for somebody who has this policy and no other right."""
+    return desk.estate.sandbox.client("s3control", desk.person(policy))
+
+
+def create(caller: Any, estate: Estate, location: str, tags: list[dict[str, str]]) -> str:
+    made = caller.create_access_grant(
+        AccountId=ACCOUNT, AccessGrantsLocationId=location, AccessGrantsLocationConfiguration={"S3SubPrefix": "x/*"},
+        Grantee={"GranteeType": "IAM", "GranteeIdentifier": estate.role("ana")}, Permission="READ", Tags=tags,
+    )  # fmt: skip
+    return str(made["AccessGrantId"])
+
+
+@pytest.mark.parametrize("policy", BOTH)
+def test_a_grant_in_our_bucket_that_carries_our_tag_is_made_and_revoked(desk: Desk, estate: Estate, policy: str):
+    caller = control(desk, policy)
+    made = create(caller, estate, estate.location(), OURS)
+
+    assert estate.grants() == {f"READ s3://{DATA}/x/* to role/ana"}
+    caller.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=made)
+    assert estate.grants() == set()
+
+
+@pytest.mark.parametrize("policy", BOTH)
+@pytest.mark.parametrize(
+    "tags", [[], THEIRS, [{"Key": "team", "Value": STACK}]], ids=["no tag", "another stack's", "another tag"]
+)
+def test_a_grant_that_does_not_carry_our_tag_can_not_be_made(desk: Desk, estate: Estate, policy: str, tags: list[dict[str, str]]):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        create(control(desk, policy), estate, estate.location(), tags)
+    assert estate.grants() == set()
+
+
+@pytest.mark.parametrize("policy", BOTH)
+def test_a_grant_in_another_bucket_can_not_be_made(desk: Desk, estate: Estate, policy: str):
+    estate.client("s3").create_bucket(Bucket="else")
+    role = estate.client("iam").get_role(RoleName="location")["Role"]["Arn"]
+    made = estate.client("s3control").create_access_grants_location(
+        AccountId=ACCOUNT, LocationScope="s3://else/", IAMRoleArn=role
+    )
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        create(control(desk, policy), estate, made["AccessGrantsLocationId"], OURS)
+
+
+@pytest.mark.parametrize("policy", BOTH)
+@pytest.mark.parametrize("tags", [[], THEIRS], ids=["nobody's tag", "another stack's"])
+def test_a_grant_that_is_not_ours_can_not_be_revoked(desk: Desk, estate: Estate, policy: str, tags: list[dict[str, str]]):
+    foreign = estate.foreign("x/*", estate.role("ana"))
+    if tags:
+        estate.client("s3control").tag_resource(AccountId=ACCOUNT, ResourceArn=GRANT + foreign, Tags=tags)
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        control(desk, policy).delete_access_grant(AccountId=ACCOUNT, AccessGrantId=foreign)
+    assert len(estate.grants()) == 1
+
+
+@pytest.mark.parametrize("policy", BOTH)
+def test_a_grant_can_not_be_signed_for_another_stack(desk: Desk, estate: Estate, policy: str):
+    foreign = estate.foreign("x/*", estate.role("ana"))
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        control(desk, policy).tag_resource(AccountId=ACCOUNT, ResourceArn=GRANT + foreign, Tags=THEIRS)
+
+
+@pytest.mark.parametrize(("source", "allowed"), [("grantor", True), ("aws.s3", False)], ids=["its own name", "another's"])
+def test_events_are_told_under_our_own_name_only(desk: Desk, estate: Estate, source: str, allowed: bool):
+    events = estate.sandbox.client("events", desk.person("BreakGlass"))
+    entry = {"Source": source, "DetailType": "Something", "Detail": "{}"}
+    answered = True
+    try:
+        events.put_events(Entries=[entry])
+    except ClientError as refusal:
+        answered = "AccessDenied" not in str(refusal)
+
+    assert answered is allowed
+
+
+def test_a_group_of_the_directory_is_granted_by_hand(desk: Desk, estate: Estate):
+    instance = estate.client("sso-admin").list_instances()["Instances"][0]
+    estate.client("s3control").associate_access_grants_identity_center(
+        AccountId=ACCOUNT, IdentityCenterArn=instance["InstanceArn"]
+    )
+    people, store = estate.client("identitystore"), instance["IdentityStoreId"]
+    team = people.create_group(IdentityStoreId=store, DisplayName="Team")["GroupId"]
+    name = {"GivenName": "Ana", "FamilyName": "A"}
+    ana = people.create_user(IdentityStoreId=store, UserName="ana", DisplayName="Ana", Name=name)["UserId"]
+    estate.policy("team", DIRECTORY)
+    answered = desk.grantor("apply", keys=desk.person("Reader", "BreakGlass"))
+
+    assert (answered.code, answered.err) == (0, "")
+    assert {grant.grantee.identifier for grant in estate.actual()} == {team, ana}
+
+
+def test_a_plan_that_was_refused_still_calls_a_person_and_what_is_not_done_rings_for_the_function(desk: Desk, estate: Estate):
+    person = desk.person("Reader", "BreakGlass")
+    role = estate.role("ana")
+    estate.policy("many", many(role, 30))
+    estate.run()
+    estate.policy("many", many(role, 5))
+    refused = desk.grantor("apply", keys=person)
+    estate.policy("many", many(role, 31))
+    estate.faults({"service": "s3control", "operation": "CreateAccessGrant", "kind": "invalid-grantee", "times": 1})
+    later = desk.grantor("apply", keys=person)
+    estate.faults()
+
+    assert (refused.code, refused.err, len(estate.grants())) == (1, "", 30)
+    assert (later.code, later.err, later.lines[-1].partition(":")[0]) == (1, "", "later")
