@@ -133,7 +133,7 @@ def _configured(events: str | None) -> dict[str, str]:
 
 def _of_the_desk() -> list[str]:
     """What one machine without AWS needs, and what the container's own defaults have."""
-    java = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    java = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1"
     return [
         f"spark.driver.extraClassPath {SPARK}/jars/*",
         f"spark.driver.defaultJavaOptions {java}",

@@ -139,7 +139,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str]:
 def java(hosts: Path) -> str:
     """Options for a JVM that finds S3 Control; `hosts` is the file that is written for it."""
     hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()} {HOST}\n")
-    return f"-Djdk.net.hosts.file={hosts} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    return f"-Djdk.net.hosts.file={hosts} -XX:TieredStopAtLevel=1"
 
 
 def lay(sandbox: Sandbox, *grants: tuple[str, str]) -> Grounds:
