@@ -57,8 +57,8 @@ class Place:
 
     def put(self, key: str, body: bytes = b"M,0.455") -> dict[str, Any]:
         """Upload something; its event."""
-        self.estate.client("s3").put_object(Bucket=DATA, Key=key, Body=body)
-        return uploaded(key)
+        made = self.estate.client("s3").put_object(Bucket=DATA, Key=key, Body=body)
+        return uploaded(key, made["VersionId"])
 
     def ring(self, *events: dict[str, Any], jobs: JobWorld | None = None, received: int = 1) -> list[dict[str, Any]]:
         """One batch of the queue; the events that are to come again. Only few of them were really received."""
@@ -168,8 +168,8 @@ def carry(folder: Path, code: str = "c0de" * 8) -> Path:
     return folder
 
 
-def uploaded(key: str) -> dict[str, Any]:
-    return event("aws.s3", "Object Created", bucket={"name": DATA}, object={"key": key})
+def uploaded(key: str, version: str = "") -> dict[str, Any]:
+    return event("aws.s3", "Object Created", bucket={"name": DATA}, object={"key": key, "version-id": version})
 
 
 def ended(name: str, status: str = "Completed") -> dict[str, Any]:

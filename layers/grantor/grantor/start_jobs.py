@@ -65,7 +65,7 @@ class Round:
         sentences = [came.sentence for came in looker.look(bell)]
         self.looks += 1
         if sentences:
-            logger.info("looked at", upload=bell.upload, came=sentences)
+            logger.info("looked at", upload=bell.upload, versions=bell.versions, came=sentences)
         if looker.policies.unread:
             raise NotYet(f"what could not be read may hold jobs, too: {dict(looker.policies.unread)}")
         return sentences
@@ -95,6 +95,7 @@ def merged(bells: Iterable[JobBell]) -> list[JobBell]:
             attempt=max(one.attempt, bell.attempt),
             granted=one.granted or bell.granted,
             waiting=one.waiting or bell.waiting,
+            versions=(*one.versions, *(version for version in bell.versions if version not in one.versions)),
         )
     return list(found.values())
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from grantor.core.jobs.deciding import CLAIM, Decision, Do, Wanted, decide
-from grantor.core.jobs.standing import LIMIT, REMEMBERED, Cause, Standing, Status, Told
+from grantor.core.jobs.standing import LIMIT, QUIET, REMEMBERED, Cause, Standing, Status, Told
 from tests.core.jobs.starts import ATTEMPT, GIVEN
 
 AT = 1_000_000.0
@@ -17,10 +17,14 @@ DONE = GOING.ended(Status.COMPLETED, Cause.NONE)
 FAILED = GOING.ended(Status.FAILED, Cause.CONTRACT)
 GRANTED = replace(A, granted=True)
 AGAIN = replace(A, version="v9")
+FRESH = replace(B, uploaded=NOW)
 
 
 def told(status: Status, created: float = AT + 1) -> Told:
     return Told("grantor-a-a1", status, created)
+
+
+OVERTAKEN = GOING.ended(Status.FAILED, Cause.INPUT)
 
 
 def failed(cause: Cause, failures: int = 1) -> Standing:
@@ -57,6 +61,12 @@ def failed(cause: Cause, failures: int = 1) -> Standing:
         (failed(Cause.ACCESS, LIMIT), GRANTED, None, NOW, Decision(Do.GIVEN_UP)),
         (failed(Cause.INTERNAL, LIMIT), AGAIN, None, NOW, Decision(Do.START, 2)),
         (failed(Cause.INTERNAL, 2), A, None, NOW, Decision(Do.START, 2, 2)),
+        (DONE, FRESH, None, NOW, Decision(Do.START, 1)),
+        (OVERTAKEN, FRESH, None, NOW + QUIET - 1, Decision(Do.UNSETTLED)),
+        (OVERTAKEN, FRESH, None, NOW + QUIET, Decision(Do.START, 1)),
+        (OVERTAKEN, replace(AGAIN, uploaded=NOW), None, NOW, Decision(Do.UNSETTLED)),
+        (OVERTAKEN, replace(A, uploaded=NOW), None, NOW, Decision(Do.FAILED)),
+        (OVERTAKEN, GONE, None, NOW, Decision(Do.GONE)),
     ],
     ids=[
         "the first upload", "nothing is there", "claimed just now", "claimed just now for other data", "a claim whose owner died",
@@ -65,7 +75,9 @@ def failed(cause: Cause, failures: int = 1) -> Standing:
         "the name is an old run's", "likewise, and newer data", "likewise, and the input is gone", "the same content again",
         "the same content in a new version", "new content", "deleted", "new content after a failure",
         "put again after a failure", "granted, after a failure that grants don't mend", "denied", "denied, then grants changed",
-        "denied three times", "put again after three failures", "failed inside, twice",
+        "denied three times", "put again after three failures", "failed inside, twice", "new content as soon as it is there", "it has just overtaken a run",
+        "it has overtaken a run, and was left alone since", "what was overtaken comes back", "nothing new after its input was missing",
+        "deleted while a job ran",
     ],
 )  # fmt: skip
 def test_what_is_to_be_done(standing: Standing, wanted: Wanted, said: Told | None, now: float, decision: Decision) -> None:
@@ -129,6 +141,24 @@ def test_what_is_remembered_of_an_input_never_grows_without_end() -> None:
 
     assert len(standing.tried) == REMEMBERED
     assert standing.run in standing.tried
+
+
+def test_the_more_runs_in_a_row_were_overtaken_the_longer_the_input_is_to_be_left_alone() -> None:
+    standing, waits = NEVER, []
+    for content in "abcdefg":
+        standing = standing.claimed(replace(ATTEMPT, run=content), 0, AT).ended(Status.FAILED, Cause.INPUT)
+        waits.append(standing.quiet)
+
+    assert waits == [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(Status.COMPLETED, Cause.NONE), (Status.FAILED, Cause.CONTRACT)], ids=["it completed", "it failed of itself"]
+)  # fmt: skip
+def test_a_run_that_was_not_overtaken_ends_the_waiting(status: Status, cause: Cause) -> None:
+    standing = OVERTAKEN.claimed(ATTEMPT, 0, AT)
+
+    assert (standing.overtaken, standing.ended(status, cause).overtaken) == (1, 0)
 
 
 def test_sagemaker_knows_three_ways_to_be_over() -> None:

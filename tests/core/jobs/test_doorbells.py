@@ -39,6 +39,10 @@ def test_each_sample_event_says_what_is_to_be_looked_at(file: str, about: str) -
         ({"source": "aws.s3", "detail": "text"}, JobBell()),
         ({"source": "aws.s3", "detail": {"bucket": {"name": "b"}}}, JobBell()),
         ({"source": "aws.s3", "detail": {"bucket": "b", "object": {"key": "k"}}}, JobBell()),
+        (
+            {"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "version-id": "v1"}}},
+            JobBell("s3://b/k", versions=("v1",)),
+        ),
         ({"source": "aws.sagemaker", "detail": {"ProcessingJobName": "somebody-elses"}}, JobBell()),
         ({"source": "aws.sagemaker", "detail": {"ProcessingJobName": "grantor-test"}}, JobBell()),
         ({"source": "aws.sagemaker"}, JobBell()),
@@ -52,7 +56,7 @@ def test_each_sample_event_says_what_is_to_be_looked_at(file: str, about: str) -
         ({"source": "aws.events", "time": "no time"}, JobBell(waiting=True)),
     ],
     ids=[
-        "no event", "no mapping", "no key", "no bucket", "another's job", "nearly ours", "no job", "a schedule", "grants have changed",
+        "no event", "no mapping", "no key", "no bucket", "a version", "another's job", "nearly ours", "no job", "a schedule", "grants have changed",
         "an upload that waits", "our own, saying little", "no time",
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.jobs.outcome import Summary, outcome, read_summary
+from grantor.core.jobs.outcome import REMEDIES, Summary, outcome, read_summary
 from grantor.core.jobs.standing import Cause, Status, Told
 
 LABEL = "abalone for userA"
@@ -107,8 +107,21 @@ def test_a_failure_is_told_with_what_the_job_says_of_itself_and_what_to_do() -> 
 
     assert outcome(LABEL, failed(exited(10)), told).sentence == (
         "abalone for userA failed: access denied (exit 10): userB may not READ s3://data/UserA/abalone.csv; "
-        "see that its role holds the grants; it is tried again when grants change"
+        "it is tried again when grants change"
     )
+
+
+def test_what_the_job_itself_says_to_do_is_not_said_again() -> None:
+    told = summary(outcome="failed", sentence="s3://data/UserA/abalone.csv is empty. Upload it again with its lines.")
+
+    assert outcome(LABEL, failed(exited(12)), told).sentence == (
+        "abalone for userA failed: contract broken (exit 12): s3://data/UserA/abalone.csv is empty. Upload it again with its lines"
+    )
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in (Cause.NONE, Cause.INFRASTRUCTURE)])
+def test_where_the_job_says_nothing_there_is_something_to_do_all_the_same(cause: Cause) -> None:
+    assert REMEDIES[cause]
 
 
 def test_without_a_summary_sagemakers_own_words_are_told() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.job import Start
 from grantor.core.jobs.preflight import Answer, preflight, unmet
 from grantor.core.policy.file import read
 from grantor.core.rule import Policy
@@ -12,6 +13,8 @@ from tests.core.jobs.starts import ROLE, START
 
 READ, WRITE, BOTH = Permission.READ, Permission.WRITE, Permission.READWRITE
 OWN = [(BOTH, "s3://data/UserA/*")]
+STAGING = replace(START, job=replace(START.job, arguments=(("access", "staged"), ("max_quarantine", "3"))))
+HINT = "What it holds is enough for a job that stages: `arguments: {access: staged}` in the policy file orders that."
 
 
 def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -> list[Grant]:
@@ -32,14 +35,14 @@ def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -
         (grants((READ, "s3://data/*")), 1),
         (grants((READ, "s3://data/*"), (WRITE, "s3://data/*")), 1),
         (grants((READ, "s3://data/UserA/abalone.csv"), (BOTH, "s3://data/UserA/o*")), 1),
-        (grants((BOTH, "s3://data/UserA/output/*"), (READ, "s3://data/UserA/a*")), 1),
+        (grants((BOTH, "s3://data/UserA/output/*"), (READ, "s3://data/UserA/a*")), 0),
         (grants((BOTH, "s3://data/UserA/output/runs/*"), (READ, "s3://data/UserA/a*")), 1),
         (grants((BOTH, "s3://data/UserAB/*")), 3),
     ],
     ids=[
         "one grant above both", "a grant of the input's own", "a scope that ends inside a name", "key and what lies below it apart",
         "none", "another's", "through an application", "writing only", "reading only", "READ and WRITE as two grants",
-        "an input's exact key", "the output is the grant's root", "the output lies above the grant", "a name that begins alike",
+        "an input's exact key", "a grant on the very output", "the output lies above the grant", "a name that begins alike",
     ],
 )  # fmt: skip
 def test_what_a_role_lacks(held: list[Grant], lacking: int) -> None:
@@ -67,19 +70,43 @@ def test_what_is_missing_is_said_with_the_rule_that_would_give_it() -> None:
     found = preflight(START, grants((READ, "s3://data/*")), [])
 
     assert found.sentence == (
-        "profile userA of Product-Domain (role/sagemaker-usera-role) holds no READWRITE on s3://data/UserA/output/ from above. "
+        "profile userA of Product-Domain (role/sagemaker-usera-role) holds no READWRITE on s3://data/UserA/output/*. "
         "This would give it, below `rules:` in policy/article.yaml:\n"
         "  - name: abalone-1\n"
         '    to: {profiles: {domain: "Product-Domain", names: ["userA"]}}\n'
-        '    on: "s3://data/UserA/*"\n'
+        '    on: "s3://data/UserA/output/*"\n'
         "    allow: READWRITE"
     )
 
 
+APART = grants((READ, "s3://data/UserA/abalone.csv"), (READ, "s3://data/UserA/output/*"), (WRITE, "s3://data/UserA/out*"))
+
+
+@pytest.mark.parametrize(
+    ("held", "lacking"),
+    [
+        (grants(*OWN), []),
+        (APART, []),
+        (APART[:2], ["WRITE on s3://data/UserA/output/*"]),
+        (APART[::2], ["READ on s3://data/UserA/output/*"]),
+        (APART[1:], ["READ on s3://data/UserA/abalone.csv"]),
+    ],
+    ids=["one grant above both", "each apart", "nothing to write with", "nothing to look with", "nothing to read with"],
+)
+def test_a_job_that_is_told_to_stage_needs_less(held: list[Grant], lacking: list[str]) -> None:
+    assert [str(need) for need in unmet(STAGING, held)] == lacking
+
+
+def test_whoever_could_stage_is_told_how() -> None:
+    assert preflight(START, APART, []).sentence.endswith("\n" + HINT)
+    assert HINT not in preflight(START, APART[1:], []).sentence
+
+
 @pytest.mark.parametrize("profile", ["Product-Domain/userA", ""], ids=["a profile", "a role of its own"])
 @pytest.mark.parametrize("folder", ["s3://data/In put/", "s3://data/UserA/"], ids=["another folder", "the same folder"])
-def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(profile: str, folder: str) -> None:
-    start = replace(START, profile=profile, input=f"{folder}abalone.csv")
+@pytest.mark.parametrize("start", [START, STAGING], ids=["S3A", "staging"])
+def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(start: Start, profile: str, folder: str) -> None:
+    start = replace(start, profile=profile, input=f"{folder}abalone.csv")
     proposed = preflight(start, [], []).sentence.partition("\n")[2]
     policy = read("policy/a.yaml", f"version: 1\nrules:\n{proposed}\n".encode(), "data")
 
@@ -88,5 +115,7 @@ def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(profile:
 
 
 def test_what_is_not_there_yet_says_so_and_why() -> None:
-    assert preflight(START, [], grants(*OWN)).sentence.endswith("from above yet, though a rule gives it")
-    assert preflight(START, [], [], ["the domain was busy"]).sentence.endswith("from above yet: the domain was busy")
+    assert preflight(START, [], grants(*OWN)).sentence.endswith("on s3://data/UserA/output/* yet, though a rule gives it")
+    assert preflight(START, [], [], ["the domain was busy"]).sentence.endswith(
+        "on s3://data/UserA/output/* yet: the domain was busy"
+    )

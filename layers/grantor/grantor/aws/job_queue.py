@@ -1,6 +1,7 @@
 """The queue of uploads: an upload that has to wait comes again as a message of its own, and later each time."""
 
 import json
+import math
 from collections.abc import Iterable
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,12 @@ class JobQueue:
         self._client = client
         self._url = url
 
-    def later(self, bell: JobBell) -> int:
-        """Look at an upload again, for the bell's attempt; in how many seconds. One call."""
-        seconds = delay(bell.attempt)
+    def later(self, bell: JobBell, known: float = 0.0) -> int:
+        """Look at an upload again, for the bell's attempt; in how many seconds. One call.
+
+        `known` are the seconds after which there will be something to do, if that is known.
+        """
+        seconds = min(LONGEST, math.ceil(known)) or delay(bell.attempt)
         self._client.send_message(QueueUrl=self._url, MessageBody=_message(bell), DelaySeconds=seconds)
         return seconds
 

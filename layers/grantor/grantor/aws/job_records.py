@@ -57,14 +57,16 @@ class JobRun:
     manifest: str = ""
     report: str = ""
     folder: str = ""  # s3://operations/runs/ROLE/NAME/, with spark-events/ and summary.json
+    passed_over: int = 0  # versions of the input since the run before: replaced before their turn, or the same again
 
     @classmethod
-    def of(cls, attempt: Attempt, at: float, folder: str) -> "JobRun":
+    def of(cls, attempt: Attempt, at: float, folder: str, passed_over: int = 0) -> "JobRun":
         """The record of an attempt that is claimed at this time (seconds since 1970)."""
         start, given = attempt.start, attempt.given
         return cls(
             attempt.name, _iso(at), start.job.id, attempt.label, start.role, start.profile, start.upload, given.uri, given.version,
             given.etag, given.size, start.output, attempt.run, attempt.number, folder=folder,
+            passed_over=passed_over,
         )  # fmt: skip
 
     @property

@@ -98,6 +98,7 @@ class Told:
         yield "as", f"role/{role_name(run.role)}"
         yield "upload", run.upload if run.upload != run.input else ""
         yield "input", f"{run.input}, version {run.version}, ETag {run.etag}, {count(run.size, 'byte')}"
+        yield "passed", _passed(run.passed_over)
         yield "output", run.output
         yield "rows", _counted(run.rows)
         yield "reasons", _counted(run.quarantine)
@@ -124,6 +125,10 @@ class Told:
 
 def _covers(entry: Entry, run: JobRun) -> bool:
     return covers(entry.grant.scope, run.input) or covers(entry.grant.scope, f"{run.output}*")
+
+
+def _passed(number: int) -> str:
+    return f"{count(number, 'upload')} since the run before, replaced before their turn or the same again" if number else ""
 
 
 def _took(run: JobRun) -> str:

@@ -63,12 +63,12 @@ class Looker:
         if not why:
             if waiting:
                 records.waits_no_more(bell.upload)
-        elif any(one.wait is Wait.SOON for one in came):
-            self._soon(bell, waiting, why)
+        elif soon := [one.after for one in came if one.wait is Wait.SOON]:
+            self._soon(bell, waiting, why, 0.0 if 0.0 in soon else min(soon))
         elif waiting is None or (waiting.due, waiting.why) != (0.0, why):
             records.wait(Waiting(bell.upload, waiting.since if waiting else self.jobs.clock(), 0.0, 0, why))
 
-    def _soon(self, bell: JobBell, waiting: Waiting | None, why: str) -> None:
+    def _soon(self, bell: JobBell, waiting: Waiting | None, why: str, after: float) -> None:
         now = self.jobs.clock()
         since = waiting.since if waiting and waiting.why == why else now
         telling.waits(why)
@@ -77,12 +77,12 @@ class Looker:
             telling.person(self.jobs, "a job waits", sentence, why)
         if waiting and waiting.due > now and waiting.attempt != bell.attempt:
             return  # its message is on its way
-        due, attempt = self._sent(bell, now)
+        due, attempt = self._sent(bell, now, after)
         self.jobs.records.wait(Waiting(bell.upload, since, due, attempt, why))
 
-    def _sent(self, bell: JobBell, now: float) -> tuple[float, int]:
+    def _sent(self, bell: JobBell, now: float, after: float) -> tuple[float, int]:
         """When a message of its own has come, and its number; (0, 0) where whatever rings for all that waits is soon enough."""
         if bell.attempt >= ATTEMPTS or (bell.waiting and not bell.attempt):
             return 0.0, 0
         attempt = bell.attempt + 1
-        return now + self.jobs.queue.later(replace(bell, attempt=attempt)) + SLACK, attempt
+        return now + self.jobs.queue.later(replace(bell, attempt=attempt), after) + SLACK, attempt

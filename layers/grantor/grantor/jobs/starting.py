@@ -17,7 +17,7 @@ from grantor.core.jobs.doorbells import JobBell
 from grantor.core.jobs.identity import Attempt, Input, bucket_and_key, run_id, subject
 from grantor.core.jobs.preflight import Answer
 from grantor.core.jobs.request import Unsendable, of_attempt, runs
-from grantor.core.jobs.standing import LIMIT, Cause, Status, Told
+from grantor.core.jobs.standing import LIMIT, Cause, Standing, Status, Told
 from grantor.intake import Intake
 from grantor.jobs import telling
 from grantor.jobs.ending import settle
@@ -41,6 +41,7 @@ class Came:
 
     sentence: str
     wait: Wait = Wait.NO
+    after: float = 0.0  # seconds until there will be something to do, if that is known
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,14 @@ class Starter:
         given = self.jobs.uploads.latest(start.input)
         run = run_id(start, given, self.jobs.carried.code) if given else ""
         told = self.jobs.jobs.describe(held.standing.name) if held.standing.status is Status.IN_PROGRESS else None
-        wanted = Wanted(run, given.version if given else "", self.bell.granted)
+        wanted = Wanted(run, given.version, self.bell.granted, given.uploaded) if given else Wanted("")
         return _Look(held, given, run, told, decide(held.standing, wanted, told, self.jobs.clock()))
 
     def _nothing(self, start: Start, look: _Look) -> Came:
         """Why nothing starts now, and whether that may change."""
         do, standing = look.decision.do, look.held.standing
+        if do is Do.UNSETTLED and look.given:
+            return self._unsettled(start, standing, look.given)
         came = f"{start.job.name} on {start.input}: {do}"
         if do is Do.GIVEN_UP:
             sentence = f"{came} after {LIMIT} attempts, the last of them {standing.name}: {standing.cause}"
@@ -95,6 +98,13 @@ class Starter:
             return Came(came, Wait.RUNG)
         waits = {Do.DONE: Wait.NO, Do.GONE: Wait.NO, Do.CLAIMED: Wait.SOON}
         return Came(came, waits.get(do, Wait.RUNG))
+
+    def _unsettled(self, start: Start, standing: Standing, given: Input) -> Came:
+        """Nothing starts while uploads follow each other so fast that each overtakes the run of the one before."""
+        runs = "the last run was" if standing.overtaken == 1 else f"the last {standing.overtaken} runs were"
+        why = f"{runs} overtaken by newer data; the next starts when nothing has been uploaded for {standing.quiet:.0f} seconds"
+        left = given.uploaded + standing.quiet - self.jobs.clock()
+        return Came(f"{start.job.name} on {start.input}: {why}", Wait.SOON, max(1.0, left))
 
     def _launch(self, start: Start, look: _Look, given: Input) -> Came | None:
         """Make the processing job, if the role holds what it needs; None if somebody else was faster, so look again."""
@@ -111,10 +121,16 @@ class Starter:
             telling.person(self.jobs, "a job can not be asked for", f"{attempt.label}: {reason}")
             return Came(str(reason), Wait.RUNG)
         self.jobs.place_code(bucket_and_key(start.input)[0])
-        run = JobRun.of(attempt, self.jobs.clock(), runs(self.jobs.names.operations, start.role, attempt.name))
+        run = self._recorded(attempt, look.held.standing.version)
         claim = look.held.standing.claimed(attempt, look.decision.failures, self.jobs.clock())
         mine = self.jobs.records.swap(look.held, claim, run.key)
         return _Claim(self.jobs, look.held, mine, run, self.bell).make(request) if mine else None
+
+    def _recorded(self, attempt: Attempt, before: str) -> JobRun:
+        """What is written down of an attempt; `before` is the input's version that had the last one, if there was one."""
+        folder = runs(self.jobs.names.operations, attempt.start.role, attempt.name)
+        passed_over = self.jobs.uploads.between(attempt.given, before) if before else 0
+        return JobRun.of(attempt, self.jobs.clock(), folder, passed_over)
 
 
 @dataclass(frozen=True)

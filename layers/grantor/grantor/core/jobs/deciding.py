@@ -12,6 +12,8 @@ no                 (not asked)                       gone                       
                                                      of the last completed run   nothing: it is done
                                                      of the last run, failed     the next attempt, if that can help; after three, no more
                                                      something else              start
+no, and the last     (not asked)                     something else, put there   nothing until it has been left alone for a while
+runs were overtaken                                  just now
 """
 
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ class Do(StrEnum):
     DONE = "already done"
     CLAIMED = "about to be started"
     WAIT = "wait until the other run ends"
+    UNSETTLED = "wait until the input is left alone"
     SETTLE = "write down what came of the last run"
     FAILED = "failed, and another attempt would change nothing"
     GIVEN_UP = "given up"
@@ -40,11 +43,15 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The run that the latest input stands for ("" if the input is gone), its version, and whether grants have changed since."""
+    """The run that the latest input stands for ("" if the input is gone), its version, and whether grants have changed since.
+
+    `uploaded` is when that version was put there, in seconds since 1970.
+    """
 
     run: str
     version: str = ""
     granted: bool = False
+    uploaded: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def decide(standing: Standing, wanted: Wanted, told: Told | None, now: float) ->
         return Decision(Do.GONE)
     if wanted.run == standing.done:
         return Decision(Do.DONE)
-    return _again(standing, wanted) if wanted.run == standing.run else _first(standing, wanted)
+    return _again(standing, wanted, now) if wanted.run == standing.run else _first(standing, wanted, now)
 
 
 def _going_on(standing: Standing, wanted: Wanted, told: Told | None, now: float) -> Decision:
@@ -74,7 +81,7 @@ def _going_on(standing: Standing, wanted: Wanted, told: Told | None, now: float)
     if not told.status.over:
         return Decision(Do.RUNNING if same else Do.WAIT)
     if told.created < standing.at - SKEW:
-        return _first(standing, wanted) if wanted.run else Decision(Do.GONE)
+        return _first(standing, wanted, now) if wanted.run else Decision(Do.GONE)
     return Decision(Do.SETTLE)
 
 
@@ -83,12 +90,12 @@ def _unheard_of(standing: Standing, wanted: Wanted, same: bool, now: float) -> D
         return Decision(Do.CLAIMED)
     if same:
         return Decision(Do.START, standing.attempt, standing.failures)
-    return _first(standing, wanted) if wanted.run else Decision(Do.GONE)
+    return _first(standing, wanted, now) if wanted.run else Decision(Do.GONE)
 
 
-def _again(standing: Standing, wanted: Wanted) -> Decision:
+def _again(standing: Standing, wanted: Wanted, now: float) -> Decision:
     if wanted.version != standing.version:  # somebody has put it there again, who wants another try
-        return _first(standing, wanted)
+        return _first(standing, wanted, now)
     if standing.failures >= LIMIT:
         return Decision(Do.GIVEN_UP)
     if standing.cause.again or (wanted.granted and standing.cause is Cause.ACCESS):
@@ -96,5 +103,8 @@ def _again(standing: Standing, wanted: Wanted) -> Decision:
     return Decision(Do.FAILED)
 
 
-def _first(standing: Standing, wanted: Wanted) -> Decision:
+def _first(standing: Standing, wanted: Wanted, now: float) -> Decision:
+    # A machine that starts while uploads still follow each other is paid for in vain.
+    if now < wanted.uploaded + standing.quiet:
+        return Decision(Do.UNSETTLED)
     return Decision(Do.START, standing.tried.get(wanted.run, 0) + 1)

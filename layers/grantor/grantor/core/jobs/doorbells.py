@@ -16,7 +16,7 @@ class JobBell:
     """What rang: `upload` is s3://bucket/key, `ended` a processing job's name; with neither, `waiting` means whatever waits.
 
     An upload that is `waiting` was looked at before. `at` is the event's time in seconds since 1970, or None; `attempt` how often we have rung about this upload by ourselves.
-    `granted`: grants have changed.
+    `granted`: grants have changed. `versions` are those of the object that the events were about, which may have been replaced since.
     """
 
     upload: str = ""
@@ -26,6 +26,7 @@ class JobBell:
     at: float | None = None
     attempt: int = 0
     id: str = ""
+    versions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.upload or self.ended or ("whatever waits" if self.waiting else "nothing of ours")
@@ -43,7 +44,8 @@ def job_bell(event: Mapping[str, Any]) -> JobBell:
     match event.get("source"):
         case "aws.s3":
             bucket, key = member(known, "bucket", "name"), member(known, "object", "key")
-            return JobBell(upload=f"s3://{bucket}/{key}" if bucket and key else "", at=at, id=event_id)
+            versions = tuple(filter(None, (member(known, "object", "version-id"),)))
+            return JobBell(upload=f"s3://{bucket}/{key}" if bucket and key else "", at=at, id=event_id, versions=versions)
         case "aws.sagemaker":
             name = str(known.get("ProcessingJobName") or "")
             return JobBell(ended=name if ours(name) else "", at=at, id=event_id)

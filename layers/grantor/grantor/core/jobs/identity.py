@@ -15,12 +15,16 @@ NAME = re.compile(rf"{PREFIX}.+-[0-9a-f]{{20}}-a([0-9]+)")
 
 @dataclass(frozen=True)
 class Input:
-    """The latest version of an object: its content by ETag (no quotes) and size in bytes, and S3's version id, "null" without versions."""
+    """The latest version of an object: its content by ETag (no quotes) and size in bytes, and S3's version id, "null" without versions.
+
+    `uploaded` is when it was put there, in seconds since 1970.
+    """
 
     uri: str
     etag: str
     size: int
     version: str = "null"
+    uploaded: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,20 @@ EXITS = {
 # What SageMaker begins a FailureReason with when it was the job's code, and when it was not.
 CODE = ("AlgorithmError", "Algorithm Error")
 SERVICE = ("InternalServerError", "CapacityError", "ResourceLimitExceeded", "InternalError")
+# What happens next by itself; and what a person can do, where the job did not say so in its own sentence.
+NEXT = {
+    Cause.ACCESS: "it is tried again when grants change",
+    Cause.INPUT: "what is there now is started when it has been left alone for a while",
+    Cause.INTERNAL: "it is tried again by itself, three times at most",
+    Cause.INFRASTRUCTURE: "it is tried again by itself, three times at most",
+}
 REMEDIES = {
-    Cause.ACCESS: "see that its role holds the grants; it is tried again when grants change",
-    Cause.INPUT: "the latest version is looked at now; upload it again if it was deleted by mistake",
-    Cause.CONTRACT: "upload a file of the columns that the contract names",
+    Cause.ACCESS: "see that its role holds the grants",
+    Cause.INPUT: "upload it again if it was deleted by mistake",
+    Cause.CONTRACT: "upload a file of abalone's nine columns, as lines of plain text",
     Cause.QUARANTINE: "see the reasons in the quarantine, and upload a better file, or allow more by max_quarantine",
     Cause.CAPABILITY: "the image does not know S3 Access Grants; see the job's log",
-    Cause.INTERNAL: "it is tried again by itself, three times at most; see the job's log",
-    Cause.INFRASTRUCTURE: "it is tried again by itself, three times at most",
+    Cause.INTERNAL: "see the job's log",
     Cause.SET_UP: "see what SageMaker says; it is tried again when the data is uploaded again",
     Cause.TIME: "give the job more time or machines (time_limit, instances), and upload the data again",
     Cause.STOPPED: "somebody stopped it; upload the data again to start it again",
@@ -113,8 +119,9 @@ def _quarantined(summary: Summary) -> str:
 def _failed(label: str, told: Told, cause: Cause, code: int | None, summary: Summary) -> str:
     verb = "was stopped" if told.status is Status.STOPPED else "failed"
     number = f" (exit {code})" if code is not None else ""
-    why = summary.sentence or _word(told.message) or _word(told.reason)
-    return "; ".join([f"{label} {verb}: {cause}{number}" + (f": {why}" if why else ""), REMEDIES[cause]])
+    why = (summary.sentence or _word(told.message) or _word(told.reason)).rstrip(".")
+    then = ["" if summary.sentence else REMEDIES.get(cause, ""), NEXT.get(cause, "")]
+    return "; ".join([f"{label} {verb}: {cause}{number}" + (f": {why}" if why else ""), *filter(None, then)])
 
 
 def _cause(told: Told, code: int | None, seconds: float) -> Cause:

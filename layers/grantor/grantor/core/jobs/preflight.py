@@ -1,19 +1,24 @@
 """Before a cluster is paid for: does the role hold the grants that the job's requests will ask for?
 
 S3A asks for each request by itself. What it asks for was measured: HEAD and GET of the input's key, and a list of what lies below
-`key/`, want READ; the output is read, written and copied, which wants READWRITE of one grant, and never at that grant's own root,
-because a HEAD of the root's bare name lies outside of it.
+`key/`, want READ; the output is read, written and copied, which wants READWRITE of one grant. That grant may be on the very output
+folder: no request is for its root, since a run writes below OUTPUT/runs/RUN/, and its files are put beside that one by one.
+
+A job that is told to stage asks by itself: READ on the key, and on the output READ and WRITE, which may be two grants.
 """
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from grantor.core.grant import Grant, Grantee, Permission
 from grantor.core.job import Start
 from grantor.core.reason import of_subject, profile_subject
 from grantor.core.scope import covers
+
+STAGED = ("access", "staged")  # the argument by which a policy file orders it
+STAGING = "\nWhat it holds is enough for a job that stages: `arguments: {access: staged}` in the policy file orders that."
 
 
 class Answer(StrEnum):
@@ -34,26 +39,29 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Need:
-    """A permission, and what it is needed on; `rule` is the scope that a rule for it would have."""
+    """A permission, and what it is needed on, in words and as a scope; `rule` is the scope that a rule for it would have."""
 
     permission: Permission
     on: str
+    scope: str
     rule: str
-    met: Callable[[Grant], bool]
 
     def __str__(self) -> str:
         return f"{self.permission} on {self.on}"
 
+    def met(self, grant: Grant) -> bool:
+        """Whether this grant gives it."""
+        return grant.permission in (self.permission, Permission.READWRITE) and covers(grant.scope, self.scope)
+
 
 def needs(start: Start) -> tuple[Need, ...]:
     """What the job's requests ask for."""
-    folder = f"{start.input[: start.input.rindex('/')]}/*"
-    parent = f"{start.output[: start.output.rstrip('/').rindex('/')]}/*"
-    return (
-        Need(Permission.READ, start.input, folder, lambda grant: _reads(grant, start.input)),
-        Need(Permission.READ, f"what lies below {start.input}/", folder, lambda grant: _reads(grant, f"{start.input}/*")),
-        Need(Permission.READWRITE, f"{start.output} from above", parent, lambda grant: _writes(grant, start.output)),
-    )
+    folder, output = f"{start.input[: start.input.rindex('/')]}/*", f"{start.output}*"
+    key = Need(Permission.READ, start.input, start.input, folder)
+    if STAGED in start.job.arguments:
+        return (key, Need(Permission.READ, output, output, output), Need(Permission.WRITE, output, output, output))
+    below = Need(Permission.READ, f"what lies below {start.input}/", f"{start.input}/*", folder)
+    return (key, below, Need(Permission.READWRITE, output, output, output))
 
 
 def unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
@@ -64,7 +72,7 @@ def unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
     return tuple(need for need in needs(start) if not any(map(need.met, own)))
 
 
-def preflight(start: Start, held: Iterable[Grant], wanted: Iterable[Grant], unread: Iterable[str] = ()) -> Preflight:
+def preflight(start: Start, held: Collection[Grant], wanted: Iterable[Grant], unread: Iterable[str] = ()) -> Preflight:
     """`held` are the grants that there are, `wanted` those that rules in force give, `unread` what could not be read of them."""
     lacking = unmet(start, held)
     if not lacking:
@@ -72,18 +80,14 @@ def preflight(start: Start, held: Iterable[Grant], wanted: Iterable[Grant], unre
     never = set(map(str, unmet(start, wanted)))
     missing = [need for need in lacking if str(need) in never]
     if missing and not (why := "; ".join(unread)):
-        return Preflight(Answer.MISSING, f"{_whose(start)} holds no {_listed(missing)}. {_remedy(start, missing)}")
+        other = "" if unmet(_staged(start), held) else STAGING
+        return Preflight(Answer.MISSING, f"{_whose(start)} holds no {_listed(missing)}. {_remedy(start, missing)}{other}")
     waits = f"{_whose(start)} does not hold {_listed(lacking)} yet"
     return Preflight(Answer.NOT_YET, f"{waits}: {why}" if missing else f"{waits}, though a rule gives it")
 
 
-def _reads(grant: Grant, scope: str) -> bool:
-    return grant.permission is not Permission.WRITE and covers(grant.scope, scope)
-
-
-def _writes(grant: Grant, folder: str) -> bool:
-    root = grant.scope.removesuffix("*")
-    return grant.permission is Permission.READWRITE and covers(grant.scope, f"{folder}*") and root != folder
+def _staged(start: Start) -> Start:
+    return replace(start, job=replace(start.job, arguments=(STAGED,)))
 
 
 def _whose(start: Start) -> str:
@@ -99,9 +103,8 @@ def _listed(lacking: Iterable[Need]) -> str:
 def _remedy(start: Start, missing: Iterable[Need]) -> str:
     scopes: dict[str, Permission] = {}
     for need in missing:
-        scopes[need.rule] = max(
-            need.permission, scopes.get(need.rule, Permission.READ), key=lambda one: one is Permission.READWRITE
-        )
+        same = scopes.get(need.rule, need.permission) is need.permission
+        scopes[need.rule] = need.permission if same else Permission.READWRITE
     rules = [_rule(start, number, scope, permission) for number, (scope, permission) in enumerate(scopes.items(), 1)]
     return "\n".join([f"This would give it, below `rules:` in {start.job.file}:", *rules])
 

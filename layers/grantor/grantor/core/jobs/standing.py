@@ -8,6 +8,7 @@ from grantor.core.jobs.identity import Attempt
 
 REMEMBERED = 40  # runs whose attempts are counted; the name of an older one is found taken, and the next one taken
 LIMIT = 3  # failures in a row after which nothing starts by itself
+QUIET, LONGEST = 30.0, 600.0  # seconds for which an input that has overtaken a run is to be left alone: at first, and at most
 
 
 class Status(StrEnum):
@@ -77,8 +78,18 @@ class Standing:
     version: str = ""  # of the input
     cause: Cause = Cause.NONE
     failures: int = 0  # in a row, of this run
+    overtaken: int = 0  # runs in a row that ended because their input had been replaced or deleted
     done: str = ""  # the last run that completed, which LATEST follows
     tried: Mapping[str, int] = field(default_factory=dict)  # run → attempts
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds the input is to be left alone before a machine is paid for again: longer after each run that was overtaken.
+
+        >>> [Standing(overtaken=runs).quiet for runs in (0, 1, 2, 9)]
+        [0.0, 30.0, 60.0, 600.0]
+        """
+        return min(LONGEST, QUIET * 2.0 ** (self.overtaken - 1)) if self.overtaken else 0.0
 
     def claimed(self, attempt: Attempt, failures: int, at: float) -> "Standing":
         """This, once a new attempt is claimed."""
@@ -86,11 +97,13 @@ class Standing:
         tried = {past: count for past, count in self.tried.items() if past != run} | {run: attempt.number}
         kept = dict(list(tried.items())[-REMEMBERED:])
         return Standing(
-            attempt.name, run, attempt.number, Status.IN_PROGRESS, at, version, failures=failures, done=self.done, tried=kept
-        )
+            attempt.name, run, attempt.number, Status.IN_PROGRESS, at, version,
+            failures=failures, overtaken=self.overtaken, done=self.done, tried=kept,
+        )  # fmt: skip
 
     def ended(self, status: Status, cause: Cause) -> "Standing":
         """This, once its attempt is over."""
         if status is Status.COMPLETED:
-            return replace(self, status=status, cause=Cause.NONE, failures=0, done=self.run)
-        return replace(self, status=status, cause=cause, failures=self.failures + 1)
+            return replace(self, status=status, cause=Cause.NONE, failures=0, overtaken=0, done=self.run)
+        overtaken = self.overtaken + 1 if cause is Cause.INPUT else 0
+        return replace(self, status=status, cause=cause, failures=self.failures + 1, overtaken=overtaken)
