@@ -91,7 +91,7 @@ class Run:
         if not found.bytes:
             raise Failed(CONTRACT, f"{self.order.input} is empty. Upload it again with its lines.")
         if kind := odd(self.source.beginning(found, FIRST)):
-            how = "Upload it as lines of plain text, nine columns with commas between"
+            how = "Upload it as lines of plain text in UTF-8, nine columns with commas between"
             raise Failed(CONTRACT, f"{self.order.input} is {kind}. {how}.")
 
     def _unchanged(self, found: Found) -> None:

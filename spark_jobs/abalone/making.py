@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from abalone import capability, measures, publish
 from abalone.access import BOTH, READ
 from abalone.arguments import Order
+from abalone.contract import COLUMNS
 from abalone.exits import ACCESS, CAPABILITY, CONTRACT, QUARANTINE, Failed, explained
 from abalone.objects import Found, Objects
 from abalone.publish import Output
@@ -148,7 +149,7 @@ def judge(task: Task, store: Store) -> None:
     if not rows["in"]:
         raise Failed(CONTRACT, f"{source} has no line. Upload it again with its lines.")
     if rows["quarantine"] == rows["in"]:
-        how = "Upload the nine columns of abalone.csv in plain text, without a header"
+        how = f"Upload {', '.join(COLUMNS)} as lines of plain text, with commas between and without a header"
         raise Failed(CONTRACT, f"No line of {source} is as the contract says ({reasons}). {how}.")
     if tolerated.exceeded(rows["quarantine"], rows["in"]):
         store.keep(("quarantine",))

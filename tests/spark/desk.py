@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ class Desk:
     sandbox: Sandbox
     orders: IO[str]
     answers: IO[str]
+    group: int  # of the processes that it is: the driver, and its Java
 
     def run(self, grounds: Grounds, words: list[str], **more: Any) -> Ended:
         """One job as the grounds' role, configured as configuration.json would; `more` is what worker.py says of an order."""
@@ -59,6 +61,10 @@ class Desk:
             self.orders.write(json.dumps(order) + "\n")
             self.orders.flush()
             yield lambda: Ended(**json.loads(self.answers.readline()))
+
+    def kill(self) -> None:
+        """The machine is gone, from one moment to the next."""
+        os.killpg(self.group, signal.SIGKILL)
 
 
 @contextmanager
@@ -84,14 +90,14 @@ def desk(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[Desk]:
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-B", "-m", "tests.spark.worker"], cwd=ROOT, env=_environment(sandbox, folder), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, text=True,
+            stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
         )  # fmt: skip
         assert process.stdin
         assert process.stdout
         try:
             ready = process.stdout.readline()
             assert ready == "ready\n", (folder / "worker.log").read_text()
-            yield Desk(sandbox, process.stdin, process.stdout)
+            yield Desk(sandbox, process.stdin, process.stdout, process.pid)
         finally:
             process.stdin.close()
             process.wait(60)

@@ -115,6 +115,18 @@ def test_where_reading_and_writing_are_granted_apart_it_goes_through_the_driver(
     assert (access["mode"], "has no READWRITE on" in access["why"]) == ("staged", True)
 
 
+def test_a_grant_on_the_very_output_is_enough_for_S3A(spark_desk: Desk):  # noqa: N802
+    """A run writes below output/runs/RUN, and nothing asks for `UserA/output` itself, which such a grant does not cover."""
+    grounds = lay(spark_desk.sandbox, ("Product/*", "READ"), (f"{FOLDER}/*", "READWRITE"))
+    for number in (30, 40):
+        grounds.upload(INPUT, rows(number))
+        ended = spark_desk.run(grounds, grounds.words(INPUT, access="s3a"))
+        assert ended.code == 0, ended.said
+
+    seen = look(grounds)
+    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain) == ("s3a", 40, seen.files)
+
+
 def test_s3a_is_refused_where_a_grant_for_it_is_missing_before_spark_starts(spark_desk: Desk):
     grounds = lay(spark_desk.sandbox, (INPUT, "READ"), ("UserA/*", "READWRITE"))
     grounds.upload(INPUT, rows(30))
