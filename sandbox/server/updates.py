@@ -6,7 +6,7 @@ An announcement is held back until the resource is really changed or made. What 
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.seams import wrap
+from sandbox.server.seams import use, wrap
 
 CLOUD = "ministack.services.cloudformation"
 Key = tuple[str, str]  # stack, logical id
@@ -59,11 +59,15 @@ def _release(key: Key, verb: str) -> None:
 
 
 def _changing(original: Callable[..., Any]) -> Callable[..., Any]:
+    stacks = use(CLOUD, "_stacks")
+
     def update(
         resource_type: str, identifier: str, old: Any, new: Any, stack: str, logical_id: str | None = None, attributes: Any = None
     ) -> Any:
         if old != new and logical_id:
             _release((stack, logical_id), "UPDATE")
+        if attributes is None:  # so in a nested stack, where what does not change would lose them
+            attributes = stacks.get(stack, {}).get("_resources", {}).get(logical_id, {}).get("Attributes")
         return original(resource_type, identifier, old, new, stack, logical_id, attributes)
 
     return update

@@ -194,6 +194,18 @@ def test_a_nested_update_that_fails_goes_back_to_what_was(stacks, parent):
     assert (visibility(stacks, "first"), stacks.things()) == ("10", before)
 
 
+def test_a_nested_update_leaves_what_does_not_change_as_it_was(stacks, parent):
+    told = "Outputs: {Arn: {Value: !GetAtt First.Arn}}\n"
+    stacks.create("outer", parent(QUEUES.replace("99999", "20") + told))
+    child = stacks.physical("outer")["Child"]
+    before = stacks.outputs(child)
+
+    status = stacks.update("outer", parent(QUEUES.replace("99999", "30") + told))
+
+    assert status == "UPDATE_COMPLETE", stacks.why("outer")
+    assert stacks.outputs(child) == before
+
+
 def test_a_full_bucket_in_a_nested_stack_keeps_both_stacks_until_it_is_emptied(stacks, parent):
     template = parent(BUCKET)
     before = stacks.things()
