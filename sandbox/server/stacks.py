@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server import custom, deletions, dependencies, nested, network, operations, updates
+from sandbox.server import custom, deletions, dependencies, nested, network, operations, taken, updates
 from sandbox.server.account import place, trusts
 from sandbox.server.completions import complete
 from sandbox.server.heed import heeding
@@ -24,7 +24,7 @@ def install() -> None:
     use(f"{CLOUD}.provisioners", "_REPLACING_PROPERTIES").update({name: it.fixed + _fixed(name) for name, it in TYPES.items()})
     for name, entry in [*handlers.items(), *((name, it.handlers()) for name, it in TYPES.items())]:
         handlers[name] = heeding(name, entry)
-    for add in (_guard_buckets, nested.strict, complete, _check_roles, dependencies.guard):
+    for add in (_guard_buckets, nested.strict, complete, _check_roles, dependencies.guard, taken.refuse):
         add(handlers)
     _check_templates()
     wrap(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _waiting_elsewhere)
