@@ -33,6 +33,7 @@ LISTINGS = (
     ("sagemaker", "list_spaces", "Spaces", "SpaceName"),
     ("sagemaker", "list_apps", "Apps", "AppName"),
     ("efs", "describe_file_systems", "FileSystems", "FileSystemId"),
+    ("cloudtrail", "describe_trails", "trailList", "TrailARN"),
     ("s3control", "list_access_grants_instances", "AccessGrantsInstancesList", "AccessGrantsInstanceArn"),
     ("s3control", "list_access_grants_locations", "AccessGrantsLocationsList", "LocationScope"),
     ("s3control", "list_access_grants", "AccessGrantsList", "AccessGrantArn"),

@@ -1,11 +1,11 @@
-"""The resource types that the server's CloudFormation lacks: Access Grants, Studio, some of a network's."""
+"""The resource types that the server's CloudFormation lacks: Access Grants, Studio, trails, some of a network's."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.server import access_grants, network, studio
+from sandbox.server import access_grants, network, studio, trails
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # physical id, attributes
@@ -156,6 +156,7 @@ TYPES: dict[str, Type] = {
     ),
     "AWS::SageMaker::Domain": Type(_create_domain, _delete_domain, ("VpcId", "SubnetIds"), _update_domain),
     "AWS::SageMaker::UserProfile": Type(_create_profile, _delete_profile, (), _update_profile),
+    "AWS::CloudTrail::Trail": Type(trails.create, trails.delete, (), trails.update),
     "AWS::EC2::EIP": Type(network.create_address, network.delete_address, ("Domain",), network.retag_address),
     "AWS::EC2::SecurityGroupIngress": Type(network.create_rule, network.delete_rule, ()),
     "AWS::EC2::NatGateway": Type(network.create_gateway, network.delete_gateway, (), network.retag_gateway),

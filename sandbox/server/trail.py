@@ -1,10 +1,11 @@
-"""An API call as CloudTrail tells it on the event bus; and the bus itself, for events of AWS's own services."""
+"""An API call as CloudTrail tells it on the event bus, if a trail logs it; and the bus itself, for events of AWS's own services."""
 
 import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.server import trails
 from sandbox.server.account import place
 from sandbox.server.seams import use
 
@@ -12,10 +13,12 @@ Outcome = dict[str, Any]  # the answer, or the error's code and message
 
 
 def trail(service: str, operation: str, who: dict[str, Any], request: dict[str, Any], outcome: Outcome) -> None:
-    """Tell one call that changes something, of a service like sagemaker; `outcome` has responseElements, errorCode, errorMessage.
+    """Tell one call that changes something, of a service like sagemaker; without a trail that logs it, nobody is told.
 
-    The members of requests and answers begin with a small letter in CloudTrail.
+    `outcome` has responseElements, errorCode, errorMessage. The members of requests and answers begin with a small letter in CloudTrail.
     """
+    if not trails.hears(service):
+        return
     account, region = place()
     detail = {
         "eventVersion": "1.11",

@@ -77,8 +77,8 @@ class Stage:
     def things(self) -> set[str]:
         return set(inventory(self.client, ACCOUNT)) - {f"s3 buckets: {ARTIFACTS}"}
 
-    def stack(self) -> "Stack":
-        return Stack(self, self.package.template, self.package.objects[self.package.nested].decode())
+    def stack(self, name: str = NAME) -> "Stack":
+        return Stack(self, self.package.template, self.package.objects[self.package.nested].decode(), name)
 
     def fault(self, service: str, operation: str, after: int = 0, **more: Any) -> None:
         """The next call of CleanUp or CloseStudio after so many is refused, once, for a reason that does not pass by itself."""
@@ -98,6 +98,7 @@ class Stack:
     stage: Stage
     template: str
     nested: str
+    name: str
 
     def broken_after(self, *names: str) -> None:
         """Put a queue that can't be made behind these resources."""
@@ -111,27 +112,27 @@ class Stack:
         put(Bucket=ARTIFACTS, Key=self.stage.package.nested, Body=self.nested.encode())
         put(Bucket=ARTIFACTS, Key="packaged.yaml", Body=self.template.encode())
         self._cloud.create_stack(
-            StackName=NAME, TemplateURL=f"{self.stage.sandbox.url}/{ARTIFACTS}/packaged.yaml", Capabilities=CAPABILITIES,
+            StackName=self.name, TemplateURL=f"{self.stage.sandbox.url}/{ARTIFACTS}/packaged.yaml", Capabilities=CAPABILITIES,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )  # fmt: skip
-        return self._settled(NAME)
+        return self._settled(self.name)
 
     def delete(self) -> str:
-        identifier = self._described(NAME)["StackId"]
-        self._cloud.delete_stack(StackName=NAME)
+        identifier = self._described(self.name)["StackId"]
+        self._cloud.delete_stack(StackName=self.name)
         return self._settled(identifier)
 
     def outputs(self) -> dict[str, str]:
-        return {output["OutputKey"]: output["OutputValue"] for output in self._described(NAME)["Outputs"]}
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described(self.name)["Outputs"]}
 
     def physical(self, name: str) -> str:
         """The physical id of a resource, of the nested stack if this one has none of the name."""
-        own = self._physical(NAME)
+        own = self._physical(self.name)
         return own[name] if name in own else self._physical(own["Studio"])[name]
 
     def why(self) -> str:
         """Every failure that CloudFormation has told, of the nested stack too; for people."""
-        stacks = [it["StackId"] for it in self._cloud.list_stacks()["StackSummaries"] if it["StackName"].startswith(NAME)]
+        stacks = [it["StackId"] for it in self._cloud.list_stacks()["StackSummaries"] if it["StackName"].startswith(self.name)]
         told = [it for stack in stacks for it in self._cloud.describe_stack_events(StackName=stack)["StackEvents"]]
         failed = [it for it in told if it["ResourceStatus"].endswith("_FAILED")]
         return "\n".join(f"{it['LogicalResourceId']}: {it.get('ResourceStatusReason')}" for it in failed)

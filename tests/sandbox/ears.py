@@ -1,4 +1,4 @@
-"""Patience with a limit, roles and archives, and a queue that hears what a rule matches."""
+"""Patience with a limit, roles, trails and archives, and a queue that hears what a rule matches."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Sandbox
+from tests.conftest import ACCOUNT, Sandbox
 from tests.sandbox.desk import allowing, own
 
 
@@ -41,6 +41,21 @@ def make_role(sandbox: Sandbox, service: str, *actions: str) -> str:
     if actions:
         iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=allowing({"Action": actions, "Resource": "*"}))
     return str(made)
+
+
+def make_trail(sandbox: Sandbox) -> str:
+    """A trail that logs all management events, without which nobody hears of an API call; its name."""
+    s3, cloudtrail, name = sandbox.client("s3"), sandbox.client("cloudtrail"), own("trail")
+    whose = {"Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    s3.create_bucket(Bucket=name)
+    policy = allowing(
+        whose | {"Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::{name}"},
+        whose | {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/AWSLogs/{ACCOUNT}/*"},
+    )
+    s3.put_bucket_policy(Bucket=name, Policy=policy)
+    cloudtrail.create_trail(Name=name, S3BucketName=name)
+    cloudtrail.start_logging(Name=name)
+    return name
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, Sandbox
 from tests.sandbox.desk import ask, make_user, own, reset
-from tests.sandbox.ears import make_ear, make_role, until
+from tests.sandbox.ears import make_ear, make_role, make_trail, until
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -347,6 +347,7 @@ def test_every_status_leaves_an_event_and_some_leave_it_twice(desk: Desk):
 
 
 def test_making_and_stopping_a_job_leaves_a_trail(desk: Desk):
+    make_trail(desk.sandbox)
     ear = make_ear(desk.sandbox, EventPattern='{"source": ["aws.sagemaker"], "detail-type": ["AWS API Call via CloudTrail"]}')
     name = desk.start(HEARING)
     desk.sagemaker.stop_processing_job(ProcessingJobName=name)

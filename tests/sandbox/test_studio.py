@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox
 from tests.sandbox.desk import allowing, ask, own, reset
-from tests.sandbox.ears import Ear, make_ear, make_role, until
+from tests.sandbox.ears import Ear, make_ear, make_role, make_trail, until
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 TRAIL = {"source": ["aws.sagemaker"], "detail-type": ["AWS API Call via CloudTrail"]}
@@ -84,6 +84,7 @@ def studio(sandbox: Sandbox) -> Iterator[Studio]:
 @pytest.fixture
 def ear(sandbox: Sandbox) -> Ear:
     """Hears every change of Studio."""
+    make_trail(sandbox)
     return make_ear(sandbox, EventPattern=json.dumps(TRAIL))
 
 
@@ -543,6 +544,7 @@ def test_a_change_that_is_refused_leaves_one_event_too_with_its_code(
 
 
 def test_a_rule_that_wants_no_error_code_hears_only_what_was_done(studio: Studio, sandbox: Sandbox):
+    make_trail(sandbox)
     done = make_ear(sandbox, EventPattern=json.dumps(TRAIL | {"detail": {"errorCode": [{"exists": False}]}}))
     domain = studio.domain()
     with pytest.raises(ClientError):

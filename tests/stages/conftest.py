@@ -1,0 +1,55 @@
+"""An account of each module's own, in which what one test file does is done once: whole deploys take seconds each."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import ACCOUNT, Sandbox
+from tests.leaving.stage import Stage, package
+from tests.sandbox.desk import allowing
+
+POLICY = """\
+version: 1
+rules:
+  - name: product-team
+    to: {{profiles: {{domain: {domain}}}}}
+    on: s3://{{data_bucket}}/Product/*
+    allow: READWRITE
+  - name: own-folder
+    to: {{each_profile: {{domain: {domain}}}}}
+    on: s3://{{data_bucket}}/{{profile.folder}}/*
+    allow: READWRITE
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    sandbox = start_sandbox()
+    made = Stage(sandbox, package(sandbox, tmp_path_factory.mktemp("package")))
+    made.clear()
+    return made
+
+
+def drop(stage: Stage, bucket: str, text: str, name: str = "own") -> None:
+    """A policy file is dropped into a stack's policy bucket."""
+    stage.client("s3").put_object(Bucket=bucket, Key=f"policy/{name}.yaml", Body=text.encode())
+
+
+def grants(stage: Stage, bucket: str) -> set[tuple[str, str]]:
+    """Role and scope of every grant for a bucket, as an auditor reads them."""
+    listed = stage.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]
+    rows = {(it["Grantee"]["GranteeIdentifier"].rpartition("/")[2], it["GrantScope"]) for it in listed}
+    return {(role, scope.removeprefix(f"s3://{bucket}/")) for role, scope in rows if scope.startswith(f"s3://{bucket}/")}
+
+
+def role(stage: Stage, name: str, service: str, *statements: dict[str, Any]) -> str:
+    """A role that the service may assume; its ARN."""
+    trust = allowing({"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]})
+    iam = stage.client("iam")
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+    return str(made)
