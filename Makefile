@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving rights bench bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving stages rights bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deplo
 
 test: setup build .tools/judge/.made  ## every check that needs no Spark: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/story --ignore=tests/studio $(PYTEST)
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/stages --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
 spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox (WHERE=tests/spark/rules: those alone)
 	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) -n 0 $(PYTEST)
@@ -58,6 +58,9 @@ crashes: setup  ## kill a run after every single call, and see the next one make
 
 leaving: setup build  ## delete the whole stack with an interruption at each step, create it with a failure at each: nothing is left (WHERE=words of a test's name)
 	.venv/bin/python -m pytest tests/leaving -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
+stages: setup build  ## three stages in one account, and one in an account that others live in: none touches what is another's
+	.venv/bin/python -m pytest tests/stages -n 2 $(PYTEST)
 
 rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any role makes in whole runs, have another judge judge them, list permissions that nobody used
 	.venv/bin/python -m privilege
