@@ -1,4 +1,4 @@
-"""What `sam build` makes: the same bytes from the same sources, small, with nothing on PATH but SAM, Python 3.12 and what every system has."""
+"""What `sam build` makes: small, and the same bytes from the same sources, whatever else is on PATH but SAM and Python 3.12."""
 
 import hashlib
 import os
@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.sam import copy
 from tests.conftest import ROOT
 
-# A build writes into .aws-sam, as those of test_sam.py do.
-pytestmark = [pytest.mark.xdist_group("sam-cli"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 SYSTEM = "/usr/bin:/bin"  # make, cp, find
 LARGEST = 10 * 1024 * 1024  # bytes of the layer as Lambda takes it; the layer is paid for at every cold start
 
 
-def build(tools: Path, into: Path) -> Path:
-    given = {"PATH": f"{tools}:{SYSTEM}", "HOME": str(tools.parent), "SAM_CLI_TELEMETRY": "0"}
+def build(path: str, home: Path) -> Path:
+    """What a build with this PATH makes of a copy of the sources in `home`."""
+    given = {"PATH": path, "HOME": str(home), "SAM_CLI_TELEMETRY": "0"}
     given |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
     done = subprocess.run(
-        [tools / "sam", "build", "--build-dir", into],
-        cwd=ROOT,
+        [ROOT / ".tools/sam/bin/sam", "build"],
+        cwd=copy(home / "sources"),
         env=given,
         capture_output=True,
         text=True,
@@ -30,17 +31,17 @@ def build(tools: Path, into: Path) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return into
+    return home / "sources/.aws-sam/build"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two builds, in folders whose names have nothing in common."""
+    """Two builds: with SAM, Python 3.12 and what every system has, and with the project's tools and uv; their folders have other names."""
     tools = tmp_path_factory.mktemp("tools")
-    (tools / "sam").symlink_to(ROOT / ".tools/sam/bin/sam")
     (tools / "python3.12").symlink_to((ROOT / ".venv/bin/python3.12").resolve())
-    assert shutil.which("uv", path=f"{tools}:{SYSTEM}") is None
-    return build(tools, tmp_path_factory.mktemp("one") / "build"), build(tools, tmp_path_factory.mktemp("other") / "artifacts")
+    bare, full = f"{tools}:{SYSTEM}", f"{ROOT / '.tools/uv/bin'}:{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+    assert (shutil.which("uv", path=bare), shutil.which("uv", path=full) is None) == (None, False)
+    return build(bare, tmp_path_factory.mktemp("one")), build(full, tmp_path_factory.mktemp("another"))
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -1,79 +1,44 @@
-"""SAM CLI, unmodified, with nothing of AWS in its environment but an endpoint, keys and a Region."""
+"""A stack's life by SAM CLI, as its users use it: built, deployed by asking, looked into, deployed again, changed, deleted."""
 
 import json
 import os
-import shutil
+import re
 import subprocess
+import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.inventory import inventory
+from docs.deploying_page import PAGE, parameters
+from sandbox.__main__ import variables_of
+from sandbox.process import Server
+from tests.clients.sam import STACK, Sam, copy
+from tests.clients.terminal import Talk
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 
-# One worker has them all: they share a build and a stack.
-pytestmark = [pytest.mark.xdist_group("sam-cli"), pytest.mark.timeout(300)]
-STACK = "by-sam"
-OPTIONS = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "sandbox", "--stack-name", STACK, "--no-progressbar"]
-
-
-@dataclass(frozen=True)
-class Sam:
-    """SAM CLI against a sandbox."""
-
-    sandbox: Sandbox
-    folder: Path
-
-    def __call__(self, *words: str | Path, say: str = "", where: Path = ROOT) -> str:
-        """What a command printed, which runs `where` and hears `say`; it must end with 0."""
-        given = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
-        # The builders look for python3.12 on PATH, and the project's environment has one.
-        given |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
-        given |= {"AWS_ENDPOINT_URL": self.sandbox.url, "AWS_DEFAULT_REGION": REGION}
-        given |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        command = [ROOT / ".tools/sam/bin/sam", *words]
-        done = subprocess.run(command, cwd=where, env=given, input=say, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def deploy(self, template: Path) -> str:
-        return self("deploy", "--template", template, *OPTIONS)
-
-    def events(self) -> list[tuple[str, str]]:
-        """Resource and status of everything that CloudFormation has told of the stack, oldest first."""
-        pages = self.sandbox.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=STACK)
-        told = [event for page in pages for event in page["StackEvents"]]
-        return [(event["LogicalResourceId"], event["ResourceStatus"]) for event in reversed(told)]
-
-    def physical(self) -> dict[str, str]:
-        """The physical id of each resource."""
-        listed = self.sandbox.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
+CONFIGURATION = ROOT / "samconfig.toml"
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
 def sam(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    return Sam(start_sandbox(), tmp_path_factory.mktemp("sam"))
+    return Sam(start_sandbox(), copy(tmp_path_factory.mktemp("grantor")))
 
 
 @pytest.fixture(scope="module")
 def built(sam: Sam) -> Path:
-    sam("build", "--build-dir", sam.folder / "build")
-    return sam.folder / "build"
+    sam("build")
+    return sam.folder / ".aws-sam/build"
 
 
 @pytest.fixture(scope="module")
-def deployed(sam: Sam, built: Path) -> tuple[frozenset[str], str]:
-    """What existed before the stack was deployed, and what SAM said to it."""
+def deployed(sam: Sam, built: Path) -> tuple[frozenset[str], Talk]:
+    """What existed before the stack was deployed, and how SAM asked; whoever is asked takes every default."""
     before = inventory(sam.sandbox.client, ACCOUNT)
-    return before, sam.deploy(built / "template.yaml")
-
-
-def test_the_template_is_valid_and_clean(sam):
-    assert "template.yaml is a valid SAM Template" in sam("validate", "--lint")
+    return before, sam.talk("deploy", "--guided")
 
 
 def test_a_build_has_every_function_and_a_layer_with_byte_code_and_without_boto3(built):
@@ -95,14 +60,42 @@ def compiled(source: Path) -> Path:
     return source.parent / "__pycache__" / f"{source.stem}.cpython-312.pyc"
 
 
-def test_the_built_template_is_deployed(sam, deployed):
-    _, said = deployed
+def test_whoever_takes_every_default_has_a_stack(sam, deployed):
+    _, told = deployed
 
-    assert f"Successfully created/updated stack - {STACK} in {REGION}" in said
+    assert told.status == 0, told.printed
+    assert f"Successfully created/updated stack - {STACK} in {REGION}" in told.printed
     assert sam.events()[-1] == (STACK, "CREATE_COMPLETE")
-    assert (
-        sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-reconcile-grants")["Configuration"]["State"] == "Active"
-    )
+    function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-reconcile-grants")["Configuration"]
+    assert function["State"] == "Active"
+
+
+def test_sam_asks_what_the_page_says_that_it_asks(deployed):
+    _, told = deployed
+    (page,) = re.findall(r"^```text guided\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    by_name = "".join(f"Parameter {name} [{it['Default']}]\n" for name, it in parameters().items())
+
+    asked = "".join(f"{question} [{default}]\n" for question, default in told.asked)
+    assert asked == page.replace("Parameter … […]\n", by_name)
+
+
+def test_the_answers_are_kept_and_nothing_else_of_the_configuration_changes(sam, deployed):
+    before, after = (tomllib.loads((folder / "samconfig.toml").read_text()) for folder in (ROOT, sam.folder))
+
+    kept, given = (it["default"].pop("deploy")["parameters"] for it in (after, before))
+    assert kept["capabilities"].split() == given["capabilities"]
+    assert kept["region"] == REGION
+    assert 'RetainData="false"' in kept["parameter_overrides"]
+    assert after["default"].pop("global") == {"parameters": {"stack_name": STACK, "region": REGION}}
+    assert before["default"].pop("global") == {"parameters": {"stack_name": STACK}}
+    assert after == before
+
+
+def test_a_second_deploy_asks_nothing_and_has_nothing_to_change(sam, deployed):
+    before = sam.events()
+
+    assert f"No changes to deploy. Stack {STACK} is up to date" in sam("deploy")
+    assert sam.events() == before
 
 
 def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deployed):
@@ -123,38 +116,34 @@ def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deplo
     assert {arn.rpartition(":")[2] for arn in shown} == {alarm["AlarmName"] for alarm in alarms}
 
 
-def test_logs_and_the_code_of_one_function_are_reached_past_cloudformation(sam, deployed):
-    told = sam("logs", "--stack-name", STACK, "--name", "LoadDataset")
-    # In a copy: what it does not send is gone from .aws-sam/build afterwards.
-    for name in ("functions", "layers", "spark_jobs", "stacks"):
-        shutil.copytree(ROOT / name, sam.folder / "copy" / name, symlinks=True)
-    shutil.copy(ROOT / "template.yaml", sam.folder / "copy")
-    changed_code = sam.folder / "copy/functions/load_dataset/app.py"
-    changed_code.write_text(changed_code.read_text() + "# changed\n")
-    code = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
-    sam("sync", *OPTIONS[:-1], "--resource-id", "LoadDataset", say="y", where=sam.folder / "copy")
+def test_the_commands_of_the_page_do_what_it_says(sam, deployed):
+    """Those of the first steps and of the article's: all that can be said of a stack that is there."""
+    page = PAGE.read_text()
+    (setting_out,) = re.findall(r"^```sh\n(output\(\).*?)^```", page, re.DOTALL | re.MULTILINE)
+    commands = dict.fromkeys(re.findall(r"`((?:aws|grantor) [^`…]+)`", page))
+    environment = os.environ | variables_of(Server(sam.sandbox.port), None, None)
+    environment |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "AWS_PAGER": ""}
+    script = "set -euo pipefail\n" + setting_out + "".join(f"echo '== {command}'\n{command}\n" for command in commands)
 
-    assert "REPORT RequestId" in told
-    now = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")["Configuration"]["CodeSha256"]
-    assert now != code
+    done = subprocess.run(["bash"], input=script, cwd=sam.folder, env=environment, capture_output=True, text=True, check=False)
 
-
-def test_a_second_deploy_has_nothing_to_change(sam, built, deployed):
-    before = sam.events()
-
-    assert f"No changes to deploy. Stack {STACK} is up to date" in sam.deploy(built / "template.yaml")
-    assert sam.events() == before
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = dict(part.split("\n", 1) for part in done.stdout.split("== ")[1:])
+    assert len(re.findall(r"(Product|UserA|UserB)/abalone\.csv", said["aws s3 ls --recursive s3://$DATA_BUCKET/"])) == 3
+    assert '"DomainName": "Product-Domain"' in said["aws sagemaker list-domains"]
+    assert re.findall(r'"UserProfileName": "(\w+)"', said["aws sagemaker list-user-profiles"]) == ["userA", "userB"]
+    assert '"AccessGrantsInstanceId": "default"' in said["aws s3control get-access-grants-instance --account-id $ACCOUNT"]
 
 
 def test_a_changed_template_changes_just_that(sam, built, deployed):
     sqs, logs = sam.sandbox.client("sqs"), sam.sandbox.client("logs")
     told, ids = sam.events(), sam.physical()
 
-    sam.deploy(changed(built / "template.yaml"))
+    sam("deploy", "--template", changed(built / "template.yaml"), "--config-file", CONFIGURATION, "--config-env", "sandbox")
 
     # A new name makes a new queue, and what refers to it follows.
     touched = {name for name, _ in sam.events()[len(told) :]}
-    assert touched == {STACK, "ReconcileGrantsLog", "DeadBells", "Bells", "Operations"}
+    assert touched == {STACK, "ReconcileGrantsLog", "DeadBells", "Bells", "Operations", "BreakGlass"}
     now = sam.physical()
     assert {name for name, it in now.items() if it != ids[name]} == {"DeadBells"}
     assert now["DeadBells"].endswith("/dead-bells")
@@ -186,11 +175,29 @@ def redrive(sqs: Any, queue: str) -> str:
     return str(attributes.get("RedrivePolicy"))
 
 
+def test_logs_and_the_code_of_one_function_are_reached_past_cloudformation(sam, deployed):
+    """After all that deploys: what a sync does not send is gone from .aws-sam/build."""
+    told = sam("logs", "--config-env", "sandbox", "--name", "LoadDataset")
+    code = sam.folder / "functions/load_dataset/app.py"
+    code.write_text(code.read_text() + "# changed\n")
+    before = digest(sam)
+
+    sam("sync", "--config-env", "sandbox", "--resource-id", "LoadDataset", say="y")
+
+    assert "REPORT RequestId" in told
+    assert digest(sam) != before
+
+
+def digest(sam: Sam) -> str:
+    function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")
+    return str(function["Configuration"]["CodeSha256"])
+
+
 def test_delete_leaves_nothing_of_the_stack(sam, deployed):
     before, _ = deployed
     # Whatever people have put there meanwhile must not keep the stack from going.
     sam.sandbox.client("s3").put_object(Bucket=sam.physical()["PolicyBucket"], Key="policy/own.yaml", Body=b"version: 1\n")
 
-    assert "Deleted successfully" in sam("delete", "--stack-name", STACK, "--no-prompts")
+    assert "Deleted successfully" in sam("delete", "--no-prompts")
     left = inventory(sam.sandbox.client, ACCOUNT) - before
     assert {line for line in left if "aws-sam-cli-managed-default" not in line} == set()
