@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving stages rights bench bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving live stages rights bench bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,10 @@ crashes: setup  ## kill a run after every single call, and see the next one make
 
 leaving: setup build  ## delete the whole stack with an interruption at each step, create it with a failure at each: nothing is left (WHERE=words of a test's name)
 	.venv/bin/python -m pytest tests/leaving -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
+live: setup $(if $(filter sandbox,$(ACCOUNT)),build $(SPARK))  ## what AWS leaves open, asked in a real account, and the story on a stack there; alone it says how (ACCOUNT=number STACK=name, or ACCOUNT=sandbox)
+	export PYTHONPATH=.:layers/grantor GRANTOR_LIVE=$(ACCOUNT)
+	.venv/bin/python -m tests.live$(if $(filter sandbox,$(ACCOUNT)),.rehearsal) $(PROBES) $(if $(STACK),--stack $(STACK)) $(if $(filter no,$(JOBS)),--no-jobs) $(if $(SWEEP),--sweep)
 
 stages: setup build  ## three stages in one account, and one in an account that others live in: none touches what is another's
 	.venv/bin/python -m pytest tests/stages -n 2 $(PYTEST)

@@ -2,7 +2,7 @@
 
 make live ACCOUNT=111122223333                     every question, in the Region of your AWS configuration
 make live ACCOUNT=111122223333 STACK=grantor       and the story, with two runs of the Spark job
-make live ACCOUNT=111122223333 STACK=grantor SPARK=no
+make live ACCOUNT=111122223333 STACK=grantor JOBS=no   without any processing job
 make live ACCOUNT=111122223333 PROBES="late_deletes tag_binds_delete"
 make live ACCOUNT=111122223333 SWEEP=yes           remove what a run that was killed has left
 make live ACCOUNT=sandbox                          all of it on a small AWS on the desk, as a rehearsal
@@ -15,16 +15,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from subprocess import CalledProcessError
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live import features, story
 from tests.live.account import LIVE, Account, NotAsked
 from tests.live.asking import ask_all
 from tests.live.catalogue import ALL, BY_NAME, JOBS
-from tests.live.ground import Ground, NotOurs, ground
+from tests.live.ground import Ground, Left, NotOurs, ground
 from tests.live.making import left_behind
 from tests.live.probe import Probe
 from tests.live.stack import Stack
 from tests.live.telling import Unmet
+from tests.live.waiting import Late
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -38,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (NotAsked, NotOurs) as why:
         print(f"live: {why}", file=sys.stderr)
         return 2
-    except Unmet as unmet:
+    except (Unmet, Late, Left, ClientError, BotoCoreError, CalledProcessError) as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1
 
@@ -50,20 +54,20 @@ def _run(asked: argparse.Namespace, account: Account) -> int:
     probes = (
         [BY_NAME[name] for name in asked.probes]
         if asked.probes
-        else [each for each in ALL if asked.spark or each.name not in JOBS]
+        else [each for each in ALL if asked.jobs or each.name not in JOBS]
     )
-    print(announcement(account, probes, stack, spark=asked.spark), flush=True)
+    print(announcement(account, probes, stack, jobs=asked.jobs), flush=True)
     with ground(account) as here:
         here.open()
         remain = ask_all(here, probes)
     if stack:
         with ground(account) as here:
-            story.tell(Ground(account, here.made, here.name, stack.data), stack, features.tell if asked.spark else None)
-    print(f"\n{len(probes) - len(remain)} of {len(probes)} questions are answered; all that was made is gone.")
+            story.tell(Ground(account, here.made, here.name, stack.data), stack, features.tell if asked.jobs else None)
+    print(f"\nOf {len(probes)} questions {len(remain)} could be asked and remain open; all that was made is gone.")
     return int(bool(remain))
 
 
-def announcement(account: Account, probes: Sequence[Probe], stack: Stack | None, *, spark: bool) -> str:
+def announcement(account: Account, probes: Sequence[Probe], stack: Stack | None, *, jobs: bool) -> str:
     """What is about to be made, and what it costs."""
     lines = [
         f"account {account.id}, Region {account.region}, as {account.caller}",
@@ -75,7 +79,7 @@ def announcement(account: Account, probes: Sequence[Probe], stack: Stack | None,
         lines.append(
             f"the story on stack {stack.name}: three Studio profiles with roles, one policy file, folders of their own in its data bucket."
         )
-    if stack and spark:
+    if stack and jobs:
         lines.append("  two runs of the Spark job, each on two ml.m5.xlarge for some ten minutes: about 15 cents in all")
     return "\n".join(lines) + "\n"
 
@@ -93,7 +97,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     said.add_argument("probes", nargs="*", choices=[*BY_NAME, []], metavar="PROBE", help="those alone; all unless told")
     said.add_argument("--stack", default="", help="play the story on this stack, too")
-    said.add_argument("--no-spark", dest="spark", action="store_false", help="start no processing job")
+    said.add_argument("--no-jobs", dest="jobs", action="store_false", help="start no processing job")
     said.add_argument("--sweep", action="store_true", help="remove what a run that was killed has left")
     return said
 

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import botocore.loaders
 import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
 
 LIVE = "GRANTOR_LIVE"
 MODELS = botocore.loaders.create_loader()  # what botocore reads from disk is most of a client's cost
@@ -35,7 +36,10 @@ class Account:
         session = boto3.Session(botocore_session=_core())
         if session.region_name is None:
             raise NotAsked("no Region is configured: say which one is meant, by AWS_DEFAULT_REGION or your AWS configuration")
-        told = session.client("sts").get_caller_identity()
+        try:
+            told = session.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as why:
+            raise NotAsked(f"AWS does not say whose credentials these are: {why}") from why
         if told["Account"] != wanted:
             who = f"account {told['Account']} ({told['Arn']})"
             raise NotAsked(f"{LIVE} says {wanted}, and these credentials are of {who}: nothing was done. Change one of the two")

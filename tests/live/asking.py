@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.ground import Ground
-from tests.live.probe import Finding, Open, Probe
+from tests.live.probe import Finding, NotHere, Open, Probe
 from tests.live.waiting import Late
 
 
@@ -21,13 +21,13 @@ def asked(here: Ground, probe: Probe) -> Finding:
 
 
 def ask_all(here: Ground, probes: Iterable[Probe]) -> list[Probe]:
-    """Ask them all and say what each has found; those that remain open."""
+    """Ask them all and say what each has found; those that remain open though they could be asked."""
     remain = []
     for probe in probes:
         try:
             line = probe.told(asked(here, probe))
         except (Open, Late, ClientError, BotoCoreError) as why:
             line = f"leaves {probe.name} open: {why}"
-            remain.append(probe)
+            remain += [] if isinstance(why, NotHere) else [probe]
         print(line, flush=True)
     return remain

@@ -1,6 +1,5 @@
 """The account that the probes are tried on: one inside the process, whose switches each test sets, and the sandbox's server."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def _keys(sandbox: Sandbox) -> dict[str, str]:
     iam = sandbox.client("iam")
     trust = allowing({"Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"})
     role = iam.create_role(RoleName="engineer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.put_role_policy(RoleName="engineer", PolicyName="live", PolicyDocument=json.dumps(json.loads(RIGHTS.read_text())))
+    iam.put_role_policy(RoleName="engineer", PolicyName="live", PolicyDocument=RIGHTS.read_text())
     keys = sandbox.client("sts").assume_role(RoleArn=role, RoleSessionName="eva")["Credentials"]
     names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
     return {variable: keys[name] for name, variable in names.items()}
@@ -66,6 +65,6 @@ def _keys(sandbox: Sandbox) -> dict[str, str]:
 @pytest.fixture
 def here(engineer: Account, tmp_path: Path) -> Iterator[Ground]:
     """A ground on the server."""
-    with ground(engineer, tmp_path, patience=10) as laid:
+    with ground(engineer, tmp_path, patience=10, doubt=0) as laid:
         laid.open()
         yield laid

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.live.account import Account
 from tests.live.making import FOLDER, Made
-from tests.live.waiting import despite, until
+from tests.live.waiting import SPREAD, despite, until
 
 DONE = "done"
 SERVICE = "access-grants.s3.amazonaws.com"
@@ -26,6 +26,10 @@ LOCATION = [
     "s3:GetObject*", "s3:ListMultipartUploadParts", "s3:PutObject", "s3:DeleteObject*", "s3:AbortMultipartUpload",
     "s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads",
 ]  # fmt: skip
+
+
+class Left(RuntimeError):
+    """Something that was made could not be removed; the text says what, and why."""
 
 
 class NotOurs(RuntimeError):
@@ -48,6 +52,7 @@ class Ground:
     made: Made
     name: str
     bucket: str = ""
+    doubt: float = 60.0  # seconds for which a refusal is taken for one of a machine that has not heard
     ours: bool = False  # whether the instance is
     location: str = ""
     _count: int = 0
@@ -203,6 +208,10 @@ class Ground:
             return str(refused.response["Error"]["Code"])
         return DONE
 
+    def surely(self, do: Callable[[], Any]) -> str:
+        """The same, where a refusal may come of a right or a tag that IAM has not told everybody of."""
+        return self.tried(lambda: despite(UNHEARD, do, self.doubt))
+
 
 def document(*statements: dict[str, Any]) -> str:
     """A policy document; what a statement does not say, it allows."""
@@ -210,13 +219,13 @@ def document(*statements: dict[str, Any]) -> str:
 
 
 @contextmanager
-def ground(account: Account, folder: Path = FOLDER, patience: float = 180.0) -> Iterator[Ground]:
-    """A ground with a name of its own, and nothing of it afterwards, however that came; RuntimeError with what could not be removed."""
+def ground(account: Account, folder: Path = FOLDER, patience: float = SPREAD, doubt: float = Ground.doubt) -> Iterator[Ground]:
+    """A ground with a name of its own, and nothing of it afterwards, however that came; Left with what could not be removed."""
     name = f"grantor-live-{uuid.uuid4().hex[:10]}"
     made = Made(account, folder / f"{account.id}-{account.region}-{name}.jsonl", patience)
     try:
-        yield Ground(account, made, name)
+        yield Ground(account, made, name, doubt=doubt)
     finally:
         left = made.remove()
         if left:
-            raise RuntimeError("\n".join(["these are left; make live ACCOUNT=… SWEEP=yes tries again:", *left]))
+            raise Left("\n".join(["these are left; make live ACCOUNT=… SWEEP=yes tries again:", *left]))

@@ -11,7 +11,11 @@ Value = bool | int | str
 
 
 class Open(RuntimeError):
-    """The calls do not answer the question; the text says what was seen, or what is not there to ask with."""
+    """The calls do not answer the question; the text says what was seen."""
+
+
+class NotHere(Open):
+    """This account has nothing to ask with, or something that must not be put at risk for it."""
 
 
 @dataclass(frozen=True)

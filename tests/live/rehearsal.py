@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo.__main__ import free_port
+from demo.cast import STACK
 from demo.desk import Desk
 from demo.stage import Unmet, step
 from demo.story import deploy
 from tests.live.account import LIVE
+from tests.live.ground import document
 
 ROOT = Path(__file__).parents[2]
+RIGHTS = Path(__file__).parent / "rights.json"
 
 
 def main(words: Sequence[str]) -> int:
@@ -21,13 +24,24 @@ def main(words: Sequence[str]) -> int:
         desk = Desk.up(free_port())
     try:
         deploy(desk, None)
-        environment = os.environ | desk.environment | {LIVE: desk.account}
-        return subprocess.run([sys.executable, "-m", "tests.live", *words], cwd=ROOT, env=environment, check=False).returncode
+        environment = os.environ | _engineer(desk).environment | {LIVE: desk.account}
+        command = [sys.executable, "-m", "tests.live", *(words or ["--stack", STACK])]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except Unmet as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1
     finally:
         desk.down()
+
+
+def _engineer(desk: Desk) -> Desk:
+    """The desk of somebody who may do what docs/live.md asks for and nothing else."""
+    iam, root = desk.client("iam"), f"arn:aws:iam::{desk.account}:root"
+    trust = document({"Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName="engineer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="engineer", PolicyName="live", PolicyDocument=RIGHTS.read_text())
+    given = desk.client("sts").assume_role(RoleArn=role, RoleSessionName="eva", DurationSeconds=3600)
+    return desk.holding(given["Credentials"])
 
 
 if __name__ == "__main__":

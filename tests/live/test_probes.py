@@ -39,7 +39,7 @@ BOTH = [(name, value) for name, values in WAYS.items() for value in values]
 
 @pytest.mark.parametrize(("name", "value"), [row for row in BOTH if row[0] not in JOBS])
 def test_a_probe_tells_how_the_switch_is_set(inside: Callable[..., Account], tmp_path: Path, name: str, value: Value):
-    with ground(inside(**{name: value}), tmp_path, patience=10) as here:
+    with ground(inside(**{name: value}), tmp_path, patience=10, doubt=0) as here:
         here.open()
 
         assert asked(here, BY_NAME[name]).value == value
@@ -75,9 +75,10 @@ OTHERWISE: list[tuple[str, Value, dict[str, Any]]] = [
     ("missing_key_status", "403", strike("HeadObject", "AccessDenied", 403, service="s3", principal=PEOPLE)),
     ("credentials_outlive_their_grant", False, strike("GetObject", "AccessDenied", 403, after=1, service="s3", principal=PEOPLE)),
     ("create_is_judged_on", "both", strike("CreateAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
-    ("scope_binds_create", False, strike("CreateAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
+    ("scope_binds_create", "refuses everything", strike("CreateAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
+    ("request_tag_binds_create", "refuses everything", strike("CreateAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
     ("tagging_needs_its_right", True, strike("CreateAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
-    ("tag_binds_delete", False, strike("DeleteAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
+    ("tag_binds_delete", "refuses everything", strike("DeleteAccessGrant", "AccessDenied", 403, principal=PEOPLE)),
     ("delete_of_what_is_gone", "NoSuchAccessGrantError", strike("DeleteAccessGrant", "NoSuchAccessGrantError", 404, principal=PEOPLE)),
 ]  # fmt: skip
 
@@ -105,7 +106,7 @@ def test_a_probe_sees_what_policies_refuse(here: Ground, name: str):
 
 @pytest.mark.parametrize(("name", "value"), ALLOWED)
 def test_a_probe_sees_what_no_policy_refuses(inside: Callable[..., Account], tmp_path: Path, name: str, value: Value):
-    with ground(inside(), tmp_path, patience=10) as here:
+    with ground(inside(), tmp_path, patience=10, doubt=0) as here:
         here.open()
 
         assert asked(here, BY_NAME[name]).value == value

@@ -5,7 +5,7 @@ import time
 from botocore.exceptions import ClientError
 
 from tests.live.ground import DONE, Ground
-from tests.live.probe import Finding, Open, either, probe
+from tests.live.probe import Finding, NotHere, either, probe
 from tests.live.waiting import SPREAD, looks
 
 MISSING, NOT_EMPTY = "AccessGrantsInstanceNotExistsError", "AccessGrantsLocationNotEmptyError"
@@ -15,10 +15,10 @@ MISSING, NOT_EMPTY = "AccessGrantsInstanceNotExistsError", "AccessGrantsLocation
 def association_keeps_instance(here: Ground) -> Finding:
     """Does an associated IAM Identity Center keep the instance from being deleted?"""
     if not here.ours:
-        raise Open("the account's instance was there before: it is not put at risk. Ask in a Region that has none")
+        raise NotHere("the account's instance was there before: it is not put at risk. Ask in a Region that has none")
     centers = here.account.client("sso-admin").list_instances()["Instances"]
     if not centers:
-        raise Open("there is no IAM Identity Center in this Region to associate")
+        raise NotHere("there is no IAM Identity Center in this Region to associate")
     here.made.add("s3control", "dissociate_access_grants_identity_center", AccountId=here.account.id)
     here.control("associate_access_grants_identity_center", IdentityCenterArn=centers[0]["InstanceArn"])
     seen = here.tried(lambda: here.control("delete_access_grants_instance"))
@@ -33,7 +33,7 @@ def prefix_needs_location(here: Ground) -> Finding:
     prefix = f"s3://{here.bucket}/{here.folder()}"
     listed = here.control("list_access_grants_locations", MaxResults=1000).get("AccessGrantsLocationsList", [])
     if over := [place["LocationScope"] for place in listed if prefix.startswith(place["LocationScope"].removesuffix("*"))]:
-        raise Open(f"the location {over[0]} lies over every bucket of this account")
+        raise NotHere(f"the location {over[0]} lies over every bucket of this account")
     seen = here.tried(lambda: here.control("get_access_grants_instance_for_prefix", S3Prefix=prefix))
     return either(seen, {DONE: False, MISSING: True}, "a bucket that no location lies over")
 

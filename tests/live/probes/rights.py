@@ -6,7 +6,8 @@ from typing import Any
 from tests.live.ground import DONE, Ground, Person
 from tests.live.probe import Finding, either, probe
 
-YES_NO = {f"{DONE} AccessDenied": True}
+OTHERS = [{"Key": "grantor:live", "Value": "somebody else"}]
+BOUND = {f"{DONE} AccessDenied": "binds", f"{DONE} {DONE}": "binds nothing", "AccessDenied AccessDenied": "refuses everything"}
 
 
 def _kind(here: Ground, kind: str) -> str:
@@ -26,12 +27,12 @@ def create_is_judged_on(here: Ground) -> Finding:
     for kind in ("location", "grant"):
         tagging = {"Action": "s3:TagResource", "Resource": _both(here)}
         maker = here.person({"Action": "s3:CreateAccessGrant", "Resource": _kind(here, kind)}, tagging)
-        seen.append(here.tried(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}{kind}/*"))))
+        seen.append(here.surely(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}{kind}/*"))))
     known = {f"{DONE} AccessDenied": "location", f"AccessDenied {DONE}": "grant", "AccessDenied AccessDenied": "both"}
     return either(" ".join(seen), known, "allowed on location/* alone, and on grant/* alone")
 
 
-@probe(assumed=True)
+@probe(assumed="binds")
 def scope_binds_create(here: Ground) -> Finding:
     """Does the condition key s3:AccessGrantScope bind CreateAccessGrant to scopes?"""
     grantee, inside, outside = here.person(), here.folder(), here.folder()
@@ -39,11 +40,25 @@ def scope_binds_create(here: Ground) -> Finding:
     bound = {"StringLike": {"s3:AccessGrantScope": f"s3://{here.bucket}/{inside}*"}}
     making = {"Action": "s3:CreateAccessGrant", "Resource": _both(here), "Condition": bound}
     maker = here.person(making, {"Action": "s3:TagResource", "Resource": _both(here)})
-    seen = [
-        here.tried(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{place}x/*"))) for place in (inside, outside)
-    ]
-    known = {f"{DONE} AccessDenied": True, f"{DONE} {DONE}": False, "AccessDenied AccessDenied": False}
-    return either(" ".join(seen), known, "a scope inside of the condition, and one outside")
+    inner, outer = (
+        _as(here, maker, "create_access_grant", **_grant(here, grantee, f"{place}x/*")) for place in (inside, outside)
+    )
+    seen = [here.surely(inner), here.tried(outer)]
+    return either(" ".join(seen), BOUND, "a scope inside of the condition, and one outside")
+
+
+@probe(assumed="binds")
+def request_tag_binds_create(here: Ground) -> Finding:
+    """Does the condition key aws:RequestTag bind CreateAccessGrant to grants that get a certain tag?"""
+    grantee, folder = here.person(), here.folder()
+    here.grant(f"{folder}known/*", grantee)
+    signed = {"StringEquals": {"aws:RequestTag/grantor:live": here.name}}
+    making = {"Action": "s3:CreateAccessGrant", "Resource": _both(here), "Condition": signed}
+    maker = here.person(making, {"Action": "s3:TagResource", "Resource": _both(here)})
+    asked = _grant(here, grantee, f"{folder}x/*"), _grant(here, grantee, f"{folder}y/*") | {"Tags": OTHERS}
+    ours, others = (_as(here, maker, "create_access_grant", **each) for each in asked)
+    seen = [here.surely(ours), here.tried(others)]
+    return either(" ".join(seen), BOUND, "a grant that gets the tag, and one that gets another")
 
 
 @probe(assumed=False)
@@ -52,19 +67,18 @@ def tagging_needs_its_right(here: Ground) -> Finding:
     grantee, folder = here.person(), here.folder()
     here.grant(f"{folder}known/*", grantee)
     maker = here.person({"Action": "s3:CreateAccessGrant", "Resource": _both(here)})
-    seen = here.tried(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}x/*")))
+    seen = here.surely(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}x/*")))
     return either(seen, {DONE: False, "AccessDenied": True}, "with tags and without the right to tag")
 
 
-@probe(assumed=True)
+@probe(assumed="binds")
 def tag_binds_delete(here: Ground) -> Finding:
     """Does the condition key aws:ResourceTag bind DeleteAccessGrant to grants that carry the tag?"""
     grantee, folder, remover = here.person(), here.folder(), _remover(here)
     ours = here.grant(f"{folder}ours/*", grantee)
-    others = here.grant(f"{folder}others/*", grantee, Tags=[{"Key": "grantor:live", "Value": "somebody else"}])
-    seen = [here.tried(_delete(here, remover, grant)) for grant in (ours, others)]
-    known = {f"{DONE} AccessDenied": True, f"{DONE} {DONE}": False, "AccessDenied AccessDenied": False}
-    return either(" ".join(seen), known, "a grant that carries the tag, and one with another")
+    others = here.grant(f"{folder}others/*", grantee, Tags=OTHERS)
+    seen = [here.surely(_delete(here, remover, ours)), here.tried(_delete(here, remover, others))]
+    return either(" ".join(seen), BOUND, "a grant that carries the tag, and one with another")
 
 
 @probe(assumed="AccessDenied")
