@@ -25,7 +25,7 @@ def main(words: Sequence[str]) -> int:
     try:
         deploy(desk, None)
         environment = os.environ | _engineer(desk).environment | {LIVE: desk.account}
-        command = [sys.executable, "-m", "tests.live", *(words or ["--stack", STACK])]
+        command = [sys.executable, "-m", "tests.live", "--stack", STACK, *words]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except Unmet as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
