@@ -64,7 +64,7 @@ live: setup $(if $(filter sandbox,$(ACCOUNT)),build $(SPARK))  ## what AWS leave
 	.venv/bin/python -m tests.live$(if $(filter sandbox,$(ACCOUNT)),.rehearsal) $(PROBES) $(if $(STACK),--stack $(STACK)) $(if $(filter no,$(JOBS)),--no-jobs) $(if $(SWEEP),--sweep)
 
 stages: setup build  ## three stages in one account, and one in an account that others live in: none touches what is another's
-	.venv/bin/python -m pytest tests/stages -n 2 $(PYTEST)
+	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
 
 rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any role makes in whole runs, have another judge judge them, list permissions that nobody used
 	.venv/bin/python -m privilege
