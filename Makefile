@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving live stages rights bench bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving live stages rights bench flood bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any r
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks
+
+flood: setup build $(SPARK)  ## ten thousand uploads of one file in a minute: how many jobs, what became of each upload (UPLOADS=300)
+	.venv/bin/python -m benchmarks.flood $(or $(UPLOADS),10000)
 
 bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## the job beside the article's and beside polars, into docs/performance.md (SIZES="4177 1000000")
 	.venv/bin/python -m benchmarks.spark $(SIZES)
