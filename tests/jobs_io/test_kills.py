@@ -83,6 +83,19 @@ def test_readers_see_one_whole_run_wherever_a_job_is_killed(published: Grounds, 
     assert left_over(published, after) == []
 
 
+def test_an_upload_that_is_cut_between_its_parts_is_seen_by_nobody_and_the_next_job_makes_it_whole(published: Grounds) -> None:
+    refused = (b"x" * 200_000 + b"\n") * 100  # of these the quarantine is a file of 20 MB, which goes up in three parts
+    published.upload("UserA/abalone.csv", rows(1_000) + refused)
+    before = look(published)
+
+    killed_after(published, Change("UploadPart", 2))
+
+    assert look(published) == before
+    assert run_here(published).code == 0
+    after = look(published)
+    assert (after.manifest["rows"]["quarantine"], after.plain, left_over(published, after)) == (100, after.files, [])
+
+
 def of_one_run(seen: Seen, before: Seen) -> bool:
     """Whether the plain files are some of one run's, and all of them where LATEST says so."""
     if seen.said is not None:
