@@ -75,8 +75,9 @@ def _log(report: Report) -> None:
         logger.info(sentence)
     for sentence in report.rejected + report.refused + report.approval:
         logger.error(sentence)
-    for sentence in report.later + report.waits + report.warnings + report.foreign:
+    for sentence in report.later + report.waits + report.warnings:
         logger.warning(sentence)
+    # Foreign grants stand in the summary alone, which is cut: of somebody who shares the instance there may be thousands.
     logger.info("done", report=report.summary())
 
 
