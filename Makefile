@@ -66,8 +66,8 @@ live: setup $(if $(filter sandbox,$(ACCOUNT)),build $(SPARK))  ## what AWS leave
 stages: setup build  ## three stages in one account, and one in an account that others live in: none touches what is another's
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
 
-rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any role makes in whole runs, have another judge judge them, list permissions that nobody used
-	.venv/bin/python -m privilege
+rights: setup build $(SPARK) .tools/judge/.made  ## record every call that any role makes in whole runs, have another judge judge them, list permissions that nobody used; into docs/security.md
+	.venv/bin/python -m privilege --keep
 
 bench: setup build  ## figures, as ratios, into build/bench/*.json
 	.venv/bin/python -m benchmarks

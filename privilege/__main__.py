@@ -2,14 +2,17 @@
 
 python -m privilege                 record and judge
 python -m privilege judge FOLDER    judge what has been recorded there
-python -m privilege.page --write    put what template and reasons say today into docs/security.md
+       ... --keep                   if all is as it should be, put it into privilege/record.jsonl and docs/security.md
+python -m privilege.page --write    put what templates, reasons and that record say today into docs/security.md
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from privilege import page
 from privilege.judge import judge
+from privilege.kept import FILE, keep
 from privilege.permissions import holders
 from privilege.reasons import load
 from privilege.record import FOLDER, record
@@ -23,18 +26,25 @@ def main() -> int:
     )
     said.add_argument("verb", nargs="?", choices=["all", "judge"], default="all", help="what to do; all: record, then judge")
     said.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where the record is")
+    said.add_argument("--keep", action="store_true", help="if all is as it should be, keep it, and say it in docs/security.md")
     asked = said.parse_args()
     if asked.verb == "all":
         record(asked.folder)
-    return tell(judged(asked.folder))
+    made, lines = judged(asked.folder)
+    if made.good and asked.keep:
+        FILE.write_text("".join(f"{line}\n" for line in lines))
+        page.write()
+    return tell(made)
 
 
-def judged(folder: Path) -> Report:
-    """The report of all that is recorded in the folder and below it."""
+def judged(folder: Path) -> tuple[Report, list[str]]:
+    """The report of all that is recorded in the folder and below it, and what is to be kept of it."""
     lines = (line for path in sorted(folder.rglob("*.jsonl")) for line in path.read_text().splitlines())
     there = holders()
-    kept = read(lines, there)
-    return report(kept, judge(kept), there, load())
+    recorded = read(lines, there)
+    verdicts = judge(recorded)
+    made = report(recorded, verdicts, there, load())
+    return made, list(keep(recorded, verdicts, there, made.summary))
 
 
 def tell(made: Report) -> int:

@@ -1,4 +1,7 @@
-"""The permissions that template.yaml and its nested stacks give: of each role and each managed policy, by statement, action and resource."""
+"""The permissions that template.yaml and its nested stacks give: of each role and each managed policy, by statement, action and resource.
+
+And whom each role, bucket, queue and topic trusts: the policies that stand at the thing itself.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-TEMPLATES = (ROOT / "template.yaml", ROOT / "stacks/studio.yaml")
+TEMPLATES = (ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml")))
 
 
 @dataclass(frozen=True, order=True)
@@ -55,6 +58,14 @@ class Holder:
     statements: tuple[Statement, ...]
 
 
+@dataclass(frozen=True)
+class Trust:
+    """Whom a thing trusts by its own policy: one statement of it, and to whom it applies."""
+
+    principals: tuple[str, ...]
+    statement: Statement
+
+
 class Ambiguous(ValueError):
     """Two statements of a holder have one name, so that nobody could say which of them a reason is for."""
 
@@ -75,11 +86,33 @@ def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 _Template.add_multi_constructor("!", _short_form)
 
 
-def holders(templates: tuple[Path, ...] = TEMPLATES) -> dict[str, Holder]:
-    """Every role and managed policy of the templates, by logical id; raises Ambiguous."""
+def resources_of(templates: tuple[Path, ...] = TEMPLATES) -> dict[str, Any]:
+    """Every resource of the templates, by logical id, with CloudFormation's short forms as the text that people write for them."""
     resources: dict[str, Any] = {}
     for path in templates:
         resources |= yaml.load(path.read_text(), _Template)["Resources"]  # noqa: S506  -- it is a SafeLoader
+    return resources
+
+
+def trusts(templates: tuple[Path, ...] = TEMPLATES) -> list[Trust]:
+    """The statements that stand at things: who may assume a role, use a bucket, send to a queue or a topic, or may not."""
+    found = ((name, it.get("Properties", {})) for name, it in resources_of(templates).items())
+    documents = [
+        (name, given[part])
+        for name, given in found
+        for part in ("AssumeRolePolicyDocument", "PolicyDocument")
+        if any("Principal" in _written(it) for it in given.get(part, {}).get("Statement", []))
+    ]
+    return [
+        Trust(_principals(written), statement)
+        for name, document in documents
+        for written, statement in zip(document["Statement"], _statements(name, name, document), strict=True)
+    ]
+
+
+def holders(templates: tuple[Path, ...] = TEMPLATES) -> dict[str, Holder]:
+    """Every role and managed policy of the templates, by logical id; raises Ambiguous."""
+    resources = resources_of(templates)
     attached = _attached(resources)
     found = {name: _holder(name, it, attached.get(name, [])) for name, it in resources.items() if it["Type"] in KINDS}
     for holder in found.values():
@@ -109,19 +142,30 @@ def _holder(name: str, resource: dict[str, Any], attached: list[tuple[str, Any]]
     own += [(name, given["PolicyDocument"])] if "PolicyDocument" in given else []
     statements = tuple(it for policy, document in own + attached for it in _statements(name, policy, document))
     trusting = given.get("AssumeRolePolicyDocument", {"Statement": []})
-    principals = tuple(_text(value) for it in trusting["Statement"] for value in it["Principal"].values())
+    principals = tuple(one for it in trusting["Statement"] for one in _principals(it))
     trust = tuple(_statements(name, "trust", trusting))
     return Holder(name, given.get("RoleName", ""), given.get("Description", ""), trust, principals, statements)
 
 
 def _statements(holder: str, policy: str, document: dict[str, Any]) -> Iterator[Statement]:
     for written in document["Statement"]:
-        given = next(it for it in written["If"] if isinstance(it, dict)) if "If" in written else written
+        given = _written(written)
         conditions = [_text(given.get("Condition", ""))] if given.get("Condition") else []
         conditions += [f"only if {written['If'][0]}"] if "If" in written else []
         actions = tuple(_listed(given["Action"]))
         resources = tuple(map(_text, _listed(given.get("Resource", []))))
         yield Statement(holder, given.get("Sid", policy), given["Effect"], actions, resources, "; ".join(conditions))
+
+
+def _written(statement: dict[str, Any]) -> dict[str, Any]:
+    """The statement itself, where it stands there only if some condition holds."""
+    return next(it for it in statement["If"] if isinstance(it, dict)) if "If" in statement else statement
+
+
+def _principals(statement: dict[str, Any]) -> tuple[str, ...]:
+    """Services and accounts; "*" for everyone."""
+    named = _written(statement)["Principal"]
+    return tuple(map(_text, named.values())) if isinstance(named, dict) else (str(named),)
 
 
 def _listed(value: Any) -> list[Any]:

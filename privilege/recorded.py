@@ -1,4 +1,7 @@
-"""The record of a run: JSON lines as sandbox/server/judgements.py writes them, equal requests as one with how often they came."""
+"""The record of a run: JSON lines as sandbox/server/judgements.py writes them, equal requests as one with how often they came.
+
+Or of what was kept of a run (`times` for how often a call came); its first line, a summary, is passed over.
+"""
 
 import json
 import re
@@ -29,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Record:
-    """Requests with how often each came, the policies that they were judged by, and how many were of roles that are not the stack's."""
+    """Requests with how often each came, the policies that they were judged by, and how many were of roles with policies that are not the stack's."""
 
     asked: Counter[Asked]
     documents: Mapping[str, Mapping[str, Any]]  # by digest: policy documents by name
@@ -46,14 +49,16 @@ def read(lines: Iterable[str], holders: Mapping[str, Holder]) -> Record:
     asked: Counter[Asked] = Counter()
     others = 0
     for line in map(json.loads, lines):
+        if "summary" in line:
+            continue
         if "digest" in line:
             documents[line["digest"]] = line["documents"]
             continue
         if line["policies"] not in documents:
             raise Incomplete(f"the record has no policies {line['policies']}, by which {line['role']} was judged")
-        names = {holder_of(line["role"], policy, holders) for policy in documents[line["policies"]]} - {""}
-        if names:
-            asked[_asked(line, "+".join(sorted(names)), documents[line["policies"]])] += 1
+        names = {holder_of(line["role"], policy, holders) for policy in documents[line["policies"]]}
+        if names and "" not in names:  # who also has a policy of somebody else's is not bound by the stack's
+            asked[_asked(line, "+".join(sorted(names)), documents[line["policies"]])] += line.get("times", 1)
         else:
             others += 1
     return Record(asked, documents, others)

@@ -53,6 +53,7 @@ def _play() -> None:
         inherited(cast)
         directory(cast)
         reader(cast)
+        emergency(cast)
         large_file(cast)
         _leave(cast, before)
     finally:
@@ -111,6 +112,19 @@ def reader(cast: Cast) -> None:
     with step("A reader, who has the policy for readers alone, looks at everything"), person(cast, "Reader") as eva:
         for verb in ("plan", "status", "history", "jobs"):
             expect(f"grantor {verb} answers", True, bool(eva.grantor(verb)))
+
+
+def emergency(cast: Cast) -> None:
+    with (
+        step("Somebody breaks the glass: dead letters ring again, and a run by hand"),
+        person(cast, "Reader", "BreakGlass") as eva,
+    ):
+        sqs, event = cast.desk.client("sqs"), {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+        for queue in ("DeadBells", "DeadUploads"):
+            sqs.send_message(QueueUrl=cast.outputs[queue], MessageBody=json.dumps(event))
+        told = json.loads(eva.grantor("redrive", "--json"))
+        expect("both ring again", [1, 1], [told[name]["events"] for name in ("bells", "uploads")])
+        expect("a run by hand has nothing to change", True, "created" not in eva.grantor("apply", "--wait"))
 
 
 def large_file(cast: Cast) -> None:

@@ -34,7 +34,7 @@ class Report:
     def summary(self) -> str:
         """The result in one line."""
         return (
-            f"{self.calls} calls judged ({self.different} different ones; {self.refusals} refused on purpose), {len(self.denied)} denied, "
+            f"{self.calls:,} calls judged ({self.refusals:,} refused on purpose), {len(self.denied)} denied, "
             f"{len(self.unexplained) + len(self.misfits)} unused permissions without a reason, {len(self.unused)} with one"
         )
 
@@ -60,14 +60,21 @@ def report(record: Record, judged: Judged, holders: Mapping[str, Holder], reason
 
 def used(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> set[Permission]:
     """The permissions by which some call was allowed."""
-    found: set[Permission] = set()
-    for asked, verdict in judged.verdicts.items():
-        if verdict.verdict == "Allowed" and asked.allowed:
-            for policy, index, resources in verdict.statements:
-                statement = record.documents[asked.policies][policy]["Statement"][index]
-                if written := _written(asked.role, policy, statement, holders):
-                    found |= {_permission(written, statement, asked.action, resource) for resource in resources}
-    return found
+    return {permission for permissions in allowing(record, judged, holders).values() for permission in permissions}
+
+
+def allowing(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> dict[Asked, frozenset[Permission]]:
+    """By which permissions each call was allowed; none for one that was refused."""
+    return {asked: frozenset(_allowing(record, asked, verdict, holders)) for asked, verdict in judged.verdicts.items()}
+
+
+def _allowing(record: Record, asked: Asked, verdict: Verdict, holders: Mapping[str, Holder]) -> Iterator[Permission]:
+    if verdict.verdict != "Allowed" or not asked.allowed:
+        return
+    for policy, index, resources in verdict.statements:
+        statement = record.documents[asked.policies][policy]["Statement"][index]
+        if written := written_of(asked.role, policy, statement, holders):
+            yield from (_permission(written, statement, asked.action, resource) for resource in resources)
 
 
 def misfitting(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> set[Permission]:
@@ -82,7 +89,7 @@ def _void(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> Iter
 
 def _unfit(record: Record, judged: Judged, holders: Mapping[str, Holder]) -> Iterator[tuple[Permission, bool]]:
     for role, policy, statement in _statements(record):
-        written = _written(role, policy, statement, holders)
+        written = written_of(role, policy, statement, holders)
         if written is None:
             continue
         actions, resources = listed(statement["Action"]), listed(statement["Resource"])
@@ -103,7 +110,7 @@ def _statements(record: Record) -> Iterator[tuple[str, str, Deployed]]:
                     yield roles[digest], policy, statement
 
 
-def _written(role: str, policy: str, statement: Deployed, holders: Mapping[str, Holder]) -> Statement | None:
+def written_of(role: str, policy: str, statement: Deployed, holders: Mapping[str, Holder]) -> Statement | None:
     """The statement of the template that a deployed one is; None if it is none of the stack's."""
     holder = holders.get(holder_of(role, policy, holders))
     name = statement.get("Sid", policy)

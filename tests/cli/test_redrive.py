@@ -61,15 +61,16 @@ def test_where_nothing_lies_it_says_so(desk: Desk, queues: Queues):
     assert (answered.code, answered.lines) == (0, ["bells: no event lies there", "uploads: no event lies there"])
 
 
-def test_a_message_that_is_no_event_is_named_and_left_and_the_others_go(desk: Desk, queues: Queues):
-    queues.send("dead-bells", "hello\tana", CLOCK, "[1]")
-    answered = desk.grantor("redrive", "bells", keys=desk.person("Reader", "BreakGlass"))
+@pytest.mark.parametrize("name", ["bells", "uploads"])
+def test_a_message_that_is_no_event_is_named_and_left_and_the_others_go(desk: Desk, queues: Queues, name: str):
+    queues.send(f"dead-{name}", "hello\tana", CLOCK, "[1]")
+    answered = desk.grantor("redrive", name, keys=desk.person("Reader", "BreakGlass"))
 
-    assert (answered.code, answered.lines[0].partition(",")[0]) == (1, "bells: 1 event rings again")
-    assert [line.partition(" message ")[0] for line in answered.lines[2:]] == ["wrong: bells:", "wrong: bells:"]
-    said = sorted(line.rpartition(" is no event, so nobody can answer it; it stays: ")[2] for line in answered.lines[2:])
-    assert said == ["[1]", "hello\\tana"]
-    assert (queues.take("bells"), sorted(queues.take("dead-bells"))) == ([CLOCK], ["[1]", "hello\tana"])
+    assert (answered.code, answered.lines[0].partition(",")[0]) == (1, f"{name}: 1 event rings again")
+    said = sorted(line.split(" is no event, so nobody can answer it; it stays: ") for line in answered.lines[2:])
+    assert [place.partition(" message ")[0] for place, _ in said] == [f"wrong: {name}:"] * 2
+    assert {body for _, body in said} == {"[1]", "hello\\tana"}
+    assert (queues.take(name), sorted(queues.take(f"dead-{name}"))) == ([CLOCK], ["[1]", "hello\tana"])
 
 
 def test_a_list_moves_nothing_and_hides_nothing(desk: Desk, queues: Queues):
