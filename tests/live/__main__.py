@@ -32,7 +32,10 @@ from tests.live.waiting import Late
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """0 when every question is answered and every expectation held; 1 else; 2 where nobody has asked for this account."""
+    """0 when all that could be asked is answered and every expectation held; 1 else; 2 where nobody has asked for this account.
+
+    130 after Ctrl-C.
+    """
     if not os.environ.get(LIVE):
         print(__doc__)
         return 0
@@ -45,6 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except (Unmet, Late, Left, ClientError, BotoCoreError, CalledProcessError) as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; all that was made is gone", file=sys.stderr)
+        return 130
 
 
 def _run(asked: argparse.Namespace, account: Account) -> int:
@@ -72,7 +78,7 @@ def announcement(account: Account, probes: Sequence[Probe], stack: Stack | None,
     lines = [
         f"account {account.id}, Region {account.region}, as {account.caller}",
         f"{len(probes)} questions: a bucket, an Access Grants instance if there is none, some locations, roles and grants,",
-        "all called or tagged grantor-live-…, all removed. Requests only, some cents at most; some fifteen minutes.",
+        "all called or tagged grantor-live-…, all removed. Requests only, some cents at most; some twenty minutes.",
         *(f"  {each.name}: {each.costs}" for each in probes if each.costs),
     ]
     if stack:

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.account import Account
-from tests.live.waiting import SPREAD, despite
+from tests.live.waiting import SPREAD, SWEPT, Late, despite, until
 
 FOLDER = Path(__file__).parents[2] / "build" / "live"
 GONE = {
@@ -84,7 +84,7 @@ class Made:
             despite(NOT_YET, lambda: self._call(thing), self.patience)
         except ClientError as refused:
             return "" if refused.response["Error"]["Code"] in GONE else str(refused)
-        except BotoCoreError as broken:
+        except (BotoCoreError, Late) as broken:
             return str(broken)
         return ""
 
@@ -122,7 +122,23 @@ def end_job(sagemaker: Any, name: str) -> None:
     sagemaker.delete_processing_job(ProcessingJobName=name)
 
 
-SPECIAL: dict[str, Callable[..., None]] = {"purge": purge, "end_job": end_job}
+def wait_for_revocation(control: Any, account: str, scopes: list[str]) -> None:
+    """Wait until no grant is left whose scope begins with one of these; Late after a sweep's time and more."""
+
+    def none() -> bool:
+        asked: dict[str, Any] = {"AccountId": account, "MaxResults": 1000}
+        while True:
+            page = control.list_access_grants(**asked)
+            if any(grant["GrantScope"].startswith(tuple(scopes)) for grant in page.get("AccessGrantsList", [])):
+                return False
+            if not (token := page.get("NextToken")):
+                return True
+            asked["NextToken"] = token
+
+    until(f"Grantor takes away what it has granted on {' and '.join(scopes)}", none, SWEPT)
+
+
+SPECIAL: dict[str, Callable[..., None]] = {"purge": purge, "end_job": end_job, "wait_for_revocation": wait_for_revocation}
 
 
 def left_behind(account: Account, folder: Path = FOLDER) -> list[Made]:

@@ -9,12 +9,15 @@ from pathlib import Path
 from demo.__main__ import free_port
 from demo.cast import STACK
 from demo.desk import Desk
-from demo.stage import Unmet, step
+from demo.inventory import inventory
+from demo.stage import Unmet, eventually, step
 from demo.story import deploy
 from tests.live.account import LIVE
 from tests.live.ground import document
 
 ROOT = Path(__file__).parents[2]
+# One group of logs for the jobs of all who use the account is SageMaker's own, and stays.
+LOGS = {"logs log_groups: /aws/sagemaker/ProcessingJobs"}
 RIGHTS = Path(__file__).parent / "rights.json"
 
 
@@ -25,8 +28,11 @@ def main(words: Sequence[str]) -> int:
     try:
         deploy(desk, None)
         environment = os.environ | _engineer(desk).environment | {LIVE: desk.account}
+        before = inventory(desk.client, desk.account)
         command = [sys.executable, "-m", "tests.live", "--stack", STACK, *words]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        ended = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        eventually("and nothing is left in any service", [], lambda: sorted(inventory(desk.client, desk.account) - before - LOGS))
+        return ended  # noqa: TRY300
     except Unmet as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1

@@ -92,10 +92,7 @@ class Story:
 def tell(here: Ground, stack: Stack, more: Callable[[Story], None] | None = None) -> None:
     """The story, with `more` before its end; Unmet at the first expectation that does not hold."""
     story = Story(here, stack, {})
-    for bucket, prefix in ((stack.data, f"{here.name}/"), (stack.policies, story.key)):
-        here.made.add("s3", "purge", Bucket=bucket, Prefix=prefix)
-    for letter in "abc":
-        here.made.add("s3", "purge", Bucket=stack.data, Prefix=story.folder(letter))
+    removable(story)
     policy_is_dropped(story)
     a_reads(story)
     b_is_refused(story)
@@ -103,6 +100,22 @@ def tell(here: Ground, stack: Stack, more: Callable[[Story], None] | None = None
     if more:
         more(story)
     everybody_leaves(story)
+
+
+def removable(story: Story) -> None:
+    """Before anything is made: how it all goes, in the other order.
+
+    Its profiles go first, and with them their grants; the policy file goes last. Of a file that goes with grants behind it the guard would
+    ask a person, if it held the only rules.
+    """
+    here, stack = story.here, story.stack
+    folders = [f"{here.name}/", *map(story.folder, "abc")]
+    for bucket, prefix in [(stack.policies, story.key), *((stack.data, folder) for folder in folders)]:
+        here.made.add("s3", "purge", Bucket=bucket, Prefix=prefix)
+    here.made.add(
+        "s3control", "wait_for_revocation", account=here.account.id, scopes=[f"s3://{stack.data}/{each}" for each in folders]
+    )
+    here.made.add("s3", "put_object", Bucket=stack.policies, Key=story.key, Body=story.rules)
 
 
 def policy_is_dropped(story: Story) -> None:
@@ -141,12 +154,10 @@ def profile_comes_and_goes(story: Story) -> None:
 
 
 def everybody_leaves(story: Story) -> None:
-    """The profiles first: while a rule is left, the guard asks nobody before it takes away so few grants."""
     with chapter("Everybody leaves"):
         for letter in "ab":
             story.leave(letter)
         eventually("no grant of theirs is left", set(), story.grants)
-        story.here.account.client("s3").delete_object(Bucket=story.stack.policies, Key=story.key)
 
 
 def _refusal(do: Callable[[], Any]) -> dict[str, str]:

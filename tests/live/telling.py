@@ -4,10 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.live.waiting import looks
-
-# Seconds for what an event starts: CloudTrail tells within minutes, mostly, and the clock heals every quarter of an hour what it has not told.
-PATIENCE = 1500.0
+from tests.live.waiting import SWEPT, looks
 
 
 class Unmet(AssertionError):
@@ -35,7 +32,7 @@ def expect(what: str, wanted: object, seen: object) -> None:
     say(f"✓ {what}")
 
 
-def eventually[T](what: str, wanted: T, look: Callable[[], T], seconds: float = PATIENCE) -> None:
+def eventually[T](what: str, wanted: T, look: Callable[[], T], seconds: float = SWEPT) -> None:
     """Look until what is wanted is seen; Unmet after so many seconds."""
     for left in looks(seconds):
         if (seen := look()) == wanted:

@@ -8,6 +8,9 @@ from botocore.exceptions import ClientError
 FIRST, LONGEST = 0.02, 10.0  # seconds between two looks
 SPREAD = 180.0  # seconds until IAM and Access Grants have told all their machines of a change; Terraform waits for two minutes
 
+# Seconds for what an event starts: CloudTrail tells within minutes, mostly, and the clock heals every quarter of an hour what it has not told.
+SWEPT = 1500.0
+
 
 class Late(RuntimeError):
     """What was waited for did not come; the text says what, and what was seen instead."""
