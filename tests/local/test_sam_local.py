@@ -1,13 +1,20 @@
-"""`sam local invoke` runs the built function in a container against the running sandbox, once for each file in events/."""
+"""`sam local` runs the built functions in containers against the running sandbox, with each file in events/."""
 
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from demo.article import drop_policy
 from demo.desk import Desk
@@ -22,7 +29,9 @@ CASES = [
 ]
 # Where there is no Docker, this prints the variables of an engine that it starts; see docs/sandbox.md.
 ENGINE = Path(os.environ.get("CONTAINER_ENGINE", ROOT.parent / "shared/bin/container-engine"))
-pytestmark = [pytest.mark.xdist_group("sam-local"), pytest.mark.timeout(600)]
+SAM = ROOT / ".tools/sam/bin/sam"
+IDS = [f"{path.stem}-{function}" for path, function in CASES]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +72,12 @@ def deployed(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory):
         desk.down()
 
 
-@pytest.mark.parametrize(("event", "function"), CASES, ids=[f"{path.stem}-{function}" for path, function in CASES])
+@pytest.mark.parametrize(("event", "function"), CASES, ids=IDS)
 def test_an_event_is_answered_in_a_container_as_in_the_sandbox(event, function, engine, deployed):
     cast, options = deployed
     before = cast.grants()
     invoke = [
-        ROOT / ".tools/sam/bin/sam", "local", "invoke", function, "-e", event, "--skip-pull-image", *options,
+        SAM, "local", "invoke", function, "-e", event, "--skip-pull-image", *options,
     ]  # fmt: skip
     environment = os.environ | engine | cast.desk.environment | {"SAM_CLI_TELEMETRY": "0"}
 
@@ -79,4 +88,50 @@ def test_an_event_is_answered_in_a_container_as_in_the_sandbox(event, function, 
     assert done.returncode == 0, done.stderr
     answer = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     assert "errorMessage" not in answer, answer
+    assert cast.grants() == before
+
+
+@pytest.fixture(scope="module")
+def served(engine: dict[str, str], deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of Lambda for `sam local start-lambda`, which keeps a container for each function and takes them away at Ctrl-C."""
+    cast, options = deployed
+    port, log = free_port(), tmp_path_factory.mktemp("start-lambda") / "log"
+    serve = [SAM, "local", "start-lambda", "--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image", *options]
+    environment = os.environ | engine | cast.desk.environment | {"SAM_CLI_TELEMETRY": "0"}
+    with log.open("wb") as out:
+        server = subprocess.Popen(serve, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        _wait_for(port, server, log)
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": cast.desk.region}
+        patient = Config(read_timeout=180, retries={"max_attempts": 0})
+        yield boto3.client("lambda", endpoint_url=f"http://127.0.0.1:{port}", config=patient, **keys)
+        server.send_signal(signal.SIGINT)
+
+        assert server.wait(60) == 0, log.read_text()
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    pytest.fail(f"sam local start-lambda does not listen:\n{log.read_text()}")
+
+
+@pytest.mark.parametrize(("event", "function"), CASES, ids=IDS)
+def test_any_client_of_lambda_has_an_event_answered(event, function, deployed, served):
+    cast, _ = deployed
+    before = cast.grants()
+
+    answer = served.invoke(FunctionName=function, Payload=event.read_bytes())
+
+    said = answer["Payload"].read().decode()
+    assert (answer["StatusCode"], answer.get("FunctionError")) == (200, None), said
+    assert "errorMessage" not in said
     assert cast.grants() == before
