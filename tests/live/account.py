@@ -25,7 +25,8 @@ class Account:
     region: str
     caller: str  # the ARN of whoever asks
     partition: str = "aws"
-    _own: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _sessions: dict[str, boto3.Session] = field(default_factory=dict, repr=False, compare=False)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Account":
@@ -43,7 +44,7 @@ class Account:
         if told["Account"] != wanted:
             who = f"account {told['Account']} ({told['Arn']})"
             raise NotAsked(f"{LIVE} says {wanted}, and these credentials are of {who}: nothing was done. Change one of the two")
-        return cls(wanted, session.region_name, told["Arn"], told["Arn"].split(":")[1])
+        return cls(wanted, session.region_name, told["Arn"], told["Arn"].split(":")[1], {"": session})
 
     @property
     def instance(self) -> str:
@@ -52,14 +53,13 @@ class Account:
 
     def client(self, service: str, keys: Mapping[str, str] | None = None) -> Any:
         """A client for whoever asks, or for whoever holds `keys` as STS and GetDataAccess give them."""
-        if keys is not None:
-            session = boto3.Session(
-                keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], self.region, botocore_session=_core()
-            )
-            return session.client(service)
-        if service not in self._own:
-            self._own[service] = boto3.Session(botocore_session=_core()).client(service)
-        return self._own[service]
+        whose = keys["AccessKeyId"] if keys else ""
+        if keys and whose not in self._sessions:
+            named = (whose, keys["SecretAccessKey"], keys["SessionToken"], self.region)
+            self._sessions[whose] = boto3.Session(*named, botocore_session=_core())
+        if (service, whose) not in self._clients:
+            self._clients[service, whose] = self._sessions[whose].client(service)
+        return self._clients[service, whose]
 
 
 def _core() -> botocore.session.Session:
