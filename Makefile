@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 
 SPARK := .tools/spark/.made .tools/spark/jars/.made  # the job's container, as far as the job uses it
 
-.PHONY: words demo test spark story studio ui sandbox build lint crashes leaving live stages rights bench flood bench-spark docs lock setup clean
+.PHONY: words demo test spark story studio ui sandbox build lint local crashes leaving live stages rights bench flood bench-spark docs lock setup clean
 
 words:  ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deplo
 
 test: setup build .tools/judge/.made  ## every check that needs no Spark: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/stages --ignore=tests/story --ignore=tests/studio $(PYTEST)
+	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/local/test_invoke.py --ignore=tests/stages --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
 spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox (WHERE=tests/spark/rules: those alone)
 	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) -n 0 $(PYTEST)
@@ -52,6 +52,9 @@ lint: setup .tools/checkov/.made  ## ruff, types, and the templates as SAM, cfn-
 	.tools/sam/bin/sam validate --lint
 	.tools/server/bin/cfn-lint  # also the nested templates, which sam does not look into
 	.tools/checkov/bin/checkov
+
+local: setup build  ## sam local invoke and start-lambda with every sample event, where there is a container engine (docs/sandbox.md)
+	.venv/bin/python -m pytest tests/local -n 0 $(PYTEST)
 
 crashes: setup  ## kill a run after every single call, and see the next one make it good (CHANGES="profile until": those alone)
 	PYTHONPATH=.:layers/grantor .venv/bin/python -m tests.crash $(CHANGES)
@@ -80,6 +83,7 @@ bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## the job besi
 
 docs: setup build $(SPARK)  ## put what the commands of the documents print today into the documents
 	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
+	.venv/bin/python -m docs.deploying_page --write
 	.venv/bin/python -m docs.transcripts --write
 
 setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made .venv/bin/grantor
