@@ -29,13 +29,12 @@ SERVICE = ("InternalServerError", "CapacityError", "ResourceLimitExceeded", "Int
 # What happens next by itself; and what a person can do, where the job did not say so in its own sentence.
 NEXT = {
     Cause.ACCESS: "it is tried again when grants change",
-    Cause.INPUT: "what is there now is started when it has been left alone for a while",
     Cause.INTERNAL: "it is tried again by itself, three times at most",
     Cause.INFRASTRUCTURE: "it is tried again by itself, three times at most",
 }
 REMEDIES = {
     Cause.ACCESS: "see that its role holds the grants",
-    Cause.INPUT: "upload it again if it was deleted by mistake",
+    Cause.INPUT: "what has come since starts a run of its own; upload it again if it was deleted by mistake",
     Cause.CONTRACT: "upload a file of abalone's nine columns, as lines of plain text",
     Cause.QUARANTINE: "see the reasons in the quarantine, and upload a better file, or allow more by max_quarantine",
     Cause.CAPABILITY: "the image does not know S3 Access Grants; see the job's log",
