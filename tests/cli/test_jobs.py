@@ -143,6 +143,13 @@ def test_one_run_is_told_in_full(desk: Desk, estate: Estate):
     ]
 
 
+def test_a_run_says_how_many_uploads_it_stands_for(desk: Desk, estate: Estate):
+    keep(estate, replace(DONE, passed_over=9_933))
+
+    told = "passed    9,933 uploads since the run before, replaced before their turn or the same again"
+    assert told in desk.grantor("jobs", DONE.name).lines
+
+
 def test_a_run_that_failed_says_what_to_do_and_that_no_grant_is_there(desk: Desk, estate: Estate):
     keep(estate, replace(FAILED, input="s3://data/in/abalone.csv"))
     told = desk.grantor("jobs", FAILED.name).lines
