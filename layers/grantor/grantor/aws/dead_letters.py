@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 10  # messages of one call (SQS)
 WAIT = 1  # seconds for which a call asks every server of the queue, instead of some of them (SQS's long polling)
-HELD = 120  # seconds for which nobody else sees what was read; then it lies there again, whatever has happened
+HELD = 600  # seconds for which nobody else sees what was read; then it lies there again, whatever has happened
 
 
 @dataclass(frozen=True)
