@@ -81,6 +81,19 @@ def test_an_upload_that_is_left_alone_is_not_kept_waiting(place: Place) -> None:
     assert len(place.running()) == 1
 
 
+@pytest.mark.parametrize(("code", "name"), [(11, "JobsOvertaken"), (12, "JobsFailed"), (0, "JobsCompleted")])
+def test_only_a_job_that_failed_of_itself_counts_as_failed_so_that_no_alarm_rings_for_others(
+    place: Place, capsys: pytest.CaptureFixture[str], code: int, name: str
+) -> None:
+    place.ring(place.put(KEY, b"first"))
+    place.ring(place.ends(place.running()[0], code))
+
+    counted = {
+        metric for line in capsys.readouterr().out.splitlines() for metric in json.loads(line) if metric.startswith("Jobs")
+    }
+    assert counted == {"JobsStarted", name}
+
+
 def test_what_overtakes_every_job_is_left_to_itself_for_longer_each_time_and_a_person_hears_of_it(place: Place) -> None:
     ahead = 0.0
     for runs in (1, 2, 3):

@@ -33,10 +33,11 @@ def ended(jobs: JobWorld, run: JobRun, came: Outcome) -> None:
     Input that was replaced or deleted meanwhile is nobody's business: what is there now is looked at next.
     """
     failed = came.status is not Status.COMPLETED
-    (logger.error if failed else logger.info)(came.sentence, job=run.name, rows=dict(came.summary.rows))
-    _measure(came, failed)
+    overtaken = failed and came.cause is Cause.INPUT
+    (logger.error if failed and not overtaken else logger.info)(came.sentence, job=run.name, rows=dict(came.summary.rows))
+    _measure(came, "JobsOvertaken" if overtaken else "JobsFailed" if failed else "JobsCompleted")
     _quietly(lambda: _announce(jobs, Kind.JOB_FAILED if failed else Kind.JOB_COMPLETED, run, came.sentence))
-    if failed and came.cause is not Cause.INPUT:
+    if failed and not overtaken:
         person(jobs, f"{run.label} {'failed' if came.status is Status.FAILED else 'was stopped'}", came.sentence, run.name)
 
 
@@ -74,8 +75,8 @@ def _quietly(tell: Callable[[], None]) -> None:
         logger.exception("it could not be told of on the bus")
 
 
-def _measure(came: Outcome, failed: bool) -> None:
-    metrics.add_metric("JobsFailed" if failed else "JobsCompleted", MetricUnit.Count, 1)
+def _measure(came: Outcome, ended: str) -> None:
+    metrics.add_metric(ended, MetricUnit.Count, 1)
     metrics.add_metric("JobSeconds", MetricUnit.Seconds, came.seconds)
     for name, rows in (("RowsIn", "in"), ("RowsInQuarantine", "quarantine")):
         if rows in came.summary.rows:
