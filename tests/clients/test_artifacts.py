@@ -74,3 +74,13 @@ def test_the_layer_is_small_and_its_modules_come_compiled(built: tuple[Path, Pat
 
     assert sizes["GrantorLayer"] <= LARGEST
     assert compiled == {path.stem for path in (built[0] / "GrantorLayer/python/grantor").glob("*.py")}
+
+
+def test_the_built_templates_are_yaml_as_cloudformation_reads_it_and_small_enough_for_it(built: tuple[Path, Path]):
+    """It takes no aliases and no merges, which the sources have, and at most a megabyte from S3 (CloudFormation's guide: formats, quotas)."""
+    templates = {str(path.relative_to(built[0])): path for path in built[0].rglob("template.yaml")}
+    tokens = {name: {type(token).__name__ for token in yaml.scan(path.read_text())} for name, path in templates.items()}
+
+    assert set(templates) == {"template.yaml", "Studio/template.yaml", "Operations/template.yaml"}
+    assert [name for name, kinds in tokens.items() if "AliasToken" in kinds or "AnchorToken" in kinds] == []
+    assert max(path.stat().st_size for path in templates.values()) <= 1_000_000
