@@ -25,7 +25,8 @@ demo: setup build $(SPARK)  ## the whole story on a small AWS on the desk: deplo
 
 test: setup build .tools/judge/.made  ## every check that needs no Spark: the core with the network off and every branch of it taken, then all else
 	.venv/bin/python -m pytest tests/core tests/policy -p tests.offline --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
-	.venv/bin/python -m pytest tests --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/local/test_invoke.py --ignore=tests/local/test_use_container.py --ignore=tests/stages --ignore=tests/story --ignore=tests/studio $(PYTEST)
+	# In the order of the folders: else files of few tests, which are the long ones, begin last, and one core idles beside them.
+	.venv/bin/python -m pytest tests --no-loadscope-reorder --ignore=tests/core --ignore=tests/policy --ignore=tests/leaving --ignore=tests/local/test_invoke.py --ignore=tests/local/test_use_container.py --ignore=tests/stages --ignore=tests/story --ignore=tests/studio $(PYTEST)
 
 spark: setup build $(SPARK) .tools/spark4/.made  ## what needs Spark: the job's rules on both Sparks, its runs in the sandbox (WHERE=tests/spark/rules: those alone)
 	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) -n 0 $(PYTEST)
