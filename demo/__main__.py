@@ -6,7 +6,8 @@ import socket
 import sys
 from pathlib import Path
 
-from demo.article import drop_policy
+from demo.article import drop_jobs, drop_policy
+from demo.cast import Cast
 from demo.desk import ROOT, Desk
 from demo.stack import deploy, functions
 from demo.stage import Unmet, end, say, step
@@ -35,11 +36,20 @@ def _play(port: int, data: Path | None) -> None:
 
 def _stay(port: int, data: Path | None) -> None:
     desk = _up(port)
-    drop_policy(deploy(desk, data))
-    # What samconfig.toml hands to `sam local invoke`: the deployed functions' own variables.
-    VARIABLES.parent.mkdir(parents=True, exist_ok=True)
-    VARIABLES.write_text(json.dumps(functions(desk), indent=1))
+    cast = deploy(desk, data)
+    drop_policy(cast)
+    drop_jobs(cast)
+    _for_containers(cast)
     say(HOW_TO_TALK.format(port=port))
+
+
+def _for_containers(cast: Cast) -> None:
+    """What `sam local invoke` is handed: the deployed functions' own variables, and the sample events about this stack's buckets."""
+    (FOLDER / "events").mkdir(parents=True, exist_ok=True)
+    (FOLDER / "functions.json").write_text(json.dumps(functions(cast.desk), indent=1))
+    for sample in (ROOT / "events").glob("*.json"):
+        text = sample.read_text().replace("grantor-databucket", cast.data)
+        (FOLDER / "events" / sample.name).write_text(text.replace("grantor-policybucket", cast.outputs["PolicyBucket"]))
 
 
 def _up(port: int) -> Desk:
@@ -56,7 +66,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-VARIABLES = ROOT / "build/sandbox/functions.json"
+FOLDER = ROOT / "build/sandbox"
 HOW_TO_TALK = """
 The sandbox runs. To talk to it from this shell:
 
@@ -65,6 +75,10 @@ The sandbox runs. To talk to it from this shell:
   python3.12 -m sandbox events --port {port}    what passed the bus
   python3.12 -m sandbox ring --port {port}      the clock, now
   python3.12 -m sandbox down --port {port}      stop it
+
+And to its functions, in containers, about its own buckets:
+
+  sam local invoke StartSparkJob -e build/sandbox/events/abalone_uploaded.json --skip-pull-image $(python3.12 -m sandbox relay --port {port})
 """
 
 if __name__ == "__main__":

@@ -80,10 +80,15 @@ def drop_policy(cast: Cast) -> set[Row]:
         return article
 
 
+def drop_jobs(cast: Cast) -> None:
+    """The article's job, as a policy file."""
+    cast.put_policy(JOBS, (ROOT / JOBS).read_bytes())
+
+
 def run_the_job(cast: Cast, data: Path | None) -> None:
     with step(f"Run the job: {JOBS} is dropped, and userA's new data comes"):
         say((ROOT / JOBS).read_text())
-        cast.put_policy(JOBS, (ROOT / JOBS).read_bytes())
+        drop_jobs(cast)
         runs.upload(cast, runs.rows(data))
         name = runs.completed(cast, "its job starts by itself, and completes", set())
         expect("features to train and to validate with stand in UserA/output", ["train", "validation"], _parts(cast))

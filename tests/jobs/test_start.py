@@ -2,8 +2,9 @@
 
 import pytest
 
+from grantor.start_jobs import ring
 from tests.estate import ARTICLE, DATA
-from tests.jobs.place import JOB, OPERATIONS, Place, ended, uploaded
+from tests.jobs.place import JOB, OPERATIONS, Place, ended, ticked, uploaded
 
 SUMMARY = {"outcome": "done", "rows": {"in": 4177, "train": 3339, "validation": 836, "quarantine": 2}, "quarantine": {"range": 2}}
 
@@ -17,6 +18,19 @@ def test_an_upload_starts_one_job_as_its_owner_with_nothing_but_the_operations_b
     assert told["RoleArn"] == place.estate.role("role-userA")
     assert all(uri.startswith(f"s3://{OPERATIONS}/code/c0dec0de") for uri in uris)
     assert place.called() == []
+
+
+@pytest.mark.parametrize(
+    "event, said",
+    [
+        (uploaded("elsewhere/abalone.csv"), f"s3://{DATA}/elsewhere/abalone.csv: no job of the policy files in force is for it"),
+        (ticked(), "whatever waits: nothing is to be done"),
+        (ended("another-job"), "nothing of ours: nothing is to be done"),
+    ],
+    ids=["an upload of no job", "the clock", "somebody else's job"],
+)
+def test_whoever_rings_by_hand_for_nothing_reads_so(place: Place, event: dict, said: str) -> None:
+    assert ring(place.jobs(), event, None) == {"came": [said]}
 
 
 def test_the_jobs_code_and_its_configuration_stand_where_the_request_says(place: Place) -> None:

@@ -37,10 +37,17 @@ def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, An
     try:
         if "Records" in event:
             return _batch(jobs, run, event["Records"])
-        return {"came": run.answer([job_bell(event)])}
+        bell = job_bell(event)
+        return {"came": run.answer([bell]) or [_nothing(bell)]}
     finally:
         metrics.add_metric("UploadsLookedAt", MetricUnit.Count, run.looks)
         metrics.flush_metrics()
+
+
+def _nothing(bell: JobBell) -> str:
+    """What somebody reads who rings by hand, and nothing came of it."""
+    why = "no job of the policy files in force is for it" if bell.upload else "nothing is to be done"
+    return f"{bell}: {why}"
 
 
 class Round:
