@@ -21,7 +21,7 @@ def test_an_upload_starts_one_job_as_its_owner_with_nothing_but_the_operations_b
 
 
 @pytest.mark.parametrize(
-    "event, said",
+    ("event", "said"),
     [
         (uploaded("elsewhere/abalone.csv"), f"s3://{DATA}/elsewhere/abalone.csv: no job of the policy files in force is for it"),
         (ticked(), "whatever waits: nothing is to be done"),
