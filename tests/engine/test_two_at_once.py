@@ -28,10 +28,10 @@ def test_of_two_processes_one_works_and_the_other_leaves_its_bells(changing: Est
     """external-dns, "leader election" declined: two of them write against each other."""
     changing.forget_calls()
     two = [elsewhere(), elsewhere()]
-    outcomes = sorted(process.outcome() for process in two)
+    outcomes = {process.outcome() for process in two}
 
-    assert outcomes[0] == "done 3"
-    assert outcomes[1] in ("went home", "done 0")
+    # Whoever begins once the other is through has nothing left to do.
+    assert outcomes in ({"done 3", "went home"}, {"done 3", "done 0"})
     assert (changing.calls()["CreateAccessGrant"], changing.calls()["DeleteAccessGrant"]) == (3, 1)
     assert nothing_waits(changing)
     at_rest(changing, AFTER, {THEIRS})
