@@ -1,5 +1,8 @@
 """One run of the engine, from the files to the grants, on the sandbox."""
 
+from datetime import UTC, datetime, timedelta
+
+from grantor.report import Report
 from tests.estate import ARTICLE, Estate
 
 FOUR = {
@@ -8,6 +11,14 @@ FOUR = {
     "READWRITE s3://data/UserA/* to role/role-userA",
     "READWRITE s3://data/UserB/* to role/role-userB",
 }
+
+
+def test_runs_that_begin_within_one_second_stand_in_the_history_as_they_began() -> None:
+    began = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    reports = [Report.of_run(began + timedelta(microseconds=later)) for later in (0, 1, 15, 16, 4_096, 70_000, 999_999)]
+
+    assert len({report.at for report in reports}) == 1
+    assert [report.run for report in reports] == sorted(report.run for report in reports)
 
 
 def test_a_policy_file_becomes_grants_and_running_again_changes_nothing(estate: Estate) -> None:

@@ -40,8 +40,8 @@ class Report:
 
     @classmethod
     def of_run(cls, now: datetime) -> "Report":
-        """The report of a run that begins now, under an id of its own."""
-        return cls(run=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", at=now.isoformat(timespec="seconds"))
+        """The report of a run that begins now, under an id of its own; ids sort as their runs begin, also within a second."""
+        return cls(run=f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{uuid.uuid4().hex[0]}", at=now.isoformat(timespec="seconds"))
 
     def about(self, policies: Intake, gathered: Gathered, plan: Plan) -> None:
         """What is to be told of a run before it has done anything."""
