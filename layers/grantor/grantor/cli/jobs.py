@@ -9,7 +9,7 @@ from grantor.aws.job_records import JobRecords, JobRun, Waiting
 from grantor.cli import job_run
 from grantor.cli.call import Call
 from grantor.cli.job_run import LONGEST, age, going_on, heading
-from grantor.cli.sentences import time, visible
+from grantor.cli.sentences import moment, time, visible
 from grantor.cli.show import Progress
 from grantor.cli.trouble import Misused, Trouble
 from grantor.core.jobs.deciding import Do
@@ -50,7 +50,7 @@ def _listed(waiting: Iterable[Waiting], runs: Iterable[JobRun], now: datetime) -
 
 
 def _waits(waiting: Waiting) -> str:
-    since = time(datetime.fromtimestamp(waiting.since, UTC).isoformat(timespec="seconds"))
+    since = time(moment(waiting.since))
     first, *more = map(visible, waiting.why.splitlines() or ["it is looked at again"])
     return "\n".join([f"{since}  waits: {visible(waiting.upload)}: {first}", *(f"  {line}" for line in more)])
 

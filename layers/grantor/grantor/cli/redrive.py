@@ -1,21 +1,19 @@
 """grantor redrive: bells that nobody answered ring again, once what kept them from it has been put right."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from grantor.aws.dead_letters import DeadLetters
 from grantor.cli import interrupt
 from grantor.cli.call import Call
 from grantor.cli.interrupt import Interrupt
-from grantor.cli.sentences import count, time, visible
+from grantor.cli.sentences import MOST, count, moment, more, time, visible
 from grantor.cli.show import Progress
 from grantor.cli.stack import queues
 from grantor.core.doorbell import bell
 from grantor.core.jobs.doorbells import job_bell
 from grantor.redriving import Redriving
 
-MOST = 20  # lines of what the events are about; a storm of uploads has thousands
 SHOWN = 60  # characters of a message that is no event
 
 
@@ -67,7 +65,7 @@ def _said(name: str, redriving: Redriving) -> Iterator[str]:
     for about, times in redriving.rung.most_common(MOST):
         yield f"  {visible(about)}{f', {times:,} times' if times > 1 else ''}"
     if len(redriving.rung) > MOST:
-        yield f"  … and {len(redriving.rung) - MOST:,} more; --json names them all"
+        yield f"  {more(len(redriving.rung) - MOST)}"
     for letter in redriving.strange.values():
         yield f"wrong: {name}: message {letter.id} is no event, so nobody can answer it; it stays: {visible(letter.body[:SHOWN])}"
 
@@ -77,18 +75,14 @@ def _heading(redriving: Redriving) -> str:
     if not redriving.oldest:
         return "no event lies there"
     verb = ("rings again" if number == 1 else "ring again") if redriving.move else ("lies there" if number == 1 else "lie there")
-    return f"{count(number, 'event')} {verb}, the first of {time(_iso(redriving.oldest))}"
+    return f"{count(number, 'event')} {verb}, the first of {time(moment(redriving.oldest))}"
 
 
 def _value(redriving: Redriving) -> dict[str, Any]:
     return {
         "events": redriving.rung.total(),
         "moved": redriving.move,
-        "first": _iso(redriving.oldest) if redriving.oldest else None,
+        "first": moment(redriving.oldest) if redriving.oldest else None,
         "about": dict(redriving.rung.most_common()),
         "no_event": {letter.id: letter.body for letter in redriving.strange.values()},
     }
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

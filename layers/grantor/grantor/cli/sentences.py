@@ -1,6 +1,7 @@
 """What a run has to tell, as lines that can be searched: each begins with the sign of a change, or with a word and a colon."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 KINDS = {
@@ -14,7 +15,7 @@ KINDS = {
     "warnings": "warning: ",
     "foreign": "foreign: ",
 }  # the lists of a report, in the order in which they are told
-MOST = 20  # foreign grants: of somebody who shares the instance there may be thousands
+MOST = 20  # lines of what may be thousands: grants of somebody who shares the instance, dead letters of a storm
 
 
 def lines(told: Mapping[str, Any]) -> Iterator[str]:
@@ -24,7 +25,12 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         shown = sentences[:MOST] if kind == "foreign" else sentences
         yield from (f"{word}{sentence}" for sentence in shown)
         if len(shown) < len(sentences):
-            yield f"{word}… and {len(sentences) - len(shown):,} more; --json names them all"
+            yield f"{word}{more(len(sentences) - len(shown))}"
+
+
+def more(number: int) -> str:
+    """What stands for so many lines that are not shown."""
+    return f"… and {number:,} more; --json names them all"
 
 
 def time(iso: str) -> str:
@@ -34,6 +40,15 @@ def time(iso: str) -> str:
     '2026-11-24 10:00:00Z'
     """
     return iso.replace("T", " ").replace("+00:00", "Z")
+
+
+def moment(seconds: float) -> str:
+    """A time in seconds since 1970, in ISO 8601, UTC.
+
+    >>> moment(60)
+    '1970-01-01T00:01:00+00:00'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def count(number: int, word: str) -> str:
