@@ -10,17 +10,17 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, table, write
 from demo.__main__ import free_port
-from demo.article import drop_policy
+from demo.article import drop_jobs, drop_policy
 from demo.cast import STACK, Cast
-from demo.desk import ROOT, Desk
+from demo.desk import Desk
+from demo.runs import INPUT
 from demo.stack import deploy
 
-KEY, FOLDER, POLICY = "UserA/abalone.csv", "UserA/output", "policy/abalone.yaml"
+FOLDER = "UserA/output"
 MINUTE = 60.0  # seconds in which all is uploaded, if the machine can
 SENDERS = 4
 ROWS = 40  # of each upload
@@ -52,7 +52,7 @@ class Flood:
             self._put(s3, number)
 
     def _put(self, s3: Any, number: int) -> None:
-        s3.put_object(Bucket=self.cast.data, Key=KEY, Body=rows(number))
+        s3.put_object(Bucket=self.cast.data, Key=INPUT, Body=rows(number))
 
     def rest(self) -> float:
         """Wait until the last content is computed, and no message waits; how many seconds that took."""
@@ -69,7 +69,7 @@ class Flood:
 
     def latest(self) -> str:
         """The ETag of what was uploaded last."""
-        return str(self.cast.desk.client("s3").head_object(Bucket=self.cast.data, Key=KEY)["ETag"]).strip('"')
+        return str(self.cast.desk.client("s3").head_object(Bucket=self.cast.data, Key=INPUT)["ETag"]).strip('"')
 
     def last_is_computed(self) -> bool:
         """Whether a run on it has completed, and that is recorded."""
@@ -92,7 +92,7 @@ class Flood:
 
     def versions(self) -> set[str]:
         """Every version that was uploaded."""
-        pages = self.cast.desk.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.cast.data, Prefix=KEY)
+        pages = self.cast.desk.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.cast.data, Prefix=INPUT)
         return {one["VersionId"] for page in pages for one in page["Versions"]}
 
     def looked_at(self) -> set[str]:
@@ -138,7 +138,7 @@ def main(uploads: int) -> int:
     try:
         cast = deploy(desk, None)
         drop_policy(cast)
-        cast.put_policy(POLICY, (ROOT / Path(POLICY)).read_bytes())
+        drop_jobs(cast)
         figures = measure(cast, uploads)
     finally:
         desk.down()

@@ -9,7 +9,7 @@ from pathlib import Path
 from demo.article import drop_jobs, drop_policy
 from demo.cast import Cast
 from demo.desk import ROOT, Desk
-from demo.stack import deploy, functions
+from demo.stack import deploy, event, functions
 from demo.stage import Unmet, end, say, step
 from demo.story import tell
 
@@ -48,8 +48,7 @@ def _for_containers(cast: Cast) -> None:
     (FOLDER / "events").mkdir(parents=True, exist_ok=True)
     (FOLDER / "functions.json").write_text(json.dumps(functions(cast.desk), indent=1))
     for sample in (ROOT / "events").glob("*.json"):
-        text = sample.read_text().replace("grantor-databucket", cast.data)
-        (FOLDER / "events" / sample.name).write_text(text.replace("grantor-policybucket", cast.outputs["PolicyBucket"]))
+        (FOLDER / "events" / sample.name).write_text(event(sample, cast))
 
 
 def _up(port: int) -> Desk:

@@ -22,7 +22,7 @@ def tell(cast: Cast, data: Path | None) -> set[Row]:
     validate_data(cast, data)
     the_domain(cast)
     the_profiles(cast)
-    article = the_grants(cast)
+    article = the_grants(cast, data)
     run_the_job(cast, data)
     five_rows(cast)
     user_b_denied(cast)
@@ -57,13 +57,15 @@ def the_profiles(cast: Cast) -> None:
             expect("which has no right of its own to the data", "AccessDenied", code)
 
 
-def the_grants(cast: Cast) -> set[Row]:
+def the_grants(cast: Cast, data: Path | None) -> set[Row]:
     """What the article makes by eight commands, one file makes; its four grants."""
     article = drop_policy(cast)
     with step("userA, in a notebook, reads with credentials from GetDataAccess"):
         vended = _access(cast, "userA", "UserA", "READ")
         body = cast.desk.client("s3", vended).get_object(Bucket=cast.data, Key=runs.INPUT)["Body"].read()
-        say("\n".join([*body.decode().splitlines()[:2], "…"]))
+        first = body.decode().splitlines()[:5]
+        expect("they are the first five rows of the file", runs.rows(data)[:5], first)
+        say("\n".join(first))
     return article
 
 

@@ -1,6 +1,8 @@
 """The stage after the deploy: the desk, what the stack is called by, and what everyone in the story can see of it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +54,26 @@ class Cast:
         s3 = self.desk.client("s3")
         for key in keys:
             s3.put_object(Bucket=self.data, Key=key, Body=b"M,0.455\n")
+
+    def studio_role(self, name: str) -> str:
+        """A new role that Studio may assume, as it may userA's, and that may do nothing; its ARN."""
+        iam = self.desk.client("iam")
+        trust = iam.get_role(RoleName="sagemaker-usera-role")["Role"]["AssumeRolePolicyDocument"]
+        return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
+
+    @contextmanager
+    def person(self, name: str, *policies: str) -> Iterator[Desk]:
+        """The desk of somebody whose role has these of the stack's managed policies, and nothing else."""
+        iam, role = self.desk.client("iam"), f"person-{'-'.join(policies).lower()}"
+        allow = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{self.desk.account}:root"}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        for policy in policies:
+            iam.attach_role_policy(RoleName=role, PolicyArn=self.outputs[policy])
+        yield self.desk.holding(self.desk.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"])
+        for policy in policies:
+            iam.detach_role_policy(RoleName=role, PolicyArn=self.outputs[policy])
+        iam.delete_role(RoleName=role)
 
     def domain(self) -> str:
         """The id of the Studio domain."""

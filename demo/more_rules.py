@@ -1,10 +1,8 @@
 """The second half of the story: folders that come by uploads, a grant that ends by itself, and a slip that needs a person."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 from demo.cast import Cast, Row
-from demo.desk import Desk
 from demo.stage import eventually, expect, say, step
 
 TEAMS = """\
@@ -37,7 +35,7 @@ COUNT = 30  # more than 20, and more than a quarter of all grants: what the guar
 
 def tell(cast: Cast, article: set[Row]) -> None:
     """Each chapter leaves the article's grants as it found them."""
-    role = _role(cast, "sagemaker-auditor-role")
+    role = cast.studio_role("sagemaker-auditor-role")
     new_folder(cast, article)
     ends_by_itself(cast, article, role)
     guarded(cast, article, role)
@@ -82,34 +80,11 @@ def guarded(cast: Cast, article: set[Row], role: str) -> None:
         say("\n".join(sorted(_asked(cast, seen))))
         expect("nothing has changed", article | projects, cast.grants())
         command = next(s for s in _asked(cast, seen) if "grantor approve" in s).partition("grantor ")[2]
-        first, second, *_, last = _approver(cast).grantor(*command.split(), "--yes").splitlines()
+        with cast.person("eva", "Approver") as eva:
+            first, second, *_, last = eva.grantor(*command.split(), "--yes").splitlines()
         say(f"{first}\n{second}\n… and {COUNT - 2} more\n{last}")
         eventually("it was meant, and a person who may approve has said so: they are gone", article, cast.grants)
-        _no_approver(cast)
 
 
 def _asked(cast: Cast, before: set[str]) -> set[str]:
     return {said for said in cast.complaints() - before if "approv" in said}
-
-
-def _role(cast: Cast, name: str) -> str:
-    iam = cast.desk.client("iam")
-    trust = iam.get_role(RoleName="sagemaker-usera-role")["Role"]["AssumeRolePolicyDocument"]
-    return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
-
-
-def _approver(cast: Cast) -> Desk:
-    """Somebody whose role has the stack's policy for approvers, and nothing else."""
-    iam = cast.desk.client("iam")
-    allow = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{cast.desk.account}:root"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    role = iam.create_role(RoleName="approver", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName="approver", PolicyArn=cast.outputs["Approver"])
-    keys = cast.desk.client("sts").assume_role(RoleArn=role, RoleSessionName="eva")["Credentials"]
-    return cast.desk.holding(keys)
-
-
-def _no_approver(cast: Cast) -> None:
-    iam = cast.desk.client("iam")
-    iam.detach_role_policy(RoleName="approver", PolicyArn=cast.outputs["Approver"])
-    iam.delete_role(RoleName="approver")

@@ -1,7 +1,5 @@
 """People come and go, and make mistakes; each chapter leaves the article's grants as it found them."""
 
-import json
-
 from demo.cast import POLICY, Cast, Row
 from demo.desk import ROOT
 from demo.stage import eventually, expect, say, step
@@ -24,9 +22,7 @@ def tell(cast: Cast, article: set[Row]) -> None:
 
 def new_profile(cast: Cast, article: set[Row]) -> None:
     with step("A new Studio user, userC, is added; nobody runs anything else"):
-        iam, studio = cast.desk.client("iam"), cast.desk.client("sagemaker")
-        trust = iam.get_role(RoleName="sagemaker-usera-role")["Role"]["AssumeRolePolicyDocument"]
-        role = iam.create_role(RoleName="sagemaker-userc-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        studio, role = cast.desk.client("sagemaker"), cast.studio_role("sagemaker-userc-role")
         studio.create_user_profile(DomainId=cast.domain(), UserProfileName="userC", UserSettings={"ExecutionRole": role})
         wanted = article | cast.granted("userC", "Product", "UserC")
         eventually("userC has its grants", wanted, cast.grants)

@@ -46,6 +46,12 @@ def functions(desk: Desk) -> dict[str, dict[str, str]]:
     }
 
 
+def event(sample: Path, cast: Cast) -> str:
+    """A sample event about this stack's own buckets."""
+    told = sample.read_text().replace("grantor-databucket", cast.data)
+    return told.replace("grantor-policybucket", cast.outputs["PolicyBucket"])
+
+
 def _outputs(desk: Desk) -> dict[str, str]:
     stack = desk.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

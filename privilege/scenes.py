@@ -5,9 +5,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from demo.__main__ import free_port
 from demo.cast import POLICY, STACK, Cast
@@ -61,7 +58,7 @@ def _play() -> None:
 
 
 def steward(cast: Cast) -> None:
-    with step("A steward, who has the policy for stewards alone, writes policy files"), person(cast, "Steward") as ana:
+    with step("A steward, who has the policy for stewards alone, writes policy files"), cast.person("ana", "Steward") as ana:
         s3, bucket = ana.client("s3"), cast.outputs["PolicyBucket"]
         s3.put_object(Bucket=bucket, Key=POLICY, Body=(ROOT / POLICY).read_bytes())
         s3.put_object(Bucket=bucket, Key="policy/tagged.yaml", Body=TAGGED.encode())
@@ -99,7 +96,7 @@ def directory(cast: Cast) -> None:
         team = people.create_group(IdentityStoreId=store, DisplayName="Team")["GroupId"]
         cast.put_policy("policy/directory.yaml", DIRECTORY.encode())
         eventually("both have their grant", {ana, team}, lambda: {row[0] for row in cast.grants()} & {ana, team})
-        with person(cast, "Reader") as eva:
+        with cast.person("eva", "Reader") as eva:
             expect("and a reader sees no change", [], json.loads(eva.grantor("plan", "--json"))["create"])
         cast.delete_policy("policy/directory.yaml")
         eventually("they are gone with the file", 0, lambda: len({row[0] for row in cast.grants()} & {ana, team}))
@@ -109,7 +106,7 @@ def directory(cast: Cast) -> None:
 
 
 def reader(cast: Cast) -> None:
-    with step("A reader, who has the policy for readers alone, looks at everything"), person(cast, "Reader") as eva:
+    with step("A reader, who has the policy for readers alone, looks at everything"), cast.person("eva", "Reader") as eva:
         for verb in ("plan", "status", "history", "jobs"):
             expect(f"grantor {verb} answers", True, bool(eva.grantor(verb)))
 
@@ -117,7 +114,7 @@ def reader(cast: Cast) -> None:
 def emergency(cast: Cast) -> None:
     with (
         step("Somebody breaks the glass: dead letters ring again, and a run by hand"),
-        person(cast, "Reader", "BreakGlass") as eva,
+        cast.person("eva", "Reader", "BreakGlass") as eva,
     ):
         sqs, event = cast.desk.client("sqs"), {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
         for queue in ("DeadBells", "DeadUploads"):
@@ -153,22 +150,6 @@ def _leave(cast: Cast, before: frozenset[str]) -> None:
         cast.desk.sam("delete", "--stack-name", STACK, "--no-prompts")
         left = sorted(it for it in inventory(cast.desk.client, cast.desk.account) - before if "aws-sam-cli" not in it)
         expect("nothing but SAM's own bucket is left", [], left)
-
-
-@contextmanager
-def person(cast: Cast, *policies: str) -> Iterator[Desk]:
-    """Somebody whose role has these of the stack's managed policies, and nothing else."""
-    iam, name = cast.desk.client("iam"), f"person-{'-'.join(policies).lower()}"
-    allow: dict[str, Any] = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    allow["Principal"] = {"AWS": f"arn:aws:iam::{cast.desk.account}:root"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    for policy in policies:
-        iam.attach_role_policy(RoleName=name, PolicyArn=cast.outputs[policy])
-    yield cast.desk.holding(cast.desk.client("sts").assume_role(RoleArn=role, RoleSessionName="ana")["Credentials"])
-    for policy in policies:
-        iam.detach_role_policy(RoleName=name, PolicyArn=cast.outputs[policy])
-    iam.delete_role(RoleName=name)
 
 
 if __name__ == "__main__":

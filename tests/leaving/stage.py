@@ -7,8 +7,6 @@ stage.things()                         all there is in any service but the stage
 """
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from demo.inventory import inventory
-from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
+from tests.clients.sam import Sam
+from tests.conftest import ACCOUNT, ROOT, Sandbox
 from tests.sandbox.desk import ask, reset
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -42,13 +41,8 @@ def package(sandbox: Sandbox, folder: Path) -> Package:
     """Package the artifacts that `make build` has built."""
     s3, written = sandbox.client("s3"), folder / "packaged.yaml"
     s3.create_bucket(Bucket=ARTIFACTS)
-    given = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
-    given |= {"AWS_ENDPOINT_URL": sandbox.url, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
-    given |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    command = [ROOT / ".tools/sam/bin/sam", "package", "--template", ROOT / ".aws-sam/build/template.yaml", "--no-progressbar"]
-    words = [*command, "--s3-bucket", ARTIFACTS, "--output-template-file", written]
-    done = subprocess.run(words, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    built = ("--template", ROOT / ".aws-sam/build/template.yaml", "--no-progressbar")
+    Sam(sandbox, ROOT)("package", *built, "--s3-bucket", ARTIFACTS, "--output-template-file", written)
     listed = s3.list_objects_v2(Bucket=ARTIFACTS)["Contents"]
     objects = {it["Key"]: s3.get_object(Bucket=ARTIFACTS, Key=it["Key"])["Body"].read() for it in listed}
     return Package(objects, written.read_text())

@@ -19,6 +19,7 @@ from subprocess import CalledProcessError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from demo.stage import Unmet
 from tests.live import features, story
 from tests.live.account import LIVE, Account, NotAsked
 from tests.live.asking import ask_all
@@ -27,7 +28,6 @@ from tests.live.ground import Ground, Left, NotOurs, ground
 from tests.live.making import left_behind
 from tests.live.probe import Probe
 from tests.live.stack import Stack
-from tests.live.telling import Unmet
 from tests.live.waiting import Late
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from demo.stage import expect, say, step
 from tests.live.probe import Open
 from tests.live.probes.jobs import OVER, way_of
 from tests.live.story import Story
-from tests.live.telling import chapter, eventually, expect, say
+from tests.live.telling import eventually
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 2700.0  # seconds: two machines are found, the image pulled, the job done in some eight minutes
@@ -41,13 +42,13 @@ def tell(story: Story) -> None:
         return
     it_completes(story, role)
     it_fails(story)
-    with chapter("The job's rule goes"):
+    with step("The job's rule goes"):
         story.put_rules(story.rules)
         eventually("its grant is gone", [], lambda: _grants(story, role))
 
 
 def it_completes(story: Story, role: str) -> None:
-    with chapter("An upload starts the Spark job"):
+    with step("An upload starts the Spark job"):
         story.put_rules(story.rules + JOB.format(role=role, name=story.here.name))
         eventually("the job's role has its grant", 1, lambda: len(_grants(story, role)))
         [data] = (ROOT / "functions/load_dataset").glob("*.csv")
@@ -58,7 +59,7 @@ def it_completes(story: Story, role: str) -> None:
 
 
 def it_fails(story: Story) -> None:
-    with chapter("A compressed file starts it again"):
+    with step("A compressed file starts it again"):
         run = _run(story, gzip.compress(b"M,0.455\n"))
         told = _described(story, run)
         say(f"FailureReason: {told.get('FailureReason', '')}")

@@ -10,8 +10,8 @@ from demo.__main__ import free_port
 from demo.cast import STACK
 from demo.desk import Desk
 from demo.inventory import inventory
+from demo.stack import deploy
 from demo.stage import Unmet, eventually, step
-from demo.story import deploy
 from tests.live.account import LIVE
 from tests.live.ground import document
 

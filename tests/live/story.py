@@ -9,9 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from demo.stage import expect, say, step
 from tests.live.ground import DONE, Ground, Person
 from tests.live.stack import Stack
-from tests.live.telling import chapter, eventually, expect, say
+from tests.live.telling import eventually
 
 RULES = """\
 version: 1
@@ -119,7 +120,7 @@ def removable(story: Story) -> None:
 
 
 def policy_is_dropped(story: Story) -> None:
-    with chapter(f"Two profiles, and {story.key} in the policy bucket"):
+    with step(f"Two profiles, and {story.key} in the policy bucket"):
         for letter in "ab":
             story.join(letter)
         story.put_rules(story.rules)
@@ -127,7 +128,7 @@ def policy_is_dropped(story: Story) -> None:
 
 
 def a_reads(story: Story) -> None:
-    with chapter("a reads with credentials from GetDataAccess"):
+    with step("a reads with credentials from GetDataAccess"):
         story.put(f"{story.folder('a')}rows.csv", ROWS)
         given = story.here.vended(story.people["a"], f"{story.folder('a')}*")["Credentials"]
         read = story.here.account.client("s3", given).get_object(Bucket=story.stack.data, Key=f"{story.folder('a')}rows.csv")
@@ -135,7 +136,7 @@ def a_reads(story: Story) -> None:
 
 
 def b_is_refused(story: Story) -> None:
-    with chapter("b asks for the same"):
+    with step("b asks for the same"):
         said = _refusal(lambda: story.here.ask(story.people["b"], f"{story.folder('a')}*"))
         expect("GetDataAccess refuses", "AccessDenied", said["Code"])
         say(said["Message"])
@@ -145,16 +146,16 @@ def b_is_refused(story: Story) -> None:
 
 
 def profile_comes_and_goes(story: Story) -> None:
-    with chapter("A new profile is added; nobody runs anything else"):
+    with step("A new profile is added; nobody runs anything else"):
         story.join("c")
         eventually("c has its grants", story.granted("a", "b", "c"), story.grants)
-    with chapter("c leaves"):
+    with step("c leaves"):
         story.leave("c")
         eventually("c's grants are gone, the others stand", story.granted("a", "b"), story.grants)
 
 
 def everybody_leaves(story: Story) -> None:
-    with chapter("Everybody leaves"):
+    with step("Everybody leaves"):
         for letter in "ab":
             story.leave(letter)
         eventually("no grant of theirs is left", set(), story.grants)

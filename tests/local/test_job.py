@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from demo.article import JOBS, drop_jobs
+from demo.stack import event
 from tests.conftest import ROOT
 
 SAM = ROOT / ".tools/sam/bin/sam"
 UPLOADED = ROOT / "events/abalone_uploaded.json"
-JOBS = "policy/abalone.yaml"
 pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not (ROOT / ".tools/spark/jars/.made").exists(), reason="needs `make .tools/spark/jars/.made`"),
@@ -20,10 +21,8 @@ pytestmark = [
 
 def test_an_upload_starts_its_job_from_a_container_and_once(engine, deployed, tmp_path: Path):
     cast, options = deployed
-    cast.put_policy(JOBS, (ROOT / JOBS).read_bytes())
-    event = json.loads(UPLOADED.read_text())
-    event["detail"]["bucket"]["name"] = cast.data
-    (tmp_path / "event.json").write_text(json.dumps(event))
+    drop_jobs(cast)
+    (tmp_path / "event.json").write_text(event(UPLOADED, cast))
     command = [
         SAM, "local", "invoke", "StartSparkJob", "-e", tmp_path / "event.json", "--skip-pull-image", *options,
     ]  # fmt: skip
