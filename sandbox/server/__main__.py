@@ -8,7 +8,7 @@ import sys
 EXTENSIONS = (
     "judgements", "judged", "leading_keys", "tables", "resource_tags", "directory", "access_grants", "trails", "studio", "processing",
     "settling", "events", "functions", "dependencies", "stacks", "batch_delete", "calls", "faults", "front", "control",
-    "transport", "redrive", "layer_names",
+    "transport", "layer_names",
 )  # fmt: skip
 
 
