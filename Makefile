@@ -95,7 +95,7 @@ setup: .tools/sam/.made .tools/server/.made .tools/runtime/.made .venv/.made .ve
 
 lock: .tools/uv/.made .tools/spark/.made  ## pin every tool and library anew, with hashes
 	for l in locks/*.in; do .tools/uv/bin/uv pip compile -q --upgrade --python .venv/bin/python \
-	  --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url $$l -o $${l%.in}.txt; done
+	  --python-version 3.12 --generate-hashes --no-header --no-annotate $$l -o $${l%.in}.txt; done
 	.tools/spark/bin/python -m sandbox.spark_jars --lock
 
 clean:  ## remove all that these words made
