@@ -10,8 +10,8 @@ from math import ceil
 
 from benchmarks.estates import HELD, grow, people
 from benchmarks.figures import Figure, columns
-from grantor.report import Report
-from grantor.world import World
+from grantor.aws.services import World
+from grantor.reconcile.report import Report
 from tests.estate import DOMAIN, LEDGER, Estate
 
 SLACK = 3  # calls beyond the pages of a sweep and the changes, or beyond the changes of an event

@@ -7,14 +7,12 @@ without the wire; the engine's own ledger is told of them; and a run of the engi
 from collections.abc import Sequence
 from typing import Any
 
-from grantor.aws.grant_tags import OWNER
-from grantor.core.entry import Entry, State
-from grantor.core.grant import Grant
-from grantor.core.location import closest
-from grantor.core.plan import Change
-from grantor.holding import alone
-from grantor.reconcile import look
-from grantor.world import World
+from grantor.aws.access_grants import OWNER
+from grantor.aws.services import World
+from grantor.core.grant import Entry, Grant, State, closest
+from grantor.core.planning.plan import Change
+from grantor.reconcile.lease import alone
+from grantor.reconcile.run import look
 from tests.conftest import ACCOUNT
 from tests.estate import DOMAIN, STACK, Estate, trust
 from tests.sandbox.desk import ask

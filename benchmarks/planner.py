@@ -15,17 +15,12 @@ from pathlib import Path
 import yaml
 
 from benchmarks.figures import Figure
-from grantor.core.authority import Authority
-from grantor.core.decide import decide, doubtful
-from grantor.core.entry import Entry, State
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.location import Location
-from grantor.core.policy.file import read
-from grantor.core.reason import Reason, profile_subject
-from grantor.core.rule import Mode, Policy
+from grantor.core.grant import Entry, Grant, Grantee, Location, Permission, Reason, State, profile_subject
+from grantor.core.planning.expand import expand
+from grantor.core.planning.plan import decide, doubtful
+from grantor.core.policy.parser import read
+from grantor.core.rules import Mode, Policy
+from grantor.core.snapshot import Authority, Facts, Focus, Profile
 
 ROOT = Path(__file__).parent.parent
 GRANTS, FILES, RULES, PROFILES = 100_000, 1_000, 10, 1_000

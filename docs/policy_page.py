@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from grantor.core.policy.file import read
-from grantor.core.policy.kinds import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Number, Table, Version
+from grantor.core.diagnostics import listed
+from grantor.core.policy.json_schema import schema
 from grantor.core.policy.language import POLICY
-from grantor.core.policy.schema import schema
-from grantor.core.problem import listed
+from grantor.core.policy.parser import read
+from grantor.core.policy.value_types import Choice, Either, Flag, Form, Key, Kind, Listing, Mapping, Number, Table, Version
 
 DOCS = Path(__file__).parent
 PAGE, SCHEMA = DOCS / "policy.md", DOCS / "policy.schema.json"

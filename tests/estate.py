@@ -19,13 +19,12 @@ import boto3
 import botocore.session
 
 from grantor.aws.clients import Clients, prepared
-from grantor.core.doorbell import Bell
-from grantor.core.entry import Entry
-from grantor.core.grant import Grant
-from grantor.report import Report
-from grantor.ring import answer
-from grantor.telling import announce
-from grantor.world import Names, World
+from grantor.aws.services import Names, World
+from grantor.core.grant import Entry, Grant
+from grantor.core.triggers import Bell
+from grantor.reconcile.handler import answer
+from grantor.reconcile.notify import announce
+from grantor.reconcile.report import Report
 from tests.conftest import ACCOUNT, MODELS, REGION, Sandbox, without_account_prefix
 from tests.sandbox.desk import ask, reset
 

@@ -6,11 +6,10 @@ The template orders them: the doorbells fall silent, jobs and grants go, then th
 from collections.abc import Mapping
 from typing import Any
 
-from grantor.aws import buckets
+from grantor.aws import cleanup
 from grantor.aws.clients import Clients
-from grantor.leaving.grants import revoke
-from grantor.leaving.jobs import stop
-from grantor.leaving.turn import Turn, Work, leave
+from grantor.teardown.custom_resource import Turn, Work, leave
+from grantor.teardown.steps import revoke, stop
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -23,4 +22,6 @@ def empty(properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:
     """End each of `Buckets` but those that are `Kept`; where the stack was never completed, nobody's data is in these either."""
     kept = () if turn.undone else properties.get("Kept", ())
     s3 = Clients().s3
-    return {"Objects": str(sum(buckets.end(s3, name, turn.go_on) for name in properties["Buckets"] if name not in kept))}
+    return {
+        "Objects": str(sum(cleanup.delete_bucket(s3, name, turn.go_on) for name in properties["Buckets"] if name not in kept))
+    }

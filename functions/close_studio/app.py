@@ -6,9 +6,9 @@ Neither is CloudFormation's own, and each would keep something of the stack from
 from collections.abc import Mapping
 from typing import Any
 
-from grantor.aws import home, inhabitants
+from grantor.aws import cleanup
 from grantor.aws.clients import Clients
-from grantor.leaving.turn import Turn, leave
+from grantor.teardown.custom_resource import Turn, leave
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -18,11 +18,11 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 def end(properties: Mapping[str, Any], _: Turn) -> dict[str, str]:
     """End everything in `Domain` but the profiles named in `Profiles`, which are the stack's own."""
-    inhabitants.end(Clients().sagemaker, properties["Domain"], properties["Profiles"])
+    cleanup.delete_occupants(Clients().sagemaker, properties["Domain"], properties["Profiles"])
     return {}
 
 
 def remove(properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:
     """Remove the domain's file system and security groups from `Vpc`; where `Retain` is "true" the file system stays."""
-    home.remove(Clients(), properties["Vpc"], properties["Retain"] == "true" and not turn.undone)
+    cleanup.remove(Clients(), properties["Vpc"], properties["Retain"] == "true" and not turn.undone)
     return {}

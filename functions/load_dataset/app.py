@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from grantor.custom_resource import answer
+from grantor.teardown.custom_resource import answer
 
 SAMPLE = Path(__file__).with_name("abalone_sample.csv")
 

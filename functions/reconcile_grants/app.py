@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from grantor.ring import ring
-from grantor.world import world
+from grantor.aws.services import world
+from grantor.reconcile.handler import ring
 
 # Kept while the environment is warm: clients cost more than a whole run, and what was read of unchanged files and profiles stays.
 WORLD = world()

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from grantor.jobs.world import job_world
-from grantor.start_jobs import ring
+from grantor.aws.services import job_world
+from grantor.jobs.handler import ring
 
 # Kept while the environment is warm: clients, policy files and profiles, and the knowledge that the job's code is where it belongs.
 WORLD = job_world(Path(__file__).with_name("carried"))

@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
+from grantor.aws.dynamodb import Table
 from grantor.aws.lease import Lease, Leases
-from grantor.aws.table import Table
 from tests.conftest import Sandbox
 from tests.sandbox.desk import make_table
 

@@ -10,11 +10,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 from moto import mock_aws
 
-from grantor.aws.access_grants import AccessGrants, AlreadyThere, Elsewhere, Found
-from grantor.aws.errors import NotYet
-from grantor.aws.grant_tags import LONGEST, OWNER, tags_of
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.location import Location, closest
+from grantor.aws.access_grants import LONGEST, OWNER, AccessGrants, AlreadyThere, Elsewhere, Found, tags_of
+from grantor.aws.clients import NotYet
+from grantor.core.grant import Grant, Grantee, Location, Permission, closest
 from sandbox.access_grants import Switches
 from sandbox.in_process import access_grants
 from tests.access_grants.conftest import Aws, Desk, lay, moto_client

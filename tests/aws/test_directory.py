@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from grantor.aws.directory import GROUP, USER, Directory, Ids, NoDirectory
+from grantor.aws.identity_center import GROUP, USER, Directory, Ids, NoDirectory
 from tests.access_grants.conftest import moto_client
 from tests.aws.conftest import answering, counted, refusing
 from tests.conftest import Sandbox

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from grantor.aws.domains import Domains, Read
-from grantor.core.facts import Profile
+from grantor.aws.studio import Domains, Read
+from grantor.core.snapshot import Profile
 from tests.aws.conftest import answering, counted, refusing
 from tests.conftest import Sandbox
 from tests.sandbox.desk import own

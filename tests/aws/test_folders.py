@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from grantor.aws.folders import Folders
+from grantor.aws.s3 import Folders
 from tests.aws.conftest import counted
 from tests.conftest import Sandbox
 from tests.sandbox.desk import own

@@ -8,9 +8,9 @@ from threading import Lock
 
 import pytest
 
-from grantor.aws.errors import NotYet, Overtaken
+from grantor.aws.clients import NotYet, Overtaken
+from grantor.aws.dynamodb import Table
 from grantor.aws.lease import Lease, Leases, Standing
-from grantor.aws.table import Table
 from tests.aws.conftest import answering, counted, lost, refusing
 from tests.conftest import Sandbox
 from tests.sandbox.desk import make_table

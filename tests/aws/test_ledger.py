@@ -8,14 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grantor.aws.errors import NotYet, Overtaken
+from grantor.aws.clients import NotYet, Overtaken
+from grantor.aws.dynamodb import Table
 from grantor.aws.lease import Lease, Leases
-from grantor.aws.ledger import Ledger
-from grantor.aws.reasons import packed, unpacked
-from grantor.aws.table import Table
-from grantor.core.entry import Entry, State
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.reason import Reason
+from grantor.aws.ledger import Ledger, packed, unpacked
+from grantor.core.grant import Entry, Grant, Grantee, Permission, Reason, State
 from tests.aws.conftest import answering, counted, refusing
 
 ANA, BEN = (Grantee("IAM", f"arn:aws:iam::111122223333:role/studio/{name}") for name in ("ana", "ben"))

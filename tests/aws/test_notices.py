@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from grantor.aws.errors import NotYet
-from grantor.aws.notices import Kind, Notices
+from grantor.aws.clients import NotYet
+from grantor.aws.notifications import Kind, Notices
 from tests.aws.conftest import answering, counted, refusing
 from tests.conftest import Sandbox
 from tests.sandbox.desk import own

@@ -12,8 +12,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from grantor.aws.errors import NotYet
-from grantor.aws.policy_files import LARGEST, PolicyFiles, TooLarge
+from grantor.aws.clients import NotYet
+from grantor.aws.s3 import LARGEST, PolicyFiles, TooLarge
 from tests.aws.conftest import Raw, answering, counted
 from tests.conftest import Sandbox
 

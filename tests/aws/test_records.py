@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.aws.errors import Overtaken
+from grantor.aws.clients import Overtaken
+from grantor.aws.dynamodb import Table
 from grantor.aws.lease import Lease, Leases
-from grantor.aws.records import Accepted, Approval, Records, RefusedPlan, Run, Sweep
-from grantor.aws.table import Table
+from grantor.aws.run_store import Accepted, Approval, Records, RefusedPlan, Run, Sweep
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, 250_000, tzinfo=UTC)
 FIRST = Accepted("v1", '"e1"', "2026-11-24T10:00:00+00:00", "r-1")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grantor.cli.command import main
+from grantor.cli.main import main
 from tests.cli.deployed import deploy, session_of
 from tests.conftest import Sandbox
 from tests.estate import Estate, lay, session

@@ -2,8 +2,7 @@
 
 import pytest
 
-from grantor.core.entry import State
-from grantor.core.reason import Reason
+from grantor.core.grant import Reason, State
 from tests.cli.conftest import Desk
 from tests.cli.rules import one
 from tests.conftest import ACCOUNT, REGION

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from grantor.aws.lease import Lease
-from grantor.world import World
+from grantor.aws.services import World
 from tests.cli.conftest import Desk
 from tests.cli.processes import grantor, line_of, until
 from tests.cli.rules import many

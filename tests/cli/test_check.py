@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grantor.cli.command import main
+from grantor.cli.main import main
 from tests.conftest import ROOT
 
 GOOD = """\

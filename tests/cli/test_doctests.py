@@ -5,7 +5,13 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ["grantor.adoption", "grantor.cli.job_run", "grantor.cli.sentences", "grantor.cli.status", "grantor.aws.grant_tags"]
+MODULES = [
+    "grantor.reconcile.recovery",
+    "grantor.cli.jobs",
+    "grantor.cli.output",
+    "grantor.cli.status",
+    "grantor.aws.access_grants",
+]
 
 
 @pytest.mark.parametrize("module", MODULES)

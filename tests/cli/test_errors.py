@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grantor.cli.stack import stack_name
-from grantor.cli.trouble import Trouble
+from grantor.cli.session import Trouble, stack_name
 from tests.cli.conftest import Desk
 from tests.cli.processes import environment_of, grantor, until
 from tests.conftest import ROOT
@@ -204,7 +203,7 @@ def test_a_person_with_the_sandboxs_own_environment_gets_the_same(desk: Desk, es
 
 
 def test_the_function_never_reads_the_command_line_from_disk():
-    script = "import sys, grantor.ring, grantor.world; print(any(name.startswith('grantor.cli') for name in sys.modules))"
+    script = "import sys, grantor.reconcile.handler; print(any(name.startswith('grantor.cli') for name in sys.modules))"
     environment = {"PYTHONPATH": str(ROOT / "layers/grantor")}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 

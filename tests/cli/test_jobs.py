@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.aws.job_records import JobRecords, JobRun, Waiting
-from grantor.cli.job_run import console
+from grantor.aws.job_store import JobRecords, JobRun, Waiting
+from grantor.cli.jobs import console
 from tests.cli.conftest import Desk
 from tests.estate import ARTICLE, Estate
 from tests.sandbox.desk import ask

@@ -5,19 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantor.cli.markdown import markdown
-from grantor.cli.outlook import Outlook
-from grantor.core.authority import Authority
-from grantor.core.facts import Facts
-from grantor.core.focus import Focus
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.plan import Change, Plan
-from grantor.core.reason import Reason
-from grantor.core.wanted import Wanted
-from grantor.gather import Gathered
-from grantor.intake import Intake
-from grantor.reconcile import Judged
-from grantor.report import Report
+from grantor.cli.plan import Outlook, markdown
+from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.planning.plan import Change, Plan
+from grantor.core.snapshot import Authority, Facts, Focus, Wanted
+from grantor.reconcile.policies import Intake
+from grantor.reconcile.read import Gathered
+from grantor.reconcile.report import Report
+from grantor.reconcile.run import Judged
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ROLE = "arn:aws:iam::111122223333:role/ana"

@@ -3,7 +3,7 @@
 import pytest
 
 from docs.transcripts import transcripts
-from grantor.cli.arguments import VERBS
+from grantor.cli.main import VERBS
 
 
 @pytest.mark.parametrize("verb", VERBS)

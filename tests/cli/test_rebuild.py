@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from grantor.core.entry import Entry, State
-from grantor.core.grant import Grant
-from grantor.core.plan import Plan
-from grantor.core.reason import Reason
-from grantor.reconcile import look
+from grantor.core.grant import Entry, Grant, Reason, State
+from grantor.core.planning.plan import Plan
+from grantor.reconcile.run import look
 from tests.cli.conftest import Desk
 from tests.cli.processes import environment_of, grantor, line_of, until
 from tests.cli.rules import many, one

@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.authority import Authority
-from grantor.core.decide import decide, doubtful
-from grantor.core.entry import Entry, State
-from grantor.core.facts import Held
-from grantor.core.focus import Focus
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.plan import Change, Plan
-from grantor.core.reason import Reason
-from grantor.core.rule import Mode
+from grantor.core.grant import Entry, Grant, Grantee, Permission, Reason, State
+from grantor.core.planning.plan import Change, Plan, decide, doubtful
+from grantor.core.rules import Mode
+from grantor.core.snapshot import Authority, Focus, Held
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PAST, FUTURE = datetime(2026, 11, 24, 11, tzinfo=UTC), datetime(2026, 12, 24, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.doorbell import Bell, bell, earliest
+from grantor.core.triggers import Bell, bell, earliest
 from tests.conftest import ROOT
 
 

@@ -7,16 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.expansion import excepts
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Held, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Permission
-from grantor.core.location import Location
-from grantor.core.rule import Policy, Rule
+from grantor.core.grant import Location, Permission
+from grantor.core.planning import scopes
+from grantor.core.planning.expand import expand
+from grantor.core.rules import Policy, Principal, Profiles, Rule
 from grantor.core.scope import covers
-from grantor.core.wanted import Wanted
-from grantor.core.whom import Principal, Profiles
+from grantor.core.snapshot import Facts, Focus, Held, Profile, Wanted
 
 ROLE = "arn:aws:iam::111122223333:role/"
 TREE = {
@@ -33,7 +29,7 @@ def wanted(rule: Rule, focus: Focus | None = None, **facts) -> Wanted:
     return expand([Policy("policy/a.yaml", (rule,))], replace(WORLD, **facts), focus or Focus())
 
 
-def scopes(found: Wanted) -> str:
+def granted_scopes(found: Wanted) -> str:
     return " ".join(grant.scope.removeprefix("s3://b/") for grant in found.grants)
 
 
@@ -60,7 +56,7 @@ def test_every_folder_beside_the_way_to_an_exception_is_granted(on, excepted, gr
     rule = replace(RULE, on=f"s3://b/{on}", excepts=tuple(f"s3://b/{folder}" for folder in excepted))
     found = wanted(rule)
 
-    assert (scopes(found), found.refused, found.held) == (granted, (), ())
+    assert (granted_scopes(found), found.refused, found.held) == (granted, (), ())
 
 
 def test_each_grant_is_for_the_folder_that_it_covers() -> None:
@@ -81,7 +77,7 @@ def test_profiles_with_variables_of_their_own_have_exceptions_of_their_own() -> 
 
     reasons = [reason for reasons in found.grants.values() for reason in reasons]
 
-    assert scopes(found) == "Ana/open/*"
+    assert granted_scopes(found) == "Ana/open/*"
     assert [reason.subjects for reason in reasons] == [("profile Lab/ana", "prefix s3://b/Ana/open/")]
     assert [held.subject for held in found.held] == ["profile Lab/odd"]
 
@@ -89,7 +85,7 @@ def test_profiles_with_variables_of_their_own_have_exceptions_of_their_own() -> 
 def test_a_folder_that_is_no_name_is_refused_alone() -> None:
     found = wanted(replace(RULE, excepts=("s3://b/UserA/*",)), folders={"s3://b/": ("*", "", "Product", "UserA")})
 
-    assert scopes(found) == "Product/*"
+    assert granted_scopes(found) == "Product/*"
     assert [held.subject for held in found.held] == ["prefix s3://b/*/", "prefix s3://b//"]
 
 
@@ -100,7 +96,7 @@ def test_what_stands_for_a_variable_is_not_filled_in_again() -> None:
     ana = Profile("Lab", "ana", f"{ROLE}ana", None, (("area", "{prefix.name}"),))
     found = wanted(rule, profiles=(ana,), folders={"s3://b/{prefix.name}/": ("UserA", "x")})
 
-    assert scopes(found) == "{prefix.name}/UserA/*"
+    assert granted_scopes(found) == "{prefix.name}/UserA/*"
 
 
 REFUSALS = """
@@ -139,7 +135,7 @@ def test_a_rule_takes_up_to_100_grants_for_one_grantee(folders, grants) -> None:
 def test_a_folder_outside_every_location_is_refused_alone() -> None:
     found = wanted(replace(RULE, excepts=("s3://b/UserA/*",)), locations=(Location("1", "s3://b/Product"),))
 
-    assert scopes(found) == "Product/*"
+    assert granted_scopes(found) == "Product/*"
     assert found.held == (Held("policy/a.yaml#r", "prefix s3://b/UserB/", "'s3://b/UserB/*' lies under no location"),)
 
 
@@ -174,13 +170,13 @@ def folders_of(tree: frozenset[str]) -> dict[str, tuple[str, ...]]:
 def test_nothing_excepted_is_granted_and_nothing_else_is_left_out(tree, excluded, on, key) -> None:
     excepted = tuple(scope for path in excluded if covers(on, scope := f"s3://b/{path}/*") and scope != on)
     folders = folders_of(tree)
-    granted = [f"{level}{name}/*" for level, name in excepts.open_folders(on, excepted, folders)]
+    granted = [f"{level}{name}/*" for level, name in scopes.open_folders(on, excepted, folders)]
 
     for scope in granted:
         inside = f"{scope[:-1]}{key}/x.csv"
         assert covers(on, inside)
         assert not any(covers(out, inside) or covers(scope, out) for out in excepted)
-    for level in excepts.levels(on, excepted):
+    for level in scopes.levels(on, excepted):
         for name in folders.get(level, ()):
             way = f"{level}{name}/"
             is_out = any(covers(out, f"{way}*") for out in excepted)
@@ -194,8 +190,8 @@ def test_what_lies_deeper_than_the_levels_lies_in_a_granted_folder_or_an_excepti
     """With all folders of a tree known, every object in a folder is either excepted, granted, or right at one of the levels."""
     excepted = tuple(f"s3://b/{path}/*" for path in excluded)
     folders = folders_of(frozenset({key, *excluded}))
-    granted = [f"{level}{name}/*" for level, name in excepts.open_folders("s3://b/*", excepted, folders)]
+    granted = [f"{level}{name}/*" for level, name in scopes.open_folders("s3://b/*", excepted, folders)]
     thing, level = f"s3://b/{key}/x.csv", f"s3://b/{key}/"
 
     judged = (any(covers(scope, thing) for scope in granted), any(covers(out, thing) for out in excepted))
-    assert judged == (False, False) if level in excepts.levels("s3://b/*", excepted) else sum(judged) == 1
+    assert judged == (False, False) if level in scopes.levels("s3://b/*", excepted) else sum(judged) == 1

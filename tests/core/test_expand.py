@@ -5,16 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Held, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Permission
-from grantor.core.location import Location
-from grantor.core.policy.file import read
-from grantor.core.reason import Reason, in_order
-from grantor.core.rule import Mode, Policy, Rule
-from grantor.core.wanted import Wanted
-from grantor.core.whom import Directory, Principal, Profiles
+from grantor.core.grant import Location, Permission, Reason, in_order
+from grantor.core.planning.expand import expand
+from grantor.core.policy.parser import read
+from grantor.core.rules import Directory, Mode, Policy, Principal, Profiles, Rule
+from grantor.core.snapshot import Facts, Focus, Held, Profile, Wanted
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

@@ -8,16 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.expansion import needs
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Permission
-from grantor.core.location import Location
-from grantor.core.reason import prefix_subject
-from grantor.core.rule import Policy, Rule
-from grantor.core.wanted import Wanted
-from grantor.core.whom import Directory, Principal, Profiles
+from grantor.core.grant import Location, Permission, prefix_subject
+from grantor.core.planning import inputs
+from grantor.core.planning.expand import expand
+from grantor.core.rules import Directory, Policy, Principal, Profiles, Rule
+from grantor.core.snapshot import Facts, Focus, Profile, Wanted
 
 ROLE = "arn:aws:iam::111122223333:role/"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -91,16 +86,16 @@ def worlds(draw) -> tuple[Policy, Facts]:
 def seen(policy: Policy, facts: Facts, subject: str) -> Wanted:
     """What a run for one subject wants, having read no more than it must."""
     focus = Focus.of([subject])
-    touched = needs.concerned(policy.rules, focus)
+    touched = inputs.concerned(policy.rules, focus)
     if subject.startswith("prefix"):
-        levels, at = needs.levels(touched, facts.profiles), subject.removeprefix("prefix ")
+        levels, at = inputs.levels(touched, facts.profiles), subject.removeprefix("prefix ")
         there = {
             base: tuple(name for name in names if base in levels or f"{base}{name}/" == at)
             for base, names in facts.folders.items()
         }
         return expand([replace(policy, rules=touched)], replace(facts, folders=there), focus)
     alone = replace(facts, profiles=tuple(profile for profile in facts.profiles if profile.subject == subject))
-    besides = needs.neighbours(touched, alone)
+    besides = inputs.neighbours(touched, alone)
     read = tuple(profile for profile in facts.profiles if profile.subject in {subject, *besides})
     return expand([policy], replace(alone, profiles=read), focus)
 

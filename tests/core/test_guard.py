@@ -2,10 +2,9 @@
 
 import pytest
 
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.guard import Before, guard
-from grantor.core.plan import Change, Plan
-from grantor.core.reason import Reason
+from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.planning.guard import Before, guard
+from grantor.core.planning.plan import Change, Plan
 
 ANA = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
 

@@ -7,17 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.expansion.cover import covered
-from grantor.core.expansion.expand import expand
-from grantor.core.expansion.lint import lint
-from grantor.core.facts import Facts, Profile
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.location import Location
-from grantor.core.reason import Reason
-from grantor.core.rule import Policy, Rule
+from grantor.core.grant import Grant, Grantee, Location, Permission, Reason
+from grantor.core.planning.expand import expand
+from grantor.core.planning.lint import covered, lint
+from grantor.core.rules import Directory, Policy, Principal, Profiles, Rule
 from grantor.core.scope import covers
-from grantor.core.wanted import Wanted
-from grantor.core.whom import Directory, Principal, Profiles
+from grantor.core.snapshot import Facts, Profile, Wanted
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"

@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.expansion import needs
-from grantor.core.facts import Facts, Profile
-from grantor.core.focus import Focus
 from grantor.core.grant import Permission
-from grantor.core.rule import Rule
-from grantor.core.whom import Directory, Principal, Profiles
+from grantor.core.planning import inputs
+from grantor.core.rules import Directory, Principal, Profiles, Rule
+from grantor.core.snapshot import Facts, Focus, Profile
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
@@ -30,7 +28,7 @@ ANA = Profile("Lab", "ana", f"{ROLE}ana", NOW, (("not", "keep"),))
 
 
 def test_domains_are_those_of_rules_for_profiles() -> None:
-    assert needs.domains([RULE, LAB, OWN, replace(LAB, to=Profiles("Office"))]) == {"Lab", "Office"}
+    assert inputs.domains([RULE, LAB, OWN, replace(LAB, to=Profiles("Office"))]) == {"Lab", "Office"}
 
 
 @pytest.mark.parametrize(
@@ -45,28 +43,28 @@ def test_domains_are_those_of_rules_for_profiles() -> None:
     ],
 )
 def test_tags_are_needed_where_a_rule_asks_for_one(rule, needed) -> None:
-    assert needs.tags([RULE, rule]) is needed
+    assert inputs.tags([RULE, rule]) is needed
 
 
 def test_folders_are_listed_for_each_prefix_and_down_to_each_exception() -> None:
     blank, cy = replace(ANA, name="ben", tags=()), replace(ANA, name="cy")
     rules = [RULE, TEAMS, BUT, OWN]
 
-    assert needs.bases(rules) == {"s3://b/teams/"}
-    assert needs.levels(rules, [ANA, blank, cy]) == {"s3://b/", "s3://b/UserA/", "s3://own/Ana/", "s3://own/Ana/keep/"}
-    assert needs.levels([BUT], []) == {"s3://b/", "s3://b/UserA/"}
+    assert inputs.bases(rules) == {"s3://b/teams/"}
+    assert inputs.levels(rules, [ANA, blank, cy]) == {"s3://b/", "s3://b/UserA/", "s3://own/Ana/", "s3://own/Ana/keep/"}
+    assert inputs.levels([BUT], []) == {"s3://b/", "s3://b/UserA/"}
 
 
 def test_the_directory_is_asked_for_names_and_not_for_ids() -> None:
     named, known = (replace(RULE, to=Directory("DIRECTORY_GROUP", who)) for who in ("auditors", ID))
     teams = replace(TEAMS, to=Directory("DIRECTORY_USER", "{prefix.name}@example.com"))
 
-    assert needs.directory_names([RULE, named, known, teams], {"s3://b/teams/": ("blue", "*", "red")}) == {
+    assert inputs.directory_names([RULE, named, known, teams], {"s3://b/teams/": ("blue", "*", "red")}) == {
         ("DIRECTORY_GROUP", "auditors"),
         ("DIRECTORY_USER", "blue@example.com"),
         ("DIRECTORY_USER", "red@example.com"),
     }
-    assert needs.directory_names([teams], {}) == frozenset()
+    assert inputs.directory_names([teams], {}) == frozenset()
 
 
 TAGGED = replace(LAB, to=Profiles("Lab", (), (("team", "blue"),)))
@@ -93,7 +91,7 @@ def test_neighbours_are_read_where_their_names_do_not_say_enough(rule, besides) 
         f"{ROLE}ana": frozenset({"profile Lab/ben", "profile Office/eve"}),
         f"{ROLE}2": frozenset({"profile Lab/Ana", "profile Lab/anabel", "profile Lab/bob"}),
     }
-    found = needs.neighbours([rule], Facts(NOW, profiles=(ANA,), sharing=sharing))
+    found = inputs.neighbours([rule], Facts(NOW, profiles=(ANA,), sharing=sharing))
 
     assert " ".join(sorted(subject.removeprefix("profile ") for subject in found)) == besides
 
@@ -122,13 +120,13 @@ RULES = (RULE, LAB, TEAMS, BUT, OWN)
     ],
 )
 def test_a_focus_concerns_the_rules_that_can_have_such_a_reason(subject, names) -> None:
-    assert " ".join(rule.name for rule in needs.concerned(RULES, Focus.of([subject]))) == names
+    assert " ".join(rule.name for rule in inputs.concerned(RULES, Focus.of([subject]))) == names
 
 
 def test_a_focus_on_several_concerns_the_rules_of_each() -> None:
     focus = Focus.of(["profile Lab/cy", "prefix s3://b/teams/blue/"])
 
-    assert [rule.name for rule in needs.concerned(RULES, focus)] == ["lab", "teams"]
+    assert [rule.name for rule in inputs.concerned(RULES, focus)] == ["lab", "teams"]
 
 
 @pytest.mark.parametrize(
@@ -146,10 +144,10 @@ def test_a_focus_on_several_concerns_the_rules_of_each() -> None:
     ],
 )
 def test_an_upload_touches_the_folders_that_rules_follow(key, folders) -> None:
-    subjects = needs.subjects_of_key(RULES, key)
+    subjects = inputs.subjects_of_key(RULES, key)
 
     assert " ".join(subject.removeprefix("prefix ") for subject in subjects) == folders
 
 
 def test_an_upload_that_no_rule_follows_concerns_nobody() -> None:
-    assert needs.subjects_of_key([RULE, LAB], "s3://b/p/x/y.csv") == ()
+    assert inputs.subjects_of_key([RULE, LAB], "s3://b/p/x/y.csv") == ()

@@ -14,17 +14,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantor.core.authority import Authority
-from grantor.core.decide import decide
-from grantor.core.entry import Entry, State
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.guard import Before, guard
-from grantor.core.location import Location
-from grantor.core.policy.file import read
-from grantor.core.rule import Mode, Policy
+from grantor.core.grant import Entry, Grant, Grantee, Location, Permission, State
+from grantor.core.planning.expand import expand
+from grantor.core.planning.guard import Before, guard
+from grantor.core.planning.plan import decide
+from grantor.core.policy.parser import read
+from grantor.core.rules import Mode, Policy
+from grantor.core.snapshot import Authority, Facts, Focus, Profile
 from tests.conftest import ROOT
 
 CASES = sorted((ROOT / "tests/core/plans").glob("*.txt"))

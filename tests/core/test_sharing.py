@@ -5,14 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.expansion.expand import expand
-from grantor.core.facts import Facts, Profile
-from grantor.core.focus import Focus
-from grantor.core.grant import Permission
-from grantor.core.location import Location
-from grantor.core.rule import Policy, Rule
-from grantor.core.wanted import Wanted
-from grantor.core.whom import Principal, Profiles
+from grantor.core.grant import Location, Permission
+from grantor.core.planning.expand import expand
+from grantor.core.rules import Policy, Principal, Profiles, Rule
+from grantor.core.snapshot import Facts, Focus, Profile, Wanted
 
 STUDIO = "arn:aws:iam::111122223333:role/studio"
 NOW, EARLIER = datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantor.core.facts import Facts, Profile
-from grantor.core.job import Job, Start
-from grantor.core.jobs.starting import Starting, as_rule, needed, starts
-from grantor.core.whom import Principal, Profiles
+from grantor.core.jobs.match import Starting, as_rule, needed, starts
+from grantor.core.rules import Job, Principal, Profiles, Start
+from grantor.core.snapshot import Facts, Profile
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ALL = frozenset({f"{ROLE}*"})

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.facts import Facts, Profile
-from grantor.core.job import Job
-from grantor.core.jobs.matching import candidates, subjects
-from grantor.core.jobs.starting import Starting, starts
-from grantor.core.whom import Principal, Profiles
+from grantor.core.jobs.match import Starting, candidates, starts, subjects
+from grantor.core.rules import Job, Principal, Profiles
+from grantor.core.snapshot import Facts, Profile
 
 ROLE = "arn:aws:iam::111122223333:role/"
 EACH = Profiles("Lab", each=True)

@@ -4,14 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantor.core.doorbell import heard
-from grantor.core.focus import MOST, Focus
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.location import Location, closest
-from grantor.core.plan import Change, Plan
-from grantor.core.reason import Reason, ends
-from grantor.core.rule import Rule
-from grantor.core.whom import Principal, Profiles
+from grantor.core.grant import Grant, Grantee, Location, Permission, Reason, closest, ends
+from grantor.core.planning.inputs import heard
+from grantor.core.planning.plan import Change, Plan
+from grantor.core.rules import Principal, Profiles, Rule
+from grantor.core.snapshot import MOST, Focus
 
 ANA, BEA = (Grantee("IAM", f"arn:aws:iam::111122223333:role/{name}") for name in ("ana", "bea"))
 SOON, LATER = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from grantor.core.doorbell import Bell
+from grantor.core.triggers import Bell
 from tests.estate import ARTICLE, EVERYTHING, Estate
 
 FOUR = {

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from grantor.core.doorbell import Bell
-from grantor.ring import answer
-from grantor.telling import announce
+from grantor.core.triggers import Bell
+from grantor.reconcile.handler import answer
+from grantor.reconcile.notify import announce
 from tests.crash.auditor import Auditor
 from tests.crash.changes import Change
 from tests.crash.invariants import Promise

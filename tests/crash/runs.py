@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from grantor.core.doorbell import Bell
+from grantor.core.triggers import Bell
 from tests.conftest import ROOT
 from tests.estate import Estate
 

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from grantor.core.doorbell import Bell
-from grantor.ring import answer
-from grantor.telling import announce
+from grantor.core.triggers import Bell
+from grantor.reconcile.handler import answer
+from grantor.reconcile.notify import announce
 from tests.crash import changes
 from tests.crash.auditor import Auditor
 from tests.crash.changes import FOUR, Change

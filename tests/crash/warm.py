@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from grantor.aws.clients import Clients
-from grantor.core.doorbell import Bell
-from grantor.ring import answer
-from grantor.telling import announce
-from grantor.world import Names
+from grantor.aws.services import Names
+from grantor.core.triggers import Bell
+from grantor.reconcile.handler import answer
+from grantor.reconcile.notify import announce
 from tests.engine.watch import Ahead
 from tests.estate import session
 

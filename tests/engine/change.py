@@ -2,7 +2,7 @@
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from grantor.aws.errors import NotYet, Overtaken
+from grantor.aws.clients import NotYet, Overtaken
 from tests.engine.watch import at_rest, hasty
 from tests.estate import Estate
 

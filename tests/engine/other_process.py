@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from grantor.aws.errors import Overtaken
-from grantor.ring import answer
+from grantor.aws.clients import Overtaken
+from grantor.reconcile.handler import answer
 from tests.conftest import Sandbox
 from tests.estate import EVERYTHING, Estate
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from grantor.ring import ring
+from grantor.reconcile.handler import ring
 from tests.estate import ARTICLE, Estate
 
 CLOCK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}

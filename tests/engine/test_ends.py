@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.doorbell import Bell
+from grantor.core.triggers import Bell
 from tests.engine.watch import ahead, fault, rings_again, struck
 from tests.estate import ARTICLE, EVERYTHING, Estate
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grantor.core.doorbell import Bell
+from grantor.core.triggers import Bell
 from tests.conftest import ACCOUNT
 from tests.engine.watch import at_rest, ledger, quiet
 from tests.estate import ARTICLE, DATA, EVERYTHING, Estate

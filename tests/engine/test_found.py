@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from grantor.ring import ring
+from grantor.reconcile.handler import ring
 from tests.conftest import ACCOUNT
 from tests.engine.watch import rules
 from tests.estate import Estate

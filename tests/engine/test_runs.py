@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from grantor.report import Report
+from grantor.reconcile.report import Report
 from tests.estate import ARTICLE, Estate
 
 FOUR = {

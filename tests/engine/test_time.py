@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from grantor.report import Report
-from grantor.ring import answer
-from grantor.telling import announce
-from grantor.world import World
+from grantor.aws.services import World
+from grantor.reconcile.handler import answer
+from grantor.reconcile.notify import announce
+from grantor.reconcile.report import Report
 from tests.engine.watch import ELSE, at_rest, grants, quiet, rings_again, rules
 from tests.estate import EVERYTHING, Estate
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from grantor.holding import held
-from grantor.report import Report
-from grantor.ring import answer
+from grantor.reconcile.handler import answer
+from grantor.reconcile.lease import held
+from grantor.reconcile.report import Report
 from tests.engine.change import AFTER, THEIRS, C
 from tests.engine.other_process import Process
 from tests.engine.watch import Ahead, at_rest, rings_again, wait_until

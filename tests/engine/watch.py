@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.config import Config
 
-from grantor.core.entry import State
-from grantor.report import Report
-from grantor.world import World
+from grantor.aws.services import World
+from grantor.core.grant import State
+from grantor.reconcile.report import Report
 from tests.conftest import ACCOUNT, REGION
 from tests.estate import LEDGER, POLICIES, Estate
 from tests.sandbox.desk import allowing

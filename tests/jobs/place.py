@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grantor.aws.job_records import JobRun, Waiting
+from grantor.aws.job_store import JobRun, Waiting
+from grantor.aws.services import Carried, JobNames, JobWorld
 from grantor.core.jobs.request import Network
-from grantor.jobs.carried import Carried
-from grantor.jobs.world import JobNames, JobWorld
-from grantor.start_jobs import ring
+from grantor.jobs.handler import ring
 from tests.conftest import ACCOUNT, Sandbox
 from tests.engine.watch import Calls
 from tests.estate import ARTICLE, DATA, Estate, lay

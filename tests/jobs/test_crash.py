@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from grantor.core.jobs.deciding import CLAIM
+from grantor.core.jobs.decide import CLAIM
 from tests.jobs.place import Place, ended, uploaded
 
 DIES = {"kind": "refuse", "code": "AccessDeniedException", "status": 400, "message": "no"}

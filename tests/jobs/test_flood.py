@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from grantor.core.jobs.standing import QUIET
+from grantor.core.jobs.decide import QUIET
 from tests.estate import DATA
 from tests.jobs.place import Place, again, ticked
 

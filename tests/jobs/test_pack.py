@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grantor.jobs.carried import Carried
+from grantor.aws.services import Carried
 from tests.conftest import ROOT
 
 FUNCTION = ROOT / "functions/start_spark_job"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grantor.start_jobs import ring
+from grantor.jobs.handler import ring
 from tests.estate import ARTICLE, DATA
 from tests.jobs.place import JOB, OPERATIONS, Place, ended, ticked, uploaded
 

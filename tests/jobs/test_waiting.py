@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from grantor.core.jobs.standing import QUIET
+from grantor.core.jobs.decide import QUIET
 from tests.estate import ACCOUNT, ARTICLE
 from tests.jobs.place import JOB, Place, again, carry, granted, ticked, uploaded
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grantor.core.policy.file import read
+from grantor.core.policy.parser import read
 
 CORPUS = Path(__file__).parent / "corpus"
 HERE = "…"

@@ -5,7 +5,7 @@ import re
 import jsonschema
 import yaml
 
-from grantor.core.policy.schema import schema
+from grantor.core.policy.json_schema import schema
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from grantor.core.policy.file import read
-from grantor.core.rule import Policy
+from grantor.core.policy.parser import read
+from grantor.core.rules import Policy
 
 GOOD = b"version: 1\nrules: [{name: a, to: {role: arn:aws:iam::111122223333:role/a}, on: s3://data/*, allow: READ}]\n"
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from grantor.core.policy.document import Reader
-from grantor.core.policy.file import read
+from grantor.core.policy.parser import read
+from grantor.core.policy.yaml_tree import Reader
 from tests.policy.cases import Case, cases, said
 
 CASES = [pytest.param(case, id=f"{file.stem}: {case.title}") for file, case in cases()]

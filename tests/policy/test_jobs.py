@@ -8,15 +8,12 @@ import pytest
 
 from abalone.arguments import parsed
 from abalone.exits import Failed
-from grantor.core.job import LONGEST, TOLD, Instances, Job
-from grantor.core.policy.file import read
-from grantor.core.policy.forms import INSTANCE, JOB_NAME, ROLE, TIME_LIMIT
-from grantor.core.policy.jobs import INSTANCES, JOB, TAKES
-from grantor.core.policy.kinds import Choice, Number
-from grantor.core.policy.reading import ends
-from grantor.core.problem import Fault
-from grantor.core.rule import Policy
-from grantor.core.whom import Principal, Profiles
+from grantor.core.diagnostics import Fault
+from grantor.core.policy import durations
+from grantor.core.policy.language import INSTANCES, JOB, TAKES
+from grantor.core.policy.parser import read
+from grantor.core.policy.value_types import INSTANCE, JOB_NAME, ROLE, TIME_LIMIT, Choice, Number
+from grantor.core.rules import LONGEST, TOLD, Instances, Job, Policy, Principal, Profiles
 
 ONE = "as: {role: arn:aws:iam::111122223333:role/x/a}\n    on: s3://{data_bucket}/a.csv\n    output: s3://{data_bucket}/out/"
 EACH = (
@@ -128,7 +125,7 @@ def test_a_time_limit_is_a_length_of_time(written: str, means: timedelta):
 
 @pytest.mark.parametrize("text", ["1m", "5d", "120h", "0h", "1w", "60s", "90", "h", "10000m"])
 def test_what_is_a_time_limit_has_the_form_of_one(text: str):
-    assert TIME_LIMIT.fits(text) is not isinstance(ends.limit(text), Fault)
+    assert TIME_LIMIT.fits(text) is not isinstance(durations.limit(text), Fault)
 
 
 SAGEMAKER = botocore.session.get_session().get_service_model("sagemaker")
@@ -152,7 +149,7 @@ def test_what_is_usual_for_a_job_is_what_the_language_says():
 
     assert INSTANCES.example == f"{{type: {usual.type}, count: {usual.count}, volume: {usual.volume}}}"
     assert [INSTANCES.known[key].takes.usual for key in ("count", "volume")] == [usual.count, usual.volume]
-    assert ends.MOST.total_seconds() <= SAGEMAKER.shape_for("ProcessingMaxRuntimeInSeconds").metadata["max"]
+    assert durations.MOST.total_seconds() <= SAGEMAKER.shape_for("ProcessingMaxRuntimeInSeconds").metadata["max"]
     assert JOB_NAME.fits("abalone")
     assert ROLE.fits("arn:aws:iam::111122223333:role/x/a")
 

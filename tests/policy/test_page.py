@@ -5,12 +5,10 @@ import re
 import pytest
 
 from docs.policy_page import PAGE, SCHEMA, fresh, written
-from grantor.core.policy.file import read
-from grantor.core.policy.jobs import AS, INSTANCES, JOB
-from grantor.core.policy.kinds import Mapping
-from grantor.core.policy.language import ON, POLICY, RULE, TO
-from grantor.core.policy.profiles import EACH_PROFILE
-from grantor.core.rule import Policy
+from grantor.core.policy.language import AS, INSTANCES, JOB, ON, POLICY, RULE, TO
+from grantor.core.policy.parser import read
+from grantor.core.policy.value_types import EACH_PROFILE, Mapping
+from grantor.core.rules import Policy
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 STALE = "run PYTHONPATH=layers/grantor python -m docs.policy_page --write"

@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
+from grantor.core.diagnostics import Fault
 from grantor.core.grant import Permission
-from grantor.core.policy.document import LOADER
-from grantor.core.policy.file import read
-from grantor.core.policy.forms import END, SPAN
-from grantor.core.policy.reading import ends
-from grantor.core.problem import Fault
-from grantor.core.rule import Mode, Policy, Rule
-from grantor.core.whom import Directory, Principal, Profiles
+from grantor.core.policy import durations
+from grantor.core.policy.parser import read
+from grantor.core.policy.value_types import END, SPAN
+from grantor.core.policy.yaml_tree import LOADER
+from grantor.core.rules import Directory, Mode, Policy, Principal, Profiles, Rule
 
 ROLE = "arn:aws:iam::111122223333:role/studio/ana"
 UUID = "9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
@@ -294,12 +293,12 @@ def test_a_report_ends_after_a_thousand_mistakes():
     "text", ["2027-03-31", "2027-03-31T18:00Z", "2027-03-31T18:00:30Z", "9998-12-31", "2027-02-30", "2027", "x"]
 )
 def test_what_is_an_end_has_the_form_of_one(text: str):
-    assert END.fits(text) or isinstance(ends.until(text), Fault)
+    assert END.fits(text) or isinstance(durations.until(text), Fault)
 
 
 @pytest.mark.parametrize("text", ["1h", "30d", "9999w", "0d", "10000d", "1m", "d", "30"])
 def test_a_length_of_time_is_what_has_the_form_of_one(text: str):
-    assert SPAN.fits(text) is not isinstance(ends.lasting(text), Fault)
+    assert SPAN.fits(text) is not isinstance(durations.lasting(text), Fault)
 
 
 def test_libyaml_reads_where_it_is_there():

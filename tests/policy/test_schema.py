@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.policy.document import Reader
-from grantor.core.policy.file import read
-from grantor.core.policy.schema import schema
-from grantor.core.rule import Policy
+from grantor.core.policy.json_schema import schema
+from grantor.core.policy.parser import read
+from grantor.core.policy.yaml_tree import Reader
+from grantor.core.rules import Policy
 from tests.policy.cases import cases
 from tests.policy.editor import SCHEMA, Editor, allowed
 from tests.policy.examples import GOOD

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from grantor.core.job import Instances
 from grantor.core.jobs.request import Network, Submission, Terms
+from grantor.core.rules import Instances
 
 BUCKET = "sagemaker-us-east-1-111122223333"  # the SDK's default, where it lays what it finds on the notebook's disk
 LAID = f"s3://{BUCKET}/by-hand/input"

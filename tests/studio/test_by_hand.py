@@ -8,7 +8,7 @@ from string import Template
 
 import pytest
 
-from grantor.jobs.carried import Carried
+from grantor.aws.services import Carried
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 from tests.estate import ARTICLE, DATA, Estate, lay
 from tests.studio.conftest import notebook

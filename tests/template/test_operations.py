@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from grantor.ring import ring
+from grantor.reconcile.handler import ring
 from tests.conftest import ROOT, Sandbox
 from tests.engine.watch import rules
 from tests.jobs.place import Place, event, furnish

@@ -2,6 +2,6 @@
 
 import sys
 
-from grantor.cli.command import main
+from grantor.cli.main import main
 
 sys.exit(main())

@@ -1,9 +1,8 @@
 """Values that the tests of jobs share: the article's job as userA has it, and its input as it was uploaded."""
 
-from grantor.core.job import Job, Start
 from grantor.core.jobs.identity import Attempt, Code, Input
 from grantor.core.jobs.request import Desk
-from grantor.core.whom import Profiles
+from grantor.core.rules import Job, Profiles, Start
 
 ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
 JOB = Job(

@@ -4,14 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from grantor.core.jobs.deciding import CLAIM, Decision, Do, Wanted, decide
-from grantor.core.jobs.standing import LIMIT, QUIET, REMEMBERED, Cause, Standing, Status, Told
+from grantor.core.jobs.decide import (
+    CLAIM,
+    LIMIT,
+    QUIET,
+    REMEMBERED,
+    Cause,
+    Decision,
+    Do,
+    Standing,
+    Status,
+    Told,
+    WantedRun,
+    decide,
+)
 from tests.core.jobs.starts import ATTEMPT, GIVEN
 
 AT = 1_000_000.0
 NOW = AT + CLAIM
 NEVER = Standing()
-A, B, GONE = Wanted("a" * 20, "v1"), Wanted("b" * 20, "v2"), Wanted("")
+A, B, GONE = WantedRun("a" * 20, "v1"), WantedRun("b" * 20, "v2"), WantedRun("")
 GOING = Standing("grantor-a-a1", A.run, 1, Status.IN_PROGRESS, AT, "v1", tried={A.run: 1})
 DONE = GOING.ended(Status.COMPLETED, Cause.NONE)
 FAILED = GOING.ended(Status.FAILED, Cause.CONTRACT)
@@ -80,7 +92,7 @@ def failed(cause: Cause, failures: int = 1) -> Standing:
         "deleted while a job ran",
     ],
 )  # fmt: skip
-def test_what_is_to_be_done(standing: Standing, wanted: Wanted, said: Told | None, now: float, decision: Decision) -> None:
+def test_what_is_to_be_done(standing: Standing, wanted: WantedRun, said: Told | None, now: float, decision: Decision) -> None:
     assert decide(standing, wanted, said, now) == decision
 
 
@@ -93,7 +105,7 @@ def test_a_run_is_tried_again_by_itself_only_where_that_may_help(cause: Cause) -
 
 def run(standing: Standing, content: str, status: Status = Status.COMPLETED, cause: Cause = Cause.NONE) -> Standing:
     """The next run of the input, if it is to be one, from its claim to its end."""
-    decision = decide(standing, Wanted(content, "v"), None, NOW)
+    decision = decide(standing, WantedRun(content, "v"), None, NOW)
 
     assert decision.do is Do.START
     attempt = replace(ATTEMPT, run=content, given=replace(GIVEN, version="v"), number=decision.attempt)
@@ -109,7 +121,7 @@ def test_content_that_comes_back_runs_again_so_that_the_latest_output_follows_it
 def test_content_that_comes_back_after_a_failure_of_what_replaced_it_is_still_the_latest_output() -> None:
     standing = run(run(NEVER, "a"), "b", Status.FAILED, Cause.CONTRACT)
 
-    assert decide(standing, Wanted("a", "v"), None, NOW).do is Do.DONE
+    assert decide(standing, WantedRun("a", "v"), None, NOW).do is Do.DONE
 
 
 def test_after_three_failures_nothing_starts_by_itself() -> None:
@@ -117,7 +129,7 @@ def test_after_three_failures_nothing_starts_by_itself() -> None:
     for _ in range(LIMIT):
         standing = run(standing, "a", Status.FAILED, Cause.INFRASTRUCTURE)
 
-    assert decide(standing, Wanted("a", "v"), None, NOW).do is Do.GIVEN_UP
+    assert decide(standing, WantedRun("a", "v"), None, NOW).do is Do.GIVEN_UP
     assert (standing.name, standing.failures) == ("grantor-abalone-a-a3", LIMIT)
 
 
@@ -130,8 +142,8 @@ def test_a_success_forgets_the_failures_before_it() -> None:
 def test_a_stopped_run_stays_stopped_until_the_data_is_put_again() -> None:
     standing = run(NEVER, "a", Status.STOPPED, Cause.STOPPED)
 
-    assert decide(standing, Wanted("a", "v"), None, NOW).do is Do.FAILED
-    assert decide(standing, Wanted("a", "w"), None, NOW) == Decision(Do.START, 2)
+    assert decide(standing, WantedRun("a", "v"), None, NOW).do is Do.FAILED
+    assert decide(standing, WantedRun("a", "w"), None, NOW) == Decision(Do.START, 2)
 
 
 def test_what_is_remembered_of_an_input_never_grows_without_end() -> None:

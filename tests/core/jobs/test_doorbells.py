@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.jobs.doorbells import JobBell, job_bell
+from grantor.core.jobs.upload_triggers import JobBell, job_bell
 from tests.conftest import ROOT
 
 JOB = "grantor-abalone-0123456789abcdef0123-a1"

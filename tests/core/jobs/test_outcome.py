@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grantor.core.jobs.decide import Cause, Status, Told
 from grantor.core.jobs.outcome import REMEDIES, Summary, outcome, read_summary
-from grantor.core.jobs.standing import Cause, Status, Told
 
 LABEL = "abalone for userA"
 SUMMARY = {

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.job import Start
 from grantor.core.jobs.preflight import Answer, preflight, unmet
-from grantor.core.policy.file import read
-from grantor.core.rule import Policy
+from grantor.core.policy.parser import read
+from grantor.core.rules import Policy, Start
 from tests.core.jobs.starts import ROLE, START
 
 READ, WRITE, BOTH = Permission.READ, Permission.WRITE, Permission.READWRITE

@@ -10,8 +10,8 @@ import boto3
 import botocore.validate
 import pytest
 
-from grantor.core.job import Instances
 from grantor.core.jobs.request import ACCOUNTS, Network, Submission, Terms, Unsendable, arguments, image, of_attempt, request
+from grantor.core.rules import Instances
 from tests.core.jobs.starts import ATTEMPT, DESK, JOB, ROLE, START
 
 CAPTURED = json.loads(Path(__file__).with_name("spark_processing_requests.json").read_text())

@@ -1,13 +1,18 @@
-"""AWS's clients, each made when it is first needed and then shared: making one costs a cold start tens of milliseconds."""
+"""Errors of AWS by their code: none of the Access Grants errors is modelled in botocore, so the code is all there is."""
 
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+from botocore import exceptions
 from botocore.config import Config
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
 if TYPE_CHECKING:
@@ -22,6 +27,78 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sso_admin import SSOAdminClient
     from mypy_boto3_sts import STSClient
+
+
+# What a later run may find mended by itself: throttles and faults of the service, as each service names them.
+PASSING = {
+    "InternalError",
+    "InternalException",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "InternalServiceFault",
+    "OperationAborted",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+# No answer, or not all of it: what was asked may have been done all the same.
+UNANSWERED = (
+    exceptions.HTTPClientError,
+    exceptions.ConnectionError,
+    exceptions.IncompleteReadError,
+    exceptions.FlexibleChecksumError,
+    ResponseParserError,  # half an answer in XML
+)
+
+
+class NotYet(RuntimeError):
+    """AWS can not do this now and will be able to soon; the text says what is missing."""
+
+
+class Overtaken(RuntimeError):
+    """The lease has passed to another run, so nothing may be written any more; the other run reads everything afresh."""
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """Turns what passes by itself, and an answer that never came, into NotYet; everything else goes through as it is."""
+    try:
+        yield
+    except UNANSWERED as error:
+        raise NotYet(str(error)) from error
+    except ClientError as error:
+        if code(error) not in PASSING:
+            raise
+        raise NotYet(f"{code(error)}: {message(error)}") from error
+
+
+AT_ONCE = 8  # of a client's ten connections
+
+
+def each[T, R](read: Callable[[T], R], things: Iterable[T]) -> list[R]:
+    """What is read of each of the things, in their order, some of them at once. Raises as the first of them does that fails."""
+    listed = list(things)
+    if len(listed) < 2:
+        return list(map(read, listed))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(read, listed))
+
 
 # Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
 CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)

@@ -1,18 +1,37 @@
-"""One run at a time, of Lambda and of the command line: a lease with a fencing token, and the bells that ring while it is held.
-
-The item is only ever replaced whole, and only if nobody else has replaced it since it was seen (`rev`); so each step below is
-thought of as if it were alone in the world. What a holder answers (`taken`) stays in the item until it lets go: when it
-dies, the next one finds it there.
-"""
+"""Bells that wait: what is to be looked at, each with the earliest time (seconds since 1970) at which it rang, or None."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grantor.aws.bells import Bells, merged
-from grantor.aws.errors import NotYet, Overtaken
-from grantor.aws.table import LEASE, Table, pause
+from grantor.aws.clients import NotYet, Overtaken
+from grantor.aws.dynamodb import LEASE, Table, pause
+from grantor.core.snapshot import EVERYTHING
+
+MOST = 200  # subjects; more of them become one bell for everything
+SIZE = 40_000  # characters of them all: what waits and what is being answered stand in one item of 400 KB
+Bells = Mapping[str, float | None]
+
+
+def merged(*several: Bells) -> dict[str, float | None]:
+    """All the bells, each with its earliest time; one bell for everything where they are too many.
+
+    >>> merged({"profile D/a": 5.0, "everything": None}, {"profile D/a": 4.0, "everything": 9.0})
+    {'profile D/a': 4.0, 'everything': 9.0}
+    """
+    found: dict[str, float | None] = {}
+    for bells in several:
+        for about, at in bells.items():
+            found[about] = _earliest([found.get(about), at])
+    if len(found) > MOST or sum(map(len, found)) > SIZE:
+        return {EVERYTHING: _earliest(found.values())}
+    return found
+
+
+def _earliest(times: Iterable[float | None]) -> float | None:
+    return min((time for time in times if time is not None), default=None)
+
 
 TRIES = 60  # replacements that others may be faster with: five seconds at the worst
 AT_ONCE = 3  # of them before a crowd is given time

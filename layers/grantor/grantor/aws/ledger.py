@@ -1,26 +1,48 @@
-"""What is written down of the grants that are ours: one item a grant, and for each subject of a rule who holds grants because of it.
-
-    pk                       sk                             what
-    IAM arn:…:role/ana       READ s3://data/Product/*       the grant: state, id, since, run, reasons
-    IAM arn:…:role/ana       profile Product-Domain/ana     the profile runs as this role
-    profile Product-…/ana    IAM arn:…:role/ana             the same, the other way round
-
-So one query of a grantee's partition tells its grants and every subject that they may follow from. The pairs are written before
-the grant is intended; an old one only makes a run look once more, and a sweep takes it away.
-"""
+"""Reasons as the ledger keeps them: short text that people can read, and packed bytes where there are very many."""
 
 import hashlib
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import chain
+from typing import Any
 
+from grantor.aws.dynamodb import Action, Item, Table, deleting, putting
 from grantor.aws.lease import Lease
-from grantor.aws.reasons import packed, unpacked
-from grantor.aws.table import Action, Table, deleting, putting
-from grantor.aws.values import Item
-from grantor.core.entry import Entry, State
-from grantor.core.grant import Grant, Grantee, Permission
+from grantor.core.grant import Entry, Grant, Grantee, Permission, Reason, State
+
+READABLE = 4_000  # characters; longer text is packed, because an item has at most 400 KB
+
+
+def packed(reasons: Iterable[Reason]) -> str | bytes:
+    """The reasons, in an order of their own; what a reason does not have is left out.
+
+    >>> packed([Reason("policy/a.yaml#own", ("profile D/ana",)), Reason("policy/a.yaml#team", additive=True)])
+    '[["policy/a.yaml#own",["profile D/ana"]],["policy/a.yaml#team",[],null,true]]'
+    """
+    text = json.dumps(sorted(map(_short, reasons), key=str), separators=(",", ":"), ensure_ascii=False)
+    return text if len(text) <= READABLE else zlib.compress(text.encode())
+
+
+def unpacked(written: str | bytes) -> frozenset[Reason]:
+    """The very reasons that were packed."""
+    text = written if isinstance(written, str) else zlib.decompress(written).decode()
+    return frozenset(_reason(*parts) for parts in json.loads(text))
+
+
+def _short(reason: Reason) -> list[Any]:
+    parts = [reason.rule, list(reason.subjects), reason.until and reason.until.isoformat(), reason.additive]
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return parts
+
+
+def _reason(rule: str, subjects: Iterable[str] = (), until: str | None = None, additive: bool = False) -> Reason:
+    return Reason(rule, tuple(subjects), datetime.fromisoformat(until) if until else None, additive)
+
 
 Pair = tuple[str, Grantee]  # a subject, and who holds grants because of it
 LONGEST = 1024  # bytes of a sort key (DynamoDB); a scope may have 2,000 characters

@@ -1,27 +1,79 @@
-"""grantor check: what is wrong with policy files, without AWS."""
+"""The policy files of a folder in place of the bucket's, to see what they would change."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import md5
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grantor.cli.call import Call
-from grantor.cli.sentences import count
-from grantor.cli.trouble import Misused
-from grantor.core.expansion.expand import expand
-from grantor.core.expansion.lint import lint
-from grantor.core.facts import Facts
-from grantor.core.location import Location
-from grantor.core.policy.file import read
-from grantor.core.problem import Problem
-from grantor.core.rule import Policy
+from botocore.exceptions import ClientError
+
+from grantor.aws.s3 import FOLDER, LARGEST_POLICY, File, Listed, PolicyFiles, TooLarge, too_large
+from grantor.cli.output import count
+from grantor.cli.session import Call, Misused
+from grantor.core.diagnostics import Problem
+from grantor.core.grant import Location
+from grantor.core.planning.expand import expand
+from grantor.core.planning.lint import lint
+from grantor.core.policy.parser import read
+from grantor.core.rules import Policy
+from grantor.core.snapshot import Facts
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+LOCAL = "local"  # the version of a file that S3 has not seen
+
+
+class LocalFiles(PolicyFiles):
+    """A folder that stands for `policy/`. A file that is the same in the bucket is the bucket's; accepted versions are in the bucket only."""
+
+    def __init__(self, client: "S3Client", bucket: str, folder: Path) -> None:
+        super().__init__(client, bucket)
+        self._paths = {f"{FOLDER}{path.relative_to(folder).as_posix()}": path for path in files(folder)}
+
+    def listed(self) -> Mapping[str, Listed]:
+        """The files of the folder, by the key that each would have. Costs a call: the bucket's own are listed, too."""
+        super().listed()
+        return {key: self._local(path) for key, path in self._paths.items()}
+
+    def read(self, key: str, version: str = "") -> File:
+        """As PolicyFiles does, of the file in the folder unless a version is asked for."""
+        if version:
+            return super().read(key, version)
+        ours = body(self._paths[key])
+        if len(ours) > LARGEST_POLICY:
+            raise TooLarge(too_large(len(ours)))
+        there = self._there(key) if key in self._listed else None
+        return there if there and there.body == ours else File(ours, LOCAL, _etag(ours))
+
+    def gone(self, key: str) -> bool:
+        """Whether the folder has no such file."""
+        return key not in self._paths
+
+    def _there(self, key: str) -> File | None:
+        try:
+            return super().read(key)
+        except (ClientError, TooLarge):
+            return None
+
+    def _local(self, path: Path) -> Listed:
+        told = path.stat()
+        return Listed("", told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
+
+
+def _etag(content: bytes) -> str:
+    return f'"{md5(content, usedforsecurity=False).hexdigest()}"'
+
 
 ENDINGS = (".yaml", ".yml")
 ANYWHERE = Location("anywhere", "s3://")  # where the locations are is a fact, and facts are not asked for here
 
 
-def run(call: Call) -> int:
+def run_check(call: Call) -> int:
     """0 if nothing is wrong, whatever it warns of; 1 after saying what is."""
     found = [read(name, content) for name, content in _bodies(call.asked.paths, call.asked.name)]
     policies = [one for one in found if isinstance(one, Policy)]

@@ -1,24 +1,23 @@
 """grantor status: how things stand, from what runs have written down and the policy files as they are."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from grantor.aws.lease import Standing
-from grantor.aws.records import Accepted, Approval, RefusedPlan, Run, Sweep
-from grantor.cli import history
-from grantor.cli.call import Call
-from grantor.cli.sentences import count, time
-from grantor.cli.show import Progress
-from grantor.intake import Intake, intake
-from grantor.world import World
+from grantor.aws.run_store import Accepted, Approval, RefusedPlan, Run, Sweep
+from grantor.aws.services import World
+from grantor.cli.output import Progress, count, format_time, lines
+from grantor.cli.session import Call, Misused, Trouble
+from grantor.reconcile.policies import Intake, intake
 
 WIDE = 9  # characters of the word that a line begins with
 
 
-def run(call: Call) -> int:
+def run_status(call: Call) -> int:
     """0, however things stand."""
     with Progress("reading the ledger"):
         status = _Status.of(call)
@@ -63,7 +62,7 @@ class _Status:
         yield "stack", f"{self.stack} in {self.where}"
         yield "sweep", self._sweep()
         yield "grants", f"{count(self.owned.total(), 'grant')} owned{self._unsettled()}"
-        yield "changed", history.line(self.last) if self.last else "no run has changed anything within the last 90 days"
+        yield "changed", line(self.last) if self.last else "no run has changed anything within the last 90 days"
         yield "lease", self._lease()
         yield "bells", ", ".join(sorted(self.lease.bells)) or "none waits"
         yield from (("policy", said) for said in self._policy())
@@ -92,7 +91,7 @@ class _Status:
             return "there was no complete one yet"
         domains = ", ".join(f"{count(number, 'profile')} in {domain}" for domain, number in sorted(self.sweep.profiles.items()))
         ago = _ago((self.now - datetime.fromisoformat(self.sweep.at)).total_seconds())
-        return f"{time(self.sweep.at)}, {ago} ago" + (f": {domains}" if domains else "")
+        return f"{format_time(self.sweep.at)}, {ago} ago" + (f": {domains}" if domains else "")
 
     def _unsettled(self) -> str:
         others = [f"{number:,} {state}" for state, number in sorted(self.owned.items()) if state != "live"]
@@ -106,15 +105,15 @@ class _Status:
 
     def _policy(self) -> Iterator[str]:
         for key, accepted in sorted(self.accepted.items()):
-            yield f"{key} version {accepted.version}, accepted {time(accepted.at)}"
+            yield f"{key} version {accepted.version}, accepted {format_time(accepted.at)}"
         yield from (f"{key} has a version that no run has accepted yet" for key in sorted(self.policies.changed))
         yield from (f"{key} is gone, and no run has accepted that yet" for key in self.policies.gone)
 
     def _refused(self, plan: RefusedPlan, approval: Approval | None) -> tuple[str, str]:
         if approval:
-            return "approved", f"plan {plan.hash} by {approval.by} at {time(approval.at)}"
+            return "approved", f"plan {plan.hash} by {approval.by} at {format_time(approval.at)}"
         changes = count(plan.text.count("\n") + 1, "change")
-        return "waiting", f"plan {plan.hash}, {changes}, {time(plan.at)}: grantor approve {plan.hash} --stack {self.stack}"
+        return "waiting", f"plan {plan.hash}, {changes}, {format_time(plan.at)}: grantor approve {plan.hash} --stack {self.stack}"
 
 
 def _last_change(world: World) -> Run | None:
@@ -132,3 +131,50 @@ def _ago(seconds: float) -> str:
         if seconds < 2 * following:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds // 86_400)} days"
+
+
+PRESSING = {
+    "approval": "a plan waits for approval",
+    "rejected": "a policy file is wrong",
+    "refused": "AWS refuses a change",
+    "later": "not all could be done",
+}
+
+
+def run_history(call: Call) -> int:
+    """0; 1 if no run has that id."""
+    return _one(call, call.asked.run) if call.asked.run else _several(call)
+
+
+def line(past: Run) -> str:
+    """One run in a line."""
+    return f"{format_time(past.at)}  {past.id}  +{past.summary['created']} -{past.summary['deleted']}  {'; '.join(_said(past.summary))}"
+
+
+def _said(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield str(summary["focus"])
+    yield from (said for kind, said in PRESSING.items() if summary.get(kind))
+    if adopted := summary.get("adopted"):
+        yield f"accepted {', '.join(adopted)}"
+
+
+def _several(call: Call) -> int:
+    if call.asked.most < 1:
+        raise Misused("-n wants a number from 1")
+    runs = tuple(islice(call.world.records.history(), call.asked.most))
+    call.show.lines(map(line, runs))
+    if not runs:
+        call.show.line("no run has done or said anything within the last 90 days")
+    call.show.value([dict(past.summary) for past in runs])
+    return 0
+
+
+def _one(call: Call, wanted: str) -> int:
+    past = next((past for past in call.world.records.history() if past.id == wanted), None)
+    if past is None:
+        raise Trouble(f"no run {wanted} is remembered: grantor history lists those of the last 90 days that did or said anything")
+    call.show.line(line(past))
+    call.show.lines(lines(past.summary))
+    call.show.lines(f"… and {count(more, 'line')} more of {kind}" for kind, more in past.summary.get("left_out", {}).items())
+    call.show.value(dict(past.summary))
+    return 0

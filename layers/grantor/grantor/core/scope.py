@@ -6,8 +6,9 @@ end is any rest of a key and a `*` elsewhere is a letter; there are no folders, 
 
 import re
 
-from grantor.core.policy.reading.variables import bare
-from grantor.core.problem import Fault, shown
+from grantor.core.diagnostics import Fault, shown
+
+VARIABLE = re.compile(r"\{[^{}]*\}")
 
 LONGEST = 2_000  # S3Prefix in the service's model
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -172,3 +173,12 @@ def _end(scope: str, raw_prefix: bool) -> list[Fault]:
     what = f"{shown(scope)} means the single object of that name"
     remedy = f'write {_folder(scope)} for the folder, or on: {{object: "{scope}"}} for the object'
     return [Fault(what, "only a * at the end covers what lies below", remedy)]
+
+
+def bare(text: str) -> str:
+    """`text` with a word in place of each variable, to judge its form before the values are known.
+
+    >>> bare("s3://data/{profile.folder}/*")
+    's3://data/variable/*'
+    """
+    return VARIABLE.sub("variable", text) if "{" in text else text

@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from grantor.core.job import Start
+from grantor.core.rules import Start
 
 SHOWN = 20  # characters of a job's name in the name of its processing job
 REFUSED = re.compile(r"[^a-zA-Z0-9]+")

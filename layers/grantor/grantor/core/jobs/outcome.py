@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.jobs.standing import Cause, Status, Told
+from grantor.core.jobs.decide import Cause, Status, Told
 
 LONGEST = 400  # characters of a text that somebody else has written
 EXIT = re.compile(r"(?:returned non-zero exit status|exit code:?) (-?\d{1,3})")

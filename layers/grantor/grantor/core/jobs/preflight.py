@@ -12,9 +12,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.job import Start
-from grantor.core.reason import of_subject, profile_subject
+from grantor.core.grant import Grant, Grantee, Permission, of_subject, profile_subject
+from grantor.core.rules import Start
 from grantor.core.scope import covers
 
 STAGED = ("access", "staged")  # the argument by which a policy file orders it

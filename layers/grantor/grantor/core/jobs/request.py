@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.job import LONGEST, Instances
 from grantor.core.jobs.identity import Attempt, bucket_and_key, role_name
+from grantor.core.rules import LONGEST, Instances
 
 # Spark 3.5.6 of EMR 7.12, whose S3A knows S3 Access Grants; Python 3.12, Java 17. Never the floating tag.
 TAG = "3.5-cpu-py312-v1.3"

@@ -1,0 +1,1 @@
+"""From rules and inventory to wanted grants, a plan and the guard's verdict."""

@@ -1,1 +1,0 @@
-"""The end of a stack, so that nothing of it is left and nothing of anybody else's is touched."""

@@ -1,0 +1,1 @@
+"""One run of the reconciler, from an SQS batch to its report."""

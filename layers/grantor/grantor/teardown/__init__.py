@@ -1,0 +1,1 @@
+"""What happens before the stack is deleted."""
