@@ -1,0 +1,134 @@
+"""What callers request for themselves: credentials for data, and the list of their own grants."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox.access_grants.errors import AccessGrantsError, documented_error
+from sandbox.access_grants.grants import sort_by_closeness
+from sandbox.access_grants.scopes import covers_target, reach_of, session_policy
+from sandbox.access_grants.service import (
+    AccessGrants,
+    Caller,
+    GrantsRequest,
+    Role,
+    grants_operation,
+)
+from sandbox.access_grants.state import Grant, Instance, read_page
+
+# Not part of AWS: what a session was vended for, next to the condition keys that it carries.
+VENDED_FOR = "sandbox:vended"
+
+
+@grants_operation
+def get_data_access(
+    service: AccessGrants, request: GrantsRequest, caller: Caller
+) -> dict[str, Any]:
+    instance = service.require_instance()
+    grant = _find_closest_grant(service, instance, request, caller)
+    role = _find_role(service, instance.locations[grant.location].role)
+    seconds = int(request.get("DurationSeconds") or service.switches.vended_seconds)
+    if seconds > role.longest:
+        why = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        raise documented_error("StsValidationError", why=why)
+    return _vend_credentials(
+        service, request, grant, role, service.clock() + timedelta(seconds=seconds)
+    )
+
+
+@grants_operation
+def list_caller_access_grants(
+    service: AccessGrants, request: GrantsRequest, caller: Caller
+) -> dict[str, Any]:
+    numbered = {
+        grant.number: grant for grant in service.require_instance().list_held_by(caller.identities)
+    }
+    start = request.get("GrantScope") or ""
+    found, token = read_page(
+        sorted(numbered),
+        lambda n: numbered[n] if numbered[n].scope.startswith(start) else None,
+        request,
+        service.switches,
+    )
+    listed = [
+        {
+            "Permission": grant.permission,
+            "GrantScope": grant.scope,
+            "ApplicationArn": grant.application or "ALL",
+            "AccessGrantsInstanceArn": service.arn,
+        }
+        for grant in found
+    ]
+    return {"CallerAccessGrantsList": listed, "NextToken": token}
+
+
+def _find_closest_grant(
+    service: AccessGrants, instance: Instance, request: GrantsRequest, caller: Caller
+) -> Grant:
+    target, permission = request["Target"], request["Permission"]
+    inside = [
+        grant
+        for grant in instance.list_held_by(caller.identities)
+        if covers_target(
+            _reach_of_grant(grant), target, bare_bucket=service.switches.bare_bucket_is_inside
+        )
+        and _has_same_grantee(service, grant)
+    ]
+    serving = sort_by_closeness(
+        [grant for grant in inside if grant.permission in (permission, "READWRITE")]
+    )
+    combined = {grant.permission for grant in inside} >= {
+        "READ",
+        "WRITE",
+    } and permission == "READWRITE"
+    if not serving and combined and service.switches.read_and_write_combine:
+        serving = sort_by_closeness(inside)
+    if not serving:
+        raise _deny_access(permission, target)
+    return serving[0]
+
+
+def _has_same_grantee(service: AccessGrants, grant: Grant) -> bool:
+    survives = service.switches.grants_survive_their_role or grant.grantee_type != "IAM"
+    return survives or grant.identity == service.environment.find_principal_id(grant.grantee)
+
+
+def _reach_of_grant(grant: Grant) -> str:
+    return reach_of(grant.scope, whole=not grant.sub_prefix)
+
+
+def _deny_access(permission: str, target: str) -> AccessGrantsError:
+    return documented_error(
+        "AccessDenied",
+        why=f"You do not have {permission} permissions to the requested S3 Prefix: {target}",
+    )
+
+
+def _find_role(service: AccessGrants, arn: str) -> Role:
+    role = service.environment.find_role(arn)
+    context = {"aws:SourceAccount": service.account, "aws:SourceArn": service.arn}
+    if role is None or not service.environment.is_trusted_by(arn, context):
+        raise documented_error("StsNotAuthorizedError", role=arn)
+    return role
+
+
+def _vend_credentials(
+    service: AccessGrants, request: GrantsRequest, grant: Grant, role: Role, until: datetime
+) -> dict[str, Any]:
+    minimal = request.get("Privilege") == "Minimal"
+    policy = session_policy(
+        request["Target"] if minimal else _reach_of_grant(grant), request["Permission"]
+    )
+    context = {
+        "s3:AccessGrantsInstanceArn": service.arn,
+        VENDED_FOR: f"{request['Permission']} {grant.scope}",
+    }
+    keys = service.environment.start_vended_session(
+        role, f"access-grants-{uuid.uuid4()}", policy, until, context
+    )
+    return {
+        "Credentials": keys | {"Expiration": until},
+        "MatchedGrantTarget": request["Target"] if minimal else grant.scope,
+        "Grantee": {"GranteeType": grant.grantee_type, "GranteeIdentifier": grant.grantee},
+        "MatchedInstanceArn": service.arn,
+    }

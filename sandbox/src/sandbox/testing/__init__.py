@@ -1,0 +1,1 @@
+"""What tests against the sandbox share: a running server, clients for it, and AWS resources."""
