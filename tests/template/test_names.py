@@ -12,14 +12,19 @@ ONCE = (
 )  # fmt: skip
 """Properties that an account, or its Region, takes once."""
 
-TEMPLATES = {name: (ROOT / name).read_text() for name in ("template.yaml", "stacks/studio.yaml", "stacks/operations.yaml")}
+TEMPLATES = {
+    name: (ROOT / name).read_text()
+    for name in ("template.yaml", "stacks/studio.yaml", "stacks/operations.yaml")
+}
 NAMED = re.compile(rf"^ {{6}}({'|'.join(ONCE)}): (.+)$", re.MULTILINE)
 GIVEN = [(name, said) for name, text in TEMPLATES.items() for _, said in NAMED.findall(text)]
 
 
 @pytest.mark.parametrize(("file", "said"), GIVEN, ids=[said for _, said in GIVEN])
 def test_a_name_is_the_stacks_own_or_a_parameters(file: str, said: str):
-    assert re.search(r"\$\{(AWS::StackName|Stack|RolePrefix)\}|!Ref DomainName$", said), f"{file} says {said}"
+    assert re.search(r"\$\{(AWS::StackName|Stack|RolePrefix)\}|!Ref DomainName$", said), (
+        f"{file} says {said}"
+    )
 
 
 def test_names_are_found_where_they_stand():

@@ -1,4 +1,4 @@
-"""What watches the stack looks at what there is: its metrics are those that runs emit, and a person finds each alarm in docs/operations.md."""
+"""Alarms and dashboard use metrics that runs emit, and docs/operations.md explains each alarm."""
 
 import io
 import json
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from grantor.reconcile.handler import ring
+from grantor.reconcile.handler import handle
 from tests.conftest import ROOT, Sandbox
 from tests.engine.watch import rules
-from tests.jobs.place import Place, event, furnish
+from tests.jobs.launcher import LauncherSetup, event, set_up_launcher
 from tests.template.test_events import Template
 
 SERVICES = ("reconcile-grants", "start-spark-job")
@@ -30,45 +30,69 @@ NAMES = {name: alarm["AlarmName"].removeprefix("${Stack}-") for name, alarm in A
 
 
 def dashboard() -> list[dict[str, Any]]:
-    """Its widgets; what stands for names of the stack stays as it is."""
+    """Its widgets, with the placeholders for the names of the stack."""
     body = resources()["Dashboard"]["DashboardBody"]
-    return [{"type": widget["type"]} | widget["properties"] for widget in json.loads(body)["widgets"]]
+    return [
+        {"type": widget["type"]} | widget["properties"] for widget in json.loads(body)["widgets"]
+    ]
 
 
 def shown() -> list[list[Any]]:
-    return [metric for widget in dashboard() if widget["type"] == "metric" for metric in widget["metrics"]]
+    return [
+        metric
+        for widget in dashboard()
+        if widget["type"] == "metric"
+        for metric in widget["metrics"]
+    ]
 
 
 @pytest.fixture(scope="module")
-def emitted(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    """Service and name of each metric that these runs logged for CloudWatch: grants made, a job done, one failed, one that waits."""
+def emitted(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> set[tuple[str, str]]:
+    """Service and name of each metric that runs log for CloudWatch: grants created, a job completed,
+    one failed, one waiting.
+    """
     out = io.StringIO()
     with redirect_stdout(out):
-        happen(furnish(start_sandbox(), tmp_path_factory.mktemp("watched")))
-    return {metric for line in out.getvalue().splitlines() if '"_aws"' in line for metric in metrics(json.loads(line))}
+        run_everything(set_up_launcher(start_sandbox(), tmp_path_factory.mktemp("metrics")))
+    return {
+        metric
+        for line in out.getvalue().splitlines()
+        if '"_aws"' in line
+        for metric in metrics(json.loads(line))
+    }
 
 
-def happen(place: Place) -> None:
-    place.estate.role("auditor")
-    place.estate.policy("auditor", rules(1))
-    ring(place.estate.warm(), event("aws.s3", "Object Created", bucket={"name": "policies"}), None)
+def run_everything(launcher: LauncherSetup) -> None:
+    launcher.estate.role("auditor")
+    launcher.estate.policy("auditor", rules(1))
+    handle(
+        launcher.estate.warm(), event("aws.s3", "Object Created", bucket={"name": "policies"}), None
+    )
     for key, code in (("UserA/abalone.csv", 0), ("UserB/abalone.csv", 12)):
-        place.ring(place.put(key))
-        place.ring(place.ends(place.running()[0], code, SUMMARY))
-    place.faults({"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "throttle"})
-    place.ring(place.put("UserA/abalone.csv", b"F,0.53"))
+        launcher.deliver(launcher.upload(key))
+        launcher.deliver(launcher.end_job(launcher.list_running()[0], code, SUMMARY))
+    launcher.faults(
+        {"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "throttle"}
+    )
+    launcher.deliver(launcher.upload("UserA/abalone.csv", b"F,0.53"))
 
 
 def metrics(line: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    (told,) = line["_aws"]["CloudWatchMetrics"]
-    assert told["Namespace"] == "Grantor"
-    assert [sorted(dimensions) for dimensions in told["Dimensions"]] == [["service", "stack"]]
+    (emitted,) = line["_aws"]["CloudWatchMetrics"]
+    assert emitted["Namespace"] == "Grantor"
+    assert [sorted(dimensions) for dimensions in emitted["Dimensions"]] == [["service", "stack"]]
     assert line["stack"] == "grantor"
-    yield from ((line["service"], metric["Name"]) for metric in told["Metrics"])
+    yield from ((line["service"], metric["Name"]) for metric in emitted["Metrics"])
 
 
-@pytest.mark.parametrize("alarm", [name for name, it in ALARMS.items() if it["Namespace"] == "Grantor"])
-def test_an_alarm_of_ours_watches_a_metric_that_is_emitted(alarm: str, emitted: set[tuple[str, str]]):
+@pytest.mark.parametrize(
+    "alarm", [name for name, it in ALARMS.items() if it["Namespace"] == "Grantor"]
+)
+def test_an_alarm_of_ours_watches_a_metric_that_is_emitted(
+    alarm: str, emitted: set[tuple[str, str]]
+):
     service, stack = {"Name": "service"}, {"Name": "stack", "Value": "Stack"}
     watched = ALARMS[alarm]
 
@@ -91,16 +115,19 @@ def test_the_dashboard_has_every_alarm_once():
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_calls_a_person_says_why_and_is_named_after_the_stack(alarm: str):
-    told = ALARMS[alarm]
+def test_an_alarm_notifies_the_topic_explains_itself_and_is_named_after_the_stack(alarm: str):
+    settings = ALARMS[alarm]
 
-    assert told["AlarmActions"] == ["Notices"]
-    assert told["AlarmName"].startswith("${Stack}-")
-    assert told["AlarmDescription"].endswith(f"What to do - docs/operations.md, {NAMES[alarm]}.")
-    assert told["TreatMissingData"] in ("breaching", "notBreaching")  # else silence would be no answer
+    assert settings["AlarmActions"] == ["AlertTopic"]
+    assert settings["AlarmName"].startswith("${Stack}-")
+    assert settings["AlarmDescription"].endswith(f" See docs/operations.md, {NAMES[alarm]}.")
+    assert settings["TreatMissingData"] in (
+        "breaching",
+        "notBreaching",
+    )  # silence must be an answer
 
 
-def test_the_page_of_operations_has_a_section_for_each_alarm_and_none_for_another():
+def test_the_operations_page_has_a_section_for_each_alarm_and_no_other():
     page = (ROOT / "docs/operations.md").read_text()
     sections = re.findall(r"^### `([a-z-]+)`$", page, re.MULTILINE)
 
@@ -108,18 +135,24 @@ def test_the_page_of_operations_has_a_section_for_each_alarm_and_none_for_anothe
 
 
 @pytest.mark.parametrize("alarm", NAMES.values())
-def test_a_section_says_what_an_alarm_means_and_what_to_do(alarm: str):
+def test_a_section_explains_an_alarm_and_what_to_do(alarm: str):
     page = (ROOT / "docs/operations.md").read_text()
     section = page.partition(f"### `{alarm}`\n")[2].partition("\n#")[0]
 
-    assert "\n**Means** " in section
-    assert "\n**Do** " in section
+    assert "\n**Meaning.** " in section
+    assert "\n**What to do.** " in section
 
 
-def test_each_function_writes_into_a_group_of_the_stack_that_forgets_after_a_while():
+def test_each_function_logs_to_a_group_of_the_stack_with_a_retention():
     every = yaml.load((ROOT / "template.yaml").read_text(), Template)["Resources"]
-    functions = {name: it["Properties"] for name, it in every.items() if it["Type"] == "AWS::Serverless::Function"}
-    groups = {name: it["Properties"] for name, it in every.items() if it["Type"] == "AWS::Logs::LogGroup"}
+    functions = {
+        name: it["Properties"]
+        for name, it in every.items()
+        if it["Type"] == "AWS::Serverless::Function"
+    }
+    groups = {
+        name: it["Properties"] for name, it in every.items() if it["Type"] == "AWS::Logs::LogGroup"
+    }
 
     assert {it["LoggingConfig"]["LogGroup"] for it in functions.values()} == groups.keys()
     assert {it.get("RetentionInDays") for it in groups.values()} == {90}
