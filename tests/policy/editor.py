@@ -5,13 +5,13 @@ import re
 import jsonschema
 import yaml
 
-from grantor.core.policy.json_schema import schema
+from grantor.core.policy.json_schema import build_schema
 
-SCHEMA = jsonschema.Draft202012Validator(schema())
+SCHEMA = jsonschema.Draft202012Validator(build_schema())
 
 
 class Editor(yaml.SafeLoader):
-    """YAML as editors read it: its core schema 1.2, where `on` is a text, a date is one, and 0123 is 123."""
+    """YAML as editors read it, by core schema 1.2: `on` and dates are texts, and 0123 is 123."""
 
 
 Editor.yaml_implicit_resolvers = {}
@@ -19,12 +19,18 @@ for tag, pattern, first in (
     ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", "~|null|Null|NULL|", "~nN"),
     ("int", "[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
 ):
     Editor.add_implicit_resolver(
-        f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), [*first, ""] if tag == "null" else list(first)
+        f"tag:yaml.org,2002:{tag}",
+        re.compile(f"(?:{pattern})$"),
+        [*first, ""] if tag == "null" else list(first),
     )
 
 
-def allowed(text: str) -> bool:
+def is_allowed(text: str) -> bool:
     return SCHEMA.is_valid(yaml.load(text, Editor))

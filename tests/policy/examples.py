@@ -1,4 +1,4 @@
-"""Policy files that are good, each showing something of the language."""
+"""Valid policy files, each showing a part of the language."""
 
 from tests.conftest import ROOT
 
@@ -29,13 +29,18 @@ TOP = 'version: 1\nmode: additive\nvars: {account: "111122223333", area: "s3://{
 
 
 def _lines(parts: tuple[str, ...]) -> str:
-    return "".join(f"  - {part.replace('name: a', f'name: a{number}')}\n" for number, part in enumerate(parts))
+    return "".join(
+        f"  - {part.replace('name: a', f'name: a{number}')}\n" for number, part in enumerate(parts)
+    )
 
 
 GOOD = [
     *(path.read_text() for path in sorted(ROOT.glob("policy/*.yaml"))),
     *(f"{TOP}rules: [{rule}]\n" for rule in RULES),
     *(f"{TOP}jobs: [{job}]\n" for job in JOBS),
-    *(f"{TOP}{part}:\n{lines}" for part, lines in (("rules", _lines(RULES)), ("jobs", _lines(JOBS)))),
+    *(
+        f"{TOP}{part}:\n{lines}"
+        for part, lines in (("rules", _lines(RULES)), ("jobs", _lines(JOBS)))
+    ),
     f"{TOP}rules:\n{_lines(RULES)}jobs:\n{_lines(JOBS)}",
 ]

@@ -1,6 +1,7 @@
-"""How long to search for files that break the reader: FUZZ=long takes about a minute, without it a few seconds.
+"""How long to search for files that break the parser: a few seconds, or a minute with FUZZ=long.
 
-Both try the same examples every time, so that nobody's change fails by chance; FUZZ=new is as long, with others each time.
+Both try the same examples every time, so that no change fails by chance. FUZZ=new takes as long as
+FUZZ=long, with new examples each time.
 """
 
 import os

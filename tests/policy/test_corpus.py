@@ -1,4 +1,4 @@
-"""What is said of which mistake: the corpus, case by case, compared in full."""
+"""The messages about each wrong file of the corpus, compared in full."""
 
 import re
 from collections import Counter
@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from grantor.core.policy.parser import read
-from grantor.core.policy.yaml_tree import Reader
-from tests.policy.cases import Case, cases, said
+from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.yaml_tree import PolicyReader
+from tests.policy.corpus import Case, find_messages, read_corpus
 
-CASES = [pytest.param(case, id=f"{file.stem}: {case.title}") for file, case in cases()]
+CASES = [pytest.param(case, id=f"{file.stem}: {case.title}") for file, case in read_corpus()]
 UNSEEN = ("a directive that is unknown",)  # by the pure parser, which passes over it
 # What a remedy says to write, where it is one thing and complete.
 WRITTEN = re.compile(
@@ -20,13 +20,13 @@ WRITTEN = re.compile(
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_wrong_file_is_told_all_its_mistakes_in_order(case: Case):
-    assert said(case) == case.said
+def test_a_wrong_file_gets_all_expected_messages_in_order(case: Case):
+    assert find_messages(case) == case.expected
 
 
-def test_the_corpus_is_large_and_no_mistake_stands_in_it_twice():
-    texts = Counter(case.text for _, case in cases())
-    titles = Counter((file, case.frame, case.title) for file, case in cases())
+def test_the_corpus_is_large_and_has_no_duplicates():
+    texts = Counter(case.text for _, case in read_corpus())
+    titles = Counter((file, case.frame, case.title) for file, case in read_corpus())
 
     assert len(texts) >= 500
     assert [text for text, count in texts.items() if count > 1] == []
@@ -34,9 +34,9 @@ def test_the_corpus_is_large_and_no_mistake_stands_in_it_twice():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_place_lies_in_the_file_and_each_sentence_says_something(case: Case):
+def test_each_place_is_in_the_file_and_no_part_of_a_message_is_empty(case: Case):
     lines = case.text.split("\n")
-    for problem in read("f", case.text.encode()):
+    for problem in parse_policy("f", case.text.encode()):
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.what
@@ -45,26 +45,30 @@ def test_each_place_lies_in_the_file_and_each_sentence_says_something(case: Case
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_a_remedy_says_to_write_can_be_written(case: Case):
-    for problem in read("f", case.text.encode()):
+def test_the_text_that_a_remedy_suggests_is_valid_yaml(case: Case):
+    for problem in parse_policy("f", case.text.encode()):
         if (found := WRITTEN.fullmatch(problem.remedy)) and ":" in found["text"]:
-            reader = Reader("remedy")
-            reader.tree(found["text"])
+            reader = PolicyReader("remedy")
+            reader.parse_tree(found["text"])
 
             assert reader.problems == []
 
 
-def test_the_mistakes_of_a_file_come_in_its_order():
-    for _, case in cases():
-        found = read("f", case.text.encode())
+def test_problems_are_in_the_order_of_the_file():
+    for _, case in read_corpus():
+        found = parse_policy("f", case.text.encode())
 
-        assert all((one.line, one.column) <= (other.line, other.column) for one, other in pairwise(found))
+        assert all(
+            (one.line, one.column) <= (other.line, other.column) for one, other in pairwise(found)
+        )
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="there is only one parser here")
 @pytest.mark.parametrize("case", [case for case in CASES if case.values[0].title not in UNSEEN])
 def test_the_pure_parser_sees_the_same_tree_and_the_same_mistakes(case: Case):
-    fast, pure = Reader("f"), Reader("f")
+    fast, pure = PolicyReader("f"), PolicyReader("f")
 
-    assert pure.tree(case.text, yaml.SafeLoader) == fast.tree(case.text, yaml.CSafeLoader)
-    assert pure.report() == fast.report()
+    assert pure.parse_tree(case.text, yaml.SafeLoader) == fast.parse_tree(
+        case.text, yaml.CSafeLoader
+    )
+    assert pure.sorted_problems() == fast.sorted_problems()

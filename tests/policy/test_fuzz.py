@@ -1,4 +1,4 @@
-"""Whatever the bytes are, reading them gives a policy, or problems that a person can find in the file. Never an exception."""
+"""Any bytes give a policy, or problems with a place in the file, and never an exception."""
 
 import time
 
@@ -7,15 +7,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.policy.parser import read
-from grantor.core.policy.yaml_tree import Reader
+from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.yaml_tree import PolicyReader
 from grantor.core.rules import Policy
-from tests.policy.cases import cases
-from tests.policy.editor import Editor, allowed
+from tests.policy.corpus import read_corpus
+from tests.policy.editor import Editor, is_allowed
 from tests.policy.examples import GOOD
 from tests.policy.fuzz import fuzzed
 
-FILES = [*GOOD, *(case.text for _, case in cases())]
+FILES = [*GOOD, *(case.text for _, case in read_corpus())]
 WORDS = [
     *"{}[]()*&!|>'\"%@`#,:-?~\t\n\r\0 é\u2028\ufeff\U0001f642",
     ": ", "- ", " #", "---\n", "...\n", "<<: ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "? ", "\r\n", "{x}", "${x}", "{{x}}",
@@ -24,12 +24,14 @@ WORDS = [
 ]  # fmt: skip
 
 
-def judge(body: bytes) -> None:
-    found = read("f", body)
+def check_result(body: bytes) -> None:
+    found = parse_policy("f", body)
     if isinstance(found, Policy):
         written = yaml.load(body, Editor)
-        assert [len(found.rules), len(found.jobs)] == [len(written.get(part, ())) for part in ("rules", "jobs")]
-        assert allowed(body.decode())
+        assert [len(found.rules), len(found.jobs)] == [
+            len(written.get(part, ())) for part in ("rules", "jobs")
+        ]
+        assert is_allowed(body.decode())
         return
     assert found
     lines = body.decode(errors="replace").split("\n")
@@ -43,16 +45,20 @@ def judge(body: bytes) -> None:
 
 
 @st.composite
-def bent(draw: st.DrawFn) -> str:
+def damaged_files(draw: st.DrawFn) -> str:
     """A file, good or wrong already, after up to six slips of the hand."""
     text = draw(st.sampled_from(FILES))
     for _ in range(draw(st.integers(1, 6))):
-        text = _slip(text, draw)
+        text = _damage_text(text, draw)
     return text
 
 
-def _slip(text: str, draw: st.DrawFn) -> str:
-    deed = draw(st.sampled_from([_leave_out, _put_in, _swap, _double_a_line, _drop_a_line, _indent, _swap_lines]))
+def _damage_text(text: str, draw: st.DrawFn) -> str:
+    deed = draw(
+        st.sampled_from(
+            [_leave_out, _put_in, _swap, _double_a_line, _drop_a_line, _indent, _swap_lines]
+        )
+    )
     return deed(text, draw)
 
 
@@ -72,50 +78,53 @@ def _swap(text: str, draw: st.DrawFn) -> str:
 
 
 def _double_a_line(text: str, draw: st.DrawFn) -> str:
-    lines, at = _lines(text, draw)
+    lines, at = _draw_line(text, draw)
     return "".join([*lines[:at], *lines[at : at + 1], *lines[at:]])
 
 
 def _drop_a_line(text: str, draw: st.DrawFn) -> str:
-    lines, at = _lines(text, draw)
+    lines, at = _draw_line(text, draw)
     return "".join([*lines[:at], *lines[at + 1 :]])
 
 
 def _swap_lines(text: str, draw: st.DrawFn) -> str:
-    lines, at = _lines(text, draw)
+    lines, at = _draw_line(text, draw)
     return "".join([*lines[:at], *lines[at : at + 2][::-1], *lines[at + 2 :]])
 
 
 def _indent(text: str, draw: st.DrawFn) -> str:
-    lines, at = _lines(text, draw)
+    lines, at = _draw_line(text, draw)
     by = draw(st.integers(-4, 4))
     changed = [" " * by + line if by > 0 else line[-by:] for line in lines[at : at + 1]]
     return "".join([*lines[:at], *changed, *lines[at + 1 :]])
 
 
-def _lines(text: str, draw: st.DrawFn) -> tuple[list[str], int]:
+def _draw_line(text: str, draw: st.DrawFn) -> tuple[list[str], int]:
     lines = text.splitlines(keepends=True)
     return lines, draw(st.integers(0, max(0, len(lines) - 1)))
 
 
 @fuzzed(plain=500, long=25_000)
-@given(bent())
-def test_a_file_with_slips_of_the_hand_in_it(text: str):
-    judge(text.encode(errors="surrogatepass"))
+@given(damaged_files())
+def test_a_file_with_typing_errors_raises_nothing(text: str):
+    check_result(text.encode(errors="surrogatepass"))
 
 
 @fuzzed(plain=200, long=5_000)
 @given(st.sampled_from(FILES), st.integers(0), st.binary(min_size=1, max_size=8))
-def test_a_file_with_other_bytes_in_it(text: str, at: int, noise: bytes):
+def test_a_file_with_corrupt_bytes_raises_nothing(text: str, at: int, noise: bytes):
     body = text.encode()
     at %= len(body) + 1
-    judge(body[:at] + noise + body[at + len(noise) :])
+    check_result(body[:at] + noise + body[at + len(noise) :])
 
 
 @fuzzed(plain=200, long=5_000)
-@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="surrogatepass")))
-def test_any_bytes(body: bytes):
-    judge(body)
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode(errors="surrogatepass"))
+)
+def test_arbitrary_bytes_raise_nothing(body: bytes):
+    check_result(body)
 
 
 @fuzzed(plain=200, long=5_000)
@@ -139,14 +148,14 @@ def test_any_bytes(body: bytes):
         max_size=30,
     )
 )
-def test_any_words_of_the_language(words: list[str]):
-    judge("".join(words).encode())
+def test_arbitrary_words_of_the_language_raise_nothing(words: list[str]):
+    check_result("".join(words).encode())
 
 
 @fuzzed(plain=150, long=4_000)
-@given(bent())
+@given(damaged_files())
 def test_the_pure_parser_raises_nothing_either(text: str):
-    Reader("f").tree(text, yaml.SafeLoader)
+    PolicyReader("f").parse_tree(text, yaml.SafeLoader)
 
 
 @pytest.mark.parametrize(
@@ -180,8 +189,8 @@ def test_the_pure_parser_raises_nothing_either(text: str):
         pytest.param(b"%YAML 1." + b"9" * 900_000 + b"\n---\na: b", id="a version of YAML"),
     ],
 )  # fmt: skip
-def test_a_giant_costs_no_more_than_its_length(body: bytes):
+def test_a_huge_file_costs_time_in_proportion_to_its_length(body: bytes):
     started = time.process_time()
-    judge(body)
+    check_result(body)
 
     assert time.process_time() - started < 15

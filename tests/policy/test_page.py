@@ -1,50 +1,59 @@
-"""docs/policy.md says what the language is: its tables are made from it, its examples are read, its messages are what is said."""
+"""docs/policy.md agrees with the language: its tables, its examples and its messages."""
 
 import re
 
 import pytest
 
-from docs.policy_page import PAGE, SCHEMA, fresh, written
-from grantor.core.policy.language import AS, INSTANCES, JOB, ON, POLICY, RULE, TO
-from grantor.core.policy.parser import read
-from grantor.core.policy.value_types import EACH_PROFILE, Mapping
+from docs.policy_page import PAGE, SCHEMA, refresh_page, render_schema
+from grantor.core.policy.grantee_types import EACH_PROFILE
+from grantor.core.policy.job_language import AS, INSTANCES, JOB
+from grantor.core.policy.language import ON, POLICY, RULE, TO
+from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.value_types import Mapping
 from grantor.core.rules import Policy
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 STALE = "run PYTHONPATH=layers/grantor python -m docs.policy_page --write"
 
 
-def examples() -> list[str]:
-    """The yaml blocks that are right; a block of rules or jobs alone stands for a file with these."""
+def read_examples() -> list[str]:
+    """The valid yaml blocks; a block of rules or jobs alone stands for a file with these."""
     blocks = BLOCK.findall(PAGE.read_text())
-    return [f"version: 1\n{_part(block)}:\n{block}" if block.startswith("- name") else block for block in blocks]
+    return [
+        f"version: 1\n{_find_part(block)}:\n{block}" if block.startswith("- name") else block
+        for block in blocks
+    ]
 
 
-def _part(block: str) -> str:
+def _find_part(block: str) -> str:
     return "jobs" if "\n  run: " in block else "rules"
 
 
-def test_the_tables_and_messages_of_the_page_are_those_of_the_language():
-    assert fresh(PAGE.read_text()) == PAGE.read_text(), STALE
+def test_the_tables_and_messages_of_the_page_are_up_to_date():
+    assert refresh_page(PAGE.read_text()) == PAGE.read_text(), STALE
 
 
-def test_the_published_schema_is_that_of_the_language():
-    assert written() == SCHEMA.read_text(), STALE
+def test_the_published_schema_is_up_to_date():
+    assert render_schema() == SCHEMA.read_text(), STALE
 
 
-@pytest.mark.parametrize("text", examples())
-def test_the_examples_are_right(text: str):
-    found = read("policy/team.yaml", text.encode())
+@pytest.mark.parametrize("text", read_examples())
+def test_the_examples_are_valid(text: str):
+    found = parse_policy("policy/team.yaml", text.encode())
 
     assert isinstance(found, Policy), "\n".join(map(str, found))
 
 
-@pytest.mark.parametrize("mapping", [POLICY, RULE, TO, EACH_PROFILE, ON, JOB, AS, INSTANCES], ids=lambda mapping: mapping.name)
-def test_every_key_of_the_language_is_shown_in_an_example(mapping: Mapping):
-    shown = "".join(examples())
+@pytest.mark.parametrize(
+    "mapping",
+    [POLICY, RULE, TO, EACH_PROFILE, ON, JOB, AS, INSTANCES],
+    ids=lambda mapping: mapping.name,
+)
+def test_an_example_shows_every_key_of_the_language(mapping: Mapping):
+    shown = "".join(read_examples())
 
-    assert [name for name in mapping.open if not re.search(rf"[\s{{]{name}:", shown)] == []
+    assert [name for name in mapping.usable_names if not re.search(rf"[\s{{]{name}:", shown)] == []
 
 
 def test_wrong_files_on_the_page_are_wrong():
-    assert "nothing: the file is good" not in PAGE.read_text()
+    assert "none: the file is valid" not in PAGE.read_text()

@@ -1,4 +1,4 @@
-"""The JSON Schema and the reader agree: what is good is good for both, and what the schema refuses the reader refuses."""
+"""The JSON Schema and the parser agree on valid files, and the parser refuses all it refuses."""
 
 import json
 from typing import Any
@@ -9,38 +9,42 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.policy.json_schema import schema
-from grantor.core.policy.parser import read
-from grantor.core.policy.yaml_tree import Reader
+from grantor.core.policy.json_schema import build_schema
+from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.yaml_tree import PolicyReader
 from grantor.core.rules import Policy
-from tests.policy.cases import cases
-from tests.policy.editor import SCHEMA, Editor, allowed
+from tests.policy.corpus import read_corpus
+from tests.policy.editor import SCHEMA, Editor, is_allowed
 from tests.policy.examples import GOOD
 from tests.policy.fuzz import fuzzed
 
 
-def refused(text: str) -> bool:
-    return not isinstance(read("f", text.encode()), Policy)
+def is_refused(text: str) -> bool:
+    return not isinstance(parse_policy("f", text.encode()), Policy)
 
 
-def test_the_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(schema())
+def test_the_schema_is_valid():
+    jsonschema.Draft202012Validator.check_schema(build_schema())
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_what_is_good_is_good_for_the_schema_too(text: str):
-    assert not refused(text)
+def test_the_schema_accepts_every_valid_file(text: str):
+    assert not is_refused(text)
     assert SCHEMA.validate(yaml.load(text, Editor)) is None
 
 
-def test_the_schema_finds_most_of_what_it_can_see_and_nothing_that_is_good():
-    readable = [case.text for _, case in cases() if Reader("f").tree(case.text) is not None and _loads(case.text)]
-    found = [text for text in readable if not allowed(text)]
+def test_the_schema_finds_most_mistakes_of_structure():
+    readable = [
+        case.text
+        for _, case in read_corpus()
+        if PolicyReader("f").parse_tree(case.text) is not None and _is_yaml(case.text)
+    ]
+    found = [text for text in readable if not is_allowed(text)]
 
     assert len(found) > len(readable) * 0.6
 
 
-def _loads(text: str) -> bool:
+def _is_yaml(text: str) -> bool:
     try:
         yaml.load(text, Editor)
     except (yaml.YAMLError, ValueError):
@@ -61,22 +65,22 @@ KEYS = st.sampled_from([
 
 
 @st.composite
-def bent(draw: st.DrawFn) -> Any:
+def damaged_documents(draw: st.DrawFn) -> Any:
     """A good document with one to three of its parts taken out, renamed, replaced or added."""
     document = yaml.load(draw(st.sampled_from(GOOD)), Editor)
     for _ in range(draw(st.integers(1, 3))):
-        document = _bend(document, draw)
+        document = _damage_document(document, draw)
     return document
 
 
-def _bend(tree: Any, draw: st.DrawFn) -> Any:
+def _damage_document(tree: Any, draw: st.DrawFn) -> Any:
     if not isinstance(tree, dict | list) or not tree or draw(st.integers(0, 5)) == 0:
         return draw(VALUES)
     copy = dict(tree) if isinstance(tree, dict) else list(tree)
     key = draw(st.sampled_from(sorted(copy) if isinstance(copy, dict) else range(len(copy))))
     deed = draw(st.sampled_from(["deeper", "deeper", "deeper", "out", "name", "add"]))
     if deed == "deeper":
-        copy[key] = _bend(copy[key], draw)
+        copy[key] = _damage_document(copy[key], draw)
     elif deed == "out":
         del copy[key]
     elif isinstance(copy, dict):
@@ -87,8 +91,8 @@ def _bend(tree: Any, draw: st.DrawFn) -> Any:
 
 
 @fuzzed(plain=400, long=2_500)
-@given(bent())
-def test_what_the_schema_refuses_the_reader_refuses(document: Any):
+@given(damaged_documents())
+def test_the_parser_refuses_what_the_schema_refuses(document: Any):
     text = json.dumps(document, ensure_ascii=False)
 
-    assert allowed(text) or refused(text)
+    assert is_allowed(text) or is_refused(text)

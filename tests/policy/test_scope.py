@@ -1,11 +1,17 @@
-"""What a scope covers, and that what is said of a wrong one leads to a right one."""
+"""What a scope covers, and that the remedy for a wrong one is a valid one."""
 
 import re
 
 import pytest
 
-from grantor.core.scope import covers, except_faults, faults, object_faults, whole
-from tests.policy.cases import cases
+from grantor.core.scope import (
+    covers,
+    find_exception_faults,
+    find_object_faults,
+    find_scope_faults,
+    normalize_scope,
+)
+from tests.policy.corpus import read_corpus
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ from tests.policy.cases import cases
         ("s3://data/{profile.name}/*", "s3://data/userA/x/*", False),
     ],
 )
-def test_a_scope_covers_what_begins_as_it_does_before_its_star(outer: str, inner: str, covered: bool):
+def test_a_scope_covers_keys_that_start_like_it(outer: str, inner: str, covered: bool):
     assert covers(outer, inner) is covered
 
 
@@ -44,7 +50,7 @@ def test_a_scope_covers_what_begins_as_it_does_before_its_star(outer: str, inner
     ],
 )
 def test_a_scope_has_one_spelling(written: str, one: str):
-    assert whole(written) == one
+    assert normalize_scope(written) == one
 
 
 @pytest.mark.parametrize(
@@ -65,37 +71,39 @@ def test_a_scope_has_one_spelling(written: str, one: str):
         "s3://data/" + "a" * 1988 + "/*",
     ],
 )
-def test_a_sound_scope_has_no_faults(scope: str):
-    assert faults(scope) == []
+def test_a_valid_scope_has_no_faults(scope: str):
+    assert find_scope_faults(scope) == []
 
 
 def test_a_scope_has_at_most_two_thousand_characters():
-    (fault,) = faults("s3://data/" + "a" * 1989 + "/*")
+    (fault,) = find_scope_faults("s3://data/" + "a" * 1989 + "/*")
 
-    assert fault.what == "a scope of 2,001 characters"
+    assert fault.what == "the scope has 2,001 characters"
 
 
-def test_an_object_may_look_like_a_folder_only_where_the_rule_says_that_it_is_one():
-    assert object_faults("s3://data/README") == []
-    assert len(faults("s3://data/README")) == 1
+def test_only_object_accepts_a_name_that_looks_like_a_folder():
+    assert find_object_faults("s3://data/README") == []
+    assert len(find_scope_faults("s3://data/README")) == 1
 
 
 REMEDY = re.compile(r".*; write (?:on: )?(?P<scope>s3://(?!BUCKET|.*NAME)[^ ,]+)(?: .*|, .*)?")
 # Where a case has one mistake, what is to be written instead has none left.
 MENDED = [
     found["scope"]
-    for file, case in cases()
-    if file.stem == "scopes" and len(case.said) == 1 and (found := REMEDY.fullmatch(*case.said))
+    for file, case in read_corpus()
+    if file.stem == "scopes"
+    and len(case.expected) == 1
+    and (found := REMEDY.fullmatch(*case.expected))
 ]
 
 
-def test_most_remedies_for_a_scope_say_the_scope():
+def test_most_remedies_for_a_scope_contain_a_scope():
     assert len(MENDED) > 30
 
 
 @pytest.mark.parametrize("scope", MENDED)
-def test_the_scope_that_a_remedy_says_is_sound(scope: str):
-    assert faults(scope) == [] or object_faults(scope) == []
+def test_the_scope_that_a_remedy_suggests_is_valid(scope: str):
+    assert find_scope_faults(scope) == [] or find_object_faults(scope) == []
 
 
 @pytest.mark.parametrize(
@@ -107,5 +115,5 @@ def test_the_scope_that_a_remedy_says_is_sound(scope: str):
     ],
 )
 def test_an_exception_is_a_folder_or_an_object_with_a_dot(excepted: str, remedy: str):
-    assert [fault.remedy for fault in except_faults(excepted)] == [remedy]
-    assert except_faults("s3://data/a/*") == except_faults("s3://data/a.csv") == []
+    assert [fault.remedy for fault in find_exception_faults(excepted)] == [remedy]
+    assert find_exception_faults("s3://data/a/*") == find_exception_faults("s3://data/a.csv") == []

@@ -1,21 +1,21 @@
-"""What is wrong with a policy file, said so that its owner can mend it."""
+"""What is wrong with a policy file, worded so that its owner can correct it."""
 
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-MOST = 1_000  # problems of one file; who has more of them has one mistake a thousand times
-LONGEST_SHOWN = 80  # characters of the author's own text that a message repeats
-LONGEST_SAID = 500  # characters of what, why and remedy each
+from grantor.settings import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS_PER_FILE, MAX_QUOTED_CHARACTERS
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake: where it stands (lines and columns from 1), what it is, why it matters, what to write instead.
+    """One mistake: where it is, what it is, why it matters, and what to write instead.
 
-    >>> print(Problem("policy/a.yaml", 3, 5, "unknown key 'alow'", "a rule has name, to, on, allow", "write allow"))
-    policy/a.yaml:3:5: unknown key 'alow': a rule has name, to, on, allow; write allow
+    Lines and columns count from 1.
+
+    >>> print(Problem("a.yaml", 3, 5, "unknown key 'alow'", "a rule accepts allow", "write allow"))
+    a.yaml:3:5: unknown key 'alow': a rule accepts allow; write allow
     """
 
     file: str
@@ -30,25 +30,25 @@ class Problem:
 
 
 class Fault(NamedTuple):
-    """A mistake before anyone asks where it stands."""
+    """A mistake without its place."""
 
     what: str
     why: str
     remedy: str
 
 
-Judge = Callable[[str], Iterable[Fault]]  # says what is wrong with a text of some kind
+TextCheck = Callable[[str], Iterable[Fault]]  # what is wrong with a text of some kind
 
 
-class Spot(NamedTuple):
+class Position(NamedTuple):
     """A place in a file, counted from 1."""
 
     line: int
     column: int
 
 
-class Place(Protocol):
-    """Whatever stands somewhere in the file."""
+class Located(Protocol):
+    """Anything that has a place in the file."""
 
     @property
     def line(self) -> int:
@@ -60,68 +60,72 @@ class Place(Protocol):
 
 
 @dataclass
-class Findings:
-    """Collects what is wrong with one file, so that its owner hears of everything at once."""
+class ProblemCollector:
+    """Collects what is wrong with one file, so that its owner sees everything at once."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def full(self) -> bool:
-        """Whether there are so many problems that looking for more helps nobody."""
-        return len(self.problems) >= MOST
+        """Whether there are so many problems that finding more would help nobody."""
+        return len(self.problems) >= MAX_PROBLEMS_PER_FILE
 
-    def refuse(self, place: Place, what: str, why: str, remedy: str) -> None:
-        """Note a mistake at `place`; beyond MOST nothing more is noted."""
+    def add(self, place: Located, what: str, why: str, remedy: str) -> None:
+        """Note a mistake at `place`, unless the collector is full."""
         if not self.full:
-            said = (_clear(part) for part in (what, why, remedy))
-            self.problems.append(Problem(self.file, place.line, place.column, *said))
+            parts = (_make_printable(part) for part in (what, why, remedy))
+            self.problems.append(Problem(self.file, place.line, place.column, *parts))
 
-    def report(self) -> tuple[Problem, ...]:
+    def sorted_problems(self) -> tuple[Problem, ...]:
         """What was found, in the order of the file."""
         found = sorted(set(self.problems))
         if not self.full:
             return tuple(found)
         last = found[-1]
-        more = Fault("there are more mistakes than these", f"a report ends after {MOST:,}", "mend these first")
+        why = f"a report stops after {MAX_PROBLEMS_PER_FILE:,}"
+        more = Fault("there are more mistakes", why, "correct these first")
         return (*found, Problem(self.file, last.line, last.column, *more))
 
 
-def _clear(said: str) -> str:
-    """What can be printed in a line: the author's own text in it may be anything, and grows when it is made visible."""
-    short = _cut(said)
-    return short if short.isprintable() else _cut(repr(short)[1:-1])
+def _make_printable(text: str) -> str:
+    """`text` in one printable line, shortened: an author's text in it can be anything."""
+    short = _shorten_text(text)
+    # Making characters visible makes the text longer.
+    return short if short.isprintable() else _shorten_text(repr(short)[1:-1])
 
 
-def _cut(said: str) -> str:
-    return said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]}…"
+def _shorten_text(text: str) -> str:
+    too_long = len(text) > MAX_PROBLEM_CHARACTERS
+    return f"{text[:MAX_PROBLEM_CHARACTERS]}…" if too_long else text
 
 
-def shown(text: str) -> str:
-    """`text` in quotes as a message repeats it: invisible characters made visible, and not all of it if it is long.
+def quote_text(text: str) -> str:
+    """`text` in quotes, shortened, with invisible characters made visible.
 
-    >>> print(shown("team blue"), shown("a" * 90))
+    >>> print(quote_text("team blue"), quote_text("a" * 90))
     'team blue' 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'
     """
-    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…")
+    too_long = len(text) > MAX_QUOTED_CHARACTERS
+    return repr(f"{text[:MAX_QUOTED_CHARACTERS]}…" if too_long else text)
 
 
-def listed(words: Iterable[str], last: str = "or") -> str:
-    """Words as a sentence has them.
+def join_words(words: Iterable[str], last: str = "or") -> str:
+    """Words as a sentence lists them.
 
-    >>> listed(["READ", "WRITE", "READWRITE"])
+    >>> join_words(["READ", "WRITE", "READWRITE"])
     'READ, WRITE or READWRITE'
     """
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def find_nearest(word: str, known: Iterable[str]) -> str:
     """The known word that the author most likely meant; empty if none is near.
 
-    >>> nearest("Alow", ["name", "allow"]), nearest("colour", ["name", "allow"])
+    >>> find_nearest("Alow", ["name", "allow"]), find_nearest("colour", ["name", "allow"])
     ('allow', '')
     """
     folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word[:LONGEST_SHOWN].casefold(), folded, 1, 0.6)
+    near = difflib.get_close_matches(word[:MAX_QUOTED_CHARACTERS].casefold(), folded, 1, 0.6)
     return folded[near[0]] if near else ""

@@ -1,184 +1,215 @@
-"""What a scope covers, and what is wrong with one: every way in which S3 would read it otherwise than its author.
+"""What a scope covers, and what is wrong with one: every way in which S3 would read it differently.
 
-A scope is `s3://bucket/*`, `s3://bucket/prefix/*` or, for one single object, `s3://bucket/key`. To S3 Access Grants a `*` at the
-end is any rest of a key and a `*` elsewhere is a letter; there are no folders, only keys that begin alike.
+A scope is `s3://bucket/*`, `s3://bucket/prefix/*` or, for a single object, `s3://bucket/key`. To S3
+Access Grants, a `*` at the end stands for the rest of any key, and a `*` elsewhere is an ordinary
+character. There are no folders, only keys with the same beginning.
 """
 
 import re
 
-from grantor.core.diagnostics import Fault, shown
+from grantor.core.diagnostics import Fault, quote_text
+from grantor.limits import MAX_SCOPE_CHARACTERS
 
 VARIABLE = re.compile(r"\{[^{}]*\}")
-
-LONGEST = 2_000  # S3Prefix in the service's model
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-ADDRESS = re.compile(r"(\d+\.){3}\d+")
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+IP_ADDRESS = re.compile(r"(\d+\.){3}\d+")
 RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-# What people write for a scope out of habit, and where its bucket begins in it.
-HABIT = re.compile(r"(?i)(?:s3[an]?://|s3:/*|arn:aws[a-z-]*:s3:::)?/*(?P<rest>.*)", re.DOTALL)
+# What people write instead of a scope; `rest` begins with the bucket.
+LOOSE_SCOPE = re.compile(r"(?i)(?:s3[an]?://|s3:/*|arn:aws[a-z-]*:s3:::)?/*(?P<rest>.*)", re.DOTALL)
 
 
 def covers(outer: str, inner: str) -> bool:
     """Whether every key of the scope `inner` (or the key that it is) is also one of `outer`.
 
-    >>> covers("s3://data/a/*", "s3://data/a/b/*"), covers("s3://data/a/*", "s3://data/ab/*"), covers("s3://data/a", "s3://data/a/b")
-    (True, False, False)
+    >>> covers("s3://data/a/*", "s3://data/a/b/*"), covers("s3://data/a/*", "s3://data/ab/*")
+    (True, False)
+    >>> covers("s3://data/a", "s3://data/a/b")
+    False
     """
     return inner.startswith(outer[:-1]) if outer.endswith("*") else inner == outer
 
 
-def whole(scope: str) -> str:
+def normalize_scope(scope: str) -> str:
     """The one spelling of a scope: a bucket is `s3://bucket/*`, however it was written.
 
-    >>> whole("s3://data"), whole("s3://data/"), whole("s3://data/a/*")
-    ('s3://data/*', 's3://data/*', 's3://data/a/*')
+    >>> normalize_scope("s3://data"), normalize_scope("s3://data/"), normalize_scope("s3://data/a")
+    ('s3://data/*', 's3://data/*', 's3://data/a')
     """
     bucket, _, key = scope.removeprefix("s3://").partition("/")
     return scope if key else f"s3://{bucket}/*"
 
 
-def faults(scope: str, *, raw_prefix: bool = False) -> list[Fault]:
-    """What is wrong with a scope; `raw_prefix` accepts one that ends inside a name, as `team*` does."""
-    return _outside(scope) or [*_everywhere(scope), *_end(scope, raw_prefix)]
+def replace_variables(text: str) -> str:
+    """`text` with a word in place of each variable, to check its form before values are known.
+
+    >>> replace_variables("s3://data/{profile.folder}/*")
+    's3://data/variable/*'
+    """
+    return VARIABLE.sub("variable", text) if "{" in text else text
 
 
-def except_faults(scope: str) -> list[Fault]:
-    """What is wrong with an exception: a folder, or an object whose name has a dot."""
-    ends = [fault._replace(remedy=f"write {_folder(scope)}") for fault in _end(scope, raw_prefix=False)]
-    return _outside(scope) or [*_everywhere(scope), *ends]
+def find_scope_faults(scope: str, *, raw_prefix: bool = False) -> list[Fault]:
+    """What is wrong with a scope; `raw_prefix` accepts one that ends inside a name, as `team*`."""
+    if faults := _find_form_faults(scope):
+        return faults
+    return [*_find_common_faults(scope), *_find_end_faults(scope, raw_prefix)]
 
 
-def object_faults(scope: str) -> list[Fault]:
-    """What is wrong with the scope of one single object."""
-    if outside := _outside(scope):
-        return outside
-    key = _parts(scope)[1]
+def find_exception_faults(scope: str) -> list[Fault]:
+    """What is wrong with an exception: it is a folder, or an object whose name has a dot."""
+    if faults := _find_form_faults(scope):
+        return faults
+    remedy = f"write {_to_folder(scope)}"
+    ends = _find_end_faults(scope, raw_prefix=False)
+    return [*_find_common_faults(scope), *(fault._replace(remedy=remedy) for fault in ends)]
+
+
+def find_object_faults(scope: str) -> list[Fault]:
+    """What is wrong with the scope of a single object."""
+    if faults := _find_form_faults(scope):
+        return faults
+    key = _split_scope(scope)[1]
     if not key or key.endswith("/"):
-        why = "an object has a key: what stands after the bucket, without a slash at its end"
-        return [Fault(f"{shown(scope)} names no object", why, f"write {scope.rstrip('/')}/NAME")]
+        why = "an object has a key, which follows the bucket and does not end with a slash"
+        remedy = f"write {scope.rstrip('/')}/NAME"
+        return [Fault(f"{quote_text(scope)} does not name an object", why, remedy)]
     if "*" in key:
-        return [Fault(f"{shown(scope)} has a *", "here one single object is meant", "write it as scope, not as object")]
-    return _everywhere(scope)
+        what, why = f"{quote_text(scope)} contains a *", "object names a single object"
+        return [Fault(what, why, "write it as scope, not as object")]
+    return _find_common_faults(scope)
 
 
-def base_faults(scope: str) -> list[Fault]:
+def find_folder_faults(scope: str) -> list[Fault]:
     """What is wrong with a folder whose folders each get a grant."""
-    if outside := _outside(scope):
-        return outside
+    if faults := _find_form_faults(scope):
+        return faults
     if "*" in scope[:-1] or (scope.endswith("*") and not scope.endswith("/*")):
-        why = "each_prefix names the one folder that holds them"
-        return [Fault(f"{shown(scope)} has a *", why, "write that folder, as s3://BUCKET/FOLDER/")]
+        why = "each_prefix names the one folder whose folders get grants"
+        remedy = "write that folder, as s3://BUCKET/FOLDER/"
+        return [Fault(f"{quote_text(scope)} contains a *", why, remedy)]
     if not scope.endswith("/"):
-        why = "each_prefix names the folder that holds them, and ends with a slash"
-        return [Fault(f"{shown(scope)} ends without a slash", why, f"write {_folder(scope)[:-1]}")]
-    return _everywhere(scope)
+        why = "each_prefix names the folder whose folders get grants, with a slash at the end"
+        remedy = f"write {_to_folder(scope)[:-1]}"
+        return [Fault(f"{quote_text(scope)} does not end with a slash", why, remedy)]
+    return _find_common_faults(scope)
 
 
-def _parts(scope: str) -> tuple[str, str]:
+def _split_scope(scope: str) -> tuple[str, str]:
     """Bucket and key, with a word in place of each variable."""
-    bucket, _, key = bare(scope).removeprefix("s3://").partition("/")
+    bucket, _, key = replace_variables(scope).removeprefix("s3://").partition("/")
     return bucket, key
 
 
-def _folder(scope: str) -> str:
+def _to_folder(scope: str) -> str:
     return f"{scope.rstrip('*').rstrip('/')}/*"
 
 
-def _outside(scope: str) -> list[Fault]:
-    """What makes it no scope at all, so that nothing more can be said of it."""
+def _find_form_faults(scope: str) -> list[Fault]:
+    """What keeps it from being a scope at all, so that nothing more can be said about it."""
     if not scope.startswith("s3://"):
-        return [Fault(f"{shown(scope)} is no scope", "a scope begins with s3:// and a bucket", f"write {_habit(scope)}")]
+        why = "a scope starts with s3:// and a bucket"
+        return [Fault(f"{quote_text(scope)} is not a scope", why, f"write {_guess_scope(scope)}")]
     if (again := scope.find("s3://", 1)) > 0:
-        why = "a variable's value may begin with it already"
-        return [Fault(f"{shown(scope)} has s3:// twice", why, f"write {scope[again:]}")]
-    if not _parts(scope)[0].strip("*"):
-        return [Fault(f"{shown(scope)} names no bucket", "all of S3 can not be granted at once", "write s3://BUCKET/*")]
+        why = "a variable's value may already start with it"
+        return [Fault(f"{quote_text(scope)} contains s3:// twice", why, f"write {scope[again:]}")]
+    if not _split_scope(scope)[0].strip("*"):
+        why = "one grant cannot cover all of S3"
+        return [Fault(f"{quote_text(scope)} does not name a bucket", why, "write s3://BUCKET/*")]
     return []
 
 
-def _habit(scope: str) -> str:
-    """What somebody most likely meant who wrote a place in S3 otherwise."""
-    found = HABIT.fullmatch(scope)
+def _guess_scope(scope: str) -> str:
+    """The scope that was most likely meant by a place in S3 that is written differently."""
+    found = LOOSE_SCOPE.fullmatch(scope)
     rest = found["rest"] if found else ""
     if "://" in rest:
         return "s3://BUCKET/PREFIX/*"
     meant = f"s3://{rest}"
-    return f"s3://BUCKET/{rest}" if scope.startswith("/") or _bucket(meant, _parts(meant)[0]) else meant
+    lacks_bucket = scope.startswith("/") or _find_bucket_faults(meant, _split_scope(meant)[0])
+    return f"s3://BUCKET/{rest}" if lacks_bucket else meant
 
 
-def _everywhere(scope: str) -> list[Fault]:
-    bucket, key = _parts(scope)
-    found = [*_bucket(scope, bucket), *_segments(scope, key)]
-    if len(scope) > LONGEST:
-        found.append(Fault(f"a scope of {len(scope):,} characters", f"S3 Access Grants takes up to {LONGEST:,}", "shorten it"))
+def _find_common_faults(scope: str) -> list[Fault]:
+    bucket, key = _split_scope(scope)
+    found = [*_find_bucket_faults(scope, bucket), *_find_key_faults(scope, key)]
+    if len(scope) > MAX_SCOPE_CHARACTERS:
+        why = f"S3 Access Grants accepts at most {MAX_SCOPE_CHARACTERS:,}"
+        found.append(Fault(f"the scope has {len(scope):,} characters", why, "shorten it"))
     return found
 
 
-def _bucket(scope: str, bucket: str) -> list[Fault]:
-    remedy = "write the name of a bucket of yours, as aws s3 ls lists it"
+def _find_bucket_faults(scope: str, bucket: str) -> list[Fault]:
     if "*" in bucket:
-        why = "a grant lies in one bucket, and a * is no part of its name"
-    elif not BUCKET.fullmatch(bucket):
-        why = "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, first and last a letter or digit"
-    elif ".." in bucket or ADDRESS.fullmatch(bucket):
-        why = "a bucket's name has no two dots in a row, and is no IP address"
+        why = "a grant covers one bucket, and a bucket's name has no *"
+    elif not BUCKET_NAME.fullmatch(bucket):
+        why = (
+            "a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, "
+            "and starts and ends with a letter or digit"
+        )
+    elif ".." in bucket or IP_ADDRESS.fullmatch(bucket):
+        why = "a bucket's name has no two dots in a row and is not an IP address"
     elif bucket.startswith(RESERVED_PREFIXES) or bucket.endswith(RESERVED_SUFFIXES):
-        why = "AWS keeps that beginning or ending for itself"
+        why = "AWS reserves that beginning or ending"
     else:
         return []
-    return [Fault(f"{shown(scope)} names a bucket that can not be", why, remedy)]
+    remedy = "write the name of one of your buckets, as aws s3 ls lists it"
+    return [Fault(f"{quote_text(scope)} has an invalid bucket name", why, remedy)]
 
 
-def _segments(scope: str, key: str) -> list[Fault]:
-    segments = key.split("/")
-    single = "s3://" + re.sub("/{2,}", "/", scope.removeprefix("s3://"))
-    if key.startswith("/"):
-        why = "keys begin without a slash, so it would cover none of them"
-        return [Fault(f"{shown(scope)} has a key that begins with a slash", why, f"write {single}")]
-    if "" in segments[:-1]:
-        return [Fault(f"{shown(scope)} has an empty segment", "to S3 // is not the same as /", f"write {single}")]
-    if "." in segments or ".." in segments:
-        why = "S3 goes neither up nor down: to it a dot is a letter of the key"
-        return [Fault(f"{shown(scope)} has a segment of dots", why, "write the path that is meant")]
-    if "*" in key[:-1]:
-        return [Fault(f"{shown(scope)} has a * in the middle", "S3 takes it for a letter there", _without_star(scope))]
+def _find_key_faults(scope: str, key: str) -> list[Fault]:
+    if fault := _explain_key(scope, key, key.split("/")):
+        return [fault._replace(what=f"{quote_text(scope)} has {fault.what}")]
     return []
 
 
-def _without_star(scope: str) -> str:
+def _explain_key(scope: str, key: str, segments: list[str]) -> Fault | None:
+    if key.startswith("/"):
+        why = "keys do not start with a slash, so it would cover none of them"
+        return Fault("a key that starts with a slash", why, f"write {_merge_slashes(scope)}")
+    if "" in segments[:-1]:
+        why = "to S3, // is not the same as /"
+        return Fault("an empty segment", why, f"write {_merge_slashes(scope)}")
+    if "." in segments or ".." in segments:
+        why = "S3 does not resolve them, because a dot is an ordinary character of a key"
+        return Fault("a segment of dots", why, "write the path that you mean")
+    if "*" in key[:-1]:
+        why = "S3 treats it there as an ordinary character"
+        return Fault("a * in the middle", why, _suggest_without_star(scope))
+    return None
+
+
+def _merge_slashes(scope: str) -> str:
+    return "s3://" + re.sub("/{2,}", "/", scope.removeprefix("s3://"))
+
+
+def _suggest_without_star(scope: str) -> str:
     stars, (base, _, rest) = scope.count("*"), scope.partition("/*/")
     if scope.endswith("**") and stars == 2:
         return f"write {scope[:-1]}"
     if rest.endswith("/*") and stars == 2:
         return f'write on: {{each_prefix: "{base}/", scope: "{base}/{{prefix.name}}/{rest}"}}'
     folder = scope[: scope.index("*")].rpartition("/")[0]
-    return f"write {folder}/* if all of the folder is meant, else a rule for each name"
+    return f"write {folder}/* if you mean the whole folder, else a rule for each name"
 
 
-def _end(scope: str, raw_prefix: bool) -> list[Fault]:
-    key = _parts(scope)[1]
+def _find_end_faults(scope: str, raw_prefix: bool) -> list[Fault]:
+    key = _split_scope(scope)[1]
     last = key.rpartition("/")[2]
     if not key or "*" in key[:-1] or last == "*" or (raw_prefix and key.endswith("*")):
         return []
     if not last:
-        return [Fault(f"{shown(scope)} ends with a slash", "it means the one object of that very name", f"write {scope}*")]
+        why = "it means the single object of exactly that name"
+        return [Fault(f"{quote_text(scope)} ends with a slash", why, f"write {scope}*")]
     if last.endswith("*"):
         name = scope[:-1].rpartition("/")[2]
-        why = f"it also covers {name}-secret/, and all that begins so"
-        return [Fault(f"{shown(scope)} ends inside a name", why, f"write {_folder(scope)}, or raw_prefix: true if that is meant")]
+        why = f"it also covers {name}-secret/ and everything else that starts like that"
+        remedy = f"write {_to_folder(scope)}, or raw_prefix: true if you mean that"
+        return [Fault(f"{quote_text(scope)} ends inside a name", why, remedy)]
     if "." in last:
         return []
-    what = f"{shown(scope)} means the single object of that name"
-    remedy = f'write {_folder(scope)} for the folder, or on: {{object: "{scope}"}} for the object'
-    return [Fault(what, "only a * at the end covers what lies below", remedy)]
-
-
-def bare(text: str) -> str:
-    """`text` with a word in place of each variable, to judge its form before the values are known.
-
-    >>> bare("s3://data/{profile.folder}/*")
-    's3://data/variable/*'
-    """
-    return VARIABLE.sub("variable", text) if "{" in text else text
+    why = "only a * at the end covers what is below"
+    folder = f"write {_to_folder(scope)} for the folder"
+    remedy = f'{folder}, or on: {{object: "{scope}"}} for the object'
+    return [Fault(f"{quote_text(scope)} means the single object of that name", why, remedy)]

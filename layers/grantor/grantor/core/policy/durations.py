@@ -1,4 +1,4 @@
-"""When a rule ends: at a date, at a time, or so long after a profile was made; and how long a job may run."""
+"""Parse when a rule ends (a date, a time, or a profile's age) and how long a job may run."""
 
 import calendar
 import re
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from grantor.core.diagnostics import Fault, shown
+from grantor.core.diagnostics import Fault, quote_text
+from grantor.limits import MAX_PROCESSING_TIME
+from grantor.settings import LAST_END_YEAR
 
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z", re.ASCII)
@@ -23,128 +25,134 @@ UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-MOST = timedelta(days=5)  # the quota of a processing job's run time (Service Quotas of SageMaker), below the API's bound of nine
-LIMITS = "it is a whole number and m, h or d: minutes, hours or days, up to 5d"
-LAST_YEAR = 9998  # a day after it is still a date to Python
+LIMIT_FORM = "expected a whole number and m, h or d, for minutes, hours or days, up to 5d"
 
 
-def until(text: str) -> datetime | Fault:
-    """The instant at which a rule has ended, in UTC: a date ends with its last moment.
+def parse_until(text: str) -> datetime | Fault:
+    """The instant in UTC at which a rule has ended: a date ends with its last moment.
 
-    >>> print(until("2027-03-31"), until("2027-03-31T18:00Z"))
+    >>> print(parse_until("2027-03-31"), parse_until("2027-03-31T18:00Z"))
     2027-04-01 00:00:00+00:00 2027-03-31 18:00:00+00:00
     """
     try:
         if DATE.fullmatch(text):
-            return _end_of(date.fromisoformat(text))
+            return _end_of_day(date.fromisoformat(text))
         if TIME.fullmatch(text):
-            return _sane(datetime.fromisoformat(text))
+            return _check_year(datetime.fromisoformat(text))
     except ValueError:
-        return _no_such(text)
-    return _other_time(text) or _other_date(text) or _no_date(text)
+        return _explain_impossible(text)
+    return _explain_time(text) or _explain_date(text)
 
 
-def lasting(text: str) -> timedelta | Fault:
+def parse_span(text: str) -> timedelta | Fault:
     """How long a rule lasts: a number of hours, days or weeks.
 
-    >>> print(lasting("30d"))
+    >>> print(parse_span("30d"))
     30 days, 0:00:00
     """
     if found := SPAN.fullmatch(text):
         return int(found[1]) * UNITS[found[2]]
-    why = "it is a whole number from 1 to 9999 and h, d or w: hours, days or weeks"
+    why = "expected a whole number from 1 to 9999 and h, d or w, for hours, days or weeks"
+    example = f"{text}d" if re.fullmatch("[1-9][0-9]{0,3}", text) else "30d"
     near = LOOSE_SPAN.fullmatch(text)
-    remedy = f"{near[1]}{near[2].lower()}" if near else f"{text}d" if re.fullmatch("[1-9][0-9]{0,3}", text) else "30d"
-    return Fault(f"{shown(text)} is no length of time", why, f"write for: {remedy}")
+    remedy = f"write for: {f'{near[1]}{near[2].lower()}' if near else example}"
+    return Fault(f"{quote_text(text)} is not a length of time", why, remedy)
 
 
-def limit(text: str) -> timedelta | Fault:
+def parse_time_limit(text: str) -> timedelta | Fault:
     """How long a job may run: a number of minutes, hours or days, up to five days.
 
-    >>> print(limit("90m"))
+    >>> print(parse_time_limit("90m"))
     1:30:00
     """
     if found := LIMIT.fullmatch(text):
         length = int(found[1]) * UNITS[found[2]]
-        return length if length <= MOST else Fault(f"{shown(text)} is longer than 5d", LIMITS, "write time_limit: 5d")
+        if length <= MAX_PROCESSING_TIME:
+            return length
+        return Fault(f"{quote_text(text)} is longer than 5d", LIMIT_FORM, "write time_limit: 5d")
     near = LOOSE_LIMIT.fullmatch(text)
-    remedy = f"write time_limit: {_limit(near)}" if near else "write for example time_limit: 1h"
-    return Fault(f"{shown(text)} is no time limit", LIMITS, remedy)
+    remedy = f"write time_limit: {_suggest_limit(near)}" if near else ""
+    what = f"{quote_text(text)} is not a time limit"
+    return Fault(what, LIMIT_FORM, remedy or "write for example time_limit: 1h")
 
 
-def _limit(near: re.Match[str]) -> str:
-    """What was meant most likely by a time limit that is written otherwise."""
+def _suggest_limit(near: re.Match[str]) -> str:
+    """The time limit that was most likely meant by one that is written differently."""
     unit = near[2].lower()
-    length = min(int(near[1]) * UNITS[unit], MOST)
+    length = min(int(near[1]) * UNITS[unit], MAX_PROCESSING_TIME)
     if unit in ("s", "w"):
         return f"{max(length // UNITS['m'], 1)}m" if unit == "s" else f"{length.days}d"
     return f"{length // UNITS[unit]}{unit}"
 
 
-def _end_of(day: date) -> datetime | Fault:
+def _end_of_day(day: date) -> datetime | Fault:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return _sane(midnight) if day.year > LAST_YEAR else midnight + timedelta(days=1)
+    return _check_year(midnight) if day.year > LAST_END_YEAR else midnight + timedelta(days=1)
 
 
-def _sane(moment: datetime) -> datetime | Fault:
-    if moment.year <= LAST_YEAR:
+def _check_year(moment: datetime) -> datetime | Fault:
+    if moment.year <= LAST_END_YEAR:
         return moment
-    return Fault(f"the year {moment.year} is no end", "a rule without until has none", "leave until out")
+    what, why = f"the year {moment.year} is too late", "a rule without until never ends"
+    return Fault(what, why, "omit until")
 
 
-def _no_such(text: str) -> Fault:
+def _explain_impossible(text: str) -> Fault:
     year, month = int(text[:4]), int(text[5:7])
     if year and 1 <= month <= 12 and int(text[8:10]) > calendar.monthrange(year, month)[1]:
         days = calendar.monthrange(year, month)[1]
-        return Fault(f"{shown(text)} is no day", f"that month has {days}", f"write until: {text[:8]}{days}")
-    return Fault(
-        f"{text} does not exist", "a month is 01 to 12, an hour 00 to 23, a minute 00 to 59", "write the one that is meant"
-    )
+        what, why = f"{quote_text(text)} is not a day", f"that month has {days} days"
+        return Fault(what, why, f"write until: {text[:8]}{days}")
+    why = "months are 01 to 12, hours 00 to 23, and minutes 00 to 59"
+    return Fault(f"{quote_text(text)} does not exist", why, "write the date or time that you mean")
 
 
-def _other_time(text: str) -> Fault | None:
-    """A time that is written otherwise than in UTC to the second; the remedy says the same instant."""
+def _explain_time(text: str) -> Fault | None:
+    """Explain a time that is not written in UTC; the remedy gives the same instant."""
     try:
         moment = datetime.fromisoformat(text.upper()) if len(text) > len("2027-03-31") else None
-        instant = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        zoned = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        instant = zoned and zoned.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     if moment is None or instant is None:
         return None
-    plain = instant.replace(tzinfo=None).isoformat(timespec="seconds" if instant.second else "minutes")
-    why = "times are in UTC, as 2027-03-31T18:00Z" if moment.tzinfo else "nobody can tell its time zone"
-    return Fault(f"{shown(text)} is not a time in UTC", why, f"write until: {plain}Z")
+    precision = "seconds" if instant.second else "minutes"
+    plain = instant.replace(tzinfo=None).isoformat(timespec=precision)
+    zone = "times must be in UTC, such as 2027-03-31T18:00Z"
+    why = zone if moment.tzinfo else "it does not say its time zone"
+    return Fault(f"{quote_text(text)} is not a time in UTC", why, f"write until: {plain}Z")
 
 
-def _other_date(text: str) -> Fault | None:
-    days = {day for reading in (_iso, _year_first, _year_last) for day in reading(text)}
-    if len(days) != 1:
-        return None
-    return Fault(f"{shown(text)} is no date", "a date is year-month-day, with all its digits", f"write until: {days.pop()}")
+def _explain_date(text: str) -> Fault:
+    """Explain a text that is not a date; the remedy gives the day if only one can be meant."""
+    readings = (_read_iso_date, _read_year_first, _read_year_last)
+    days = {day for read in readings for day in read(text)}
+    what = f"{quote_text(text)} is not a date"
+    if len(days) == 1:
+        why = "a date is written year-month-day, with all digits"
+        return Fault(what, why, f"write until: {days.pop()}")
+    why = "expected a date, which includes the whole day in UTC, or a time in UTC"
+    return Fault(what, why, "write for example until: 2027-03-31, or until: 2027-03-31T18:00Z")
 
 
-def _iso(text: str) -> Iterator[date]:
+def _read_iso_date(text: str) -> Iterator[date]:
     with suppress(ValueError):
         yield date.fromisoformat(text)
 
 
-def _year_first(text: str) -> Iterator[date]:
+def _read_year_first(text: str) -> Iterator[date]:
     if found := YEAR_FIRST.fullmatch(text):
-        yield from _dates(found, (1, 2, 3))
+        yield from _build_dates(found, (1, 2, 3))
 
 
-def _year_last(text: str) -> Iterator[date]:
-    """Day first or month first: which of the two can only be told if one of them is no date."""
+def _read_year_last(text: str) -> Iterator[date]:
+    """Day first or month first: which one is meant is only known if the other is not a date."""
     if found := YEAR_LAST.fullmatch(text):
-        yield from _dates(found, (3, 2, 1))
-        yield from _dates(found, (3, 1, 2))
+        yield from _build_dates(found, (3, 2, 1))
+        yield from _build_dates(found, (3, 1, 2))
 
 
-def _dates(found: re.Match[str], order: tuple[int, int, int]) -> Iterator[date]:
+def _build_dates(found: re.Match[str], order: tuple[int, int, int]) -> Iterator[date]:
     with suppress(ValueError):
         yield date(*(int(found[place]) for place in order))
-
-
-def _no_date(text: str) -> Fault:
-    why = "it is a date, meant through its end in UTC, or a time in UTC"
-    return Fault(f"{shown(text)} is no date", why, "write for example until: 2027-03-31, or until: 2027-03-31T18:00Z")

@@ -1,7 +1,8 @@
-"""The policy language as JSON Schema, so that editors complete and check; made from language.py.
+"""Build the policy language as a JSON Schema, so that editors complete and check policy files.
 
-It allows all that Grantor allows, and refuses much of what Grantor refuses: whether a scope is sound or a variable known, only
-Grantor can tell. It is published as docs/policy.schema.json (docs/policy_page.py).
+The schema allows everything that Grantor accepts, and refuses much of what Grantor refuses: only
+Grantor knows whether a scope is sound or a variable has a value. docs/policy_page.py publishes it
+as docs/policy.schema.json.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from grantor.core.policy.value_types import (
     Either,
     Flag,
     Form,
-    Idle,
+    IneffectiveKey,
     Key,
     Kind,
     Listing,
@@ -27,21 +28,21 @@ from grantor.core.policy.value_types import (
 Schema = dict[str, Any]
 
 
-def schema() -> Schema:
+def build_schema() -> Schema:
     """The language as a JSON Schema, draft 2020-12."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Grantor policy file",
         "description": "Who may do what where in S3, and until when; and which jobs uploads start.",
-        **_mapping(POLICY),
+        **_mapping_schema(POLICY),
     }
 
 
-def _of(kind: Kind) -> Schema:
+def _to_schema(kind: Kind) -> Schema:
     return WRITERS[type(kind)](kind)
 
 
-def _form(form: Form) -> Schema:
+def _form_schema(form: Form) -> Schema:
     found: Schema = {"type": "string"} | ({} if form.may_be_empty else {"minLength": 1})
     if form.pattern:
         # A text with a variable in it has its form only when the variable has a value.
@@ -51,57 +52,61 @@ def _form(form: Form) -> Schema:
     return found
 
 
-def _choice(choice: Choice) -> Schema:
-    return {"oneOf": [{"const": word, "description": meaning} for word, meaning in choice.words.items()]}
-
-
-def _listing(listing: Listing) -> Schema:
-    unique = {"uniqueItems": True} if isinstance(listing.of, Form) else {}
-    return {"type": "array", "minItems": 1, "items": _of(listing.of), **unique}
-
-
-def _table(table: Table) -> Schema:
+def _choice_schema(choice: Choice) -> Schema:
     return {
-        "type": "object",
-        "minProperties": 1,
-        "propertyNames": _of(table.key),
-        "additionalProperties": _of(table.value),
+        "oneOf": [{"const": word, "description": meaning} for word, meaning in choice.words.items()]
     }
 
 
-def _mapping(mapping: Mapping) -> Schema:
+def _list_schema(listing: Listing) -> Schema:
+    unique = {"uniqueItems": True} if isinstance(listing.of, Form) else {}
+    return {"type": "array", "minItems": 1, "items": _to_schema(listing.of), **unique}
+
+
+def _table_schema(table: Table) -> Schema:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _to_schema(table.key),
+        "additionalProperties": _to_schema(table.value),
+    }
+
+
+def _mapping_schema(mapping: Mapping) -> Schema:
     found: Schema = {
         "type": "object",
-        "properties": {key.name: _key(key) for key in mapping.keys},
-        "required": mapping.needed,
+        "properties": {key.name: _key_schema(key) for key in mapping.keys},
+        "required": mapping.required_names,
         "additionalProperties": False,
     }
     if mapping.only_one:
         found |= {"minProperties": 1, "maxProperties": 1}
     elif mapping.one_of:
         found["anyOf"] = [{"required": [name]} for name in mapping.one_of]
-    never = [{"required": [clash.first, clash.second]} for clash in mapping.clashes] + [_idle(idle) for idle in mapping.idle]
+    never = [{"required": [clash.first, clash.second]} for clash in mapping.clashes] + [
+        _idle_schema(idle) for idle in mapping.ineffective
+    ]
     return found | ({"not": {"anyOf": never}} if never else {})
 
 
-def _key(key: Key) -> Schema:
-    return {"description": key.says, **_of(key.takes)}
+def _key_schema(key: Key) -> Schema:
+    return {"description": key.description, **_to_schema(key.takes)}
 
 
-def _idle(idle: Idle) -> Schema:
+def _idle_schema(idle: IneffectiveKey) -> Schema:
     among = {"type": "object", "anyOf": [{"required": [name]} for name in idle.among]}
     return {"required": [idle.key, idle.beside], "properties": {idle.beside: among}}
 
 
 WRITERS: dict[type, Callable[[Any], Schema]] = {
-    Form: _form,
-    Choice: _choice,
+    Form: _form_schema,
+    Choice: _choice_schema,
     Flag: lambda _: {"type": "boolean"},
     Version: lambda version: {"const": version.number},
     Number: lambda number: {"type": "integer", "minimum": number.least, "maximum": number.most},
-    Either: lambda either: {"anyOf": [_of(either.text), _of(either.other)]},
-    Listing: _listing,
-    Table: _table,
-    Mapping: _mapping,
+    Either: lambda either: {"anyOf": [_to_schema(either.text), _to_schema(either.other)]},
+    Listing: _list_schema,
+    Table: _table_schema,
+    Mapping: _mapping_schema,
     Reserved: lambda _: {"not": {}},
 }

@@ -1,4 +1,8 @@
-"""Bytes become text: UTF-8 and nothing else, with no character in it that an editor does not show."""
+"""Turn the bytes of a policy file into a tree of texts, lists and mappings, each with its place.
+
+The bytes must be UTF-8, without any character that an editor does not show. Of YAML, a policy file
+has no anchors, aliases, tags or second document.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -7,82 +11,90 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from grantor.core.diagnostics import Fault, Findings, Spot, shown
-from grantor.core.policy.yaml_errors import explained
+from grantor.core.diagnostics import Fault, Position, ProblemCollector, quote_text
+from grantor.core.policy.yaml_errors import explain_error
+from grantor.settings import MAX_POLICY_FILE_CHARACTERS, MAX_YAML_DEPTH
 
-LARGEST = 1_000_000  # characters; a larger file is a mistake, and reading it would cost the run its time
-MARKS = ((b"\xef\xbb\xbf", "UTF-8 with a byte order mark"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
-# What YAML 1.1 forbids, and what it takes for the end of a line though no editor does (U+0085, U+2028, U+2029, a lone CR).
-UNSEEN = re.compile("\t|\r(?!\\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "UTF-8 with a byte order mark",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+# What YAML 1.1 forbids, and what it takes for the end of a line although no editor does: U+0085,
+# U+2028, U+2029, a lone CR.
+FORBIDDEN_CHARACTER = re.compile(
+    "\t|\r(?!\\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
+)
 
 
-def decoded(body: bytes, findings: Findings) -> str | None:
-    """The text of a file, lines ended by a line feed or by CR LF; None, with the reasons in `findings`, where it has none."""
-    if fault := _foreign(body):
-        findings.refuse(Spot(1, 1), *fault)
+def decode_body(body: bytes, problems: ProblemCollector) -> str | None:
+    """The text of a file, its lines ended by LF or CR LF; None if it is wrong and reported."""
+    if fault := _check_encoding(body):
+        problems.add(Position(1, 1), *fault)
         return None
     try:
         text = body.decode()
-    except UnicodeDecodeError as wrong:
-        findings.refuse(_after(body[: wrong.start].decode()), *_not_utf8(body[wrong.start]))
+    except UnicodeDecodeError as error:
+        byte = body[error.start]
+        what, why = f"byte 0x{byte:02x} is not UTF-8", "a policy file must be plain UTF-8"
+        problems.add(_position_after(body[: error.start].decode()), what, why, "save it as UTF-8")
         return None
-    return text if _plain(text, findings) else None
+    return text if _check_characters(text, problems) else None
 
 
-def _foreign(body: bytes) -> Fault | None:
-    for mark, called in MARKS:
+def _check_encoding(body: bytes) -> Fault | None:
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if body.startswith(mark):
-            return Fault(f"the file is {called}", "a policy file is plain UTF-8", "save it as UTF-8 without byte order mark")
-    return _too_large(len(body) // 4)  # UTF-8 has at most four bytes a character
+            why = "a policy file must be plain UTF-8"
+            return Fault(f"the file is {encoding}", why, "save it as UTF-8 without byte order mark")
+    return _check_size(len(body) // 4)  # a character has at most four bytes in UTF-8
 
 
-def _too_large(characters: int) -> Fault | None:
-    if characters <= LARGEST:
+def _check_size(characters: int) -> Fault | None:
+    if characters <= MAX_POLICY_FILE_CHARACTERS:
         return None
-    return Fault(f"the file has more than {LARGEST:,} characters", "a run reads every file anew", "split it into several files")
+    what = f"the file has more than {MAX_POLICY_FILE_CHARACTERS:,} characters"
+    return Fault(what, "every run reads every file", "split it into several files")
 
 
-def _not_utf8(byte: int) -> Fault:
-    return Fault(f"byte 0x{byte:02x} is not UTF-8", "a policy file is plain UTF-8", "save it as UTF-8")
-
-
-def _plain(text: str, findings: Findings) -> bool:
-    if fault := _too_large(len(text)):
-        findings.refuse(Spot(1, 1), *fault)
+def _check_characters(text: str, problems: ProblemCollector) -> bool:
+    if fault := _check_size(len(text)):
+        problems.add(Position(1, 1), *fault)
         return False
-    before = len(findings.problems)
+    before = len(problems.problems)
     for number, line in enumerate(text.split("\n"), 1):
-        if found := UNSEEN.search(line):  # one message a line: a file indented by tabs has one mistake in each
-            findings.refuse(Spot(number, found.start() + 1), *_unseen(found[0]))
-    return len(findings.problems) == before
+        # One message a line: a file that is indented by tabs has a mistake on each.
+        if found := FORBIDDEN_CHARACTER.search(line):
+            problems.add(Position(number, found.start() + 1), *_explain_character(found[0]))
+    return len(problems.problems) == before
 
 
-def _unseen(character: str) -> Fault:
+def _explain_character(character: str) -> Fault:
     if character == "\t":
-        return Fault("a tab", "YAML forbids it where it matters, and editors show it in many widths", "write spaces")
+        why = "YAML forbids tabs where indentation matters, and editors show them in many widths"
+        return Fault("a tab", why, "write spaces")
     if character == "\r":
-        return Fault("a carriage return without line feed", "only some readers end the line there", "end lines by LF or CR LF")
-    return Fault(
-        f"the character U+{ord(character):04X}", "it can not be seen, and YAML forbids it or ends the line there", "delete it"
-    )
+        why = "only some programs end the line there"
+        return Fault("a carriage return without a line feed", why, "end lines with LF or CR LF")
+    why = "it is invisible, and YAML forbids it or ends the line there"
+    return Fault(f"the character U+{ord(character):04X}", why, "delete it")
 
 
-def _after(text: str) -> Spot:
+def _position_after(text: str) -> Position:
     """Where the character stands that follows `text`."""
-    return Spot(text.count("\n") + 1, len(text) - text.rfind("\n"))
+    return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser is ten times as fast
-DEEPEST = 16  # collections in one another; the deepest rule has six
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
 class Text(NamedTuple):
-    """A scalar, as written; `plain` if it stands without quotes, so that YAML may take it for something else."""
+    """A scalar, as written."""
 
     value: str
     line: int
     column: int
-    plain: bool = False
+    plain: bool = False  # not quoted, so YAML may read it as something other than a text
 
 
 class Items(NamedTuple):
@@ -94,14 +106,14 @@ class Items(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Where something stood that has been refused already; there is nothing more to say about it."""
+    """The place of something that is refused and reported already."""
 
     line: int
     column: int
 
 
 class Fields(NamedTuple):
-    """A mapping; `keys` says where each key stands."""
+    """A mapping; `keys` has the place of each key."""
 
     values: dict[str, "Tree"]
     keys: dict[str, Text]
@@ -109,52 +121,68 @@ class Fields(NamedTuple):
     column: int
 
     def text(self, key: str) -> Text | None:
-        """The text that stands under `key`, if one does."""
+        """The text under `key`, if there is one."""
         found = self.values.get(key)
         return found if isinstance(found, Text) else None
 
     def items(self, key: str) -> tuple["Tree", ...]:
-        """What the list under `key` holds; nothing if there is none."""
+        """The items of the list under `key`; none if there is no list."""
         found = self.values.get(key)
         return found.values if isinstance(found, Items) else ()
 
     def fields(self, key: str) -> "Fields | None":
-        """The mapping that stands under `key`, if one does."""
+        """The mapping under `key`, if there is one."""
         found = self.values.get(key)
         return found if isinstance(found, Fields) else None
 
 
 Tree = Text | Items | Fields | Hole
+VARIABLE_NAME = re.compile(r"[a-z_]+(\.[\w.]+)?")
 
 
-class Reader(Findings):
-    """Reads one file, and collects what is wrong with it instead of stopping at the first mistake."""
+def unquoted_variable(tree: Tree) -> str:
+    """The variable that an unquoted {name} stands for, "" if none; to YAML it is a mapping."""
+    if isinstance(tree, Fields) and len(tree.values) == 1:
+        ((name, value),) = tree.values.items()
+        if isinstance(value, Text) and value.plain and not value.value:
+            return name if VARIABLE_NAME.fullmatch(name) else ""
+    return ""
 
-    def tree(self, text: str, loader: Any = LOADER) -> Tree | None:
-        """The tree of `text`, with a hole for each part that YAML has and a policy file has not; None where there is none."""
-        growth = _Growth(self)
+
+class PolicyReader(ProblemCollector):
+    """Reads one file, and collects its problems instead of stopping at the first."""
+
+    def parse_tree(self, text: str, loader: Any = LOADER) -> Tree | None:
+        """The tree of `text`, with a hole for each part that a policy file cannot have.
+
+        None if there is no tree.
+        """
+        builder = _TreeBuilder(self)
         try:
-            growth.follow(iter(loader(text).get_event, None))
-        except yaml.MarkedYAMLError as wrong:
-            spot, fault = explained(wrong, text)
-            self.refuse(spot, *fault)
-        except (yaml.YAMLError, ValueError, OverflowError) as wrong:  # the pure parser lets Python's own errors through
-            self.refuse(Spot(*growth.at), "not YAML", " ".join(str(wrong).split()), "mend the text here or a little further down")
-        if isinstance(growth.root, Fields) or (growth.root and not self.problems and not _empty(growth.root)):
-            return growth.root
+            builder.build_tree(iter(loader(text).get_event, None))
+        except yaml.MarkedYAMLError as error:
+            position, fault = explain_error(error, text)
+            self.add(position, *fault)
+        # The pure parser also lets Python's own errors through.
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            why = " ".join(str(error).split())
+            remedy = "correct the text here or a little further down"
+            self.add(Position(*builder.at), "not valid YAML", why, remedy)
+        root = builder.root
+        if isinstance(root, Fields) or (root and not self.problems and not _is_empty(root)):
+            return root
         if not self.problems:
-            self.refuse(
-                Spot(1, 1), "the file is empty", "an empty file says nothing", "delete it, or write version: 1 and rules:"
-            )
+            remedy = "delete it, or write version: 1 and rules:"
+            self.add(Position(1, 1), "the file is empty", "an empty file has no effect", remedy)
         return None
 
 
-def _empty(root: Tree) -> bool:
+def _is_empty(root: Tree) -> bool:
     return isinstance(root, Text) and not root.value
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCollection:
     """A collection whose end has not come yet."""
 
     line: int
@@ -162,26 +190,26 @@ class _Open:
     nodes: list[Tree]
 
 
-class _Growth:
-    """Grows a tree from the events of a parser."""
+class _TreeBuilder:
+    """Builds a tree from the events of a parser."""
 
-    def __init__(self, findings: Findings) -> None:
-        self.findings = findings
-        self.open: list[_Open] = []
+    def __init__(self, problems: ProblemCollector) -> None:
+        self.problems = problems
+        self.open: list[_OpenCollection] = []
         self.root: Tree | None = None
         self.at = 1, 1
         self.documents = 0
         self.ended = False
 
-    def follow(self, events: Iterable[Any]) -> None:
+    def build_tree(self, events: Iterable[Any]) -> None:
         steps: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.AliasEvent: self._alias,
-            yaml.SequenceStartEvent: self._begin,
-            yaml.MappingStartEvent: self._begin,
-            yaml.SequenceEndEvent: self._end_of_list,
-            yaml.MappingEndEvent: self._end_of_mapping,
-            yaml.DocumentStartEvent: self._document,
+            yaml.ScalarEvent: self._add_scalar,
+            yaml.AliasEvent: self._refuse_alias,
+            yaml.SequenceStartEvent: self._open_collection,
+            yaml.MappingStartEvent: self._open_collection,
+            yaml.SequenceEndEvent: self._close_list,
+            yaml.MappingEndEvent: self._close_mapping,
+            yaml.DocumentStartEvent: self._start_document,
         }
         for event in events:
             if step := steps.get(type(event)):
@@ -189,77 +217,82 @@ class _Growth:
             if self.ended:
                 return
 
-    def _at(self, event: Any) -> tuple[int, int]:
+    def _note_position(self, event: Any) -> tuple[int, int]:
         mark = event.start_mark
         self.at = mark.line + 1, mark.column + 1
         return self.at
 
-    def _document(self, event: Any) -> None:
+    def _start_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            what = "a second document"
-            self.findings.refuse(Spot(*self._at(event)), what, "a policy file is one document", "write a file for each")
+            position = Position(*self._note_position(event))
+            why = "a policy file must be a single document"
+            self.problems.add(position, "a second document", why, "write a file for each")
             self.ended = True
 
-    def _scalar(self, event: Any) -> None:
-        line, column = self._at(event)
+    def _add_scalar(self, event: Any) -> None:
+        line, column = self._note_position(event)
         if event.anchor or event.tag:
-            self._decorated(event)
-        self._place(Text(event.value, line, column, not event.style))
+            self._refuse_decoration(event)
+        self._add_node(Text(event.value, line, column, not event.style))
 
-    def _alias(self, event: Any) -> None:
-        spot, alias = Spot(*self._at(event)), shown(f"*{event.anchor}")
-        why = "policy files have none, so that each rule says all of itself"
-        remedy = f'write "*{event.anchor}" if it is a text, else what the alias stands for'
-        self.findings.refuse(spot, f"an alias, {alias}", why, remedy)
-        self._place(Hole(*spot))
+    def _refuse_alias(self, event: Any) -> None:
+        position = Position(*self._note_position(event))
+        alias = f"*{event.anchor}"
+        why = "policy files have no aliases, so that each rule is complete in itself"
+        remedy = f'write "{alias}" if you mean the text, else what the alias stands for'
+        self.problems.add(position, f"an alias, {quote_text(alias)}", why, remedy)
+        self._add_node(Hole(*position))
 
-    def _decorated(self, event: Any) -> None:
+    def _refuse_decoration(self, event: Any) -> None:
+        position = Position(*self.at)
         if event.anchor:
+            anchor = quote_text(f"&{event.anchor}")
             why = "policy files have no aliases, so nothing can refer to it"
-            self.findings.refuse(Spot(*self.at), f"an anchor, {shown(f'&{event.anchor}')}", why, "take it out")
+            self.problems.add(position, f"an anchor, {anchor}", why, "remove it")
         if event.tag:
-            why = "a tag makes YAML build something else than text, lists and mappings"
-            tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!", 1))
-            self.findings.refuse(Spot(*self.at), f"a tag, {tag}", why, "take it out")
+            tag = quote_text(event.tag.replace("tag:yaml.org,2002:", "!!", 1))
+            why = "a tag makes YAML build something other than texts, lists and mappings"
+            self.problems.add(position, f"a tag, {tag}", why, "remove it")
 
-    def _begin(self, event: Any) -> None:
-        line, column = self._at(event)
+    def _open_collection(self, event: Any) -> None:
+        line, column = self._note_position(event)
         if event.anchor or event.tag:
-            self._decorated(event)
-        if len(self.open) == DEEPEST:
-            self.findings.refuse(
-                Spot(line, column), f"{DEEPEST + 1} collections in one another", "no rule needs more than six", "write it flatter"
-            )
+            self._refuse_decoration(event)
+        if len(self.open) == MAX_YAML_DEPTH:
+            what, why = f"{MAX_YAML_DEPTH + 1} nested collections", "no rule needs more than six"
+            self.problems.add(Position(line, column), what, why, "use fewer levels")
             self.ended = True
-        self.open.append(_Open(line, column, []))
+        self.open.append(_OpenCollection(line, column, []))
 
-    def _end_of_list(self, _: Any) -> None:
-        ended = self.open.pop()
-        self._place(Items(tuple(ended.nodes), ended.line, ended.column))
+    def _close_list(self, _: Any) -> None:
+        closed = self.open.pop()
+        self._add_node(Items(tuple(closed.nodes), closed.line, closed.column))
 
-    def _end_of_mapping(self, _: Any) -> None:
-        ended = self.open.pop()
-        fields = Fields({}, {}, ended.line, ended.column)
-        for key, value in zip(ended.nodes[::2], ended.nodes[1::2], strict=True):
+    def _close_mapping(self, _: Any) -> None:
+        closed = self.open.pop()
+        fields = Fields({}, {}, closed.line, closed.column)
+        for key, value in zip(closed.nodes[::2], closed.nodes[1::2], strict=True):
             if isinstance(key, Text):
-                self._pair(fields, key, value)
+                self._add_pair(fields, key, value)
             elif not isinstance(key, Hole):
-                self.findings.refuse(
-                    key, "a key that is a list or a mapping", "keys are words", "write one word before the colon"
-                )
-        self._place(fields)
+                what, why = "a key that is a list or a mapping", "keys must be words"
+                self.problems.add(key, what, why, "write one word before the colon")
+        self._add_node(fields)
 
-    def _pair(self, fields: Fields, key: Text, value: Tree) -> None:
+    def _add_pair(self, fields: Fields, key: Text, value: Tree) -> None:
         if first := fields.keys.get(key.value):
-            why = f"it is already in line {first.line}, and YAML would silently keep one of the two"
-            self.findings.refuse(key, f"key {shown(key.value)} stands twice", why, "keep one of them")
+            what = f"key {quote_text(key.value)} is repeated"
+            already = f"line {first.line} already has it"
+            why = f"{already}, and YAML would silently keep only one of the two"
+            self.problems.add(key, what, why, "keep one of them")
             return
-        empty = isinstance(value, Text) and value.plain and not value.value
         fields.keys[key.value] = key
-        fields.values[key.value] = Text("", key.line, key.column, True) if empty else value  # nothing stands at its key
+        if isinstance(value, Text) and value.plain and not value.value:
+            value = Text("", key.line, key.column, True)  # a missing value has the place of its key
+        fields.values[key.value] = value
 
-    def _place(self, node: Tree) -> None:
+    def _add_node(self, node: Tree) -> None:
         if self.open:
             self.open[-1].nodes.append(node)
         else:
