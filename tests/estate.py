@@ -1,4 +1,5 @@
-"""All that one Grantor stands in, laid out on a sandbox without a deploy, so that a test has it in half a second.
+"""All that one Grantor stands in, laid out on a sandbox without a deploy, so that a test has it in
+half a second.
 
 estate = lay(sandbox)                  buckets, ledger, queue, topic, instance, location, the domain with its profiles
 estate.policy("a", rules)              a policy file is dropped
@@ -18,20 +19,24 @@ from typing import Any
 import boto3
 import botocore.session
 
-from grantor.aws.clients import Clients, prepared
-from grantor.aws.services import Names, World
-from grantor.core.grant import Entry, Grant
-from grantor.core.triggers import Bell
-from grantor.reconcile.handler import answer
-from grantor.reconcile.notify import announce
+from grantor.aws.clients import Clients, prepare_session
+from grantor.aws.services import Services, StackNames
+from grantor.core.grant import Grant, LedgerEntry
+from grantor.core.planning.plan import Change
+from grantor.core.planning.rendering import Home, describe_change, describe_grant
+from grantor.core.triggers import Trigger
+from grantor.reconcile.handler import publish_quietly
+from grantor.reconcile.lease import run_until_drained
 from grantor.reconcile.report import Report
-from tests.conftest import ACCOUNT, MODELS, REGION, Sandbox, without_account_prefix
-from tests.sandbox.desk import ask, reset
+from sandbox.testing.helpers import call_control, reset_sandbox
+from sandbox.testing.running import MODELS, remove_account_prefix
+from tests.conftest import ACCOUNT, REGION, Sandbox
 
 DOMAIN = "Product-Domain"
 DATA, POLICIES, LEDGER, STACK = "data", "policies", "ledger", "grantor"
+HOME = Home("aws", ACCOUNT)
 WARM: dict[str, Clients] = {}  # by the sandbox's address
-EVERYTHING = [Bell("clock", ("everything",))]
+EVERYTHING = [Trigger("clock", ("everything",))]
 ARTICLE = """\
 version: 1
 rules:
@@ -53,33 +58,44 @@ class Estate:
     sandbox: Sandbox
     config: Path  # an AWS configuration file that leads boto3 to the sandbox
     domain: str = ""  # the id of DOMAIN
-    names: Names = field(init=False)
-    own: Clients | None = None  # since a fault was asked for: throttled clients slow down, and none is to inherit that
+    names: StackNames = field(init=False)
+    own: Clients | None = (
+        None  # since a fault was asked for: throttled clients slow down, and none is to inherit that
+    )
 
     def __post_init__(self) -> None:
-        queue = f"{self.sandbox.url}/{ACCOUNT}/bells"
-        topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
-        self.names = Names(STACK, ACCOUNT, DATA, POLICIES, LEDGER, queue, topic)
+        queue = f"{self.sandbox.url}/{ACCOUNT}/event-queue"
+        topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
+        self.names = StackNames(STACK, ACCOUNT, DATA, POLICIES, LEDGER, queue, topic)
 
     def client(self, service: str) -> Any:
         return self.sandbox.shared(service)
 
-    def world(self, keys: dict[str, str] | None = None) -> World:
+    def world(self, keys: dict[str, str] | None = None) -> Services:
         """A fresh world, as a cold function has it; with these keys, else the administrator's."""
         clients = Clients()
-        clients.session = session(self.config, keys or {"AccessKeyId": "test", "SecretAccessKey": "test"})
-        return World(self.names, clients)
+        clients.session = session(
+            self.config, keys or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        )
+        return Services(self.names, clients)
 
-    def warm(self) -> World:
-        """A world that knows nothing yet, with clients that others have used, which spares a test most of its time."""
+    def warm(self) -> Services:
+        """A world that knows nothing yet, with clients that others have used, which spares a test
+        most of its time.
+        """
         if self.sandbox.url not in WARM:
             WARM[self.sandbox.url] = self.world().clients
-        return World(self.names, self.own or WARM[self.sandbox.url])
+        return Services(self.names, self.own or WARM[self.sandbox.url])
 
-    def run(self, *bells: Bell, world: World | None = None) -> Report:
-        """The last of the runs that the bells cause; about everything unless told."""
+    def run(self, *triggers: Trigger, world: Services | None = None) -> Report:
+        """The last of the runs that the triggers cause; without triggers, one about everything."""
         chosen = world or self.warm()
-        return answer(chosen, list(bells) or EVERYTHING, chosen.clock() + 600, partial(announce, chosen))[-1]
+        return run_until_drained(
+            chosen,
+            list(triggers) or EVERYTHING,
+            chosen.clock() + 600,
+            partial(publish_quietly, chosen),
+        )[-1]
 
     def policy(self, name: str, text: str) -> None:
         """Drop policy/NAME.yaml."""
@@ -94,14 +110,21 @@ class Estate:
         try:
             return str(iam.get_role(RoleName=name)["Role"]["Arn"])
         except iam.exceptions.NoSuchEntityException:
-            return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("sagemaker"))["Role"]["Arn"])
+            return str(
+                iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("sagemaker"))["Role"][
+                    "Arn"
+                ]
+            )
 
     def profile(self, name: str, role: str = "", **tags: str) -> str:
         """A Studio profile with a role of its own, or the named one; its role's ARN."""
         arn = self.role(role or f"role-{name}")
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.client("sagemaker").create_user_profile(
-            DomainId=self.domain, UserProfileName=name, UserSettings={"ExecutionRole": arn}, Tags=listed
+            DomainId=self.domain,
+            UserProfileName=name,
+            UserSettings={"ExecutionRole": arn},
+            Tags=listed,
         )
         return arn
 
@@ -113,17 +136,21 @@ class Estate:
     def settle(self, *names: str) -> None:
         """Wait until Studio has made or changed these profiles."""
         end, studio = time.monotonic() + 20, self.client("sagemaker")
-        while any(studio.describe_user_profile(DomainId=self.domain, UserProfileName=n)["Status"] != "InService" for n in names):
+        while any(
+            studio.describe_user_profile(DomainId=self.domain, UserProfileName=n)["Status"]
+            != "InService"
+            for n in names
+        ):
             assert time.monotonic() < end, f"{names} were not ready in 20 s"
             time.sleep(0.02)
 
-    def profile_bell(self, name: str) -> Bell:
-        return Bell("profile", (f"profile {self.domain}/{name}",))
+    def profile_trigger(self, name: str) -> Trigger:
+        return Trigger("profile", (f"profile {self.domain}/{name}",))
 
-    def upload(self, key: str) -> Bell:
-        """Put an object into the data bucket; the bell that it rings."""
+    def upload(self, key: str) -> Trigger:
+        """Put an object into the data bucket; the trigger that follows."""
         self.client("s3").put_object(Bucket=DATA, Key=key, Body=b"1,2,3")
-        return Bell("data", (f"data s3://{DATA}/{key[: key.rfind('/') + 1]}",))
+        return Trigger("data", (f"data s3://{DATA}/{key[: key.rfind('/') + 1]}",))
 
     def foreign(self, scope: str, role: str, permission: str = "READ") -> str:
         """A grant that somebody else made; its id. `scope` is below the data bucket."""
@@ -135,56 +162,60 @@ class Estate:
         return str(made["AccessGrantId"])
 
     def location(self) -> str:
-        listed = self.client("s3control").list_access_grants_locations(AccountId=ACCOUNT)["AccessGrantsLocationsList"]
+        listed = self.client("s3control").list_access_grants_locations(AccountId=ACCOUNT)[
+            "AccessGrantsLocationsList"
+        ]
         return str(listed[0]["AccessGrantsLocationId"])
 
     def actual(self) -> dict[Grant, str]:
         """Every grant that exists, with its id."""
-        return self.warm().grants.list()
+        return self.warm().grants.list_grants()
 
     def grants(self) -> set[str]:
         """Every grant that exists, as a person reads it."""
-        return {str(grant) for grant in self.actual()}
+        return {describe_grant(grant, HOME) for grant in self.actual()}
 
-    def entries(self) -> dict[Grant, Entry]:
+    def entries(self) -> dict[Grant, LedgerEntry]:
         """Every grant that the ledger knows."""
-        return {entry.grant: entry for entry in self.warm().ledger.entries()}
+        return {entry.grant: entry for entry in self.warm().ledger.iterate_entries()}
 
     def faults(self, *rules: dict[str, Any]) -> None:
         """From now on these calls are struck; none at all forgets every fault."""
-        ask(self.sandbox, "faults", "DELETE")
+        call_control(self.sandbox, "faults", "DELETE")
         if rules or self.own:
             self.own = self.world().clients
         if rules:
-            ask(self.sandbox, "faults", "POST", {"rules": list(rules)})
+            call_control(self.sandbox, "faults", "POST", {"rules": list(rules)})
 
     def switches(self, **values: Any) -> None:
         """From now on Access Grants behaves so; see docs/sandbox.md."""
-        ask(self.sandbox, "faults", "POST", {"switches": values})
+        call_control(self.sandbox, "faults", "POST", {"switches": values})
 
     def calls(self, service: str = "s3control") -> dict[str, int]:
         """How often each operation of the service was called since `forget_calls`."""
         counted: dict[str, int] = {}
-        for row in ask(self.sandbox, "calls"):
+        for row in call_control(self.sandbox, "calls"):
             if row["service"] == service:
-                counted[row["operation"]] = counted.get(row["operation"], 0) + row["answered"] + row["refused"]
+                counted[row["operation"]] = (
+                    counted.get(row["operation"], 0) + row["answered"] + row["refused"]
+                )
         return counted
 
     def forget_calls(self) -> None:
-        ask(self.sandbox, "calls", "DELETE")
+        call_control(self.sandbox, "calls", "DELETE")
 
 
 def lay(sandbox: Sandbox, folder: Path, profiles: Iterable[str] = ("userA", "userB")) -> Estate:
     """Everything anew, and nothing else: the sandbox forgets what was there."""
-    reset(sandbox)
+    reset_sandbox(sandbox)
     config = folder / "aws-config"
     config.write_text(f"[default]\nregion = {REGION}\nendpoint_url = {sandbox.url}\n")
     estate = Estate(sandbox, config)
     _buckets(estate)
     _access_grants(estate)
     _studio(estate, profiles)
-    estate.client("sqs").create_queue(QueueName="bells")
-    estate.client("sns").create_topic(Name="notices")
+    estate.client("sqs").create_queue(QueueName="event-queue")
+    estate.client("sns").create_topic(Name="alerts")
     return estate
 
 
@@ -203,10 +234,12 @@ def _buckets(estate: Estate) -> None:
 def _access_grants(estate: Estate) -> None:
     control = estate.client("s3control")
     control.create_access_grants_instance(AccountId=ACCOUNT)
-    role = estate.client("iam").create_role(RoleName="location", AssumeRolePolicyDocument=trust("access-grants.s3"))["Role"][
-        "Arn"
-    ]
-    control.create_access_grants_location(AccountId=ACCOUNT, LocationScope=f"s3://{DATA}/", IAMRoleArn=role)
+    role = estate.client("iam").create_role(
+        RoleName="location", AssumeRolePolicyDocument=trust("access-grants.s3")
+    )["Role"]["Arn"]
+    control.create_access_grants_location(
+        AccountId=ACCOUNT, LocationScope=f"s3://{DATA}/", IAMRoleArn=role
+    )
 
 
 def _studio(estate: Estate, profiles: Iterable[str]) -> None:
@@ -219,18 +252,35 @@ def _studio(estate: Estate, profiles: Iterable[str]) -> None:
         estate.profile(name)
 
 
+def sentences(changes: Iterable[Change]) -> list[str]:
+    """The changes as a person reads them."""
+    return [describe_change(change, HOME) for change in changes]
+
+
 def trust(service: str) -> str:
-    allow = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 
 
 def session(config: Path, keys: dict[str, str]) -> boto3.Session:
-    """A session as a function has one, but led to the sandbox by a configuration file instead of by its environment."""
+    """A session as a function has one, but led to the sandbox by a configuration file instead of by
+    its environment.
+    """
     core = botocore.session.Session()
     core.register_component("data_loader", MODELS)
     core.set_config_variable("config_file", str(config))
-    core.register("before-sign.s3-control", without_account_prefix)
-    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), REGION, prepared(core))
+    core.register("before-sign.s3-control", remove_account_prefix)
+    return boto3.Session(
+        keys["AccessKeyId"],
+        keys["SecretAccessKey"],
+        keys.get("SessionToken"),
+        REGION,
+        prepare_session(core),
+    )
 
 
 def health(sandbox: Sandbox) -> bool:

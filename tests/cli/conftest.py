@@ -1,4 +1,4 @@
-"""The command line as people use it, in an estate of their own, on a server that its worker keeps for these tests alone."""
+"""The command line in an estate of its own, on a server that the worker keeps for these tests."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from grantor.cli.main import main
-from tests.cli.deployed import deploy, session_of
+from tests.cli.deployed import assume_role_with, deploy
 from tests.conftest import Sandbox
 from tests.estate import Estate, lay, session
 
@@ -17,8 +17,8 @@ ADMINISTRATOR = {"AccessKeyId": "test", "SecretAccessKey": "test"}
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a command answered."""
+class Answer:
+    """What a command printed, and its exit code."""
 
     code: int
     out: str
@@ -34,8 +34,8 @@ class Said:
 
 
 @dataclass
-class Desk:
-    """Somebody who sits at the command line of the estate's stack."""
+class CommandLine:
+    """The command line, used on the estate's stack."""
 
     estate: Estate
     capsys: pytest.CaptureFixture[str]
@@ -45,20 +45,27 @@ class Desk:
         self.outputs = deploy(self.estate)
 
     def person(self, *policies: str) -> dict[str, str]:
-        """The keys of somebody with just these of the stack's managed policies."""
-        return session_of(self.estate, *(self.outputs[policy] for policy in policies))
+        """Return the keys of a person with exactly these managed policies of the stack."""
+        return assume_role_with(self.estate, *(self.outputs[policy] for policy in policies))
 
-    def grantor(self, *words: str, keys: dict[str, str] = ADMINISTRATOR) -> Said:
-        """What `grantor WORDS` answers to whoever has the keys."""
+    def grantor(self, *words: str, keys: dict[str, str] = ADMINISTRATOR) -> Answer:
+        """Run `grantor WORDS` with these keys."""
         self.capsys.readouterr()
-        code = main(words, session(self.estate.config, keys))
-        return Said(code, *self.capsys.readouterr())
+        try:
+            code = main(words, session(self.estate.config, keys))
+        except SystemExit as usage:  # argparse exits by itself on invalid usage
+            code = int(usage.code or 0)
+        return Answer(code, *self.capsys.readouterr())
 
-    def rung(self) -> list[list[str]]:
-        """What the bells in the queue are about."""
+    def queued_subjects(self) -> list[list[str]]:
+        """Receive the messages of the event queue; return the subjects of each."""
         names = self.estate.names
-        messages = self.estate.client("sqs").receive_message(QueueUrl=names.bells, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"])["detail"]["bells"] for message in messages]
+        messages = (
+            self.estate.client("sqs")
+            .receive_message(QueueUrl=names.event_queue, MaxNumberOfMessages=10)
+            .get("Messages", [])
+        )
+        return [json.loads(message["Body"])["detail"]["subjects"] for message in messages]
 
 
 @pytest.fixture(scope="session")
@@ -72,5 +79,5 @@ def estate(cli_sandbox: Sandbox, tmp_path: Path) -> Estate:
 
 
 @pytest.fixture
-def desk(estate: Estate, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(estate, capsys)
+def cli(estate: Estate, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(estate, capsys)

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as people start it."""
+"""The command line in a process of its own."""
 
 import json
 import os
@@ -14,16 +14,18 @@ import pytest
 from tests.conftest import ROOT
 from tests.estate import Estate
 
-# Ctrl-C is heard even where these tests run in the background, of which a shell makes processes that do not.
-HEARS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+# A shell starts background processes with SIGINT ignored; this restores its default handling.
+RESTORE_SIGINT = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @contextmanager
 def grantor(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """The command line in a process of its own."""
-    command = [sys.executable, "-c", HEARS, ROOT / ".venv/bin/grantor", *words]
+    """Run `grantor WORDS` in a process of its own."""
+    command = [sys.executable, "-c", RESTORE_SIGINT, ROOT / ".venv/bin/grantor", *words]
     pipe: Any = subprocess.PIPE
-    process = subprocess.Popen(command, env=environment_of(estate), stdout=pipe, stderr=pipe, text=True)
+    process = subprocess.Popen(
+        command, env=read_environment(estate), stdout=pipe, stderr=pipe, text=True
+    )
     try:
         yield process
     finally:
@@ -31,13 +33,15 @@ def grantor(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def environment_of(estate: Estate) -> dict[str, str]:
-    """What `python -m sandbox env` prints."""
-    told = ["python3", "-m", "sandbox", "env", "--port", str(estate.sandbox.port), "--json"]
-    return os.environ | json.loads(subprocess.run(told, cwd=ROOT, capture_output=True, check=True).stdout)
+def read_environment(estate: Estate) -> dict[str, str]:
+    """Return the environment with what `python -m sandbox env` prints."""
+    command = [sys.executable, "-m", "sandbox", "env", "--port", str(estate.sandbox.port), "--json"]
+    return os.environ | json.loads(
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    )
 
 
-def line_of(process: subprocess.Popen[str]) -> str:
+def read_error_line(process: subprocess.Popen[str]) -> str:
     assert process.stderr
     return process.stderr.readline()
 

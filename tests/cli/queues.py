@@ -1,4 +1,4 @@
-"""The estate's queues as a deploy makes them: those that doorbells ring, and those of what nobody answered."""
+"""The queues of an estate as a deploy creates them, each with its dead-letter queue."""
 
 import json
 from collections.abc import Iterator
@@ -11,31 +11,38 @@ from tests.estate import Estate
 
 @dataclass
 class Queues:
-    """Each of them keeps what it is sent, until somebody looks."""
+    """The queues by their names: event-queue, event-dlq, upload-queue, upload-dlq."""
 
     sqs: Any
     place: str
 
     @classmethod
     def of(cls, estate: Estate) -> "Queues":
-        """Made, as far as the estate has them not."""
+        """Create the queues that the estate lacks."""
         sqs = estate.client("sqs")
-        for name in ("bells", "uploads"):
-            sqs.create_queue(QueueName=f"dead-{name}")
-            dead = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-{name}", "maxReceiveCount": 5}
-            url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        for name in ("event", "upload"):
+            sqs.create_queue(QueueName=f"{name}-dlq")
+            dead = {
+                "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-dlq",
+                "maxReceiveCount": 5,
+            }
+            url = sqs.create_queue(QueueName=f"{name}-queue")["QueueUrl"]
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(dead)})
-        return cls(sqs, estate.names.bells.rpartition("/")[0])
+        return cls(sqs, estate.names.event_queue.rpartition("/")[0])
 
     def send(self, name: str, *bodies: str) -> None:
         for body in bodies:
             self.sqs.send_message(QueueUrl=f"{self.place}/{name}", MessageBody=body)
 
     def take(self, name: str) -> list[str]:
-        """What anyone may receive there now, and with that nobody else."""
+        """Receive all messages that are visible now, which hides them from others."""
         return list(self._bodies(name))
 
     def _bodies(self, name: str) -> Iterator[str]:
-        asked = {"QueueUrl": f"{self.place}/{name}", "MaxNumberOfMessages": 10, "VisibilityTimeout": 60}
+        asked = {
+            "QueueUrl": f"{self.place}/{name}",
+            "MaxNumberOfMessages": 10,
+            "VisibilityTimeout": 60,
+        }
         while messages := self.sqs.receive_message(**asked).get("Messages"):
             yield from (message["Body"] for message in messages)

@@ -1,13 +1,18 @@
-"""Policy files that the tests of several verbs use."""
+"""Policy files for the tests of several commands."""
 
 
 def many(role: str, number: int) -> str:
     """So many rules for one role: s3://data/00/*, s3://data/01/* …"""
-    rules = (f"  - {{name: r{n:02}, to: {{role: '{role}'}}, on: 's3://data/{n:02}/*', allow: READ}}\n" for n in range(number))
+    rules = (
+        f"  - {{name: r{n:02}, to: {{role: '{role}'}}, on: 's3://data/{n:02}/*', allow: READ}}\n"
+        for n in range(number)
+    )
     return "version: 1\nrules:\n" + "".join(rules)
 
 
-def one(role: str, scope: str, *, name: str = "one", allow: str = "READ", mode: str = "authoritative") -> str:
+def one(
+    role: str, scope: str, *, name: str = "one", allow: str = "READ", mode: str = "authoritative"
+) -> str:
     """One rule for a role."""
     rule = f"  - {{name: {name}, to: {{role: '{role}'}}, on: '{scope}', allow: {allow}}}\n"
     return f"version: 1\nmode: {mode}\nrules:\n{rule}"

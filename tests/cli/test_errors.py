@@ -1,4 +1,4 @@
-"""What goes wrong on the way to AWS is one sentence for a person: what, and what to do. And what comes out is clean."""
+"""An error is one sentence: what failed and what to do. Standard output stays clean."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from grantor.cli.session import Trouble, stack_name
-from tests.cli.conftest import Desk
-from tests.cli.processes import environment_of, grantor, until
+from grantor.cli.session import CommandError, choose_stack
+from sandbox.testing.helpers import call_control
+from tests.cli.conftest import CommandLine
+from tests.cli.processes import grantor, read_environment, until
 from tests.conftest import ROOT
 from tests.estate import ARTICLE, LEDGER, Estate
-from tests.sandbox.desk import ask
 
 GRANTOR = ROOT / ".venv/bin/grantor"
 NOBODY = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -27,12 +27,17 @@ KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     [
         ({"AWS_REGION": "us-east-1"}, "no AWS credentials: "),
         (KEYS, "no Region: set AWS_REGION"),
-        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found: aws configure list-profiles"),
+        (
+            {"AWS_PROFILE": "nobody"},
+            "The config profile (nobody) could not be found: aws configure list-profiles",
+        ),
     ],
     ids=["no credentials", "no Region", "no such profile"],
 )
-def test_without_a_way_in_it_says_which_part_is_missing(environment: dict[str, str], said: str):
-    done = subprocess.run([GRANTOR, "status"], env=NOBODY | environment, capture_output=True, text=True, check=False)
+def test_missing_configuration_is_named(environment: dict[str, str], said: str):
+    done = subprocess.run(
+        [GRANTOR, "status"], env=NOBODY | environment, capture_output=True, text=True, check=False
+    )
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"grantor status: {said}")
@@ -42,91 +47,143 @@ def test_without_a_way_in_it_says_which_part_is_missing(environment: dict[str, s
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("ExpiredToken", "your credentials have expired (ExpiredToken): log in again"),
-        ("InvalidClientTokenId", "AWS does not know your credentials (InvalidClientTokenId: said the test): look at AWS_PROFILE"),
+        ("ExpiredToken", "your credentials have expired (ExpiredToken): sign in again"),
+        (
+            "InvalidClientTokenId",
+            "AWS does not know your credentials (InvalidClientTokenId: said the test): check AWS_PROFILE",
+        ),
         ("ValidationError", "AWS refuses DescribeStacks: ValidationError: said the test"),
     ],
 )
-def test_credentials_that_are_over_or_unknown_are_told_apart(desk: Desk, estate: Estate, code: str, said: str):
+def test_expired_and_unknown_credentials_have_different_messages(
+    cli: CommandLine, estate: Estate, code: str, said: str
+):
     refusal = {"kind": "refuse", "code": code, "status": 400, "message": "said the test"}
     estate.faults({"service": "cloudformation", "operation": "DescribeStacks", **refusal})
-    answered = desk.grantor("plan")
+    answered = cli.grantor("plan")
     estate.faults()
 
     assert (answered.code, answered.out) == (1, "")
     assert answered.err.startswith(f"grantor plan: {said}")
 
 
-def test_a_stack_that_is_not_there_is_named_with_where_it_was_looked_for(desk: Desk):
-    answered = desk.grantor("plan", "--stack", "nobody")
+def test_a_missing_stack_is_named_with_its_region_and_account(cli: CommandLine):
+    answered = cli.grantor("plan", "--stack", "nobody")
 
     assert (answered.code, answered.out) == (1, "")
     assert answered.err == (
-        "grantor plan: there is no stack nobody in us-east-1 of account 000000000000: "
-        "name another with --stack or GRANTOR_STACK, or look at AWS_REGION and AWS_PROFILE\n"
+        "grantor plan: stack nobody does not exist in us-east-1 of account 000000000000: "
+        "name another with --stack or GRANTOR_STACK, or check AWS_REGION and AWS_PROFILE\n"
     )
 
 
-def test_a_stack_of_something_else_is_not_taken_for_grantor(desk: Desk, estate: Estate):
+def test_a_stack_of_another_application_is_refused(cli: CommandLine, estate: Estate):
     topic = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     cloud = estate.client("cloudformation")
     cloud.create_stack(StackName="else", TemplateBody=topic)
     cloud.get_waiter("stack_create_complete").wait(StackName="else", WaiterConfig={"Delay": 1})
-    answered = desk.grantor("plan", "--stack", "else")
+    answered = cli.grantor("plan", "--stack", "else")
 
-    assert answered.err == "grantor plan: stack else has no output Bells: it is not Grantor's, or an older one; deploy it again\n"
+    assert (
+        answered.err
+        == "grantor plan: stack else has no output AlertTopic: it is not a stack of Grantor, or an older version of it; deploy it again\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "policies", "said"),
     [
-        (["plan"], ["Approver"], "grantor plan needs the stack's managed policy Reader, whose ARN is among its outputs"),
-        (["status"], [], "grantor status needs the stack's managed policy Reader, whose ARN is among its outputs"),
-        (["approve", "abc"], [], "grantor approve needs the stack's managed policy Approver, whose ARN is among its outputs"),
-        (["apply"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
-        (["rebuild"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
-        (["redrive"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs"),
-        (["adopt", "--all-wanted"], ["Reader"], "needs the stack's managed policies Reader and BreakGlass, whose ARNs are "),
-        (["apply"], ["Reader", "BreakGlass", "Steward"], "whatever else allows it; the stack's managed policy Steward does"),
+        (
+            ["plan"],
+            ["Approver"],
+            "grantor plan needs the stack's managed policy Reader, whose ARN is among its outputs",
+        ),
+        (
+            ["status"],
+            [],
+            "grantor status needs the stack's managed policy Reader, whose ARN is among its outputs",
+        ),
+        (
+            ["approve", "abc"],
+            [],
+            "grantor approve needs the stack's managed policy Approver, whose ARN is among its outputs",
+        ),
+        (
+            ["apply"],
+            ["Reader"],
+            "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs",
+        ),
+        (
+            ["rebuild"],
+            ["Reader"],
+            "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs",
+        ),
+        (
+            ["redrive"],
+            ["Reader"],
+            "needs the stack's managed policies Reader and BreakGlass, whose ARNs are among its outputs",
+        ),
+        (
+            ["adopt", "--all-wanted"],
+            ["Reader"],
+            "needs the stack's managed policies Reader and BreakGlass, whose ARNs are ",
+        ),
+        (
+            ["apply"],
+            ["Reader", "BreakGlass", "Steward"],
+            "whatever else allows it; the stack's managed policy Steward does",
+        ),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
-def test_who_may_not_is_told_what_and_who_gives_it(desk: Desk, words: list[str], policies: list[str], said: str):
-    answered = desk.grantor(*words, keys=desk.person(*policies))
+def test_a_denied_command_names_the_action_and_the_policy_that_allows_it(
+    cli: CommandLine, words: list[str], policies: list[str], said: str
+):
+    answered = cli.grantor(*words, keys=cli.person(*policies))
 
     assert (answered.code, answered.out, said in answered.err) == (1, "", True)
     assert answered.err.startswith(f"grantor {words[0]}: you may not ")
 
 
-def test_what_aws_can_not_do_now_is_said_to_pass(desk: Desk, estate: Estate):
+def test_a_temporary_refusal_says_to_try_again(cli: CommandLine, estate: Estate):
     world = estate.world()
-    fault = {"service": "dynamodb", "operation": "Query", "kind": "refuse", "code": "OperationAborted"}
+    fault = {
+        "service": "dynamodb",
+        "operation": "Query",
+        "kind": "refuse",
+        "code": "OperationAborted",
+    }
     estate.faults({**fault, "status": 400, "message": "busy"})
-    answered = desk.grantor("history")
+    answered = cli.grantor("history")
     estate.faults()
 
     assert (answered.code, answered.err) == (
         1,
-        "grantor history: AWS can not do this now: OperationAborted: busy; say it again in a moment\n",
+        "grantor history: AWS cannot do this now: OperationAborted: busy; try again in a moment\n",
     )
-    assert world.records.runs(1) == ()
+    assert world.run_store.list_runs(1) == ()
 
 
-def test_what_can_not_be_told_of_everywhere_is_said_aside_and_no_log_gets_into_the_answer(desk: Desk, estate: Estate):
+def test_a_report_that_cannot_be_published_is_an_error_and_no_log_enters_the_output(
+    cli: CommandLine, estate: Estate
+):
     estate.policy("article", ARTICLE)
     refusal = {"kind": "refuse", "code": "AccessDenied", "status": 400, "message": "said the test"}
     estate.faults({"service": "events", "operation": "PutEvents", **refusal})
-    answered = desk.grantor("apply", "--json")
+    answered = cli.grantor("apply", "--json")
     estate.faults()
 
-    assert (answered.code, answered.json["runs"][0]["created"]) == (0, 4)
-    assert answered.err == "grantor apply: it is done, but was not told of everywhere: AccessDenied: said the test\n"
+    assert (answered.code, answered.json["runs"][0]["counts"]["created"]) == (0, 4)
+    assert (
+        answered.err
+        == "grantor apply: it is done, but its report could not be published everywhere: AccessDenied: said the test\n"
+    )
 
 
-def test_ctrl_c_while_it_reads_ends_it_at_once_and_without_a_word(desk: Desk, estate: Estate):
+def test_ctrl_c_while_reading_exits_at_once_without_output(cli: CommandLine, estate: Estate):
     estate.faults({"service": "s3control", "operation": "ListAccessGrants", "kind": "stall"})
     with grantor(estate, "plan") as process:
-        until(lambda: ask(estate.sandbox, "faults")["rules"][0]["struck"])
+        until(lambda: call_control(estate.sandbox, "faults")["rules"][0]["struck"])
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     estate.faults()
@@ -134,11 +191,13 @@ def test_ctrl_c_while_it_reads_ends_it_at_once_and_without_a_word(desk: Desk, es
     assert (process.returncode, out, err) == (130, "", "")
 
 
-def test_a_defect_is_not_dressed_up(desk: Desk, estate: Estate):
-    estate.client("dynamodb").put_item(TableName=LEDGER, Item={"pk": {"S": "run"}, "sk": {"S": "x y"}, "summary": {"S": "{"}})
+def test_a_defect_keeps_its_traceback(cli: CommandLine, estate: Estate):
+    estate.client("dynamodb").put_item(
+        TableName=LEDGER, Item={"pk": {"S": "run"}, "sk": {"S": "x y"}, "document": {"S": "{"}}
+    )
 
     with pytest.raises(ValueError, match="Expecting property name"):
-        desk.grantor("history")
+        cli.grantor("history")
 
 
 C = '[default.global.parameters]\nstack_name = "c"\n'
@@ -154,17 +213,25 @@ D = '[default.deploy.parameters]\nstack_name = "d"\n'
         (None, "", C + D, "d"),
         (None, "", "version = 0.1\n", "grantor"),
     ],
-    ids=["--stack", "GRANTOR_STACK", "samconfig.toml", "what sam deploy takes first", "no name in it"],
+    ids=[
+        "--stack",
+        "GRANTOR_STACK",
+        "samconfig.toml",
+        "what sam deploy takes first",
+        "no name in it",
+    ],
 )
-def test_which_stack_is_meant(folder: Path, asked: str | None, variable: str, config: str, name: str):
+def test_the_stack_is_chosen_in_order_of_precedence(
+    folder: Path, asked: str | None, variable: str, config: str, name: str
+):
     os.environ["GRANTOR_STACK"] = variable
     (folder / "samconfig.toml").write_text(config)
 
-    assert stack_name(asked, folder) == name
+    assert choose_stack(asked, folder) == name
 
 
-def test_where_nothing_names_a_stack_it_is_grantor(folder: Path):
-    assert stack_name(None, folder) == "grantor"
+def test_the_default_stack_is_grantor(folder: Path):
+    assert choose_stack(None, folder) == "grantor"
 
 
 @pytest.fixture
@@ -174,17 +241,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_samconfig_that_can_not_be_read_is_no_reason_to_guess(tmp_path: Path):
+def test_an_unreadable_samconfig_is_an_error(tmp_path: Path):
     (tmp_path / "samconfig.toml").write_text("[default")
 
-    with pytest.raises(Trouble, match=r"samconfig\.toml can not be read: .*; name the stack with --stack"):
-        stack_name(None, tmp_path)
+    with pytest.raises(
+        CommandError, match=r"samconfig\.toml cannot be read: .*; name the stack with --stack"
+    ):
+        choose_stack(None, tmp_path)
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
-def test_changes_are_coloured_on_a_terminal_only(estate: Estate, desk: Desk, variables: dict[str, str], coloured: bool):
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_changes_are_coloured_on_a_terminal_only(
+    estate: Estate, cli: CommandLine, variables: dict[str, str], coloured: bool
+):
     estate.policy("article", ARTICLE)
-    environment = {name: value for name, value in environment_of(estate).items() if name not in ("NO_COLOR", "TERM")}
+    environment = {
+        name: value
+        for name, value in read_environment(estate).items()
+        if name not in ("NO_COLOR", "TERM")
+    }
     ours, theirs = pty.openpty()
     subprocess.run([GRANTOR, "plan"], stdout=theirs, env=environment | variables, check=True)
     os.close(theirs)
@@ -195,16 +272,20 @@ def test_changes_are_coloured_on_a_terminal_only(estate: Estate, desk: Desk, var
     assert ("\x1b" in printed) is coloured
 
 
-def test_a_person_with_the_sandboxs_own_environment_gets_the_same(desk: Desk, estate: Estate):
+def test_the_printed_environment_of_the_sandbox_is_enough(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
-    done = subprocess.run([GRANTOR, "plan"], env=environment_of(estate), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [GRANTOR, "plan"], env=read_environment(estate), capture_output=True, text=True, check=True
+    )
 
-    assert (done.stdout, done.stderr) == (desk.grantor("plan").out, "")
+    assert (done.stdout, done.stderr) == (cli.grantor("plan").out, "")
 
 
-def test_the_function_never_reads_the_command_line_from_disk():
+def test_the_function_does_not_import_the_command_line():
     script = "import sys, grantor.reconcile.handler; print(any(name.startswith('grantor.cli') for name in sys.modules))"
     environment = {"PYTHONPATH": str(ROOT / "layers/grantor")}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
 
     assert done.stdout == "False\n"

@@ -1,15 +1,15 @@
-"""grantor jobs: what waits and why, what goes on, what has been, and one run in full."""
+"""grantor jobs: waiting uploads and why they wait, running jobs, past runs, and one run in full."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.aws.job_store import JobRecords, JobRun, Waiting
-from grantor.cli.jobs import console
-from tests.cli.conftest import Desk
+from grantor.aws.job_store import JobRun, JobStore, WaitingUpload
+from grantor.cli.jobs import console_url
+from sandbox.testing.helpers import call_control
+from tests.cli.conftest import CommandLine
 from tests.estate import ARTICLE, Estate
-from tests.sandbox.desk import ask
 
 NAME = "grantor-abalone-0123456789abcdef0123"
 ROLE = "arn:aws:iam::000000000000:role/role-userA"
@@ -39,16 +39,30 @@ DONE = JobRun(
     folder=f"s3://operations/runs/role-userA/{NAME}-a1/",
 )
 SENTENCE = "abalone for userA failed: access denied (exit 10): no READ on s3://data/UserA/abalone.csv; see that its role holds the grants"
-FAILED = replace(DONE, status="Failed", cause="access denied", sentence=SENTENCE, rows={}, quarantine={}, manifest="", report="")
+FAILED = replace(
+    DONE,
+    status="Failed",
+    cause="access denied",
+    sentence=SENTENCE,
+    rows={},
+    quarantine={},
+    manifest="",
+    report="",
+)
 SECOND = replace(DONE, name=f"{NAME}-a2", at="2026-11-24T11:00:00Z", attempt=2)
-OTHER = replace(DONE, name="grantor-abalone-ffff456789abcdef0123-a1", run="ffff456789abcdef0123", at="2026-11-24T12:00:00Z")
+OTHER = replace(
+    DONE,
+    name="grantor-abalone-ffff456789abcdef0123-a1",
+    run="ffff456789abcdef0123",
+    at="2026-11-24T12:00:00Z",
+)
 
 
-def keep(estate: Estate, *runs: JobRun) -> JobRecords:
+def keep(estate: Estate, *runs: JobRun) -> JobStore:
     """The records, with these runs in them."""
-    records = JobRecords(estate.world().table)
+    records = JobStore(estate.world().table)
     for run in runs:
-        records.keep("0" * 32, run)
+        records.record_run("0" * 32, run)
     return records
 
 
@@ -56,74 +70,100 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_before_the_first_run_there_is_nothing_to_tell(desk: Desk):
-    assert desk.grantor("jobs", keys=desk.person("Reader")).lines == [
-        "no upload waits for its job, and no job has run within the last 90 days"
+def test_before_the_first_run_it_says_that_there_is_none(cli: CommandLine):
+    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
+        "no upload is waiting for its job, and no job has run in the last 90 days"
     ]
 
 
-def test_a_past_run_is_told_with_its_outcome_its_input_how_long_it_took_and_its_report(desk: Desk, estate: Estate):
+def test_a_past_run_is_listed_with_outcome_input_duration_and_report(
+    cli: CommandLine, estate: Estate
+):
     keep(estate, DONE)
 
-    assert desk.grantor("jobs", keys=desk.person("Reader")).lines == [
+    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
         "2026-11-24 10:00:00Z  abalone for userA: 4,177 rows in, 2 in quarantine (range: 2)",
         f"  {NAME}-a1, 3 min 12 s, on s3://data/UserA/abalone.csv, report {DONE.report}",
     ]
 
 
-def test_the_newest_run_comes_first_and_as_many_as_are_asked_for(desk: Desk, estate: Estate):
+def test_the_newest_run_comes_first_up_to_the_limit(cli: CommandLine, estate: Estate):
     keep(estate, DONE, OTHER, SECOND)
-    told = desk.grantor("jobs").lines
+    answer = cli.grantor("jobs").lines
 
-    assert [line.split(",")[0].strip() for line in told[1::2]] == [OTHER.name, SECOND.name, DONE.name]
-    assert desk.grantor("jobs", "-n", "1").lines == desk.grantor("jobs", "--limit", "1").lines == told[:2]
+    assert [line.split(",")[0].strip() for line in answer[1::2]] == [
+        OTHER.name,
+        SECOND.name,
+        DONE.name,
+    ]
+    assert (
+        cli.grantor("jobs", "-n", "1").lines
+        == cli.grantor("jobs", "--limit", "1").lines
+        == answer[:2]
+    )
 
 
-def test_a_run_that_goes_on_is_told_first_with_since_when(desk: Desk, estate: Estate):
+def test_a_running_job_comes_first_with_its_duration(cli: CommandLine, estate: Estate):
     begun = datetime.now(UTC) - timedelta(minutes=90)
-    running = replace(DONE, name=f"{NAME}-a2", at=iso(begun), status="InProgress", sentence="", ended="", seconds=0, report="")
+    running = replace(
+        DONE,
+        name=f"{NAME}-a2",
+        at=iso(begun),
+        status="InProgress",
+        sentence="",
+        ended="",
+        seconds=0,
+        report="",
+    )
     keep(estate, replace(OTHER, at=iso(datetime.now(UTC) - timedelta(minutes=1))), running)
 
-    told = desk.grantor("jobs", "-n", "1").lines
-    assert told[0].endswith("Z  abalone for userA goes on, for 1 h 30 min now")
-    assert told[1] == f"  {NAME}-a2, on s3://data/UserA/abalone.csv"
-    assert told[3].startswith(f"  {OTHER.name}, ")
+    answer = cli.grantor("jobs", "-n", "1").lines
+    assert answer[0].endswith("Z  abalone for userA has been running for 1 h 30 min")
+    assert answer[1] == f"  {NAME}-a2, on s3://data/UserA/abalone.csv"
+    assert answer[3].startswith(f"  {OTHER.name}, ")
 
 
-def test_an_upload_that_waits_is_told_with_the_reason_and_what_would_mend_it(desk: Desk, estate: Estate):
+def test_a_waiting_upload_is_listed_with_its_cause_and_remedy(cli: CommandLine, estate: Estate):
     since = datetime(2026, 11, 24, 9, 0, tzinfo=UTC).timestamp()
     why = "profile userB of Product-Domain (role/role-userB) holds no READ on s3://data/UserB/abalone.csv\n  - name: abalone-1"
-    keep(estate).wait(Waiting("s3://data/UserB/abalone.csv", since, 0, 1, why))
+    keep(estate).record_waiting(WaitingUpload("s3://data/UserB/abalone.csv", since, 0, 1, why))
 
-    assert desk.grantor("jobs", keys=desk.person("Reader")).lines == [
+    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
         f"2026-11-24 09:00:00Z  waits: s3://data/UserB/abalone.csv: {why.splitlines()[0]}",
         "    - name: abalone-1",
     ]
 
 
 @pytest.mark.parametrize(
-    ("why", "told"),
+    ("why", "answer"),
     [
         (f"abalone for userA is started as {NAME}-a1", []),
         ("abalone on s3://data/UserA/abalone.csv: already running", []),
         ("abalone on s3://data/UserA/abalone.csv: wait until the other run ends", ["waits"]),
-        (f"abalone for userA is started as {NAME}-a1; product on s3://data/UserA/abalone.csv: a quota", ["waits"]),
+        (
+            f"abalone for userA is started as {NAME}-a1; product on s3://data/UserA/abalone.csv: a quota",
+            ["waits"],
+        ),
     ],
     ids=["it was started", "it goes on", "newer data has come", "one of two jobs waits"],
 )
-def test_an_upload_whose_run_goes_on_waits_for_nothing(desk: Desk, estate: Estate, why: str, told: list[str]):
+def test_an_upload_whose_run_is_running_is_not_listed_as_waiting(
+    cli: CommandLine, estate: Estate, why: str, answer: list[str]
+):
     running = replace(DONE, at=iso(datetime.now(UTC)), status="InProgress", sentence="")
-    keep(estate, running).wait(Waiting(DONE.upload, 1.0, 0, 0, why))
+    keep(estate, running).record_waiting(WaitingUpload(DONE.upload, 1.0, 0, 0, why))
 
-    assert [line.split()[2].rstrip(":") for line in desk.grantor("jobs").lines if "waits: " in line] == told
+    assert [
+        line.split()[2].rstrip(":") for line in cli.grantor("jobs").lines if "waits: " in line
+    ] == answer
 
 
-def test_one_run_is_told_in_full(desk: Desk, estate: Estate):
+def test_one_run_is_shown_in_full(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
     estate.run()
     keep(estate, FAILED, SECOND, OTHER)
 
-    assert desk.grantor("jobs", SECOND.name, keys=desk.person("Reader")).lines == [
+    assert cli.grantor("jobs", SECOND.name, keys=cli.person("Reader")).lines == [
         f"run       {NAME}-a2",
         "outcome   abalone for userA: 4,177 rows in, 2 in quarantine (range: 2)",
         "status    Completed, 3 min 12 s, begun 2026-11-24 11:00:00Z, ended 2026-11-24 10:03:12Z",
@@ -138,79 +178,104 @@ def test_one_run_is_told_in_full(desk: Desk, estate: Estate):
         f"report    {DONE.report}",
         f"folder    {DONE.folder}",
         f"console   https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/processing-jobs/{NAME}-a2",
-        f"Spark UI  make ui RUN={NAME}-a2",
+        f"Spark UI  make spark-ui RUN={NAME}-a2",
         f"attempt   1: 2026-11-24 10:00:00Z  Failed (access denied)  {NAME}-a1",
     ]
 
 
-def test_a_run_says_how_many_uploads_it_stands_for(desk: Desk, estate: Estate):
+def test_a_run_shows_how_many_uploads_it_passed_over(cli: CommandLine, estate: Estate):
     keep(estate, replace(DONE, passed_over=9_933))
 
-    told = "passed    9,933 uploads since the run before, replaced before their turn or the same again"
-    assert told in desk.grantor("jobs", DONE.name).lines
+    answer = "passed    9,933 uploads since the run before, replaced before they were processed or unchanged"
+    assert answer in cli.grantor("jobs", DONE.name).lines
 
 
-def test_a_run_that_failed_says_what_to_do_and_that_no_grant_is_there(desk: Desk, estate: Estate):
+def test_a_failed_run_shows_the_remedy_and_that_no_grant_covers_it(
+    cli: CommandLine, estate: Estate
+):
     keep(estate, replace(FAILED, input="s3://data/in/abalone.csv"))
-    told = desk.grantor("jobs", FAILED.name).lines
+    answer = cli.grantor("jobs", FAILED.name).lines
 
-    assert told[1] == f"outcome   {SENTENCE}"
-    assert "upload    s3://data/UserA/abalone.csv" in told
-    assert "grant     none of ours covers its input or its output now" in told
+    assert answer[1] == f"outcome   {SENTENCE}"
+    assert "upload    s3://data/UserA/abalone.csv" in answer
+    assert "grant     none of our grants covers its input or its output now" in answer
 
 
-def test_json_has_waiting_and_runs_in_parts(desk: Desk, estate: Estate):
-    keep(estate, DONE).wait(Waiting("s3://data/UserB/abalone.csv", 1.0, 2.0, 3, "a quota"))
-    told = desk.grantor("jobs", "--json").json
+def test_json_holds_waiting_uploads_and_runs(cli: CommandLine, estate: Estate):
+    keep(estate, DONE).record_waiting(
+        WaitingUpload("s3://data/UserB/abalone.csv", 1.0, 2.0, 3, "a quota")
+    )
+    answer = cli.grantor("jobs", "--json").json
 
-    assert told["waiting"] == [
-        {"upload": "s3://data/UserB/abalone.csv", "since": 1.0, "due": 2.0, "attempt": 3, "why": "a quota"}
+    assert answer["waiting"] == [
+        {
+            "upload": "s3://data/UserB/abalone.csv",
+            "since": "1970-01-01T00:00:01Z",
+            "due": "1970-01-01T00:00:02Z",
+            "attempt": 3,
+            "why": "a quota",
+        }
     ]
-    assert [(run["name"], run["rows"]["in"], run["console"]) for run in told["runs"]] == [
-        (DONE.name, 4177, console(DONE.name, "us-east-1"))
+    assert [(run["name"], run["rows"]["in"], run["console"]) for run in answer["runs"]] == [
+        (DONE.name, 4177, console_url(DONE.name, "us-east-1"))
     ]
 
 
-def test_json_of_one_run_has_its_grants_and_attempts(desk: Desk, estate: Estate):
+def test_json_of_one_run_has_its_grants_and_attempts(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
     estate.run()
     keep(estate, FAILED, SECOND)
-    told = desk.grantor("jobs", SECOND.name, "--json").json
+    answer = cli.grantor("jobs", SECOND.name, "--json").json
 
-    assert [(one["permission"], one["scope"]) for one in told["grants"]] == [("READWRITE", "s3://data/UserA/*")]
-    assert [(one["name"], one["cause"]) for one in told["attempts"]] == [(DONE.name, "access denied"), (SECOND.name, "")]
+    assert [(one["permission"], one["scope"]) for one in answer["grants"]] == [
+        ("READWRITE", "s3://data/UserA/*")
+    ]
+    assert [(one["name"], one["cause"]) for one in answer["attempts"]] == [
+        (DONE.name, "access denied"),
+        (SECOND.name, ""),
+    ]
 
 
-def test_what_others_have_named_moves_no_cursor(desk: Desk, estate: Estate):
+def test_names_chosen_by_others_cannot_move_the_cursor(cli: CommandLine, estate: Estate):
     nasty = "s3://data/UserA/\x1b[2J\u202eabalone.csv"
-    keep(estate, replace(DONE, input=nasty, upload=nasty)).wait(Waiting(nasty, 1.0, 0, 0, "\x1b]0;owned\x07"))
-    told = desk.grantor("jobs").out + desk.grantor("jobs", DONE.name).out
+    keep(estate, replace(DONE, input=nasty, upload=nasty)).record_waiting(
+        WaitingUpload(nasty, 1.0, 0, 0, "\x1b]0;owned\x07")
+    )
+    answer = cli.grantor("jobs").out + cli.grantor("jobs", DONE.name).out
 
-    assert r"s3://data/UserA/\x1b[2J\u202eabalone.csv" in told
-    assert all(line.isprintable() for line in told.splitlines())
+    assert r"s3://data/UserA/\x1b[2J\u202eabalone.csv" in answer
+    assert all(line.isprintable() for line in answer.splitlines())
 
 
 @pytest.mark.parametrize(
     ("words", "code", "err"),
     [
-        (["jobs", "spark-1"], 1, "no run spark-1 is remembered: grantor jobs lists those of the last 90 days"),
-        (["jobs", "-n", "0"], 2, "-n wants a number from 1"),
+        (
+            ["jobs", "spark-1"],
+            1,
+            "no record of run spark-1: grantor jobs lists the runs of the last 90 days",
+        ),
+        (["jobs", "-n", "0"], 2, "argument -n/--limit: must be at least 1"),
     ],
     ids=["an unknown run", "no number"],
 )
-def test_it_says_what_it_can_not_show(desk: Desk, words: list[str], code: int, err: str):
-    answered = desk.grantor(*words)
+def test_it_reports_what_it_cannot_show(cli: CommandLine, words: list[str], code: int, err: str):
+    answered = cli.grantor(*words)
 
     assert (answered.code, answered.out, err in answered.err) == (code, "", True)
 
 
-def test_reading_is_all_that_it_does(desk: Desk, estate: Estate):
+def test_it_only_reads(cli: CommandLine, estate: Estate):
     keep(estate, DONE)
-    reader = desk.person("Reader")
-    desk.grantor("jobs", keys=reader)
-    desk.grantor("jobs", DONE.name, keys=reader)
+    reader = cli.person("Reader")
+    cli.grantor("jobs", keys=reader)
+    cli.grantor("jobs", DONE.name, keys=reader)
 
-    called = {row["operation"] for row in ask(estate.sandbox, "calls") if row["principal"].startswith("person-")}
+    called = {
+        row["operation"]
+        for row in call_control(estate.sandbox, "calls")
+        if row["principal"].startswith("person-")
+    }
     assert called == {"GetCallerIdentity", "DescribeStacks", "Query", "GetItem"}
 
 
@@ -223,14 +288,26 @@ def test_reading_is_all_that_it_does(desk: Desk, estate: Estate):
     ],
 )
 def test_each_partition_has_a_console_of_its_own(region: str, host: str):
-    assert console("j", region) == f"https://{host}/sagemaker/home?region={region}#/processing-jobs/j"
+    assert (
+        console_url("j", region)
+        == f"https://{host}/sagemaker/home?region={region}#/processing-jobs/j"
+    )
 
 
-def test_a_run_older_than_any_time_limit_does_not_go_on_though_no_end_of_it_was_heard(desk: Desk, estate: Estate):
-    keep(estate, replace(DONE, status="InProgress", sentence="", at=iso(datetime.now(UTC) - timedelta(days=7))))
+def test_a_run_older_than_any_time_limit_is_not_running_even_without_a_recorded_end(
+    cli: CommandLine, estate: Estate
+):
+    keep(
+        estate,
+        replace(
+            DONE, status="InProgress", sentence="", at=iso(datetime.now(UTC) - timedelta(days=7))
+        ),
+    )
 
     assert (
-        desk.grantor("jobs")
+        cli.grantor("jobs")
         .lines[0]
-        .endswith("Z  abalone for userA was begun, and nobody has heard how it ended: SageMaker's console knows")
+        .endswith(
+            "Z  abalone for userA was begun, and its end is not recorded: see SageMaker's console"
+        )
     )

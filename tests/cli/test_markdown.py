@@ -1,39 +1,50 @@
 """A plan as a comment on a pull request: it fits into one, and no name in it becomes markup."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from grantor.cli.plan import Outlook, markdown
+from grantor.cli.plan import PlanView, render_markdown
+from grantor.core.diagnostics import Problem
 from grantor.core.grant import Grant, Grantee, Permission, Reason
-from grantor.core.planning.plan import Change, Plan
-from grantor.core.snapshot import Authority, Facts, Focus, Wanted
-from grantor.reconcile.policies import Intake
-from grantor.reconcile.read import Gathered
+from grantor.core.planning.plan import Action, Change, GrantOnHold, Plan, UnmanagedGrant
+from grantor.core.planning.rendering import Home
 from grantor.reconcile.report import Report
-from grantor.reconcile.run import Judged
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
+HOME = Home("aws", "111122223333")
 ROLE = "arn:aws:iam::111122223333:role/ana"
 
 
-def outlook(*, create: list[str] | None = None, delete: list[str] | None = None, **said: list[str]) -> Outlook:
-    """What a run would do with grants of these scopes, and what it has to say."""
-    plan = Plan(create=tuple(map(change, create or [])), delete=tuple(map(change, delete or [])))
-    gathered = Gathered(Facts(NOW), Wanted(), {}, {}, frozenset(), Authority(NOW, Focus(), {}))
-    return Outlook("grantor", Judged(Intake({}, {}), gathered, plan, ()), report=replace(Report(), **said))
+def outlook(
+    *, create: list[str] | None = None, delete: list[str] | None = None, **findings: Any
+) -> PlanView:
+    """What a run would do with grants of these scopes, and what it finds."""
+    creates = tuple(change(Action.CREATE, scope) for scope in create or [])
+    deletes = tuple(change(Action.DELETE, scope) for scope in delete or [])
+    return PlanView(
+        "grantor", HOME, Plan(create=creates, delete=deletes), report=Report(**findings)
+    )
 
 
-def change(scope: str) -> Change:
-    return Change(Grant(Grantee("IAM", ROLE), Permission.READ, scope), (Reason("policy/a.yaml#team"),))
+def change(action: Action, scope: str) -> Change:
+    return Change(action, grant(scope), (Reason("policy/a.yaml#team"),))
+
+
+def grant(scope: str) -> Grant:
+    return Grant(Grantee("IAM", ROLE), Permission.READ, scope)
+
+
+def warning(what: str) -> Problem:
+    return Problem("policy/a.yaml", 1, 1, what, "why", "remedy")
 
 
 def test_a_short_plan_stands_open():
-    made = markdown(outlook(create=["s3://data/new/*"], delete=["s3://data/old/*"]))
+    made = render_markdown(outlook(create=["s3://data/new/*"], delete=["s3://data/old/*"]))
 
     assert (
-        made.replace(outlook(create=["s3://data/new/*"], delete=["s3://data/old/*"]).plan.hash, "HASH")
+        made.replace(
+            outlook(create=["s3://data/new/*"], delete=["s3://data/old/*"]).plan.hash[:12], "HASH"
+        )
         == """\
 ### Grantor, stack `grantor`: 1 grant to create, 1 grant to delete
 
@@ -51,20 +62,27 @@ Plan `HASH`.
 
 
 def test_a_plan_without_changes_is_two_lines():
-    made = markdown(outlook()).splitlines()
+    made = render_markdown(outlook()).splitlines()
 
     assert (made[0], len(made)) == ("### Grantor, stack `grantor`: nothing to change", 3)
 
 
 def test_a_long_plan_is_folded():
-    made = markdown(outlook(create=[f"s3://data/{n:02}/*" for n in range(21)]))
+    made = render_markdown(outlook(create=[f"s3://data/{n:02}/*" for n in range(21)]))
 
     assert "<details><summary>Changes: 21</summary>" in made
 
 
 def test_the_longest_plan_fits_into_a_comment_and_says_what_it_lacks():
     scopes = [f"s3://data/{n:05}/*" for n in range(20_000)]
-    made = markdown(outlook(create=scopes, rejected=scopes, later=scopes, warnings=scopes, waits=scopes, foreign=scopes))
+    findings: dict[str, Any] = {
+        "errors": list(map(warning, scopes)),
+        "warnings": list(map(warning, scopes)),
+        "unread": dict.fromkeys(scopes, "throttled"),
+        "on_hold": [GrantOnHold(grant(scope), "why") for scope in scopes],
+        "unmanaged": [UnmanagedGrant(grant(scope)) for scope in scopes],
+    }
+    made = render_markdown(outlook(create=scopes, **findings))
 
     assert len(made) < 65_536
     assert made.count("more lines, cut for size") == 6
@@ -79,13 +97,18 @@ def test_the_longest_plan_fits_into_a_comment_and_says_what_it_lacks():
         ("s3://data/`", "`` s3://data/` ``"),
         ("s3://data/@team/<b>/*", "`s3://data/@team/<b>/*`"),
     ],
-    ids=["a bar, which parts cells", "a backtick, which ends code", "a backtick at the end", "a mention, and HTML"],
+    ids=[
+        "a bar, which parts cells",
+        "a backtick, which ends code",
+        "a backtick at the end",
+        "a mention, and HTML",
+    ],
 )
 def test_no_name_becomes_markup(scope: str, shown: str):
-    assert f"| + | READ | {shown} | `role/ana` |" in markdown(outlook(create=[scope]))
+    assert f"| + | READ | {shown} | `role/ana` |" in render_markdown(outlook(create=[scope]))
 
 
 def test_sentences_stay_in_their_block_whatever_is_in_them():
-    made = markdown(outlook(warnings=["a ```fence``` in a name"]))
+    made = render_markdown(outlook(warnings=[warning("a ```fence``` in a name")]))
 
-    assert "````text\na ```fence``` in a name\n````" in made
+    assert "````text\npolicy/a.yaml:1:1: a ```fence``` in a name: why; remedy\n````" in made

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Desk
+from sandbox.testing.helpers import call_control
+from tests.cli.conftest import CommandLine
 from tests.cli.rules import many, one
-from tests.estate import ARTICLE, Estate
-from tests.sandbox.desk import ask
+from tests.estate import ARTICLE, Estate, sentences
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "AssumeRole")
 WRONG = "version: 1\nrules: [{name: x}]\n"
 
 
-def test_it_says_what_a_run_then_does(desk: Desk, estate: Estate):
+def test_it_says_what_a_run_then_does(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
 
-    planned = desk.grantor("plan")
-    done = estate.run().done
+    planned = cli.grantor("plan")
+    done = sentences(estate.run().done)
     assert planned.lines == [
         f"plan {planned.lines[0].split()[1]} for stack grantor: 4 grants to create",
         *done,
@@ -26,62 +26,79 @@ def test_it_says_what_a_run_then_does(desk: Desk, estate: Estate):
     assert (planned.code, planned.err) == (0, "")
 
 
-def test_a_reader_sees_the_plan_and_changes_nothing(desk: Desk, estate: Estate):
+def test_a_reader_sees_the_plan_and_changes_nothing(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
     estate.forget_calls()
 
-    assert desk.grantor("plan", keys=desk.person("Reader")).code == 0
-    called = {row["operation"] for row in ask(estate.sandbox, "calls") if row["principal"].startswith("person-")}
+    assert cli.grantor("plan", keys=cli.person("Reader")).code == 0
+    called = {
+        row["operation"]
+        for row in call_control(estate.sandbox, "calls")
+        if row["principal"].startswith("person-")
+    }
     assert {operation for operation in called if not operation.startswith(READS)} == set()
     assert {"Scan", "ListAccessGrants", "DescribeStacks"} <= called
-    assert (estate.grants(), estate.entries(), list(estate.world().table.query("lease"))) == (set(), {}, [])
+    assert (
+        estate.grants(),
+        estate.entries(),
+        list(estate.world().table.query_partition("lease")),
+    ) == (set(), {}, [])
 
 
-def test_a_plan_that_the_guard_is_against_says_how_to_approve_it_and_what_is_healed_meanwhile(desk: Desk, estate: Estate):
+def test_a_plan_that_the_guard_is_against_says_how_to_approve_it_and_what_is_healed_meanwhile(
+    cli: CommandLine, estate: Estate
+):
     role = estate.role("ana")
     estate.policy("many", many(role, 30))
     estate.run()
     estate.policy("many", many(role, 5))
-    gone = next(grant_id for grant, grant_id in estate.actual().items() if grant.scope == "s3://data/29/*")
-    estate.world().grants.take_away(gone)
+    gone = next(
+        grant_id for grant, grant_id in estate.actual().items() if grant.scope == "s3://data/29/*"
+    )
+    estate.world().grants.delete_grant(gone)
 
-    planned = desk.grantor("plan")
-    plan = planned.lines[0].split()[1]
+    planned = cli.grantor("plan")
+    plan, full = planned.lines[0].split()[1], cli.grantor("plan", "--json").json["approval"]["hash"]
     assert [line for line in planned.lines if line[0] not in "+-"] == [
-        f"plan {plan} for stack grantor: 24 grants to delete, 1 entry of the ledger to correct",
+        f"plan {plan} for stack grantor: 24 grants to delete, 1 ledger entry to correct",
         "policy: policy/many.yaml would be accepted",
-        f"approval: plan {plan} waits for approval: it takes away 24 of 30 grants: more than 20 and more than 25%",
-        f"approval: to approve exactly this plan: grantor approve {plan} --stack grantor",
+        f"approval: plan {plan} requires an approval: it takes away 24 of 30 grants: more than 20 and more than 25%",
+        f"approval: to approve exactly this plan: grantor approve {full} --stack grantor",
         "meanwhile: + READ s3://data/29/* to role/ana, because policy/many.yaml#r29",
     ]
-    assert estate.run().done == ["+ READ s3://data/29/* to role/ana, because policy/many.yaml#r29"]
+    assert sentences(estate.run().done) == [
+        "+ READ s3://data/29/* to role/ana, because policy/many.yaml#r29"
+    ]
 
 
-def test_what_waits_what_is_foreign_and_what_is_refused_is_told(desk: Desk, estate: Estate):
+def test_grants_on_hold_unmanaged_grants_and_errors_are_shown(cli: CommandLine, estate: Estate):
     estate.policy("article", ARTICLE)
     estate.run()
     estate.foreign("UserC/*", estate.role("ben"))
     estate.profile("userC", role="role-userA")
 
-    planned = desk.grantor("plan")
+    planned = cli.grantor("plan")
     said = [line.partition(": ")[0] for line in planned.lines[1:]]
     assert planned.code == 1
-    assert [word for word in said if not word.startswith(("=", "+"))] == ["wrong", "foreign"]
-    assert "foreign: READ s3://data/UserC/* to role/ben is foreign: somebody else made it, and it stays" in planned.lines
+    assert [word for word in said if not word.startswith(("=", "+"))] == ["error", "unmanaged"]
+    assert (
+        "unmanaged: READ s3://data/UserC/* to role/ben is unmanaged: Grantor did not create it and leaves it as it is"
+        in planned.lines
+    )
     waiting = [line for line in planned.lines if line.startswith("= ")]
     assert waiting
-    assert waiting[0].startswith("= READWRITE s3://data/UserA/* to role/role-userA waits: ")
+    assert waiting[0].startswith("= READWRITE s3://data/UserA/* to role/role-userA is on hold: ")
 
 
-def test_of_many_foreign_grants_the_first_are_told(desk: Desk, estate: Estate):
+def test_of_many_unmanaged_grants_the_first_are_shown(cli: CommandLine, estate: Estate):
     role = estate.role("ben")
     for n in range(23):
         estate.foreign(f"{n:02}/*", role)
 
-    planned = desk.grantor("plan")
-    foreign = [line for line in planned.lines if line.startswith("foreign: ")]
-    assert (len(foreign), foreign[-1]) == (21, "foreign: … and 3 more; --json names them all")
-    assert len(desk.grantor("plan", "--json").json["foreign"]) == 23
+    planned = cli.grantor("plan")
+    foreign = [line for line in planned.lines if line.startswith("unmanaged: ")]
+    assert (len(foreign), foreign[-1]) == (21, "unmanaged: … and 3 more; --json lists them all")
+    assert len(cli.grantor("plan", "--json").json["unmanaged"]) == 23
 
 
 @pytest.mark.parametrize(
@@ -94,14 +111,18 @@ def test_of_many_foreign_grants_the_first_are_told(desk: Desk, estate: Estate):
     ],
     ids=["no change", "a change", "a change that may be", "a wrong file, whatever else"],
 )
-def test_its_code_tells_whether_something_would_change(desk: Desk, estate: Estate, policy: str, words: list[str], code: int):
+def test_its_code_tells_whether_something_would_change(
+    cli: CommandLine, estate: Estate, policy: str, words: list[str], code: int
+):
     if policy:
         estate.policy("article", policy)
 
-    assert desk.grantor("plan", *words).code == code
+    assert cli.grantor("plan", *words).code == code
 
 
-def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(desk: Desk, estate: Estate, tmp_path: Path):
+def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(
+    cli: CommandLine, estate: Estate, tmp_path: Path
+):
     ana, ben = estate.role("ana"), estate.role("ben")
     estate.policy("kept", one(ana, "s3://data/kept/*"))
     estate.policy("changed", one(ana, "s3://data/old/*"))
@@ -113,7 +134,7 @@ def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(desk: Desk,
     (folder / "changed.yaml").write_text(one(ana, "s3://data/new/*"))
     (folder / "teams/added.yaml").write_text(one(ben, "s3://data/added/*"))
 
-    planned = desk.grantor("plan", "--policy", str(folder), keys=desk.person("Reader"))
+    planned = cli.grantor("plan", "--policy", str(folder), keys=cli.person("Reader"))
     assert (planned.code, planned.lines[1:]) == (
         0,
         [
@@ -123,64 +144,92 @@ def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(desk: Desk,
             "- READ s3://data/removed/* to role/ana, no longer because policy/removed.yaml#one",
             "policy: policy/changed.yaml would be accepted",
             "policy: policy/teams/added.yaml would be accepted",
-            "policy: policy/removed.yaml is gone",
+            "policy: policy/removed.yaml was deleted",
         ],
     )
-    assert desk.grantor("plan", "--expect-no-changes").code == 0
+    assert cli.grantor("plan", "--expect-no-changes").code == 0
 
 
 def test_a_wrong_file_of_a_pull_request_changes_nothing_of_what_its_accepted_version_gives(
-    desk: Desk, estate: Estate, tmp_path: Path
+    cli: CommandLine, estate: Estate, tmp_path: Path
 ):
     estate.policy("article", ARTICLE)
     estate.run()
     (tmp_path / "article.yaml").write_text(ARTICLE.replace("allow", "alow"))
 
-    planned = desk.grantor("plan", "--policy", str(tmp_path))
+    planned = cli.grantor("plan", "--policy", str(tmp_path))
     assert planned.code == 1
     assert planned.lines[0].endswith("for stack grantor: nothing to change")
-    assert planned.lines[1].startswith("wrong: policy/article.yaml:6:5: unknown key 'alow': ")
+    assert planned.lines[1].startswith("error: policy/article.yaml:6:5: unknown key 'alow': ")
 
 
-def test_a_plan_of_a_pull_request_that_needs_approval_says_when_it_can_be_given(desk: Desk, estate: Estate, tmp_path: Path):
+def test_a_plan_of_a_pull_request_that_needs_approval_says_when_it_can_be_given(
+    cli: CommandLine, estate: Estate, tmp_path: Path
+):
     role = estate.role("ana")
     estate.policy("many", many(role, 30))
     estate.run()
     (tmp_path / "many.yaml").write_text(many(role, 5))
 
-    planned = desk.grantor("plan", "--policy", str(tmp_path))
-    assert "approval: once these files are in the bucket: a plan can be approved when a run has refused it" in planned.lines
+    planned = cli.grantor("plan", "--policy", str(tmp_path))
+    assert (
+        "approval: a plan can be approved once these files are in the bucket and a run has computed it"
+        in planned.lines
+    )
 
 
 @pytest.mark.parametrize(
     ("folder", "said"),
-    [("nowhere", "there is no such folder"), (".", "there is no policy file in this folder")],
+    [("nowhere", "there is no such folder"), (".", "this folder contains no policy files")],
     ids=["no folder", "no file in it"],
 )
-def test_a_slip_in_the_folders_name_is_not_a_plan_to_take_everything_away(desk: Desk, tmp_path: Path, folder: str, said: str):
-    answered = desk.grantor("plan", "--policy", str(tmp_path / folder / "x" if folder == "nowhere" else tmp_path))
+def test_a_slip_in_the_folders_name_is_not_a_plan_to_take_everything_away(
+    cli: CommandLine, tmp_path: Path, folder: str, said: str
+):
+    answered = cli.grantor(
+        "plan", "--policy", str(tmp_path / folder / "x" if folder == "nowhere" else tmp_path)
+    )
 
     assert (answered.code, answered.out, said in answered.err) == (2, "", True)
 
 
-def test_json_has_every_change_in_parts(desk: Desk, estate: Estate):
+def test_json_has_every_change_in_parts(cli: CommandLine, estate: Estate):
     estate.policy("one", one(estate.role("ana"), "s3://data/x/*"))
 
-    told = desk.grantor("plan", "--json").json
-    assert told["create"] == [
+    answer = cli.grantor("plan", "--json").json
+    assert answer["changes"] == [
         {
-            "grantee": {"kind": "IAM", "identifier": "arn:aws:iam::000000000000:role/ana"},
+            "action": "create",
+            "grant_id": None,
+            "grantee": {"type": "IAM", "identifier": "arn:aws:iam::000000000000:role/ana"},
             "permission": "READ",
             "scope": "s3://data/x/*",
-            "application": "",
-            "because": ["policy/one.yaml#one"],
-            "sentence": "+ READ s3://data/x/* to role/ana, because policy/one.yaml#one",
+            "application": None,
+            "reasons": [
+                {
+                    "rule": "policy/one.yaml#one",
+                    "file": "policy/one.yaml",
+                    "subjects": [],
+                    "until": None,
+                    "additive": False,
+                }
+            ],
+            "outcome": "planned",
         }
     ]
-    assert (told["delete"], told["policy"]) == ([], ["policy/one.yaml would be accepted"])
+    assert ([one["file"] for one in answer["policy"]["accepted"]], answer["policy"]["deleted"]) == (
+        ["policy/one.yaml"],
+        [],
+    )
+    assert (answer["counts"]["to_create"], answer["counts"]["to_delete"]) == (1, 0)
 
 
-def test_what_is_worth_a_second_look_is_warned_of_before_they_are_merged(desk: Desk, estate: Estate):
+def test_what_is_worth_a_second_look_is_warned_of_before_they_are_merged(
+    cli: CommandLine, estate: Estate
+):
     estate.policy("one", one(estate.role("ana"), "s3://data/*"))
 
-    assert "\nwarning: policy/one.yaml:4:5: rule one: it grants a whole bucket: " in desk.grantor("plan").out
+    assert (
+        "\nwarning: policy/one.yaml:4:5: rule one: it grants a whole bucket: "
+        in cli.grantor("plan").out
+    )

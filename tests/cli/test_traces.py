@@ -1,12 +1,12 @@
-"""Whoever may see what jobs did may see their Spark UI: the managed policy Reader is enough for `make ui`."""
+"""The managed policy Reader is enough for `make spark-ui`."""
 
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from spark_jobs import ui
-from tests.cli.conftest import Desk
+import ui
+from tests.cli.conftest import CommandLine
 from tests.cli.deployed import OPERATIONS
 from tests.estate import Estate
 
@@ -15,31 +15,46 @@ FOLDER = f"s3://{OPERATIONS}/runs/role-userA/{NAME}/spark-events/"
 
 
 @pytest.fixture
-def desk(desk: Desk, estate: Estate) -> Desk:
-    """A desk whose estate has a run of a job, which waits for machines, and an event log of it."""
+def cli(cli: CommandLine, estate: Estate) -> CommandLine:
+    """The command line, with a processing job that waits for instances, and an event log of it."""
     estate.client("s3").create_bucket(Bucket=OPERATIONS)
-    for key in (f"{FOLDER.removeprefix(f's3://{OPERATIONS}/')}application_1", "code/c0de/preprocess.py"):
+    for key in (
+        f"{FOLDER.removeprefix(f's3://{OPERATIONS}/')}application_1",
+        "code/c0de/preprocess.py",
+    ):
         estate.client("s3").put_object(Bucket=OPERATIONS, Key=key, Body=b"{}")
     estate.switches(jobs_at_once=0)
-    output = {"S3Uri": FOLDER, "LocalPath": f"{ui.EVENTS}/", "S3UploadMode": "Continuous"}
+    output = {"S3Uri": FOLDER, "LocalPath": f"{ui.EVENT_LOG_FOLDER}/", "S3UploadMode": "Continuous"}
     estate.client("sagemaker").create_processing_job(
         ProcessingJobName=NAME,
         RoleArn=estate.role("role-userA"),
         AppSpecification={"ImageUri": "image"},
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "spark-event-logs", "S3Output": output}]},
+        ProcessingResources={
+            "ClusterConfig": {
+                "InstanceType": "ml.m5.xlarge",
+                "InstanceCount": 2,
+                "VolumeSizeInGB": 30,
+            }
+        },
+        ProcessingOutputConfig={
+            "Outputs": [{"OutputName": "spark-event-logs", "S3Output": output}]
+        },
     )
-    return desk
+    return cli
 
 
-def test_a_reader_finds_and_fetches_the_event_log(desk: Desk, estate: Estate, tmp_path: Path):
-    reader = desk.person("Reader")
-    found = ui.event_log(estate.sandbox.client("sagemaker", reader), NAME)
+def test_a_reader_finds_and_fetches_the_event_log(cli: CommandLine, estate: Estate, tmp_path: Path):
+    reader = cli.person("Reader")
+    found = ui.find_event_log(estate.sandbox.client("sagemaker", reader), NAME)
 
     assert found == FOLDER
-    assert [log.name for log in ui.fetch(estate.sandbox.client("s3", reader), found, tmp_path)] == ["application_1"]
+    assert [
+        log.name for log in ui.fetch_log(estate.sandbox.client("s3", reader), found, tmp_path)
+    ] == ["application_1"]
 
 
-def test_a_reader_does_not_read_the_code(desk: Desk, estate: Estate):
+def test_a_reader_cannot_read_the_code(cli: CommandLine, estate: Estate):
     with pytest.raises(ClientError, match="AccessDenied"):
-        estate.sandbox.client("s3", desk.person("Reader")).get_object(Bucket=OPERATIONS, Key="code/c0de/preprocess.py")
+        estate.sandbox.client("s3", cli.person("Reader")).get_object(
+            Bucket=OPERATIONS, Key="code/c0de/preprocess.py"
+        )

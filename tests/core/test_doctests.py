@@ -8,7 +8,11 @@ import pytest
 
 import grantor
 
-MODULES = [module.name for module in pkgutil.walk_packages(grantor.__path__, "grantor.") if "__main__" not in module.name]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(grantor.__path__, "grantor.")
+    if "__main__" not in module.name
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

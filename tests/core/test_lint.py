@@ -1,4 +1,4 @@
-"""Warnings: rules that say the same, less than another, or more than was likely meant. None of them changes anything."""
+"""Warnings about rules that repeat, contradict or cover each other, or say too much."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,41 +8,53 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantor.core.grant import Grant, Grantee, Location, Permission, Reason
-from grantor.core.planning.expand import expand
-from grantor.core.planning.lint import covered, lint
-from grantor.core.rules import Directory, Policy, Principal, Profiles, Rule
+from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.lint import find_covered, lint_rules
+from grantor.core.rules import DirectoryName, IamPrincipal, Policy, ProfileSelector, Rule
 from grantor.core.scope import covers
-from grantor.core.snapshot import Facts, Profile, Wanted
+from grantor.core.snapshot import Inventory, Profile, WantedGrants
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
-NOW, SOON, LATER = datetime(2026, 11, 24, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
+NOW, SOON, LATER = (
+    datetime(2026, 11, 24, tzinfo=UTC),
+    datetime(2027, 1, 1, tzinfo=UTC),
+    datetime(2028, 1, 1, tzinfo=UTC),
+)
 READ, WRITE, BOTH = Permission.READ, Permission.WRITE, Permission.READWRITE
-ANA, BEN = (Profile("Lab", name, f"{ROLE}{name}", NOW - timedelta(days=1)) for name in ("ana", "ben"))
-WORLD = Facts(NOW, (Location("1", "s3://b"),), (ANA, BEN), frozenset({"Lab"}), {"s3://b/teams/": ("blue", "red")})
-ONE = Rule("policy/a.yaml", "one", Principal(f"{ROLE}ana"), "s3://b/p/*", READ, 3, 5)
+ANA, BEN = (
+    Profile("Lab", name, f"{ROLE}{name}", NOW - timedelta(days=1)) for name in ("ana", "ben")
+)
+WORLD = Inventory(
+    NOW,
+    (Location("1", "s3://b"),),
+    (ANA, BEN),
+    frozenset({"Lab"}),
+    {"s3://b/teams/": ("blue", "red")},
+)
+ONE = Rule("policy/a.yaml", "one", IamPrincipal(f"{ROLE}ana"), "s3://b/p/*", READ, 3, 5)
 TWO = replace(ONE, file="policy/b.yaml", name="two", line=7)
 
 
 def linted(*rules: Rule) -> str:
     policies = [Policy(rule.file, (rule,)) for rule in rules]
-    return "\n".join(map(str, lint(expand(policies, WORLD), policies)))
+    return "\n".join(map(str, lint_rules(expand_rules(policies, WORLD), policies)))
 
 
 SAME = """
-policy/b.yaml:7:5: rule two: policy/a.yaml#one grants the same: READ s3://b/p/* to role/ana: one grant stands for both, and goes only when neither rule wants it; keep one of the two
+policy/b.yaml:7:5: rule two: policy/a.yaml#one grants the same: READ s3://b/p/* to arn:aws:iam::111122223333:role/ana: one grant stands for both, and goes only when neither rule wants it; keep one of the two
 """
 ENDS = """
-policy/a.yaml:3:5: rule one: it grants READ s3://b/p/* to role/ana until 2027-01-01 00:00Z, but policy/b.yaml#two without end: a grant stands until its last rule has ended; give both the same end, or keep one of the two
+policy/a.yaml:3:5: rule one: it grants READ s3://b/p/* to arn:aws:iam::111122223333:role/ana until 2027-01-01 00:00Z, but policy/b.yaml#two without end: a grant stands until its last rule has ended; give both the same end, or keep one of the two
 """
 COVERED = """
-policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as READWRITE s3://b/teams/* to role/ana covers READ s3://b/teams/blue/* to role/ana: without it nobody could do less; remove it, or narrow the other rule if that says more than is meant
+policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as READWRITE s3://b/teams/* to arn:aws:iam::111122223333:role/ana covers READ s3://b/teams/blue/* to arn:aws:iam::111122223333:role/ana: without it nobody could do less; remove it, or narrow the other rule if that says more than is meant
 """
 HALVES = """
-policy/b.yaml:7:5: rule two: it grants WRITE s3://b/p/* to role/ana, and policy/a.yaml#one grants READ there: who asks S3 Access Grants for READWRITE is not served by two grants, one for each; write allow: READWRITE in one of the two, and remove the other
+policy/b.yaml:7:5: rule two: it grants WRITE s3://b/p/* to arn:aws:iam::111122223333:role/ana, and policy/a.yaml#one grants READ there: a request to S3 Access Grants for READWRITE is not served by two grants, one for each; write allow: READWRITE in one of the two, and remove the other
 """
 WHOLE = """
-policy/a.yaml:3:5: rule one: it grants a whole bucket: READ s3://b/* to role/ana, and 1 more: whatever is put into the bucket one day is granted with it; write a prefix, if not all of it is meant
+policy/a.yaml:3:5: rule one: it grants a whole bucket: READ s3://b/* to arn:aws:iam::111122223333:role/ana, and 1 more: whatever is put into the bucket one day is granted with it; write a prefix, if not all of it is meant
 """
 JOINED = """
 policy/a.yaml:3:5: rule one: {profile.tags.team}-{profile.name} is made of two variables: a-b and c make the same name as a and b-c, and two profiles one folder; put a slash between them
@@ -54,12 +66,28 @@ policy/a.yaml:3:5: rule one: {profile.tags.team}-{profile.name} is made of two v
     [
         pytest.param([ONE, TWO], SAME, id="two rules grant the same"),
         pytest.param([replace(ONE, until=SOON), TWO], ENDS, id="with two ends"),
-        pytest.param([replace(ONE, on="s3://b/teams/blue/*"), replace(TWO, on="s3://b/teams/*", allow=BOTH)], COVERED, id="one covers the other"),
+        pytest.param(
+            [replace(ONE, on="s3://b/teams/blue/*"), replace(TWO, on="s3://b/teams/*", allow=BOTH)],
+            COVERED,
+            id="one covers the other",
+        ),
         pytest.param([ONE, replace(TWO, allow=WRITE)], HALVES, id="READ and WRITE apart"),
-        pytest.param([replace(ONE, to=Profiles("Lab"), on="s3://b/*")], WHOLE, id="a whole bucket"),
-        pytest.param([replace(ONE, to=Profiles("Lab", ("nobody",), each=True), on="s3://b/{profile.tags.team}-{profile.name}/*")], JOINED, id="joined"),
+        pytest.param(
+            [replace(ONE, to=ProfileSelector("Lab"), on="s3://b/*")], WHOLE, id="a whole bucket"
+        ),
+        pytest.param(
+            [
+                replace(
+                    ONE,
+                    to=ProfileSelector("Lab", ("nobody",), each=True),
+                    on="s3://b/{profile.tags.team}-{profile.name}/*",
+                )
+            ],
+            JOINED,
+            id="joined",
+        ),
     ],
-)  # fmt: skip
+)
 def test_warnings_read_as_a_steward_needs_them(rules, said) -> None:
     assert linted(*rules) == said.strip()
 
@@ -68,18 +96,51 @@ def test_warnings_read_as_a_steward_needs_them(rules, said) -> None:
     "rules",
     [
         pytest.param([ONE], id="a rule alone"),
-        pytest.param([ONE, replace(TWO, to=Principal(f"{ROLE}ben"))], id="another grantee"),
+        pytest.param([ONE, replace(TWO, to=IamPrincipal(f"{ROLE}ben"))], id="another grantee"),
         pytest.param([ONE, replace(TWO, on="s3://b/q/*")], id="another scope"),
         pytest.param([ONE, replace(TWO, on="s3://b/p")], id="an object of the folder's name"),
-        pytest.param([replace(ONE, on="s3://b/pp/*"), replace(TWO, on="s3://b/p/*")], id="a name that begins so"),
-        pytest.param([replace(ONE, on="s3://b/p/q/*"), replace(TWO, until=SOON)], id="wider, but not for as long"),
+        pytest.param(
+            [replace(ONE, on="s3://b/pp/*"), replace(TWO, on="s3://b/p/*")],
+            id="a name that begins so",
+        ),
+        pytest.param(
+            [replace(ONE, on="s3://b/p/q/*"), replace(TWO, until=SOON)],
+            id="wider, but not for as long",
+        ),
         pytest.param([replace(ONE, on="s3://b/p/q/*", allow=WRITE), TWO], id="wider, but less"),
-        pytest.param([replace(ONE, to=Profiles("Lab"), on="s3://b/p/q/*"), replace(TWO, to=Principal(ANA.role))], id="wider, but for one of two"),
-        pytest.param([replace(ONE, each_prefix="s3://b/teams/", on="s3://b/teams/{prefix.name}/*")], id="two grants of one rule"),
-        pytest.param([replace(ONE, to=Profiles("Lab", each=True), on="s3://b/{profile.name}/{profile.folder}/*")], id="a slash between variables"),
-        pytest.param([replace(ONE, to=Profiles("Lab", each=True), on="s3://b/{profile.name}-{profile.folder}/*")], id="two of one profile"),
+        pytest.param(
+            [
+                replace(ONE, to=ProfileSelector("Lab"), on="s3://b/p/q/*"),
+                replace(TWO, to=IamPrincipal(ANA.role)),
+            ],
+            id="wider, but for one of two",
+        ),
+        pytest.param(
+            [replace(ONE, each_prefix="s3://b/teams/", on="s3://b/teams/{prefix.name}/*")],
+            id="two grants of one rule",
+        ),
+        pytest.param(
+            [
+                replace(
+                    ONE,
+                    to=ProfileSelector("Lab", each=True),
+                    on="s3://b/{profile.name}/{profile.folder}/*",
+                )
+            ],
+            id="a slash between variables",
+        ),
+        pytest.param(
+            [
+                replace(
+                    ONE,
+                    to=ProfileSelector("Lab", each=True),
+                    on="s3://b/{profile.name}-{profile.folder}/*",
+                )
+            ],
+            id="two of one profile",
+        ),
     ],
-)  # fmt: skip
+)
 def test_there_is_nothing_to_say_of(rules) -> None:
     assert linted(*rules) == ""
 
@@ -89,38 +150,70 @@ def test_there_is_nothing_to_say_of(rules) -> None:
     [
         pytest.param({"on": "s3://b/p/q/*"}, {}, id="a wider prefix"),
         pytest.param({"on": "s3://b/p/q.csv"}, {}, id="an object in it"),
-        pytest.param({"on": "s3://b/p/*"}, {"on": "s3://b/p*", "raw_prefix": True}, id="a wider raw prefix"),
-        pytest.param({"on": "s3://b/p"}, {"on": "s3://b/p*", "raw_prefix": True}, id="an object of just that name"),
+        pytest.param(
+            {"on": "s3://b/p/*"}, {"on": "s3://b/p*", "raw_prefix": True}, id="a wider raw prefix"
+        ),
+        pytest.param(
+            {"on": "s3://b/p"},
+            {"on": "s3://b/p*", "raw_prefix": True},
+            id="an object of just that name",
+        ),
         pytest.param({}, {"allow": BOTH}, id="the same scope and more"),
         pytest.param({"allow": WRITE}, {"allow": BOTH}, id="the same scope and more than WRITE"),
-        pytest.param({"on": "s3://b/p.csv"}, {"on": "s3://b/p.csv", "allow": BOTH}, id="the same object and more"),
-        pytest.param({"on": "s3://b/p/q/*", "until": SOON}, {"until": SOON}, id="wider and for as long"),
-        pytest.param({"on": "s3://b/p/q/*", "until": SOON}, {"until": LATER}, id="wider and for longer"),
-        pytest.param({"to": Profiles("Lab", ("ana",)), "on": "s3://b/p/q/*"}, {"to": Profiles("Lab")}, id="for more people"),
         pytest.param(
-            {"each_prefix": "s3://b/teams/", "on": "s3://b/teams/{prefix.name}/*"}, {"on": "s3://b/teams/*"}, id="for all the folders"
+            {"on": "s3://b/p.csv"},
+            {"on": "s3://b/p.csv", "allow": BOTH},
+            id="the same object and more",
         ),
-        pytest.param({"to": Directory("DIRECTORY_GROUP", ID), "on": "s3://b/p/q/*"}, {"to": Directory("DIRECTORY_GROUP", ID)}, id="for a group"),
+        pytest.param(
+            {"on": "s3://b/p/q/*", "until": SOON}, {"until": SOON}, id="wider and for as long"
+        ),
+        pytest.param(
+            {"on": "s3://b/p/q/*", "until": SOON}, {"until": LATER}, id="wider and for longer"
+        ),
+        pytest.param(
+            {"to": ProfileSelector("Lab", ("ana",)), "on": "s3://b/p/q/*"},
+            {"to": ProfileSelector("Lab")},
+            id="for more people",
+        ),
+        pytest.param(
+            {"each_prefix": "s3://b/teams/", "on": "s3://b/teams/{prefix.name}/*"},
+            {"on": "s3://b/teams/*"},
+            id="for all the folders",
+        ),
+        pytest.param(
+            {"to": DirectoryName("DIRECTORY_GROUP", ID), "on": "s3://b/p/q/*"},
+            {"to": DirectoryName("DIRECTORY_GROUP", ID)},
+            id="for a group",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_rule_that_another_covers_is_named_with_the_other(narrow, wide) -> None:
     said = linted(replace(ONE, **narrow), replace(TWO, **wide))
 
-    assert said.startswith("policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as ")
+    assert said.startswith(
+        "policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as "
+    )
     assert said.count("\n") == 0
 
 
 def test_of_several_that_cover_a_rule_that_with_the_later_end_counts() -> None:
     """Two of the covering rule's grants enclose it; the wider one ends first."""
     narrow = replace(ONE, on="s3://b/p/q/r/*", until=SOON)
-    wide = [Grant(Grantee("IAM", f"{ROLE}ana"), READ, scope) for scope in ("s3://b/p/*", "s3://b/p/q/*")]
+    wide = [
+        Grant(Grantee("IAM", f"{ROLE}ana"), READ, scope) for scope in ("s3://b/p/*", "s3://b/p/q/*")
+    ]
     policies = [Policy(rule.file, (rule,)) for rule in (narrow, TWO)]
     inner = Grant(Grantee("IAM", f"{ROLE}ana"), READ, narrow.on)
 
     def said(first: datetime, second: datetime) -> int:
         ends = {wide[0]: first, wide[1]: second}
         reasons = {grant: frozenset({Reason(TWO.id, (), end)}) for grant, end in ends.items()}
-        return len(lint(Wanted({inner: frozenset({Reason(narrow.id, (), SOON)}), **reasons}), policies))
+        return len(
+            lint_rules(
+                WantedGrants({inner: frozenset({Reason(narrow.id, (), SOON)}), **reasons}), policies
+            )
+        )
 
     assert (said(NOW, LATER), said(LATER, NOW), said(NOW, NOW)) == (1, 1, 0)
 
@@ -135,27 +228,40 @@ def test_the_longest_of_several_rules_for_one_grant_is_what_the_others_are_compa
 
 
 def test_many_grants_are_one_warning() -> None:
-    rules = [replace(rule, to=Profiles("Lab")) for rule in (ONE, TWO)]
+    rules = [replace(rule, to=ProfileSelector("Lab")) for rule in (ONE, TWO)]
 
-    assert "READ s3://b/p/* to role/ana, and 1 more" in linted(*rules)
+    assert "READ s3://b/p/* to arn:aws:iam::111122223333:role/ana, and 1 more" in linted(*rules)
     assert linted(*rules).count("\n") == 0
 
 
 def test_profiles_of_one_rule_that_share_a_role_are_no_two_rules() -> None:
-    rule = replace(ONE, to=Profiles("Lab"), lasts=timedelta(days=9))
+    rule = replace(ONE, to=ProfileSelector("Lab"), lasts=timedelta(days=9))
     policies = [Policy(rule.file, (rule,))]
     facts = replace(WORLD, profiles=(ANA, replace(BEN, role=ANA.role, created=NOW)))
-    wanted = expand(policies, facts)
+    wanted = expand_rules(policies, facts)
 
     assert [len(reasons) for reasons in wanted.grants.values()] == [2]
-    assert lint(wanted, policies) == ()
+    assert lint_rules(wanted, policies) == ()
 
 
 scopes = st.sampled_from(
-    ["s3://b/*", "s3://b/a*", "s3://b/a/*", "s3://b/a/b/*", "s3://b/ab/*", "s3://b/a", "s3://b/a/x.csv", "s3://c/*"]
+    [
+        "s3://b/*",
+        "s3://b/a*",
+        "s3://b/a/*",
+        "s3://b/a/b/*",
+        "s3://b/ab/*",
+        "s3://b/a",
+        "s3://b/a/x.csv",
+        "s3://c/*",
+    ]
 )
 grants = st.builds(
-    Grant, st.sampled_from([Grantee("IAM", "1"), Grantee("IAM", "2")]), st.sampled_from(Permission), scopes, st.just("")
+    Grant,
+    st.sampled_from([Grantee("IAM", "1"), Grantee("IAM", "2")]),
+    st.sampled_from(Permission),
+    scopes,
+    st.just(""),
 )
 ends = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from([SOON, LATER]), min_size=1)
 
@@ -165,7 +271,12 @@ ends = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from([SOON, 
 def test_the_walk_finds_what_comparing_each_with_each_finds(givers) -> None:
     def more(outer: Grant, inner: Grant) -> bool:
         enough = outer.permission in (inner.permission, BOTH)
-        return outer != inner and outer.grantee == inner.grantee and enough and covers(outer.scope, inner.scope)
+        return (
+            outer != inner
+            and outer.grantee == inner.grantee
+            and enough
+            and covers(outer.scope, inner.scope)
+        )
 
     def shelters(other: str, grant: Grant, end: datetime) -> bool:
         return any(more(outer, grant) and by.get(other, NOW) >= end for outer, by in givers.items())
@@ -174,9 +285,11 @@ def test_the_walk_finds_what_comparing_each_with_each_finds(givers) -> None:
     for rule in ("a", "b", "c"):
         given_by = {grant: by[rule] for grant, by in givers.items() if rule in by}
         others = [
-            other for other in ("a", "b", "c") if other != rule and all(shelters(other, *each) for each in given_by.items())
+            other
+            for other in ("a", "b", "c")
+            if other != rule and all(shelters(other, *each) for each in given_by.items())
         ]
         if given_by and others:
             expected[rule] = others[0]
 
-    assert {cover.rule: cover.by for cover in covered(givers)} == expected
+    assert {cover.rule: cover.by for cover in find_covered(givers)} == expected

@@ -1,11 +1,14 @@
-"""Plans as a steward reads them: what the files said before, what they say now, and what Grantor would do. One file a case.
+"""Plans as a steward reads them: the files before and now, and what Grantor would do.
 
-    == before          policy files and profiles that were followed until now; their grants stand and are in the ledger
-    == now             as they are now; what is not said again is as before
-    == foreign         grants that somebody else made
-    == plan            what is to be done, what waits, what is refused, what the guard is against
+There is one file for each case:
 
-A section holds `profile NAME ROLE [tag=value …]`, `folder s3://…/ NAME…`, and policy files, each below `file NAME`.
+    == before          policy files and profiles until now; their grants exist and are in the ledger
+    == now             as they are now; what is not repeated is as before
+    == unmanaged       grants that others created
+    == plan            changes, what is on hold or rejected, what requires an approval
+
+A section contains `profile NAME ROLE [tag=value …]`, `folder s3://…/ NAME…`, and policy files,
+each below `file NAME`.
 """
 
 import re
@@ -14,15 +17,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantor.core.grant import Entry, Grant, Grantee, Location, Permission, State
-from grantor.core.planning.expand import expand
-from grantor.core.planning.guard import Before, guard
-from grantor.core.planning.plan import decide
-from grantor.core.policy.parser import read
+from grantor.core.grant import Grant, Grantee, LedgerEntry, Location, Permission, State
+from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.plan import Baseline, compute_plan, judge_plan
+from grantor.core.planning.rendering import (
+    Home,
+    describe_grant,
+    describe_on_hold,
+    describe_plan,
+    describe_unmanaged,
+)
+from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Mode, Policy
-from grantor.core.snapshot import Authority, Facts, Focus, Profile
+from grantor.core.snapshot import Authority, Focus, Inventory, Profile
 from tests.conftest import ROOT
 
+HOME = Home("aws", "111122223333")
 CASES = sorted((ROOT / "tests/core/plans").glob("*.txt"))
 THEN, NOW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 DOMAIN, ROLE = "Lab", "arn:aws:iam::111122223333:role/"
@@ -43,28 +53,44 @@ class Side:
         for line in filter(None, head.splitlines()):
             kind, name, *rest = line.split()
             if kind == "profile":
-                tags = tuple(sorted((key, value) for key, _, value in (tag.partition("=") for tag in rest[1:])))
+                tags = tuple(
+                    sorted(
+                        (key, value) for key, _, value in (tag.partition("=") for tag in rest[1:])
+                    )
+                )
                 said.profiles[name] = Profile(DOMAIN, name, ROLE + rest[0], THEN, tags)
             else:
                 said.folders[name] = tuple(rest)
-        said.files.update({f"policy/{name}": body for name, body in zip(files[::2], files[1::2], strict=True)})
+        said.files.update(
+            {f"policy/{name}": body for name, body in zip(files[::2], files[1::2], strict=True)}
+        )
         return said
 
     def over(self, before: "Side") -> "Side":
         """With what is not said again as it was before."""
-        return Side(*(getattr(self, name) or getattr(before, name) for name in ("files", "profiles", "folders")))
+        return Side(
+            *(
+                getattr(self, name) or getattr(before, name)
+                for name in ("files", "profiles", "folders")
+            )
+        )
 
     def policies(self) -> list[Policy]:
-        found = [read(name, body.encode(), "data") for name, body in self.files.items()]
+        found = [parse_policy(name, body.encode(), "data") for name, body in self.files.items()]
         assert all(isinstance(policy, Policy) for policy in found), found
         return [policy for policy in found if isinstance(policy, Policy)]
 
-    def facts(self, now: datetime) -> Facts:
+    def facts(self, now: datetime) -> Inventory:
         sharing: dict[str, frozenset[str]] = {}
         for profile in self.profiles.values():
             sharing[profile.role] = sharing.get(profile.role, frozenset()) | {profile.subject}
-        return Facts(
-            now, (Location("1", "s3://data/"),), tuple(self.profiles.values()), frozenset({DOMAIN}), self.folders, sharing=sharing
+        return Inventory(
+            now,
+            (Location("1", "s3://data/"),),
+            tuple(self.profiles.values()),
+            frozenset({DOMAIN}),
+            self.folders,
+            sharing=sharing,
         )
 
 
@@ -76,30 +102,47 @@ def sections(text: str) -> dict[str, str]:
 def planned(said: dict[str, str]) -> str:
     before = Side.of(said.get("before", ""))
     now = Side.of(said["now"]).over(before)
-    stood = expand(before.policies(), before.facts(THEN)).grants
-    entries = {grant: Entry(grant, State.LIVE, reasons, f"id-{n}") for n, (grant, reasons) in enumerate(stood.items())}
-    actual = {grant: entry.id for grant, entry in entries.items()} | dict.fromkeys(foreign(said), "theirs")
-    wanted = expand(now.policies(), now.facts(NOW))
-    modes: dict[str, Mode | None] = dict.fromkeys(before.files, None) | {policy.file: policy.mode for policy in now.policies()}
-    plan = decide(wanted.grants, entries, actual, (), Authority.over(NOW, Focus(), modes, wanted.held))
+    stood = expand_rules(before.policies(), before.facts(THEN)).grants
+    entries = {
+        grant: LedgerEntry(grant, State.LIVE, reasons, f"id-{n}")
+        for n, (grant, reasons) in enumerate(stood.items())
+    }
+    actual = {grant: entry.id for grant, entry in entries.items()} | dict.fromkeys(
+        unmanaged(said), "theirs"
+    )
+    wanted = expand_rules(now.policies(), now.facts(NOW))
+    modes: dict[str, Mode | None] = dict.fromkeys(before.files, None) | {
+        policy.file: policy.mode for policy in now.policies()
+    }
+    plan = compute_plan(
+        wanted.grants, entries, actual, (), Authority.build(NOW, Focus(), modes, wanted.on_hold)
+    )
     counts = {DOMAIN: len(now.profiles)}
     rules = sum(len(policy.rules) for policy in now.policies())
-    against = guard(plan, Before(len(entries), {DOMAIN: len(before.profiles)}), rules, counts)
-    told = [
-        *plan.lines(),
-        *(f"~ {entry.grant}, now because {' and '.join(sorted(map(str, entry.reasons)))}" for entry in plan.write),
-        *map(str, plan.waits),
-        *(f"foreign: {grant}" for grant in plan.foreign),
-        *(f"foreign, and serves: {grant}" for grant in plan.served),
-        *(f"refused: {problem}" for problem in wanted.refused),
+    against = judge_plan(
+        plan, Baseline(len(entries), {DOMAIN: len(before.profiles)}), rules, counts
+    )
+    lines = [
+        *describe_plan(plan, HOME),
+        *(
+            f"~ {describe_grant(entry.grant, HOME)}, now because "
+            f"{' and '.join(sorted(map(str, entry.reasons)))}"
+            for entry in plan.ledger_updates
+        ),
+        *(describe_on_hold(held, HOME) for held in plan.on_hold),
+        *(describe_unmanaged(one, HOME) for one in plan.unmanaged),
+        *(f"refused: {problem}" for problem in wanted.rejected),
         *(f"asks: {reason}" for reason in against),
     ]
-    return "\n".join(told) or "nothing to change"
+    return "\n".join(lines) or "nothing to change"
 
 
-def foreign(said: dict[str, str]) -> list[Grant]:
-    rows = [line.split() for line in said.get("foreign", "").splitlines() if line]
-    return [Grant(Grantee("IAM", ROLE + role), Permission(permission), scope) for permission, scope, role in rows]
+def unmanaged(said: dict[str, str]) -> list[Grant]:
+    rows = [line.split() for line in said.get("unmanaged", "").splitlines() if line]
+    return [
+        Grant(Grantee("IAM", ROLE + role), Permission(permission), scope)
+        for permission, scope, role in rows
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
@@ -114,10 +157,12 @@ def test_there_are_cases_and_each_says_what_it_is_about() -> None:
     assert [case.stem for case in CASES if not case.read_text().startswith("# ")] == []
 
 
-def test_the_same_case_told_in_another_order_gives_the_same_plan() -> None:
+def test_the_same_case_in_another_order_gives_the_same_plan() -> None:
     said = sections((ROOT / "tests/core/plans/a_profile_leaves.txt").read_text())
-    turned = replace(Side.of(said["before"]), profiles=dict(reversed(Side.of(said["before"]).profiles.items())))
+    turned = replace(
+        Side.of(said["before"]), profiles=dict(reversed(Side.of(said["before"]).profiles.items()))
+    )
 
-    assert expand(turned.policies(), turned.facts(THEN)) == expand(
+    assert expand_rules(turned.policies(), turned.facts(THEN)) == expand_rules(
         Side.of(said["before"]).policies(), Side.of(said["before"]).facts(THEN)
     )

@@ -1,4 +1,5 @@
-"""`make crashes`: every change with a kill after every call of its run, and again with the next run killed there, too.
+"""`make test-crash`: every change with a kill after every call of its run, and again with the next
+run killed there, too.
 
 Ends with 1 if anything did not hold. Arguments choose changes, by a part of their name.
 """
@@ -28,19 +29,19 @@ class Row:
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        told = f"{len(self.wrong)} WRONG" if self.wrong else "all well"
-        return f"{self.change:<62}{self.calls:>6}{self.kills:>7}  {told}"
+        result = f"{len(self.wrong)} WRONG" if self.wrong else "all well"
+        return f"{self.change:<62}{self.calls:>6}{self.kills:>7}  {result}"
 
 
 def main(chosen: list[str]) -> int:
     begun = time.monotonic()
     server = Server(free_port())
-    server.up()
+    server.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
             rows = list(_rows(Sandbox(server.port, server.log), Path(folder), chosen))
     finally:
-        server.down()
+        server.stop()
     print(f"\n{sum(row.kills for row in rows)} kills in {time.monotonic() - begun:.0f} s")
     return 1 if any(row.wrong for row in rows) else 0
 
@@ -57,10 +58,17 @@ def _rows(sandbox: Sandbox, folder: Path, chosen: list[str]) -> Iterator[Row]:
 
 def _row(estate: Estate, change: Callable[[Estate], Change], runs: Runs) -> Row:
     kills = Kills(estate, change(estate), runs)
-    row = Row(change.__name__.replace("_", " "), len(kills.calls), wrong=[f"not killed: {what}" for what in kills.undisturbed])
+    row = Row(
+        change.__name__.replace("_", " "),
+        len(kills.calls),
+        wrong=[f"not killed: {what}" for what in kills.undisturbed],
+    )
     for number, call in enumerate(kills.calls, 1):
         for times, how in ((1, "killed"), (2, "killed twice")):
-            row.wrong += [f"{how} after call {number}, {call}: {what}" for what in kills.broken(*[number] * times)]
+            row.wrong += [
+                f"{how} after call {number}, {call}: {what}"
+                for what in kills.broken(*[number] * times)
+            ]
     row.kills = kills.killed
     return row
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from grantor.core.triggers import Bell
-from grantor.reconcile.handler import answer
-from grantor.reconcile.notify import announce
+from grantor.core.triggers import Trigger
+from grantor.reconcile.handler import publish_quietly
+from grantor.reconcile.lease import run_until_drained
+from sandbox.testing.helpers import call_control
 from tests.crash.auditor import Auditor
 from tests.crash.changes import Change
 from tests.crash.invariants import Promise
@@ -16,10 +17,11 @@ from tests.crash.start import Start
 from tests.crash.warm import LONG, clients
 from tests.engine.watch import Ahead
 from tests.estate import Estate
-from tests.sandbox.desk import ask
 
 LEASE = 61.0  # seconds after which the lease of a run that died is over
-NOTHING = Bell("data", ("data s3://elsewhere/",))  # concerns no rule: a run that it rings has only what waited
+NOTHING = Trigger(
+    "data", ("data s3://elsewhere/",)
+)  # concerns no rule: a run that it rings has only what waited
 READS = ("Describe", "Get", "List", "Query", "Scan")
 OFTEN = 0.004  # seconds between two looks at whether the call was made
 
@@ -27,7 +29,8 @@ OFTEN = 0.004  # seconds between two looks at whether the call was made
 class Kills:
     """One change, from one starting point, as often as is asked.
 
-    `calls` are those of a run that nobody kills, in their order; `undisturbed` is what did not hold then; `killed` counts.
+    `calls` are those of a run that nobody kills, in their order; `undisturbed` is what did not hold
+    then; `killed` counts.
     """
 
     def __init__(self, estate: Estate, change: Change, runs: Runs) -> None:
@@ -35,7 +38,9 @@ class Kills:
         self._auditor = Auditor(estate)
         before = self._auditor.table()
         self._token = before.lease["token"]
-        self._promise = Promise.now(self._auditor, change.new, before.accepted if change.waits else self._auditor.files())
+        self._promise = Promise.now(
+            self._auditor, change.new, before.accepted if change.waits else self._auditor.files()
+        )
         self._start = Start(estate)
         self._ahead = change.at.timestamp() - time.time() if change.at else 0.0
         self._clients = clients(estate.config)
@@ -49,17 +54,25 @@ class Kills:
     @property
     def writes(self) -> list[int]:
         """The numbers of the calls that change anything, the first being 1."""
-        return [number for number, call in enumerate(self.calls, 1) if not call.split()[1].startswith(READS)]
+        return [
+            number
+            for number, call in enumerate(self.calls, 1)
+            if not call.split()[1].startswith(READS)
+        ]
 
     def broken(self, *after: int) -> list[str]:
-        """What did not hold when a run was killed after so many calls, the next one too if told, and then one ordinary run came."""
+        """What did not hold when a run was killed after so many calls, the next one too if asked,
+        and then one ordinary run came.
+        """
         self._begin(*after)
         self._broken += self._promise.broken_after_a_kill(self._auditor)
         self._ordinary(self._ahead + len(after) * LEASE)
         self._broken += self._promise.broken_in_the_end(self._auditor)
         self._broken += self._otherwise(self._auditor.table().lasting)
         made = {(call["service"], call["operation"]) for call in self._record()}
-        self._broken += [f"{' '.join(call)} was never called" for call in self._change.calls if call not in made]
+        self._broken += [
+            f"{' '.join(call)} was never called" for call in self._change.calls if call not in made
+        ]
         return list(dict.fromkeys(self._broken))
 
     def _called(self) -> list[str]:
@@ -70,14 +83,20 @@ class Kills:
         self._start.again()
         self._broken = []
         for number, calls in enumerate(after or (0,)):
-            self._run(self._bells() if number else self._change.bells, self._ahead + number * LEASE, calls)
+            self._run(
+                self._next_triggers() if number else self._change.triggers,
+                self._ahead + number * LEASE,
+                calls,
+            )
 
-    def _run(self, bells: Sequence[Bell], ahead: float, after: int) -> None:
-        """A run that is killed when so many calls are done and the last is not yet answered; 0 lets it live, too few do as well."""
+    def _run(self, triggers: Sequence[Trigger], ahead: float, after: int) -> None:
+        """A run that is killed when so many calls are done and the last is not yet answered; 0 lets
+        it live, too few do as well.
+        """
         stall = {"service": "*", "operation": "*", "kind": "stall", "after": after - 1, "times": 1}
         self._estate.faults(*([stall] if after else []), *self._change.faults)
         try:
-            self._kill(self._runs.begin(bells, ahead), at_all=after > 0)
+            self._kill(self._runs.begin(triggers, ahead), at_all=after > 0)
         finally:
             self._estate.faults()
 
@@ -88,7 +107,7 @@ class Kills:
             if ended is not None:
                 self._broken += [f"the run failed with {ended}"] if ended else []
                 return
-            if at_all and ask(self._estate.sandbox, "faults")["rules"][0]["struck"]:
+            if at_all and call_control(self._estate.sandbox, "faults")["rules"][0]["struck"]:
                 break
         else:
             self._broken.append(f"the run took more than {PATIENCE:.0f} s")
@@ -96,16 +115,24 @@ class Kills:
         self.killed += 1
 
     def _ordinary(self, ahead: float) -> None:
-        """One run after the dead one's lease is over, looked at after each of its calls to Access Grants."""
+        """One run after the dead one's lease is over, looked at after each of its calls to Access
+        Grants.
+        """
         world = Ahead(self._estate.names, self._clients, ahead=ahead)
-        reports = answer(world, self._bells(), world.clock() + LONG, partial(announce, world))
-        self._broken += [] if len(reports) == 1 else [f"one run was due, and there were {len(reports)}"]
+        reports = run_until_drained(
+            world, self._next_triggers(), world.clock() + LONG, partial(publish_quietly, world)
+        )
+        self._broken += (
+            [] if len(reports) == 1 else [f"one run was due, and there were {len(reports)}"]
+        )
 
-    def _bells(self) -> Sequence[Bell]:
-        """What rings next. What has rung before rings again only where its sender still has it, or a dead run had sent it."""
+    def _next_triggers(self) -> Sequence[Trigger]:
+        """The next triggers. Those of before come again only if their sender still has them, or a
+        dead run had sent them.
+        """
         unheard = self._auditor.table().lease["token"] == self._token
         sent = any(call["operation"] == "SendMessage" for call in self._record())
-        return [NOTHING, *(self._change.bells if unheard or sent else ())]
+        return [NOTHING, *(self._change.triggers if unheard or sent else ())]
 
     def _look(self, **_: Any) -> None:
         self._broken += self._promise.broken_now(self._auditor.grants())
@@ -115,7 +142,11 @@ class Kills:
         self._lasting = self._lasting or lasting
         keys = sorted(self._lasting.keys() | lasting.keys())
         found = [(" ".join(key), lasting.get(key), self._lasting.get(key)) for key in keys]
-        return [f"the table has for {key}: {now}, and without a kill: {then}" for key, now, then in found if now != then]
+        return [
+            f"the table has for {key}: {now}, and without a kill: {then}"
+            for key, now, then in found
+            if now != then
+        ]
 
     def _record(self) -> list[dict[str, Any]]:
-        return ask(self._estate.sandbox, "calls?record=1")
+        return call_control(self._estate.sandbox, "calls?record=1")

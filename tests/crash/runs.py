@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from grantor.core.triggers import Bell
+from grantor.core.triggers import Trigger
 from tests.conftest import ROOT
 from tests.estate import Estate
 
@@ -24,16 +24,25 @@ class Runs:
 
     def __init__(self, estate: Estate, log: Path) -> None:
         self._log = log
-        command = [sys.executable, "-m", "tests.crash.warm", json.dumps(asdict(estate.names)), str(estate.config)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.crash.warm",
+            json.dumps(asdict(estate.names)),
+            str(estate.config),
+        ]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
         with log.open("ab") as said:
             environment = {"PATH": os.environ["PATH"], "PYTHONPATH": CODE}
             self._warm = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=said, **pipes)
 
-    def begin(self, bells: Sequence[Bell], ahead: float) -> int:
-        """A run for these bells, with a clock that is so many seconds ahead; its process id."""
-        told = {"bells": [(bell.kind, bell.about) for bell in bells], "ahead": ahead}
-        self._warm.stdin.write(json.dumps(told).encode() + b"\n")
+    def begin(self, triggers: Sequence[Trigger], ahead: float) -> int:
+        """A run for these triggers, with a clock that is so many seconds ahead; its process id."""
+        order = {
+            "triggers": [(trigger.kind, trigger.subjects) for trigger in triggers],
+            "ahead": ahead,
+        }
+        self._warm.stdin.write(json.dumps(order).encode() + b"\n")
         return self._answer()
 
     def over(self, patience: float) -> int | None:

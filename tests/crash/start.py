@@ -1,20 +1,30 @@
-"""A starting point, and the way back to it: only what differs is undone, which takes hundredths of a second."""
+"""A starting point, and the way back to it: only what differs is undone, which takes hundredths of
+a second.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import Any
 
+from sandbox.testing.helpers import call_control
 from tests.conftest import ACCOUNT
 from tests.crash.auditor import GRANT_ARN
 from tests.estate import LEDGER, Estate
-from tests.sandbox.desk import ask
 
-ASKED = ("AccessGrantsLocationId", "AccessGrantsLocationConfiguration", "Grantee", "Permission", "ApplicationArn")
+ASKED = (
+    "AccessGrantsLocationId",
+    "AccessGrantsLocationConfiguration",
+    "Grantee",
+    "Permission",
+    "ApplicationArn",
+)
 Items = dict[tuple[str, str], dict[str, Any]]  # as DynamoDB writes them, by key
 
 
 class Start:
-    """An estate's grants and its table as they are now. Runs change nothing else that a later run looks at."""
+    """An estate's grants and its table as they are now. Runs change nothing else that a later run
+    looks at.
+    """
 
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
@@ -23,7 +33,9 @@ class Start:
         self._grants = {grant_id: self._request(item) for grant_id, item in self._listed().items()}
 
     def again(self) -> None:
-        """Let everything be as it was. A grant that was taken away comes back under another id, which the table is told."""
+        """Let everything be as it was. A grant that was taken away comes back under another id,
+        which is entered in the table.
+        """
         there = self._listed().keys()
         for grant_id in there - self._grants.keys():
             self._control.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=grant_id)
@@ -33,7 +45,7 @@ class Start:
 
     def _make_again(self, gone: list[str]) -> None:
         requests = [self._grants.pop(grant_id) for grant_id in gone]
-        made = ask(self._estate.sandbox, "grants", "POST", requests)["ids"] if gone else []
+        made = call_control(self._estate.sandbox, "grants", "POST", requests)["ids"] if gone else []
         self._grants |= dict(zip(made, requests, strict=True))
         renamed = dict(zip(gone, made, strict=True))
         for item in self._items.values():
@@ -54,13 +66,22 @@ class Start:
 
     def _request(self, listed: dict[str, Any]) -> dict[str, Any]:
         """The request that makes this grant."""
-        told = self._control.list_tags_for_resource(AccountId=ACCOUNT, ResourceArn=GRANT_ARN + listed["AccessGrantId"])
-        return {name: listed[name] for name in ASKED if listed.get(name)} | {"Tags": told.get("Tags", [])}
+        answer = self._control.list_tags_for_resource(
+            AccountId=ACCOUNT, ResourceArn=GRANT_ARN + listed["AccessGrantId"]
+        )
+        return {name: listed[name] for name in ASKED if listed.get(name)} | {
+            "Tags": answer.get("Tags", [])
+        }
 
 
 def _differing(wanted: Items, there: Items) -> Iterator[dict[str, Any]]:
-    yield from ({"PutRequest": {"Item": item}} for key, item in wanted.items() if there.get(key) != item)
-    yield from ({"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in _extra(wanted, there))
+    yield from (
+        {"PutRequest": {"Item": item}} for key, item in wanted.items() if there.get(key) != item
+    )
+    yield from (
+        {"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}}
+        for pk, sk in _extra(wanted, there)
+    )
 
 
 def _extra(wanted: Items, there: Items) -> Iterable[tuple[str, str]]:

@@ -1,7 +1,8 @@
-"""A process that has read everything and called nobody: each run of the engine is a fork of it, which may be killed at any moment.
+"""A process that has read everything and called nobody: each run of the engine is a fork of it,
+which may be killed at any moment.
 
-It is told of a run by a line of JSON, and answers with the run's process id, then with how the run ended. It has one thread, or
-its forks could begin life with another thread's lock held.
+It gets a run as a line of JSON, and answers with the run's process id, then with how the run ended.
+It has one thread, or its forks could begin life with another thread's lock held.
 """
 
 import json
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from grantor.aws.clients import Clients
-from grantor.aws.services import Names
-from grantor.core.triggers import Bell
-from grantor.reconcile.handler import answer
-from grantor.reconcile.notify import announce
+from grantor.aws.services import StackNames
+from grantor.core.triggers import Trigger
+from grantor.reconcile.handler import publish_quietly
+from grantor.reconcile.lease import run_until_drained
 from tests.engine.watch import Ahead
 from tests.estate import session
 
@@ -33,7 +34,7 @@ def clients(config: Path) -> Clients:
     return made
 
 
-def main(names: Names, config: Path) -> None:
+def main(names: StackNames, config: Path) -> None:
     ready = clients(config)
     for line in sys.stdin:
         child = os.fork()
@@ -43,14 +44,16 @@ def main(names: Names, config: Path) -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _run(names: Names, ready: Clients, told: dict[str, Any]) -> NoReturn:
-    """One run, as the function does it, and the end of this process; if the run fails, as Python ends."""
+def _run(names: StackNames, ready: Clients, order: dict[str, Any]) -> NoReturn:
+    """One run, as the function does it, and the end of this process; if the run fails, as Python
+    ends.
+    """
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    world = Ahead(names, ready, ahead=told["ahead"])
-    bells = [Bell(kind, tuple(about)) for kind, about in told["bells"]]
-    answer(world, bells, world.clock() + LONG, partial(announce, world))
+    world = Ahead(names, ready, ahead=order["ahead"])
+    triggers = [Trigger(kind, tuple(about)) for kind, about in order["triggers"]]
+    run_until_drained(world, triggers, world.clock() + LONG, partial(publish_quietly, world))
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(Names(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+    main(StackNames(**json.loads(sys.argv[1])), Path(sys.argv[2]))

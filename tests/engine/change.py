@@ -1,10 +1,13 @@
-"""One change to a policy and to Studio, which many tests watch go wrong: `old` goes, `new` comes in the same file, a second file, a profile."""
+"""One change to a policy and to Studio, which many tests watch go wrong: `old` goes, `new` comes in
+the same file, a second file, a profile.
+"""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from grantor.aws.clients import NotYet, Overtaken
+from grantor.aws.clients import LeaseLost, RetryableError
+from grantor.core.planning.rendering import describe_grant
 from tests.engine.watch import at_rest, hasty
-from tests.estate import Estate
+from tests.estate import HOME, Estate
 
 FILE = """\
 version: 1
@@ -18,7 +21,9 @@ version: 1
 rules:
   - {name: second, to: {role: "arn:aws:iam::000000000000:role/auditor"}, on: "s3://{data_bucket}/second/*", allow: READ}
 """
-KEPT, OLD, NEW, OTHER = (f"READ s3://data/{name}/* to role/auditor" for name in ("kept", "old", "new", "second"))
+KEPT, OLD, NEW, OTHER = (
+    f"READ s3://data/{name}/* to role/auditor" for name in ("kept", "old", "new", "second")
+)
 A, B, C = (f"READ s3://data/Product/* to role/role-user{name}" for name in "ABC")
 THEIRS = "READ s3://data/theirs/* to role/auditor"
 BEFORE, AFTER = {KEPT, OLD, A, B}, {KEPT, NEW, OTHER, A, B, C}
@@ -41,13 +46,15 @@ def change(estate: Estate) -> None:
 
 def unmanaged(estate: Estate) -> set[str]:
     """Grants that the ledger knows nothing of."""
-    return estate.grants() - {str(grant) for grant in estate.entries()}
+    return estate.grants() - {describe_grant(grant, HOME) for grant in estate.entries()}
 
 
 def run(estate: Estate) -> type[Exception] | None:
-    """One run that loses patience soon; what it said by raising that it could not do without something, if it did."""
+    """One run that loses patience soon; what it said by raising that it could not do without
+    something, if it did.
+    """
     try:
         estate.run(world=hasty(estate))
-    except (ClientError, BotoCoreError, NotYet, Overtaken) as error:
+    except (ClientError, BotoCoreError, RetryableError, LeaseLost) as error:
         return type(error)
     return None

@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantor.core.triggers import Bell
-from tests.engine.watch import ahead, fault, rings_again, struck
+from grantor.core.triggers import Trigger
+from tests.engine.watch import ahead, count_enqueued, fault, struck
 from tests.estate import ARTICLE, EVERYTHING, Estate
 
-PRODUCT = {"READ s3://data/Product/* to role/role-userA", "READ s3://data/Product/* to role/role-userB"}
+PRODUCT = {
+    "READ s3://data/Product/* to role/role-userA",
+    "READ s3://data/Product/* to role/role-userB",
+}
 
 
 def ending(after: timedelta) -> str:
@@ -16,34 +19,53 @@ def ending(after: timedelta) -> str:
     return ARTICLE.split("  - name: own-folder")[0].replace("READWRITE", f"READ\n    until: {at}")
 
 
-def bell(estate: Estate, who: str) -> Bell:
-    return estate.profile_bell("userA") if who == "a profile" else EVERYTHING[0]
+def trigger(estate: Estate, who: str) -> Trigger:
+    return estate.profile_trigger("userA") if who == "a profile" else EVERYTHING[0]
 
 
 @pytest.mark.parametrize("who", ["everything", "a profile"])
-def test_grants_end_with_the_next_run_after_their_time_whoever_looks(estate: Estate, who: str) -> None:
-    """TEAM #149, #255, #419: timers that never revoked. Ends are found by looking, never by a timer alone."""
+def test_grants_end_with_the_next_run_after_their_time_whoever_looks(
+    estate: Estate, who: str
+) -> None:
+    """TEAM #149, #255, #419: timers that never revoked. Ends are found by looking, never by a timer
+    alone.
+    """
     estate.policy("product", ending(timedelta(hours=1)))
     assert (estate.run().created, estate.grants()) == (2, PRODUCT)
 
-    estate.run(bell(estate, who), world=ahead(estate, 3590))
+    estate.run(trigger(estate, who), world=ahead(estate, 3590))
     assert estate.grants() == PRODUCT
-    estate.run(bell(estate, who), world=ahead(estate, 3601))
-    assert estate.grants() == (set() if who == "everything" else {"READ s3://data/Product/* to role/role-userB"})
+    estate.run(trigger(estate, who), world=ahead(estate, 3601))
+    assert estate.grants() == (
+        set() if who == "everything" else {"READ s3://data/Product/* to role/role-userB"}
+    )
 
 
-@pytest.mark.parametrize(("minutes", "bells"), [(10, 1), (60, 0)], ids=["before the clock's next bell", "after it"])
-def test_a_run_rings_for_what_ends_before_the_clock_does(estate: Estate, minutes: int, bells: int) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "triggers"), [(10, 1), (60, 0)], ids=["before the next scheduled run", "after it"]
+)
+def test_a_run_enqueues_a_trigger_for_what_ends_before_the_next_scheduled_run(
+    estate: Estate, minutes: int, triggers: int
+) -> None:
     estate.policy("product", ending(timedelta(minutes=minutes)))
     estate.run()
 
-    assert rings_again(estate) == bells
+    assert count_enqueued(estate) == triggers
 
 
-def test_grants_end_though_the_domain_they_are_for_can_not_be_read(estate: Estate) -> None:
+def test_grants_end_even_if_their_domain_cannot_be_read(estate: Estate) -> None:
     estate.policy("product", ending(timedelta(hours=1)))
     estate.run()
-    with struck(estate, fault("sagemaker/ListUserProfiles", "refuse", code="AccessDeniedException", status=403, message="no")):
+    with struck(
+        estate,
+        fault(
+            "sagemaker/ListUserProfiles",
+            "refuse",
+            code="AccessDeniedException",
+            status=403,
+            message="no",
+        ),
+    ):
         report = estate.run(world=ahead(estate, 3601))
 
     assert (report.deleted, estate.grants()) == (2, set())
@@ -63,12 +85,18 @@ def test_more_ends_at_once_than_the_guard_would_let_go_unasked(estate: Estate) -
     assert estate.run().created == 30
     report = estate.run(world=ahead(estate, 3601))
 
-    assert (report.deleted, report.approval, estate.grants()) == (30, [], set())
+    assert (report.deleted, report.approval.causes, estate.grants()) == (30, (), set())
 
 
-def test_a_rule_that_lasts_so_long_from_the_making_of_each_profile_ends_for_each_by_itself(estate: Estate) -> None:
-    estate.policy("trial", ARTICLE.split("  - name: own-folder")[0].replace("READWRITE", "READ\n    for: 1d"))
-    made = estate.client("sagemaker").describe_user_profile(DomainId=estate.domain, UserProfileName="userB")["CreationTime"]
+def test_a_rule_that_lasts_so_long_from_the_making_of_each_profile_ends_for_each_by_itself(
+    estate: Estate,
+) -> None:
+    estate.policy(
+        "trial", ARTICLE.split("  - name: own-folder")[0].replace("READWRITE", "READ\n    for: 1d")
+    )
+    made = estate.client("sagemaker").describe_user_profile(
+        DomainId=estate.domain, UserProfileName="userB"
+    )["CreationTime"]
     estate.run()
     assert estate.grants() == PRODUCT
 

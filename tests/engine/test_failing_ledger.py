@@ -1,9 +1,11 @@
-"""The ledger can't be written, at the beginning or in the middle: no grant is left that it does not know, and a clean run puts it right."""
+"""The ledger can't be written, at the beginning or in the middle: no grant is left that it does not
+know, and a clean run puts it right.
+"""
 
 import pytest
 
 from tests.engine.change import AFTER, BEFORE, KEPT, THEIRS, A, B, run, unmanaged
-from tests.engine.watch import ahead, at_rest, fault, rings_again, struck
+from tests.engine.watch import ahead, at_rest, count_enqueued, fault, struck
 from tests.estate import Estate
 
 FROM_THE_START = {
@@ -22,8 +24,12 @@ def test_without_its_ledger_a_run_changes_nothing(changing: Estate, rule: dict) 
     at_rest(changing, AFTER, {THEIRS})
 
 
-@pytest.mark.parametrize(("kind", "done"), [*(("error", n) for n in range(7)), ("lost", 2), ("lost", 4), ("cut", 3)])
-def test_a_ledger_that_fails_in_the_middle_leaves_nothing_unmanaged(changing: Estate, kind: str, done: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "done"), [*(("error", n) for n in range(7)), ("lost", 2), ("lost", 4), ("cut", 3)]
+)
+def test_a_ledger_that_fails_in_the_middle_leaves_nothing_unmanaged(
+    changing: Estate, kind: str, done: int
+) -> None:
     """ldap2pg #422: the mark went before the object."""
     with struck(changing, fault("dynamodb/TransactWriteItems", kind, after=done)):
         run(changing)
@@ -33,12 +39,14 @@ def test_a_ledger_that_fails_in_the_middle_leaves_nothing_unmanaged(changing: Es
     at_rest(changing, AFTER, {THEIRS})
 
 
-def test_a_ledger_whose_condition_fails_for_no_reason_costs_a_lease_and_nothing_else(changing: Estate) -> None:
-    """The run believes that it was overtaken, and rings before it stops."""
+def test_a_ledger_whose_condition_fails_for_no_reason_costs_a_lease_and_nothing_else(
+    changing: Estate,
+) -> None:
+    """The run believes that it has lost its lease, and enqueues its triggers before it stops."""
     with struck(changing, fault("dynamodb/TransactWriteItems", "conditional", times=1)):
         run(changing)
-    assert (changing.grants(), rings_again(changing)) == (BEFORE | {THEIRS}, 1)
-    assert changing.run(world=ahead(changing, 61)).finished
+    assert (changing.grants(), count_enqueued(changing)) == (BEFORE | {THEIRS}, 1)
+    assert changing.run(world=ahead(changing, 61)).is_finished
 
     at_rest(changing, AFTER, {THEIRS})
 
@@ -47,5 +55,5 @@ def test_a_lease_whose_condition_fails_for_no_reason_is_looked_at_again(changing
     with struck(changing, fault("dynamodb/PutItem", "conditional", times=1)):
         report = changing.run()
 
-    assert report.finished
+    assert report.is_finished
     at_rest(changing, AFTER, {THEIRS})

@@ -1,4 +1,6 @@
-"""Whatever can't be read, or comes in half: nothing is taken away for it, what does not hang on it goes on, and a clean run puts it right."""
+"""Whatever can't be read, or comes in half: nothing is taken away for it, what does not hang on it
+goes on, and a clean run puts it right.
+"""
 
 import pytest
 
@@ -11,7 +13,10 @@ DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
 READS = {
     "the grants can't be listed": (fault("s3control/ListAccessGrants", "error"), NOTHING),
     "half a list of grants": (fault("s3control/ListAccessGrants", "cut"), NOTHING),
-    "the locations can't be listed": (fault("s3control/ListAccessGrantsLocations", "error"), NOTHING),
+    "the locations can't be listed": (
+        fault("s3control/ListAccessGrantsLocations", "error"),
+        NOTHING,
+    ),
     "half a list of locations": (fault("s3control/ListAccessGrantsLocations", "cut"), NOTHING),
     "the ledger can't be scanned": (fault("dynamodb/Scan", "error"), NOTHING),
     "half a scan of the ledger": (fault("dynamodb/Scan", "cut"), NOTHING),
@@ -34,8 +39,12 @@ READS = {
 
 
 @pytest.mark.parametrize(("rule", "then"), READS.values(), ids=READS)
-def test_what_can_not_be_read_is_never_taken_for_empty(changing: Estate, rule: dict, then: set[str]) -> None:
-    """external-dns #3997, #3841; ssosync #236, #159, #194; Argo CD #15058: failed and partial reads that deleted."""
+def test_what_cannot_be_read_is_never_taken_for_empty(
+    changing: Estate, rule: dict, then: set[str]
+) -> None:
+    """external-dns #3997, #3841; ssosync #236, #159, #194; Argo CD #15058: failed and partial reads
+    that deleted.
+    """
     with struck(changing, rule):
         run(changing)
 
@@ -60,22 +69,31 @@ def test_one_policy_file_that_is_cut_off_holds_up_itself_alone(changing: Estate)
         report = changing.run()
 
     # Both files are read ahead and cut off, then one by one, and the first of them is again.
-    assert [sentence.split(":")[0] for sentence in report.later] == ["policy/first.yaml could not be read"]
-    assert report.adopted == ["policy/third.yaml", "policy/second.yaml is gone"]
-    assert ledger(changing) == AFTER - {"READ s3://data/second/* to role/auditor"} | {"READ s3://data/third/* to role/auditor"}
+    assert (report.deferred, list(report.unread)) == ([], ["policy/first.yaml"])
+    assert (list(report.accepted), report.removed_files) == (
+        ["policy/third.yaml"],
+        ("policy/second.yaml",),
+    )
+    assert ledger(changing) == AFTER - {"READ s3://data/second/* to role/auditor"} | {
+        "READ s3://data/third/* to role/auditor"
+    }
 
 
 @pytest.mark.parametrize("kind", ["error", "cut"])
-def test_who_runs_as_the_domains_role_keeps_what_it_has_while_the_domain_can_not_be_described(
+def test_a_profile_with_the_domains_role_keeps_what_it_has_while_the_domain_cannot_be_described(
     changing: Estate, kind: str
 ) -> None:
-    changing.client("sagemaker").create_user_profile(DomainId=changing.domain, UserProfileName="guest")
-    at_rest(changing, guests := {*AFTER, "READ s3://data/Product/* to role/domain-default"}, {THEIRS})
+    changing.client("sagemaker").create_user_profile(
+        DomainId=changing.domain, UserProfileName="guest"
+    )
+    at_rest(
+        changing, guests := {*AFTER, "READ s3://data/Product/* to role/domain-default"}, {THEIRS}
+    )
     with struck(changing, fault("sagemaker/DescribeDomain", kind)):
         report = changing.run(world=hasty(changing))
 
     assert (report.done, changing.grants()) == ([], {*guests, THEIRS})
-    assert report.later[0].startswith("domain Product-Domain could not be read: ")
+    assert (report.deferred, list(report.unread)) == ([], ["domain Product-Domain"])
 
 
 def test_a_domain_of_which_only_the_first_page_can_be_read_is_not_read(estate: Estate) -> None:
@@ -83,10 +101,13 @@ def test_a_domain_of_which_only_the_first_page_can_be_read_is_not_read(estate: E
     names = [f"p{n:03}" for n in range(101)]
     role, sagemaker = estate.role("everybody"), estate.client("sagemaker")
     for name in names:
-        sagemaker.create_user_profile(DomainId=estate.domain, UserProfileName=name, UserSettings={"ExecutionRole": role})
+        sagemaker.create_user_profile(
+            DomainId=estate.domain, UserProfileName=name, UserSettings={"ExecutionRole": role}
+        )
     estate.settle(names[-1])
     estate.policy(
-        "all", "version: 1\nrules:\n  - {name: r, to: {profiles: {domain: Product-Domain}}, on: 's3://data/x/*', allow: READ}\n"
+        "all",
+        "version: 1\nrules:\n  - {name: r, to: {profiles: {domain: Product-Domain}}, on: 's3://data/x/*', allow: READ}\n",
     )
     estate.run()
     before = estate.actual()
@@ -95,14 +116,14 @@ def test_a_domain_of_which_only_the_first_page_can_be_read_is_not_read(estate: E
         report = estate.run(world=hasty(estate))
 
     assert (len(before), report.done, estate.actual()) == (3, [], before)
-    assert report.later[0].startswith("domain Product-Domain could not be read: ")
+    assert (report.deferred, list(report.unread)) == ([], ["domain Product-Domain"])
     assert role in {grant.grantee.identifier for grant in before}
 
 
-def test_what_a_failed_run_was_rung_for_is_done_by_whoever_rings_next(changing: Estate) -> None:
+def test_the_triggers_of_a_failed_run_are_covered_by_the_next_run(changing: Estate) -> None:
     with struck(changing, fault("s3control/ListAccessGrants", "error")):
         assert run(changing) is not None
-    changing.run(changing.profile_bell("nobody"))
+    changing.run(changing.profile_trigger("nobody"))
 
     assert changing.grants() == AFTER | {THEIRS}
     assert {KEPT, A, B} < changing.grants()

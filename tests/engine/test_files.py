@@ -1,9 +1,12 @@
-"""Policy files: wrong, gone, cut off, too large. Unreadable is never empty, and one file's trouble is nobody else's."""
+"""Policy files: wrong, gone, cut off, too large. Unreadable is never empty, and one file's trouble
+is nobody else's.
+"""
 
 import pytest
 
+from grantor.core.planning.rendering import describe_grant
 from tests.engine.watch import at_rest, quiet, versions
-from tests.estate import ARTICLE, POLICIES, Estate
+from tests.estate import ARTICLE, HOME, POLICIES, Estate, sentences
 
 RULE = """\
 version: 1
@@ -27,41 +30,51 @@ def two_files(estate: Estate) -> Estate:
     return estate
 
 
-def test_a_broken_file_keeps_its_last_accepted_version_while_the_others_go_on(two_files: Estate) -> None:
+def test_a_broken_file_keeps_its_last_accepted_version_while_the_others_go_on(
+    two_files: Estate,
+) -> None:
     """external-dns #3841: one wrong object must not unmake its neighbours, or itself."""
     two_files.policy("one", BROKEN)
     two_files.policy("two", RULE.format(name="three"))
     report = two_files.run()
 
     assert two_files.grants() == {ONE, THREE}
-    assert report.adopted == ["policy/two.yaml"]
-    assert report.rejected[0].startswith("policy/one.yaml:6:5: unknown key 'alow'")
+    assert list(report.accepted) == ["policy/two.yaml"]
+    assert str(report.errors[0]).startswith("policy/one.yaml:6:5: unknown key 'alow'")
     two_files.client("s3control").delete_access_grant(
-        AccountId="000000000000", AccessGrantId=next(i for grant, i in two_files.actual().items() if str(grant) == ONE)
+        AccountId="000000000000",
+        AccessGrantId=next(
+            i for grant, i in two_files.actual().items() if describe_grant(grant, HOME) == ONE
+        ),
     )
-    assert two_files.run().done == [f"+ {ONE}, because policy/one.yaml#one"]
+    assert sentences(two_files.run().done) == [f"+ {ONE}, because policy/one.yaml#one"]
     two_files.policy("one", RULE.format(name="one"))
     at_rest(two_files, {ONE, THREE})
 
 
-def test_a_file_that_was_broken_from_the_start_gives_nothing_and_the_others_go_on(estate: Estate) -> None:
+def test_a_file_that_was_broken_from_the_start_gives_nothing_and_the_others_go_on(
+    estate: Estate,
+) -> None:
     estate.policy("broken", BROKEN)
     estate.policy("article", ARTICLE)
     report = estate.run()
 
-    assert (report.created, report.adopted) == (4, ["policy/article.yaml"])
-    assert {sentence.split(":")[0] for sentence in report.rejected} == {"policy/broken.yaml"}
+    assert (report.created, list(report.accepted)) == (4, ["policy/article.yaml"])
+    assert {problem.file for problem in report.errors} == {"policy/broken.yaml"}
 
 
 def test_a_file_that_is_deleted_takes_its_rules_with_it(two_files: Estate) -> None:
     two_files.no_policy("one")
     report = two_files.run()
 
-    assert (report.done, report.adopted) == ([f"- {ONE}, no longer because policy/one.yaml#one"], ["policy/one.yaml is gone"])
+    assert sentences(report.done) == [f"- {ONE}, no longer because policy/one.yaml#one"]
+    assert (report.accepted, report.removed_files) == ({}, ("policy/one.yaml",))
     at_rest(two_files, {TWO})
 
 
-def test_a_broken_file_whose_accepted_version_has_vanished_holds_what_it_gave(two_files: Estate) -> None:
+def test_a_broken_file_whose_accepted_version_has_vanished_holds_what_it_gave(
+    two_files: Estate,
+) -> None:
     """external-dns #3997: what can't be read is an error, never an empty set."""
     accepted = versions(two_files, "one")[0]
     two_files.policy("one", BROKEN)
@@ -69,7 +82,7 @@ def test_a_broken_file_whose_accepted_version_has_vanished_holds_what_it_gave(tw
     report = two_files.run()
 
     assert two_files.grants() == {ONE, TWO}
-    assert any(sentence.startswith("policy/one.yaml could not be read") for sentence in report.later)
+    assert "policy/one.yaml" in report.unread
     two_files.policy("one", RULE.format(name="three"))
     at_rest(two_files, {TWO, THREE})
 
@@ -78,11 +91,15 @@ def test_without_any_policy_nothing_happens_and_nobody_is_called(estate: Estate)
     estate.run()
     report = quiet(estate)
 
-    assert (report.person, report.later, estate.grants()) == ([], [], set())
+    assert (report.needs_action, report.is_finished, estate.grants()) == (False, True, set())
 
 
-@pytest.mark.parametrize("accepted", [False, True], ids=["from the start", "after one that was right"])
-def test_a_file_of_three_megabytes_is_not_read_and_its_owner_is_told(estate: Estate, accepted: bool) -> None:
+@pytest.mark.parametrize(
+    "accepted", [False, True], ids=["from the start", "after one that was right"]
+)
+def test_a_file_of_three_megabytes_is_not_read_and_is_an_error(
+    estate: Estate, accepted: bool
+) -> None:
     estate.role("auditor")
     if accepted:
         estate.policy("one", RULE.format(name="one"))
@@ -90,8 +107,8 @@ def test_a_file_of_three_megabytes_is_not_read_and_its_owner_is_told(estate: Est
     estate.policy("one", RULE.format(name="two") + "#" * 3_000_000)
     report = estate.run()
 
-    assert "the file has 3,000,138 bytes" in report.rejected[0]
-    assert "split it into several files" in report.rejected[0]
+    assert "the file has 3,000,138 bytes" in str(report.errors[0])
+    assert "split it into several files" in str(report.errors[0])
     assert estate.grants() == ({ONE} if accepted else set())
 
 

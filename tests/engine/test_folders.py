@@ -29,31 +29,35 @@ def colours(estate: Estate) -> None:
     estate.profile("red", team="red")
 
 
-def test_an_upload_that_makes_a_folder_brings_its_teams_grant_and_the_last_object_takes_it_away(estate: Estate) -> None:
+def test_an_upload_that_makes_a_folder_brings_its_teams_grant_and_the_last_object_takes_it_away(
+    estate: Estate,
+) -> None:
     colours(estate)
     estate.upload("teams/red/a.csv")
     at_rest(estate, RED)
 
-    bell = estate.upload("teams/blue/2026/a.csv")
-    assert (estate.run(bell).created, estate.grants()) == (1, BLUE | RED)
+    trigger = estate.upload("teams/blue/2026/a.csv")
+    assert (estate.run(trigger).created, estate.grants()) == (1, BLUE | RED)
     again = estate.upload("teams/blue/b.csv")
     assert (estate.run(again).done, estate.grants()) == ([], BLUE | RED)
     estate.client("s3").delete_object(Bucket=DATA, Key="teams/blue/2026/a.csv")
-    assert (estate.run(bell).done, estate.grants()) == ([], BLUE | RED)
+    assert (estate.run(trigger).done, estate.grants()) == ([], BLUE | RED)
     estate.client("s3").delete_object(Bucket=DATA, Key="teams/blue/b.csv")
     assert (estate.run(again).deleted, estate.grants()) == (1, RED)
     at_rest(estate, RED)
 
 
-def test_a_folder_that_a_sweep_found_again_goes_with_its_last_object_all_the_same(estate: Estate) -> None:
+def test_a_folder_that_a_sweep_found_again_goes_with_its_last_object_all_the_same(
+    estate: Estate,
+) -> None:
     colours(estate)
-    bell = estate.upload("teams/blue/a.csv")
-    for finds in ((bell,), ()):
+    trigger = estate.upload("teams/blue/a.csv")
+    for finds in ((trigger,), ()):
         estate.upload("teams/blue/a.csv")
         estate.run(*finds)
         assert estate.grants() == BLUE
         estate.client("s3").delete_object(Bucket=DATA, Key="teams/blue/a.csv")
-        estate.run(bell)
+        estate.run(trigger)
         assert estate.grants() == set()
 
 
@@ -63,10 +67,12 @@ def test_an_upload_that_no_rule_follows_costs_no_call_to_access_grants(estate: E
     estate.forget_calls()
     report = estate.run(estate.upload("elsewhere/blue/a.csv"))
 
-    assert (report.focus, report.done, estate.calls()) == ("what no rule follows", [], {})
+    assert (report.focus, report.done, estate.calls()) == ((), [], {})
 
 
-def test_what_is_excepted_is_never_granted_and_every_other_folder_is_when_it_comes(estate: Estate) -> None:
+def test_what_is_excepted_is_never_granted_and_every_other_folder_is_when_it_comes(
+    estate: Estate,
+) -> None:
     estate.policy("auditors", AUDITOR)
     estate.role("auditor")
     for key in ("UserA/secret.csv", "UserB/a.csv"):
@@ -75,4 +81,7 @@ def test_what_is_excepted_is_never_granted_and_every_other_folder_is_when_it_com
 
     estate.run(estate.upload("Product/a.csv"))
     estate.run(estate.upload("UserA/more.csv"))
-    at_rest(estate, {"READ s3://data/UserB/* to role/auditor", "READ s3://data/Product/* to role/auditor"})
+    at_rest(
+        estate,
+        {"READ s3://data/UserB/* to role/auditor", "READ s3://data/Product/* to role/auditor"},
+    )

@@ -1,4 +1,6 @@
-"""Additive files give and never take away; authoritative ones do both; and a switch between them says so (safe-settings #350, #317)."""
+"""Additive files give and never take away; authoritative ones do both; and a switch between them
+says so (safe-settings #350, #317).
+"""
 
 from tests.engine.watch import at_rest, quiet
 from tests.estate import ARTICLE, Estate
@@ -15,19 +17,23 @@ def without_own(text: str) -> str:
     return text.split(OWN, maxsplit=1)[0]
 
 
-def test_an_additive_file_leaves_what_it_gave_though_the_rule_the_profile_and_the_file_go(estate: Estate) -> None:
+def test_an_additive_file_leaves_what_it_gave_though_the_rule_the_profile_and_the_file_go(
+    estate: Estate,
+) -> None:
     estate.policy("a", ADDITIVE)
     at_rest(estate, PRODUCT | FOLDERS)
     estate.policy("a", without_own(ADDITIVE))
     assert (estate.run().done, estate.grants()) == ([], PRODUCT | FOLDERS)
     estate.no_profile("userB")
-    assert (estate.run(estate.profile_bell("userB")).done, estate.run().done) == ([], [])
+    assert (estate.run(estate.profile_trigger("userB")).done, estate.run().done) == ([], [])
     estate.no_policy("a")
     assert (estate.run().done, estate.grants()) == ([], PRODUCT | FOLDERS)
     quiet(estate)
 
 
-def test_a_file_that_becomes_authoritative_takes_away_what_its_rules_no_longer_give(estate: Estate) -> None:
+def test_a_file_that_becomes_authoritative_takes_away_what_its_rules_no_longer_give(
+    estate: Estate,
+) -> None:
     estate.policy("a", ADDITIVE)
     estate.run()
     estate.policy("a", without_own(ADDITIVE))
@@ -59,7 +65,9 @@ def test_what_goes_with_the_very_version_that_turns_additive_still_goes(estate: 
 
 def test_an_additive_file_next_to_an_authoritative_one_keeps_only_its_own(estate: Estate) -> None:
     estate.policy("keeps", without_own(ADDITIVE))
-    estate.policy("takes", AUTHORITATIVE.replace(AUTHORITATIVE.split(OWN)[0], "version: 1\nrules:\n"))
+    estate.policy(
+        "takes", AUTHORITATIVE.replace(AUTHORITATIVE.split(OWN)[0], "version: 1\nrules:\n")
+    )
     at_rest(estate, PRODUCT | FOLDERS)
     estate.no_profile("userB")
 

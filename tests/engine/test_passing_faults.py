@@ -1,4 +1,6 @@
-"""What stands in the way for a moment only is tried again by the client, and the run is none the worse for it."""
+"""What stands in the way for a moment only is tried again by the client, and the run is none the
+worse for it.
+"""
 
 import pytest
 
@@ -10,9 +12,15 @@ PASSING = {
     "CreateAccessGrant throttled": fault("s3control/CreateAccessGrant", "throttle", times=1),
     "DeleteAccessGrant throttled": fault("s3control/DeleteAccessGrant", "throttle", times=1),
     "ListAccessGrants throttled": fault("s3control/ListAccessGrants", "throttle", times=1),
-    "ListAccessGrantsLocations fails once": fault("s3control/ListAccessGrantsLocations", "error", times=1),
-    "CreateAccessGrant done and not answered": fault("s3control/CreateAccessGrant", "lost", times=1),
-    "DeleteAccessGrant done and not answered": fault("s3control/DeleteAccessGrant", "lost", times=1),
+    "ListAccessGrantsLocations fails once": fault(
+        "s3control/ListAccessGrantsLocations", "error", times=1
+    ),
+    "CreateAccessGrant done and not answered": fault(
+        "s3control/CreateAccessGrant", "lost", times=1
+    ),
+    "DeleteAccessGrant done and not answered": fault(
+        "s3control/DeleteAccessGrant", "lost", times=1
+    ),
     "ledger throttled": fault("dynamodb/TransactWriteItems", "throttle", times=1),
     "ledger written and not answered": fault("dynamodb/TransactWriteItems", "lost", times=1),
     "ledger's scan fails once": fault("dynamodb/Scan", "error", times=1),
@@ -29,6 +37,6 @@ def test_what_passes_in_a_moment_leaves_no_trace(changing: Estate, rule: dict) -
     with struck(changing, rule):
         report = changing.run()
 
-    assert (report.finished, report.refused) == (True, [])
+    assert (report.is_finished, report.failed) == (True, [])
     assert changing.grants() == AFTER | {THEIRS}
     at_rest(changing, AFTER, {THEIRS})

@@ -1,10 +1,13 @@
-"""A grant stands on a set of reasons and goes with the last; a grant that somebody else made is reported and never touched."""
+"""A grant stands on a set of reasons and goes with the last; a grant that somebody else made is
+reported and never touched.
+"""
 
 import pytest
 
+from grantor.core.planning.rendering import describe_grant
 from tests.conftest import ACCOUNT
-from tests.engine.watch import at_rest, quiet
-from tests.estate import Estate
+from tests.engine.watch import at_rest, quiet, said
+from tests.estate import HOME, Estate, sentences
 
 AUDITOR = """\
 version: 1
@@ -30,28 +33,34 @@ def test_a_grant_of_two_rules_goes_with_the_last_of_them(estate: Estate) -> None
     estate.no_policy("one")
     assert (estate.run().done, estate.actual()) == ([], before)
     estate.no_policy("two")
-    assert estate.run().done == [f"- {WANTED}, no longer because policy/two.yaml#auditors"]
+    assert sentences(estate.run().done) == [
+        f"- {WANTED}, no longer because policy/two.yaml#auditors"
+    ]
     at_rest(estate, {ELSEWHERE})
 
 
-def test_a_foreign_grant_is_reported_and_stays(estate: Estate) -> None:
+def test_an_unmanaged_grant_is_reported_and_stays(estate: Estate) -> None:
     """ssosync PR 105 and #179: groups were deleted that the tool never made."""
     estate.foreign("theirs/*", role := estate.role("auditor"))
     estate.policy("else", OTHER)
     at_rest(estate, {ELSEWHERE}, foreign={"READ s3://data/theirs/* to role/auditor"})
 
-    assert quiet(estate).foreign == ["READ s3://data/theirs/* to role/auditor is foreign: somebody else made it, and it stays"]
+    assert said(quiet(estate), "unmanaged") == [
+        "READ s3://data/theirs/* to role/auditor is unmanaged: Grantor did not create it and leaves it as it is"
+    ]
     assert role.endswith("role/auditor")
 
 
-def test_a_foreign_grant_that_a_rule_wanted_for_a_while_stays_theirs(estate: Estate) -> None:
+def test_an_unmanaged_grant_that_a_rule_wanted_for_a_while_stays_unmanaged(estate: Estate) -> None:
     """ssosync PR 105: the last rule that wants it goes, and the grant was never ours to take away."""
     theirs = estate.foreign("Product/*", estate.role("auditor"))
     estate.policy("else", OTHER)
     estate.policy("wants", AUDITOR)
     report = estate.run()
-    assert report.foreign == [f"{WANTED} is foreign, and serves a rule as it is"]
-    assert {str(grant) for grant in estate.entries()} == {ELSEWHERE}
+    assert said(report, "unmanaged") == [
+        f"{WANTED} is unmanaged, and already gives what policy/wants.yaml#auditors asks for"
+    ]
+    assert {describe_grant(grant, HOME) for grant in estate.entries()} == {ELSEWHERE}
 
     estate.no_policy("wants")
     estate.run()
@@ -59,12 +68,18 @@ def test_a_foreign_grant_that_a_rule_wanted_for_a_while_stays_theirs(estate: Est
     at_rest(estate, {ELSEWHERE}, foreign={WANTED})
 
 
-def test_a_grant_of_ours_that_somebody_replaced_by_their_own_is_theirs_from_then_on(estate: Estate) -> None:
+def test_a_grant_of_ours_that_somebody_replaced_by_their_own_is_theirs_from_then_on(
+    estate: Estate,
+) -> None:
     estate.role("auditor")
     estate.policy("wants", AUDITOR)
     estate.policy("else", OTHER)
     estate.run()
-    ours = next(grant_id for grant, grant_id in estate.actual().items() if str(grant) == WANTED)
+    ours = next(
+        grant_id
+        for grant, grant_id in estate.actual().items()
+        if describe_grant(grant, HOME) == WANTED
+    )
     estate.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=ours)
     theirs = estate.foreign("Product/*", estate.role("auditor"))
     at_rest(estate, {ELSEWHERE}, foreign={WANTED})
@@ -82,14 +97,20 @@ def test_a_grant_that_somebody_deleted_is_made_again(estate: Estate) -> None:
     gone = estate.actual().popitem()[1]
     estate.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=gone)
 
-    assert estate.run().done == [f"+ {WANTED}, because policy/wants.yaml#auditors"]
+    assert sentences(estate.run().done) == [f"+ {WANTED}, because policy/wants.yaml#auditors"]
     at_rest(estate, {WANTED})
 
 
 @pytest.mark.parametrize("kind", ["wider", "narrower", "other permission"])
-def test_a_change_of_scope_or_permission_gives_the_new_right_and_takes_the_old_in_one_run(estate: Estate, kind: str) -> None:
+def test_a_change_of_scope_or_permission_gives_the_new_right_and_takes_the_old_in_one_run(
+    estate: Estate, kind: str
+) -> None:
     """ldap2pg #674: two runs were needed to converge."""
-    changed = {"wider": ("Product/*", "*"), "narrower": ("Product/*", "Product/a/*"), "other permission": (" READ", " READWRITE")}
+    changed = {
+        "wider": ("Product/*", "*"),
+        "narrower": ("Product/*", "Product/a/*"),
+        "other permission": (" READ", " READWRITE"),
+    }
     estate.role("auditor")
     estate.policy("wants", AUDITOR)
     estate.run()

@@ -33,7 +33,9 @@ def one(to: str, on: str) -> str:
 
 
 @pytest.mark.parametrize("case", RULES.values(), ids=RULES)
-def test_a_rule_becomes_its_grants_and_takes_them_with_it(estate: Estate, case: tuple[str, str, set[str]]) -> None:
+def test_a_rule_becomes_its_grants_and_takes_them_with_it(
+    estate: Estate, case: tuple[str, str, set[str]]
+) -> None:
     to, on, wanted = case
     estate.role("auditor")
     estate.client("iam").create_user(UserName="ana")
@@ -43,24 +45,36 @@ def test_a_rule_becomes_its_grants_and_takes_them_with_it(estate: Estate, case: 
     at_rest(estate, {f"READ {grant}" for grant in wanted})
 
     estate.no_policy("it")
-    estate.policy("other", one("to: {role: 'arn:aws:iam::000000000000:role/auditor'}", "on: s3://{data_bucket}/other/*"))
+    estate.policy(
+        "other",
+        one(
+            "to: {role: 'arn:aws:iam::000000000000:role/auditor'}", "on: s3://{data_bucket}/other/*"
+        ),
+    )
     at_rest(estate, {"READ s3://data/other/* to role/auditor"})
 
 
 def directory(estate: Estate) -> str:
     """The instance goes by the directory from now on; its identity store."""
     found = estate.client("sso-admin").list_instances()["Instances"][0]
-    estate.client("s3control").associate_access_grants_identity_center(AccountId=ACCOUNT, IdentityCenterArn=found["InstanceArn"])
+    estate.client("s3control").associate_access_grants_identity_center(
+        AccountId=ACCOUNT, IdentityCenterArn=found["InstanceArn"]
+    )
     return str(found["IdentityStoreId"])
 
 
 def test_people_and_groups_of_the_directory_hold_grants_by_their_names(estate: Estate) -> None:
     store, client = directory(estate), estate.client("identitystore")
     ana = client.create_user(
-        IdentityStoreId=store, UserName="ana", DisplayName="Ana", Name={"GivenName": "A", "FamilyName": "B"}
+        IdentityStoreId=store,
+        UserName="ana",
+        DisplayName="Ana",
+        Name={"GivenName": "A", "FamilyName": "B"},
     )["UserId"]
     team = client.create_group(IdentityStoreId=store, DisplayName="Team")["GroupId"]
-    through = one("to: {directory_user: ana}", f"on: s3://{{data_bucket}}/*\n    application: {APPLICATION}")
+    through = one(
+        "to: {directory_user: ana}", f"on: s3://{{data_bucket}}/*\n    application: {APPLICATION}"
+    )
     estate.policy("a", through)
     estate.policy("b", one("to: {directory_group: Team}", "on: s3://{data_bucket}/Product/*"))
 

@@ -15,18 +15,25 @@ FOUR = {
 
 def test_runs_that_begin_within_one_second_stand_in_the_history_as_they_began() -> None:
     began = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-    reports = [Report.of_run(began + timedelta(microseconds=later)) for later in (0, 1, 15, 16, 4_096, 70_000, 999_999)]
+    reports = [
+        Report.begin(began + timedelta(microseconds=later))
+        for later in (0, 1, 15, 16, 4_096, 70_000, 999_999)
+    ]
 
-    assert len({report.at for report in reports}) == 1
-    assert [report.run for report in reports] == sorted(report.run for report in reports)
+    assert len({report.timestamp for report in reports}) == 1
+    assert [report.run_id for report in reports] == sorted(report.run_id for report in reports)
 
 
 def test_a_policy_file_becomes_grants_and_running_again_changes_nothing(estate: Estate) -> None:
     estate.policy("article", ARTICLE)
 
     first = estate.run()
-    assert (first.created, first.adopted, estate.grants()) == (4, ["policy/article.yaml"], FOUR)
+    assert (first.created, list(first.accepted), estate.grants()) == (
+        4,
+        ["policy/article.yaml"],
+        FOUR,
+    )
     estate.forget_calls()
     second = estate.run()
     assert estate.calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
-    assert (second.done, second.finished, estate.grants()) == ([], True, FOUR)
+    assert (second.done, second.is_finished, estate.grants()) == ([], True, FOUR)

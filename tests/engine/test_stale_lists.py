@@ -1,10 +1,13 @@
-"""ListAccessGrants may show what stood a moment ago: what it does not show yet is not gone, and what it still shows is not there."""
+"""ListAccessGrants may show what stood a moment ago: what it does not show yet is not gone, and
+what it still shows is not there.
+"""
 
 import pytest
 
+from grantor.core.planning.rendering import describe_grant
 from tests.engine.change import AFTER, THEIRS, unmanaged
-from tests.engine.watch import ahead, at_rest, fault, hasty, quiet, rules, struck
-from tests.estate import Estate
+from tests.engine.watch import ahead, at_rest, fault, hasty, quiet, rules, said, struck
+from tests.estate import HOME, Estate, sentences
 
 ONE, TWO, THREE = (f"READ s3://data/0{n}/* to role/auditor" for n in range(3))
 
@@ -34,7 +37,9 @@ def unmanaged_now(estate: Estate) -> set[str]:
     return unmanaged(estate)
 
 
-def test_a_grant_that_the_list_does_not_show_yet_goes_with_its_rule_all_the_same(auditor: Estate) -> None:
+def test_a_grant_that_the_list_does_not_show_yet_goes_with_its_rule_all_the_same(
+    auditor: Estate,
+) -> None:
     auditor.run()
     auditor.policy("many", rules(3))
     auditor.run()
@@ -43,7 +48,7 @@ def test_a_grant_that_the_list_does_not_show_yet_goes_with_its_rule_all_the_same
     report = auditor.run()
     auditor.switches(stale_changes=0)
 
-    assert report.done == [f"- {THREE}, no longer because policy/many.yaml#r02"]
+    assert sentences(report.done) == [f"- {THREE}, no longer because policy/many.yaml#r02"]
     assert auditor.grants() == {ONE, TWO}
     quiet(auditor)
 
@@ -63,7 +68,9 @@ def test_a_grant_that_the_list_does_not_show_yet_is_not_made_twice(auditor: Esta
     quiet(auditor)
 
 
-def test_a_grant_that_was_made_anew_is_ours_though_the_list_still_shows_the_one_before(auditor: Estate) -> None:
+def test_a_grant_that_was_made_anew_is_ours_though_the_list_still_shows_the_one_before(
+    auditor: Estate,
+) -> None:
     auditor.run()
     for count in (1, 2):
         auditor.policy("many", rules(count))
@@ -81,7 +88,9 @@ def test_a_grant_that_was_made_anew_is_ours_though_the_list_still_shows_the_one_
     at_rest(auditor, {ONE})
 
 
-def test_a_grant_whose_making_was_not_answered_and_is_not_listed_yet_is_not_forgotten(auditor: Estate) -> None:
+def test_a_grant_whose_making_was_not_answered_and_is_not_listed_yet_is_not_forgotten(
+    auditor: Estate,
+) -> None:
     """ldap2pg #422, seen through a stale list: the run before died, the rule went, the list lags."""
     auditor.run()
     auditor.policy("many", rules(3))
@@ -92,11 +101,13 @@ def test_a_grant_whose_making_was_not_answered_and_is_not_listed_yet_is_not_forg
     waiting = auditor.run()
     auditor.switches(stale_changes=0)
 
-    assert [sentence.split(" waits")[0] for sentence in waiting.waits] == [f"= {THREE}"]
+    assert [describe_grant(held.grant, HOME) for held in waiting.on_hold] == [THREE]
     at_rest(auditor, {ONE, TWO})
 
 
-def test_a_grant_whose_making_was_not_answered_is_not_taken_for_the_one_before_it(auditor: Estate) -> None:
+def test_a_grant_whose_making_was_not_answered_is_not_taken_for_the_one_before_it(
+    auditor: Estate,
+) -> None:
     auditor.run()
     auditor.policy("many", rules(1))
     auditor.run()
@@ -107,8 +118,10 @@ def test_a_grant_whose_making_was_not_answered_is_not_taken_for_the_one_before_i
     report = auditor.run()
     auditor.switches(stale_changes=0)
 
-    assert report.later == [f"+ {TWO}, because policy/many.yaml#r01: the service says that it is there, and does not list it yet"]
-    assert (report.foreign, unmanaged(auditor)) == ([], set())
+    assert said(report, "deferred") == [
+        f"+ {TWO}, because policy/many.yaml#r01: Access Grants reports that it exists but does not list it yet"
+    ]
+    assert (report.unmanaged, unmanaged(auditor)) == ([], set())
     at_rest(auditor, {ONE, TWO})
 
 
@@ -121,19 +134,21 @@ def test_an_intent_of_which_nothing_came_is_forgotten_in_the_end(auditor: Estate
     auditor.run()
     assert len(auditor.entries()) == 3
 
-    assert len(auditor.run(world=ahead(auditor, 601)).waits) == 0
+    assert len(auditor.run(world=ahead(auditor, 601)).on_hold) == 0
     at_rest(auditor, {ONE, TWO})
 
 
 @pytest.mark.parametrize(
-    "switches", [{"longest_page": 1}, {"empty_page_every": 2}, {"longest_page": 2, "empty_page_every": 3}], ids=str
+    "switches",
+    [{"longest_page": 1}, {"empty_page_every": 2}, {"longest_page": 2, "empty_page_every": 3}],
+    ids=str,
 )
 def test_short_and_empty_pages_are_read_to_the_end(changing: Estate, switches: dict) -> None:
     """external-dns, Route 53: the service caps pages below what was asked for."""
     changing.switches(**switches)
     report = changing.run()
 
-    assert report.finished
+    assert report.is_finished
     assert changing.grants() == AFTER | {THEIRS}
     changing.switches(longest_page=1000, empty_page_every=0)
     at_rest(changing, AFTER, {THEIRS})

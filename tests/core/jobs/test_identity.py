@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.jobs.identity import Attempt, Code, ours, processing_job, run_id, subject
+from grantor.core.jobs.request import (
+    Attempt,
+    CodeVersion,
+    compute_input_id,
+    compute_run_id,
+    format_job_name,
+)
+from grantor.core.triggers import is_grantor_job
 from tests.core.jobs.starts import CODE, GIVEN, JOB, ROLE, START
 
-SAME = run_id(START, GIVEN, CODE)
+SAME = compute_run_id(START, GIVEN, CODE)
 
 
 def test_a_run_id_is_the_same_on_every_machine_and_in_every_release() -> None:
@@ -25,7 +32,7 @@ def test_a_run_id_is_the_same_on_every_machine_and_in_every_release() -> None:
     ids=["the same content put again", "another role"],
 )
 def test_what_makes_no_other_run(start, content, code) -> None:
-    assert run_id(start, content, code) == SAME
+    assert compute_run_id(start, content, code) == SAME
 
 
 @pytest.mark.parametrize(
@@ -38,34 +45,38 @@ def test_what_makes_no_other_run(start, content, code) -> None:
         (replace(START, output="s3://data/UserA/other/"), GIVEN, CODE),
         (replace(START, job=replace(JOB, name="other")), GIVEN, CODE),
         (replace(START, job=replace(JOB, arguments=(("max_quarantine", "1%"),))), GIVEN, CODE),
-        (START, GIVEN, Code("other", "1")),
-        (START, GIVEN, Code("c0de", "2")),
+        (START, GIVEN, CodeVersion("other", "1")),
+        (START, GIVEN, CodeVersion("c0de", "2")),
     ],
     ids=["content", "size", "key", "bucket", "output", "job", "arguments", "code", "contract"],
 )
 def test_what_makes_another_run(start, content, code) -> None:
-    assert run_id(start, content, code) != SAME
+    assert compute_run_id(start, content, code) != SAME
 
 
-def test_two_runs_of_one_job_on_one_input_into_one_output_never_go_on_together_and_others_may() -> None:
-    same = subject(replace(START, role="other", upload="s3://data/UserA/_READY"))
+def test_two_runs_of_one_job_on_one_input_into_one_output_never_go_on_together_and_others_may() -> (
+    None
+):
+    same = compute_input_id(replace(START, role="other", upload="s3://data/UserA/_READY"))
     others = [
         replace(START, input="s3://data/x"),
         replace(START, output="s3://data/x/"),
         replace(START, job=replace(JOB, file="policy/b.yaml")),
     ]
 
-    assert same == subject(START)
-    assert len({subject(start) for start in [START, *others]}) == 4
+    assert same == compute_input_id(START)
+    assert len({compute_input_id(start) for start in [START, *others]}) == 4
 
 
 @given(st.text(max_size=60), st.integers(1, 10**9))
-def test_every_name_is_one_that_sagemaker_takes_and_that_we_know_again(job: str, attempt: int) -> None:
-    name = processing_job(job, SAME, attempt)
+def test_every_name_is_one_that_sagemaker_takes_and_that_we_know_again(
+    job: str, attempt: int
+) -> None:
+    name = format_job_name(job, SAME, attempt)
 
     assert len(name) <= 63
     assert all(part.isascii() and part.isalnum() for part in name.split("-"))
-    assert ours(name)
+    assert is_grantor_job(name)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,23 @@ from dataclasses import replace
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.jobs.preflight import Answer, preflight, unmet
-from grantor.core.policy.parser import read
+from grantor.core.jobs.preflight import PreflightAnswer, check_grants, find_unmet
+from grantor.core.planning.rendering import Home
+from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy, Start
 from tests.core.jobs.starts import ROLE, START
 
+HOME = Home("aws", "111122223333")
+
 READ, WRITE, BOTH = Permission.READ, Permission.WRITE, Permission.READWRITE
 OWN = [(BOTH, "s3://data/UserA/*")]
-STAGING = replace(START, job=replace(START.job, arguments=(("access", "staged"), ("max_quarantine", "3"))))
-HINT = "What it holds is enough for a job that stages: `arguments: {access: staged}` in the policy file orders that."
+STAGING = replace(
+    START, job=replace(START.job, arguments=(("access", "staged"), ("max_quarantine", "3")))
+)
+HINT = (
+    "The grants that it holds are enough for a job that stages: "
+    "write `arguments: {access: staged}` in the policy file."
+)
 
 
 def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -> list[Grant]:
@@ -45,31 +53,32 @@ def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -
     ],
 )  # fmt: skip
 def test_what_a_role_lacks(held: list[Grant], lacking: int) -> None:
-    assert len(unmet(START, held)) == lacking
+    assert len(find_unmet(START, held)) == lacking
 
 
 @pytest.mark.parametrize(
     ("held", "wanted", "unread", "answer"),
     [
-        (grants(*OWN), [], [], Answer.OK),
-        (grants(*OWN), [], ["no matter"], Answer.OK),
-        ([], grants(*OWN), [], Answer.NOT_YET),
-        (grants((READ, "s3://data/*")), grants(*OWN), [], Answer.NOT_YET),
-        ([], [], ["the domain could not be read"], Answer.NOT_YET),
-        ([], grants((READ, "s3://data/*")), [], Answer.MISSING),
-        ([], [], [], Answer.MISSING),
+        (grants(*OWN), [], [], PreflightAnswer.OK),
+        (grants(*OWN), [], ["no matter"], PreflightAnswer.OK),
+        ([], grants(*OWN), [], PreflightAnswer.NOT_YET),
+        (grants((READ, "s3://data/*")), grants(*OWN), [], PreflightAnswer.NOT_YET),
+        ([], [], ["the domain could not be read"], PreflightAnswer.NOT_YET),
+        ([], grants((READ, "s3://data/*")), [], PreflightAnswer.MISSING),
+        ([], [], [], PreflightAnswer.MISSING),
     ],
     ids=["held", "held, and something is unread", "a rule gives it", "a rule gives the rest", "nobody knows", "a rule gives half", "no rule"],
 )  # fmt: skip
-def test_the_answer(held, wanted, unread, answer: Answer) -> None:
-    assert preflight(START, held, wanted, unread).answer is answer
+def test_the_answer(held, wanted, unread, answer: PreflightAnswer) -> None:
+    assert check_grants(START, held, wanted, unread).answer is answer
 
 
 def test_what_is_missing_is_said_with_the_rule_that_would_give_it() -> None:
-    found = preflight(START, grants((READ, "s3://data/*")), [])
+    found = check_grants(START, grants((READ, "s3://data/*")), [], home=HOME)
 
     assert found.sentence == (
-        "profile userA of Product-Domain (role/sagemaker-usera-role) holds no READWRITE on s3://data/UserA/output/*. "
+        "profile userA of Product-Domain (role/sagemaker-usera-role) "
+        "holds no READWRITE on s3://data/UserA/output/*. "
         "This would give it, below `rules:` in policy/article.yaml:\n"
         "  - name: abalone-1\n"
         '    to: {profiles: {domain: "Product-Domain", names: ["userA"]}}\n'
@@ -78,7 +87,11 @@ def test_what_is_missing_is_said_with_the_rule_that_would_give_it() -> None:
     )
 
 
-APART = grants((READ, "s3://data/UserA/abalone.csv"), (READ, "s3://data/UserA/output/*"), (WRITE, "s3://data/UserA/out*"))
+APART = grants(
+    (READ, "s3://data/UserA/abalone.csv"),
+    (READ, "s3://data/UserA/output/*"),
+    (WRITE, "s3://data/UserA/out*"),
+)
 
 
 @pytest.mark.parametrize(
@@ -90,31 +103,45 @@ APART = grants((READ, "s3://data/UserA/abalone.csv"), (READ, "s3://data/UserA/ou
         (APART[::2], ["READ on s3://data/UserA/output/*"]),
         (APART[1:], ["READ on s3://data/UserA/abalone.csv"]),
     ],
-    ids=["one grant above both", "each apart", "nothing to write with", "nothing to look with", "nothing to read with"],
+    ids=[
+        "one grant above both",
+        "each apart",
+        "nothing to write with",
+        "nothing to look with",
+        "nothing to read with",
+    ],
 )
-def test_a_job_that_is_told_to_stage_needs_less(held: list[Grant], lacking: list[str]) -> None:
-    assert [str(need) for need in unmet(STAGING, held)] == lacking
+def test_a_job_that_stages_needs_less(held: list[Grant], lacking: list[str]) -> None:
+    assert [str(need) for need in find_unmet(STAGING, held)] == lacking
 
 
-def test_whoever_could_stage_is_told_how() -> None:
-    assert preflight(START, APART, []).sentence.endswith("\n" + HINT)
-    assert HINT not in preflight(START, APART[1:], []).sentence
+def test_a_role_that_could_stage_gets_a_hint() -> None:
+    assert check_grants(START, APART, []).sentence.endswith("\n" + HINT)
+    assert HINT not in check_grants(START, APART[1:], []).sentence
 
 
-@pytest.mark.parametrize("profile", ["Product-Domain/userA", ""], ids=["a profile", "a role of its own"])
-@pytest.mark.parametrize("folder", ["s3://data/In put/", "s3://data/UserA/"], ids=["another folder", "the same folder"])
+@pytest.mark.parametrize(
+    "profile", ["Product-Domain/userA", ""], ids=["a profile", "a role of its own"]
+)
+@pytest.mark.parametrize(
+    "folder", ["s3://data/In put/", "s3://data/UserA/"], ids=["another folder", "the same folder"]
+)
 @pytest.mark.parametrize("start", [START, STAGING], ids=["S3A", "staging"])
-def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(start: Start, profile: str, folder: str) -> None:
+def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(
+    start: Start, profile: str, folder: str
+) -> None:
     start = replace(start, profile=profile, input=f"{folder}abalone.csv")
-    proposed = preflight(start, [], []).sentence.partition("\n")[2]
-    policy = read("policy/a.yaml", f"version: 1\nrules:\n{proposed}\n".encode(), "data")
+    proposed = check_grants(start, [], []).sentence.partition("\n")[2]
+    policy = parse_policy("policy/a.yaml", f"version: 1\nrules:\n{proposed}\n".encode(), "data")
 
     assert isinstance(policy, Policy), policy
-    assert unmet(start, grants(*((rule.allow, rule.on) for rule in policy.rules))) == ()
+    assert find_unmet(start, grants(*((rule.allow, rule.on) for rule in policy.rules))) == ()
 
 
 def test_what_is_not_there_yet_says_so_and_why() -> None:
-    assert preflight(START, [], grants(*OWN)).sentence.endswith("on s3://data/UserA/output/* yet, though a rule gives it")
-    assert preflight(START, [], [], ["the domain was busy"]).sentence.endswith(
+    assert check_grants(START, [], grants(*OWN)).sentence.endswith(
+        "on s3://data/UserA/output/* yet, though a rule gives it"
+    )
+    assert check_grants(START, [], [], ["the domain was busy"]).sentence.endswith(
         "on s3://data/UserA/output/* yet: the domain was busy"
     )

@@ -10,9 +10,19 @@ import boto3
 import botocore.validate
 import pytest
 
-from grantor.core.jobs.request import ACCOUNTS, Network, Submission, Terms, Unsendable, arguments, image, of_attempt, request
+from grantor.core.jobs.request import (
+    IMAGE_ACCOUNTS,
+    JobNetwork,
+    JobTerms,
+    SparkSubmission,
+    UnsendableRequest,
+    build_arguments,
+    build_attempt_request,
+    build_request,
+    image_uri,
+)
 from grantor.core.rules import Instances
-from tests.core.jobs.starts import ATTEMPT, DESK, JOB, ROLE, START
+from tests.core.jobs.starts import ATTEMPT, ENVIRONMENT, JOB, ROLE, START
 
 CAPTURED = json.loads(Path(__file__).with_name("spark_processing_requests.json").read_text())
 ARTICLE = [
@@ -20,7 +30,7 @@ ARTICLE = [
     "--s3_output_bucket", "OUT", "--s3_output_key_prefix", "UserA/output",
 ]  # fmt: skip
 LARGE = Instances("ml.m5.2xlarge", 2, 30)
-TERMS = Terms(ROLE, image("us-east-1"), LARGE)
+TERMS = JobTerms(ROLE, image_uri("us-east-1"), LARGE)
 
 
 def place(version: str, tag: str) -> str:
@@ -36,15 +46,19 @@ def built(version: str, tag: str) -> dict[str, Any]:
     match tag:
         case "blog (v2 SDK)":
             events = "s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs"
-            return request(
-                name, Submission(app, events=events, arguments=ARTICLE), replace(TERMS, image=image("us-east-1", "3.3-cpu"))
+            return build_request(
+                name,
+                SparkSubmission(app, events=events, arguments=ARTICLE),
+                replace(TERMS, image=image_uri("us-east-1", "3.3-cpu")),
             )
         case "3.5 default":
-            what = Submission(app, events="s3://OUT/logs/", arguments=ARTICLE)
-            return request(name, what, replace(TERMS, image=image("us-east-1", "3.5-cpu")))
+            what = SparkSubmission(app, events="s3://OUT/logs/", arguments=ARTICLE)
+            return build_request(
+                name, what, replace(TERMS, image=image_uri("us-east-1", "3.5-cpu"))
+            )
         case "3.5 no event logs, s3 code":
-            return request(name, Submission(app, arguments=ARTICLE), TERMS)
-    what = Submission(
+            return build_request(name, SparkSubmission(app, arguments=ARTICLE), TERMS)
+    what = SparkSubmission(
         app,
         f"{at}/input/py-files",
         f"{at}/input/conf/configuration.json",
@@ -52,15 +66,32 @@ def built(version: str, tag: str) -> dict[str, Any]:
         ARTICLE,
         {"AWS_SPARK_CONFIG_MODE": "2"},
     )
-    network = Network(("subnet-1", "subnet-2"), ("sg-1",), encrypted=True)
-    return request(name, what, Terms(ROLE, image("us-east-1"), replace(LARGE, volume=50), 3600, network, {"team": "product"}))
+    network = JobNetwork(("subnet-1", "subnet-2"), ("sg-1",), encrypted=True)
+    return build_request(
+        name,
+        what,
+        JobTerms(
+            ROLE,
+            image_uri("us-east-1"),
+            replace(LARGE, volume=50),
+            3600,
+            network,
+            {"team": "product"},
+        ),
+    )
 
 
 def as_version_2(asked: dict[str, Any]) -> dict[str, Any]:
     """The two things in which version 2 of the SDK differs: it says of each place who manages it, and numbers its outputs."""
-    asked = {**asked, "ProcessingInputs": [{**one, "AppManaged": False} for one in asked["ProcessingInputs"]]}
+    asked = {
+        **asked,
+        "ProcessingInputs": [{**one, "AppManaged": False} for one in asked["ProcessingInputs"]],
+    }
     if "ProcessingOutputConfig" in asked:
-        outputs = [{**one, "AppManaged": False, "OutputName": "output-1"} for one in asked["ProcessingOutputConfig"]["Outputs"]]
+        outputs = [
+            {**one, "AppManaged": False, "OutputName": "output-1"}
+            for one in asked["ProcessingOutputConfig"]["Outputs"]
+        ]
         asked["ProcessingOutputConfig"] = {"Outputs": outputs}
     return asked
 
@@ -85,7 +116,7 @@ def test_one_start_asks_for_code_configuration_and_traces_in_the_operations_buck
         "S3CompressionType": "None",
     }
 
-    assert of_attempt(ATTEMPT, DESK) == {
+    assert build_attempt_request(ATTEMPT, ENVIRONMENT) == {
         "ProcessingJobName": name,
         "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
         "AppSpecification": {
@@ -123,10 +154,13 @@ def test_one_start_asks_for_code_configuration_and_traces_in_the_operations_buck
 
 def test_what_the_policy_says_reaches_the_request() -> None:
     job = replace(
-        JOB, instances=Instances("ml.m5.4xlarge", 5, 100), time_limit=timedelta(days=2), arguments=(("max_quarantine", "1%"),)
+        JOB,
+        instances=Instances("ml.m5.4xlarge", 5, 100),
+        time_limit=timedelta(days=2),
+        arguments=(("max_quarantine", "1%"),),
     )
-    desk = replace(DESK, network=Network(("subnet-1",), ("sg-1",)))
-    asked = of_attempt(replace(ATTEMPT, start=replace(START, job=job)), desk)
+    environment = replace(ENVIRONMENT, network=JobNetwork(("subnet-1",), ("sg-1",)))
+    asked = build_attempt_request(replace(ATTEMPT, start=replace(START, job=job)), environment)
 
     assert asked["ProcessingResources"]["ClusterConfig"] == {
         "InstanceType": "ml.m5.4xlarge",
@@ -142,24 +176,33 @@ def test_what_the_policy_says_reaches_the_request() -> None:
 
 
 @pytest.mark.parametrize("key", ["User A/100% a+b.csv", "Größe/abalone.csv", "UserA/a=b&c.csv"])
-def test_a_key_is_told_as_it_is(key: str) -> None:
+def test_a_key_is_passed_unchanged(key: str) -> None:
     start = replace(START, input=f"s3://data/{key}")
 
-    assert arguments(replace(ATTEMPT, start=start), DESK)[4:6] == ["--s3_input_key_prefix", key]
+    assert build_arguments(replace(ATTEMPT, start=start), ENVIRONMENT)[4:6] == [
+        "--s3_input_key_prefix",
+        key,
+    ]
 
 
 @pytest.mark.parametrize(
     ("start", "region", "why"),
     [
         (replace(START, input=f"s3://data/{'k' * 257}"), "us-east-1", "has 257 characters"),
-        (replace(START, job=replace(JOB, arguments=tuple((f"a{n}", "1") for n in range(41)))), "us-east-1", "has 102 arguments"),
+        (
+            replace(START, job=replace(JOB, arguments=tuple((f"a{n}", "1") for n in range(41)))),
+            "us-east-1",
+            "has 102 arguments",
+        ),
         (START, "us-iso-east-1", "no Spark image for SageMaker Processing in us-iso-east-1"),
     ],
     ids=["a long key", "many arguments", "a Region without an image"],
 )
-def test_what_sagemaker_would_not_take_is_refused_before_it_is_asked(start, region: str, why: str) -> None:
-    with pytest.raises(Unsendable, match=why):
-        of_attempt(replace(ATTEMPT, start=start), replace(DESK, region=region))
+def test_what_sagemaker_would_not_take_is_refused_before_it_is_asked(
+    start, region: str, why: str
+) -> None:
+    with pytest.raises(UnsendableRequest, match=why):
+        build_attempt_request(replace(ATTEMPT, start=start), replace(ENVIRONMENT, region=region))
 
 
 @pytest.mark.parametrize(
@@ -172,15 +215,20 @@ def test_what_sagemaker_would_not_take_is_refused_before_it_is_asked(start, regi
     ],
 )
 def test_the_image_is_its_regions_own(region: str, host: str) -> None:
-    assert image(region) == f"{host}/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
+    assert image_uri(region) == f"{host}/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
 
 
 def test_forty_regions_are_known() -> None:
-    assert len(ACCOUNTS) == 40
+    assert len(IMAGE_ACCOUNTS) == 40
 
 
 def test_botocore_finds_nothing_wrong_with_the_request() -> None:
     model = boto3.Session(region_name="us-east-1").client("sagemaker").meta.service_model
     shape = model.operation_model("CreateProcessingJob").input_shape
 
-    assert botocore.validate.ParamValidator().validate(of_attempt(ATTEMPT, DESK), shape).generate_report() == ""
+    assert (
+        botocore.validate.ParamValidator()
+        .validate(build_attempt_request(ATTEMPT, ENVIRONMENT), shape)
+        .generate_report()
+        == ""
+    )

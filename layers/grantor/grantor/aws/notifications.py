@@ -1,115 +1,144 @@
-"""Text and lists cut to the size that a service takes, and never without saying so."""
+"""The event bus and the alert topic; a message that is too large is shortened, and says by how
+much.
+"""
 
 import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from grantor.aws.clients import NotYet, passing
-from grantor.core.triggers import OWN
+from grantor.aws.clients import RetryableError, retryable
+from grantor.core.planning.rendering import truncate_lines
+from grantor.core.triggers import EVENT_SOURCE
+from grantor.limits import MAX_SNS_SUBJECT_CHARACTERS
+from grantor.settings import MAX_ALERT_BYTES, MAX_EVENT_DETAIL_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
 
 
-LEFT_OUT = "left_out"  # where a cut mapping says how many items each of its lists lacks
+TRUNCATED = "truncated"  # the member that counts how many items each shortened list lacks
 
 
-def lines_cut(text: str, most: int) -> str:
-    r"""The text in at most so many bytes: whole lines, and a last one that says how many are missing.
+def shorten_lists(document: Mapping[str, Any], max_bytes: int) -> dict[str, Any]:
+    """The document in at most so many bytes of JSON: its longest lists are halved until it fits.
 
-    >>> print(lines_cut("\n".join(f"+ grant {n}" for n in range(100)), 60))
-    + grant 0
-    + grant 1
-    … and 98 more lines, cut for size
+    `truncated` names each shortened list ("changes", "policy.accepted") with the number of items
+    that it lacks. Raises ValueError if the document is too large even without its lists.
+
+    >>> shorten_lists({"focus": ["profile D/a", "profile D/b", "profile D/c", "profile D/d"]}, 66)
+    {'focus': ['profile D/a', 'profile D/b'], 'truncated': {'focus': 2}}
     """
-    if _bytes(text) <= most:
-        return text
-    lines = text.split("\n")
-    kept, room = 0, most - _bytes(f"… and {len(lines)} more lines, cut for size")
-    while (room := room - _bytes(lines[kept]) - 1) >= 0:
-        kept += 1
-    return "\n".join([*lines[:kept], f"… and {len(lines) - kept} more lines, cut for size"])
-
-
-def lists_cut(detail: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """The detail in at most so many bytes of JSON: its longest lists are halved, and `left_out` counts what each lacks.
-
-    ValueError where it is too large without any list.
-
-    >>> lists_cut({"run": "r1", "done": ["+ grant 1", "+ grant 2", "+ grant 3", "+ grant 4"]}, 74)
-    {'run': 'r1', 'done': ['+ grant 1', '+ grant 2'], 'left_out': {'done': 2}}
-    """
-    cut: dict[str, Any] = dict(detail)
-    while _bytes(json.dumps(cut, ensure_ascii=False)) > most:
+    lists = _find_lists(document)
+    kept = {path: len(items) for path, items in lists.items()}
+    while count_bytes(shortened := _cut_lists(document, lists, kept)) > max_bytes:
         longest = max(
-            (name for name, value in cut.items() if isinstance(value, list) and value), key=lambda n: _size(cut[n]), default=""
+            kept,
+            key=lambda path: count_bytes(lists[path][: kept[path]]) if kept[path] else 0,
+            default="",
         )
-        if not longest:
-            raise ValueError(f"it has more than {most:,} bytes, and no list that could be cut")
-        kept = cut[longest][: len(cut[longest]) // 2]
-        missing = {**cut.get(LEFT_OUT, {}), longest: len(detail[longest]) - len(kept)}
-        cut |= {longest: kept, LEFT_OUT: missing}
-    return cut
+        if not kept.get(longest):
+            raise ValueError(
+                f"it has more than {max_bytes:,} bytes, and no list that could be shortened"
+            )
+        kept[longest] //= 2
+    return shortened
 
 
-def _size(value: Any) -> int:
-    return _bytes(json.dumps(value, ensure_ascii=False))
+def limit_lists(document: Mapping[str, Any], max_items: int) -> dict[str, Any]:
+    """The document with at most so many items in each list; `truncated` as in shorten_lists."""
+    lists = _find_lists(document)
+    return _cut_lists(
+        document, lists, {path: min(len(items), max_items) for path, items in lists.items()}
+    )
 
 
-def _bytes(text: str) -> int:
-    return len(text.encode())
+def dump_json(value: Any) -> str:
+    """Compact JSON, as it is stored and sent."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-EVENT = 250_000  # bytes of a detail; EventBridge takes 256 KB for the whole entry
-MESSAGE = 250_000  # bytes; SNS takes 256 KB
-SUBJECT = 100  # characters; SNS takes ASCII in one line
+def count_bytes(value: Any) -> int:
+    """The size of the value as compact JSON."""
+    return len(dump_json(value).encode())
 
 
-class Kind(StrEnum):
+def _find_lists(document: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Every list of the document and of its objects, by its path."""
+    found = {name: value for name, value in document.items() if isinstance(value, list)}
+    for name, value in document.items():
+        if isinstance(value, Mapping) and name != TRUNCATED:
+            found |= {f"{name}.{path}": items for path, items in _find_lists(value).items()}
+    return found
+
+
+def _cut_lists(
+    document: Mapping[str, Any], lists: Mapping[str, list[Any]], kept: Mapping[str, int]
+) -> dict[str, Any]:
+    shortened = dict(document)
+    for path in [path for path, items in lists.items() if kept[path] < len(items)]:
+        *parents, name = path.split(".")
+        place = shortened
+        for parent in parents:
+            place[parent] = place = dict(place[parent])
+        place[name] = lists[path][: kept[path]]
+        lacking = len(lists[path]) - kept[path]
+        shortened[TRUNCATED] = {**shortened.get(TRUNCATED, {}), path: lacking}
+    return shortened
+
+
+class DetailType(StrEnum):
     """What happened, as the event's detail-type."""
 
     RECONCILED = "Grants Reconciled"
-    PLAN_REFUSED = "Plan Refused"
+    APPROVAL_REQUIRED = "Approval Required"
     POLICY_REJECTED = "Policy Rejected"
-    UNFINISHED = "Run Unfinished"
+    RUN_DEFERRED = "Run Deferred"
     JOB_STARTED = "Job Started"
     JOB_COMPLETED = "Job Completed"
     JOB_FAILED = "Job Failed"
 
 
-class Notices:
-    """The default event bus, and the topic of those who are to be called."""
+class Notifications:
+    """The default event bus and the alert topic."""
 
     def __init__(self, events: "EventBridgeClient", sns: "SNSClient", topic: str) -> None:
         self._events = events
         self._sns = sns
         self._topic = topic
 
-    def tell(self, kind: Kind, detail: Mapping[str, Any]) -> None:
-        """Put one event on the bus; one call. Long lists are cut, and the detail's `left_out` says by how much.
-
-        NotYet when EventBridge can not take it now, ClientError when it won't.
+    def put_event(self, detail_type: DetailType, detail: Mapping[str, Any]) -> None:
+        """Put one event on the bus; one call. Long lists are shortened, and the detail's
+        `truncated` says by how much.
         """
-        entry: Any = {"Source": OWN, "DetailType": str(kind), "Detail": json.dumps(lists_cut(detail, EVENT), ensure_ascii=False)}
-        with passing():
+        text = dump_json(shorten_lists(detail, MAX_EVENT_DETAIL_BYTES))
+        entry: Any = {"Source": EVENT_SOURCE, "DetailType": str(detail_type), "Detail": text}
+        with retryable():
             answer = self._events.put_events(Entries=[entry])
         if answer["FailedEntryCount"]:
             refusal = answer["Entries"][0]
-            raise NotYet(f"EventBridge did not take the event: {refusal.get('ErrorCode')}: {refusal.get('ErrorMessage')}")
+            code, message = refusal.get("ErrorCode"), refusal.get("ErrorMessage")
+            raise RetryableError(f"EventBridge did not take the event: {code}: {message}")
 
-    def call(self, subject: str, text: str) -> None:
-        """Send a message to a person; one call. A long text ends with how many lines are missing. Raises as tell."""
-        with passing():
-            self._sns.publish(TopicArn=self._topic, Subject=_line(subject), Message=lines_cut(text, MESSAGE))
+    def send_alert(self, subject: str, text: str) -> None:
+        """Send a message to the topic; one call. A text that is too long ends with the number of
+        missing lines.
+        """
+        message = truncate_lines(text, MAX_ALERT_BYTES)
+        with retryable():
+            self._sns.publish(
+                TopicArn=self._topic, Subject=format_subject(subject), Message=message
+            )
 
 
-def _line(subject: str) -> str:
+def format_subject(subject: str) -> str:
     """The subject as SNS takes it: one line of ASCII.
 
-    >>> _line("Größe:  3 of 4 grants")
+    >>> format_subject("Größe:  3 of 4 grants")
     'Gr??e: 3 of 4 grants'
     """
     plain = " ".join(subject.split()).encode("ascii", "replace").decode()
-    return plain if len(plain) <= SUBJECT else f"{plain[: SUBJECT - 3]}..."
+    if len(plain) <= MAX_SNS_SUBJECT_CHARACTERS:
+        return plain
+    return f"{plain[: MAX_SNS_SUBJECT_CHARACTERS - 3]}..."

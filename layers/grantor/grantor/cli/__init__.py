@@ -1,1 +1,1 @@
-"""The command line `grantor`: one small module a verb. It talks to people; what it does is the engine's."""
+"""The command line `grantor`. commands.py lists its commands; the modules implement them."""

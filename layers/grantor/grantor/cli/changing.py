@@ -1,41 +1,67 @@
-"""Waiting for a run that is going on: it lasts seconds, and its lease ends a minute after it has died."""
+"""What commands about runs share: judging, waiting for another run, reporting."""
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import NotYet, code, message
-from grantor.aws.lease import Standing
-from grantor.aws.services import World
-from grantor.cli import output
-from grantor.cli.output import Progress, aside
-from grantor.cli.session import Call
-from grantor.reconcile.notify import publish
-from grantor.reconcile.report import Report
-
-EVERY = 0.5  # seconds between two looks
-
-
-def until(world: World, done: Callable[[Standing], bool]) -> Standing:
-    """How the lease stands when it is as wanted."""
-    with Progress("waiting for the run that is going on"):
-        while not done(standing := world.leases.standing(world.clock())):
-            time.sleep(EVERY)
-    return standing
+from grantor.aws.clients import RetryableError, error_code, error_message
+from grantor.aws.lease import LeaseStatus
+from grantor.aws.services import Services
+from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, print_error
+from grantor.cli.session import Session
+from grantor.core.snapshot import EVERYTHING
+from grantor.reconcile.apply import JudgedPlan
+from grantor.reconcile.notify import publish_run
+from grantor.reconcile.report import Report, render_report
+from grantor.reconcile.run import judge_run
 
 
-def until_free(world: World) -> Standing:
-    """How the lease stands when nobody holds it."""
-    return until(world, lambda standing: not standing.holder)
+def judge_everything(services: Services) -> JudgedPlan:
+    """What a run over everything would do now; reads only, raises as judge_run does."""
+    judged = judge_run(services, {EVERYTHING: None})
+    if judged is None:
+        raise RuntimeError("a trigger for everything concerns every rule")
+    return judged
 
 
-def told(call: Call, report: Report) -> None:
-    """Print the sentences of the report, and publish it. It is not undone by its report: what can't be published is said."""
-    call.show.lines(output.lines(vars(report)))
+def wait_until(services: Services, is_reached: Callable[[LeaseStatus], bool]) -> LeaseStatus:
+    """Wait for a state of the lease: a run lasts seconds, and its lease expires a minute after it
+    has died.
+    """
+    with Progress("waiting for the run in progress"):
+        while not is_reached(status := services.lease_store.read_status(services.clock())):
+            time.sleep(POLL_SECONDS)
+    return status
+
+
+def wait_until_free(services: Services) -> LeaseStatus:
+    """Wait until the lease is free."""
+    return wait_until(services, lambda status: not status.holder)
+
+
+def report_and_publish(session: Session, report: Report) -> None:
+    """Print and publish the report. If publishing fails, say so: the changes are made anyway."""
+    names = session.services.names
+    session.output.print_lines(
+        render_report(report, names.home, names.stack_name, MAX_LISTED_LINES)
+    )
     try:
-        publish(call.world, report)
+        publish_run(session.services, report)
     except ClientError as error:
-        aside(f"grantor {call.asked.verb}: it is done, but was not told of everywhere: {code(error)}: {message(error)}")
-    except NotYet as reason:
-        aside(f"grantor {call.asked.verb}: it is done, but was not told of everywhere: {reason}")
+        _print_unpublished(session, f"{error_code(error)}: {error_message(error)}")
+    except RetryableError as error:
+        _print_unpublished(session, str(error))
+
+
+def read_time(services: Services) -> datetime:
+    """The time now, aware, UTC."""
+    return datetime.fromtimestamp(services.clock(), UTC)
+
+
+def _print_unpublished(session: Session, why: str) -> None:
+    command = session.arguments.command
+    print_error(
+        f"grantor {command}: it is done, but its report could not be published everywhere: {why}"
+    )

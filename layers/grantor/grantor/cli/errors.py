@@ -1,76 +1,108 @@
-"""Errors of AWS, and of the way to it, as a person is told them. Read only once something went wrong: botocore takes its time."""
+"""Explains errors from AWS, and on the way to AWS, to a person.
+
+Imported only after a failure: botocore is slow to import.
+"""
 
 import re
 
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import UNANSWERED, NotYet, Overtaken, code, message
+from grantor.aws.clients import (
+    CONNECTION_ERRORS,
+    LeaseLost,
+    RetryableError,
+    error_code,
+    error_message,
+)
+from grantor.cli.commands import Command, name_policies
 
-READING, EMERGENCY = ("Reader",), ("Reader", "BreakGlass")
-MANAGED = {
-    **dict.fromkeys(["plan", "status", "history", "jobs"], READING),
-    "approve": ("Approver",),
-    **dict.fromkeys(["apply", "adopt", "rebuild", "redrive"], EMERGENCY),
-}  # the stack's managed policies that a verb needs
-DENYING = {
-    "approve": "Steward or BreakGlass",
-    **dict.fromkeys(["apply", "adopt", "rebuild"], "Steward"),
-}  # and those that deny it
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-UNKNOWN = {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
-LEDGER = {"GetItem", "PutItem", "Query", "Scan", "TransactWriteItems"}  # DynamoDB's operations
-ACTION = re.compile(r"not authorized to perform: ?(?P<action>[\w-]+:\w+)(?: on resource: ?(?P<resource>\S+))?")
-Kinds = tuple[type[Exception], ...]
-BEFORE: tuple[tuple[Kinds, str], ...] = (
+UNKNOWN = {
+    "AuthFailure",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+LEDGER_OPERATIONS = {"GetItem", "PutItem", "Query", "Scan", "TransactWriteItems"}  # of DynamoDB
+ACTION = re.compile(
+    r"not authorized to perform: ?(?P<action>[\w-]+:\w+)(?: on resource: ?(?P<resource>\S+))?"
+)
+ErrorTypes = tuple[type[Exception], ...]
+EXPLANATIONS: tuple[tuple[ErrorTypes, str], ...] = (
     (
-        (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError, exceptions.TokenRetrievalError),
-        "your sign-in has expired: {}; say aws sso login",
+        (
+            exceptions.SSOTokenLoadError,
+            exceptions.UnauthorizedSSOTokenError,
+            exceptions.TokenRetrievalError,
+        ),
+        "your sign-in has expired: {}; run aws sso login",
     ),
     (
-        (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError),
-        "no AWS credentials: {}; log in (aws sso login, aws configure), or name a profile in AWS_PROFILE",
+        (
+            exceptions.NoCredentialsError,
+            exceptions.PartialCredentialsError,
+            exceptions.CredentialRetrievalError,
+        ),
+        "no AWS credentials: {}; sign in (aws sso login, aws configure) or set AWS_PROFILE",
     ),
-    ((exceptions.ProfileNotFound,), "{}: aws configure list-profiles shows those that there are; AWS_PROFILE chooses one"),
-    ((Overtaken,), "{}; what was done is written down, and the other run goes on from there"),
-    ((NotYet,), "AWS can not do this now: {}; say it again in a moment"),
-    (UNANSWERED, "no answer from AWS: {}; look at your network, AWS_REGION and AWS_ENDPOINT_URL"),
+    (
+        (exceptions.ProfileNotFound,),
+        "{}: aws configure list-profiles lists the profiles; choose one with AWS_PROFILE",
+    ),
+    ((LeaseLost,), "{}; what was done is recorded, and the other run continues from there"),
+    ((RetryableError,), "AWS cannot do this now: {}; try again in a moment"),
+    (
+        CONNECTION_ERRORS,
+        "no answer from AWS: {}; check your network, AWS_REGION and AWS_ENDPOINT_URL",
+    ),
     ((exceptions.BotoCoreError,), "{}"),
-)  # what can go wrong before AWS answers, or instead
+)  # errors that are not an answer of AWS
 
 
-def told(error: Exception, verb: str) -> str | None:
-    """The sentence for the error; None for one that is a defect."""
+def explain_error(error: Exception, command: Command) -> str | None:
+    """Return a sentence that says what failed and what to do; None if the error is our defect."""
     if isinstance(error, ClientError):
-        return _refused(error, verb)
-    return next((sentence.format(error) for kinds, sentence in BEFORE if isinstance(error, kinds)), None)
+        return _explain_refusal(error, command)
+    explanations = (text for types, text in EXPLANATIONS if isinstance(error, types))
+    return next((text.format(error) for text in explanations), None)
 
 
-def _refused(error: ClientError, verb: str) -> str:
-    which, said = code(error), message(error)
-    if which in EXPIRED:
-        return f"your credentials have expired ({which}): log in again"
-    if which in UNKNOWN:
-        return f"AWS does not know your credentials ({which}: {said}): look at AWS_PROFILE and AWS_ACCESS_KEY_ID"
-    if which in DENIED:
-        return _denied(error.operation_name, said, verb)
-    if which == "ResourceNotFoundException" and error.operation_name in LEDGER:
-        return "the ledger's table is gone: deploy the stack again, then say grantor rebuild"
-    return f"AWS refuses {error.operation_name}: {which}: {said}"
+def _explain_refusal(error: ClientError, command: Command) -> str:
+    code, message = error_code(error), error_message(error)
+    if code in EXPIRED:
+        return f"your credentials have expired ({code}): sign in again"
+    if code in UNKNOWN:
+        return (
+            f"AWS does not know your credentials ({code}: {message}): "
+            "check AWS_PROFILE and AWS_ACCESS_KEY_ID"
+        )
+    if code in DENIED:
+        return _explain_denial(error.operation_name, message, command)
+    if code == "ResourceNotFoundException" and error.operation_name in LEDGER_OPERATIONS:
+        return "the ledger table does not exist: deploy the stack again, then run grantor rebuild"
+    return f"AWS refuses {error.operation_name}: {code}: {message}"
 
 
-def _denied(operation: str, said: str, verb: str) -> str:
-    found = ACTION.search(said)
-    what = found["action"] if found else operation
-    where = f" on {found['resource']}" if found and found["resource"] else ""
-    return f"you may not {what}{where}: {_remedy(verb, explicit='explicit deny' in said)}"
+def _explain_denial(operation: str, message: str, command: Command) -> str:
+    found = ACTION.search(message)
+    action = found["action"] if found else operation
+    resource = f" on {found['resource']}" if found and found["resource"] else ""
+    remedy = _suggest_policy(command, is_explicit="explicit deny" in message)
+    return f"you may not {action}{resource}: {remedy}"
 
 
-def _remedy(verb: str, *, explicit: bool) -> str:
-    if explicit:
-        denies = f"; the stack's managed policy {DENYING[verb]} does" if verb in DENYING else ""
+def _suggest_policy(command: Command, *, is_explicit: bool) -> str:
+    if is_explicit:
+        denies = (
+            f"; the stack's managed policy {' or '.join(command.denied_by)} does"
+            if command.denied_by
+            else ""
+        )
         return f"a policy denies it, whatever else allows it{denies}"
-    policies = MANAGED[verb]
-    named = f"policies {' and '.join(policies)}, whose ARNs are" if len(policies) > 1 else f"policy {policies[0]}, whose ARN is"
-    return f"grantor {verb} needs the stack's managed {named} among its outputs"
+    arns = "whose ARN is" if len(command.policies) == 1 else "whose ARNs are"
+    return (
+        f"grantor {command.name} needs {name_policies(command.policies)}, {arns} among its outputs"
+    )

@@ -1,4 +1,4 @@
-"""grantor jobs: which uploads wait for something, which runs of jobs go on, which have been; or one run in full."""
+"""`grantor jobs`: waiting uploads, running jobs and past runs; or one run in full."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,195 +7,258 @@ from itertools import islice, takewhile
 from typing import Any
 from urllib.parse import quote
 
-from grantor.aws.job_store import JobRecords, JobRun, Waiting
-from grantor.aws.services import World
-from grantor.cli.output import Progress, count, format_time, lasted, moment, visible
-from grantor.cli.session import Call, Misused, Trouble
-from grantor.core.grant import Entry, Grantee, State
-from grantor.core.jobs.decide import Do, Status
-from grantor.core.jobs.identity import role_name
+from grantor.aws.job_store import JobRun, JobStore, WaitingUpload
+from grantor.aws.services import Services
+from grantor.cli.output import (
+    LABEL_WIDTH,
+    MAX_JOB_AGE,
+    Progress,
+    escape_text,
+    format_count,
+    format_duration,
+    format_seconds,
+    format_time,
+)
+from grantor.cli.session import CommandError, Session
+from grantor.core.grant import LedgerEntry, State, iam_grantee
+from grantor.core.jobs.decide import JobStatus, StartAction
+from grantor.core.jobs.request import role_name
 from grantor.core.scope import covers
 
+CONSOLE_DOMAINS = {
+    "cn-": "console.amazonaws.cn",
+    "us-gov-": "console.amazonaws-us-gov.com",
+}  # by the first characters of a Region's name
 
-def run_jobs(call: Call) -> int:
-    """0; 1 if no run of a job has that name."""
-    records = JobRecords(call.world.table)
-    return _one(call, records, call.asked.name) if call.asked.name else _several(call, records)
+
+def run_jobs(session: Session) -> int:
+    """Return 0. Raises CommandError (exit code 1) if no run of a job has the given name."""
+    store = JobStore(session.services.table)
+    if session.arguments.name:
+        return show_job(session, store, session.arguments.name)
+    return list_jobs(session, store)
 
 
-def _several(call: Call, records: JobRecords) -> int:
-    if call.asked.most < 1:
-        raise Misused("-n wants a number from 1")
-    now = datetime.fromtimestamp(call.world.clock(), UTC)
+def list_jobs(session: Session, store: JobStore) -> int:
+    """Print waiting uploads, running jobs and past runs, in this order, newest runs first."""
+    now = datetime.fromtimestamp(session.services.clock(), UTC)
     with Progress("reading the ledger"):
-        running = [one for one in takewhile(lambda one: age(one, now) < LONGEST, records.runs()) if going_on(one, now)]
-        waiting = sorted(_really(records.all_waiting(), running), key=lambda one: one.since)
-        past = list(islice((one for one in records.runs() if not going_on(one, now)), call.asked.most))
-    call.show.lines(_listed(waiting, [*running, *past], now))
-    region = call.world.clients.session.region_name
-    told = [value(one, region) for one in (*running, *past)]
-    call.show.value({"waiting": [asdict(one) for one in waiting], "runs": told})
+        recent = takewhile(lambda run: job_age(run, now) < MAX_JOB_AGE, store.iterate_runs())
+        running = [run for run in recent if may_be_running(run, now)]
+        waiting = sorted(
+            find_stuck_uploads(store.iterate_waiting(), running), key=lambda upload: upload.since
+        )
+        ended = (run for run in store.iterate_runs() if not may_be_running(run, now))
+        runs = [*running, *islice(ended, session.arguments.limit)]
+    session.output.print_lines(_format_jobs(waiting, runs, now))
+    region = session.services.clients.session.region_name
+    session.output.print_json(
+        {
+            "waiting": [waiting_value(upload) for upload in waiting],
+            "runs": [job_value(run, region) for run in runs],
+        }
+    )
     return 0
 
 
-def _really(waiting: Iterable[Waiting], running: Iterable[JobRun]) -> Iterator[Waiting]:
-    """Without those that only wait for a run of their own to end; that it goes on is told anyhow."""
-    started = {f"{one.label} is started as {one.name}" for one in running}
-    for one in waiting:
-        if any(why not in started and not why.endswith(f": {Do.RUNNING}") for why in one.why.split("; ")):
-            yield one
-
-
-def _listed(waiting: Iterable[Waiting], runs: Iterable[JobRun], now: datetime) -> Iterator[str]:
-    lines = [*map(_waits, waiting), *(said for one in runs for said in heading(one, now))]
-    yield from lines or ["no upload waits for its job, and no job has run within the last 90 days"]
-
-
-def _waits(waiting: Waiting) -> str:
-    since = format_time(moment(waiting.since))
-    first, *more = map(visible, waiting.why.splitlines() or ["it is looked at again"])
-    return "\n".join([f"{since}  waits: {visible(waiting.upload)}: {first}", *(f"  {line}" for line in more)])
-
-
-def _one(call: Call, records: JobRecords, name: str) -> int:
-    found = records.pointer(name)
-    past = found and records.run(found.record)
-    if not past:
-        raise Trouble(f"no run {visible(name)} is remembered: grantor jobs lists those of the last 90 days")
+def show_job(session: Session, store: JobStore, name: str) -> int:
+    """Print one run in full."""
+    pointer = store.read_pointer(name)
+    run = pointer and store.read_run(pointer.record)
+    if not run:
+        raise CommandError(
+            f"no record of run {escape_text(name)}: grantor jobs lists the runs of the last 90 days"
+        )
     with Progress("reading the ledger"):
-        told = Told.of(call.world, past, _attempts(records, past))
-    call.show.lines(told.lines())
-    call.show.value(told.value())
+        details = JobDetails.read(session.services, run, _read_attempts(store, run))
+    session.output.print_lines(details.lines())
+    session.output.print_json(details.value())
     return 0
 
 
-def _attempts(records: JobRecords, past: JobRun) -> list[JobRun]:
-    """Every attempt at the same run, the first one first."""
-    return sorted((one for one in records.runs() if one.run == past.run), key=lambda one: one.attempt)
+def find_stuck_uploads(
+    waiting: Iterable[WaitingUpload], running: Iterable[JobRun]
+) -> Iterator[WaitingUpload]:
+    """Leave out uploads that wait only for their own run to end: the run is listed itself."""
+    started = {f"{run.label} is started as {run.name}" for run in running}
+    for upload in waiting:
+        causes = upload.why.split("; ")
+        causes = [why for why in causes if not why.endswith(f": {StartAction.RUNNING}")]
+        if not started.issuperset(causes):
+            yield upload
 
 
-WIDE = 9  # characters of the word that a line begins with
-LONGEST = timedelta(days=6)  # that a processing job goes on: five days by SageMaker's quota, and a margin
-CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}  # by how a Region's name begins
-
-
-def age(run: JobRun, now: datetime) -> timedelta:
-    """How long ago it was begun."""
+def job_age(run: JobRun, now: datetime) -> timedelta:
+    """How long ago the run was begun."""
     return now - datetime.fromisoformat(run.at)
 
 
-def going_on(run: JobRun, now: datetime) -> bool:
-    """Whether it may still go on: nobody has heard that it is over, and no processing job is as old."""
-    return not Status(run.status).over and age(run, now) < LONGEST
+def may_be_running(run: JobRun, now: datetime) -> bool:
+    """Whether no end is recorded, and the run is younger than any processing job can be."""
+    return not JobStatus(run.status).is_over and job_age(run, now) < MAX_JOB_AGE
 
 
-def heading(run: JobRun, now: datetime) -> Iterator[str]:
-    """A run in two lines: when, how long and what came of it; then its name, what it was on, and where its report lies."""
-    yield f"{format_time(run.at)}  {sentence(run, now)}"
+def describe_job(run: JobRun, now: datetime) -> str:
+    """Return the outcome of the run, or how long it has been running."""
+    if may_be_running(run, now):
+        duration = format_duration(job_age(run, now).total_seconds())
+        return escape_text(f"{run.label} has been running for {duration}")
+    unknown = f"{run.label} was begun, and its end is not recorded: see SageMaker's console"
+    return escape_text(run.sentence or unknown)
+
+
+def format_job(run: JobRun, now: datetime) -> Iterator[str]:
+    """Format a run in two lines: when, and its outcome; then name, duration, input and report."""
+    yield f"{format_time(run.at)}  {describe_job(run, now)}"
     report = f", report {run.report}" if run.report else ""
-    yield visible(f"  {run.name}, {_took(run)}on {run.input}{report}")
+    yield escape_text(f"  {run.name}, {_format_took(run)}on {run.input}{report}")
 
 
-def sentence(run: JobRun, now: datetime) -> str:
-    """What came of it, or since when it goes on."""
-    if going_on(run, now):
-        return visible(f"{run.label} goes on, for {lasted(age(run, now).total_seconds())} now")
-    return visible(run.sentence or f"{run.label} was begun, and nobody has heard how it ended: SageMaker's console knows")
+def waiting_value(upload: WaitingUpload) -> dict[str, Any]:
+    """Return a waiting upload as plain values, with timestamps."""
+    times = {"since": format_seconds(upload.since), "due": format_seconds(upload.due)}
+    return asdict(upload) | times
 
 
-def value(run: JobRun, region: str) -> dict[str, Any]:
-    """The same as plain values, with the address of SageMaker's console for it."""
-    return asdict(run) | {"console": console(run.name, region)}
+def job_value(run: JobRun, region: str) -> dict[str, Any]:
+    """Return the run as plain values, with the address of SageMaker's console for it."""
+    return asdict(run) | {"console": console_url(run.name, region)}
 
 
-def console(name: str, region: str) -> str:
-    """Where SageMaker's console shows a processing job.
+def console_url(name: str, region: str) -> str:
+    """Return the address at which SageMaker's console shows a processing job.
 
-    >>> console("grantor-abalone-0123456789abcdef0123-a1", "eu-west-1")
-    'https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/processing-jobs/grantor-abalone-0123456789abcdef0123-a1'
+    >>> console_url("grantor-abalone-0123-a1", "eu-west-1")
+    'https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/processing-jobs/grantor-abalone-0123-a1'
     """
-    domain = next((domain for begin, domain in CONSOLES.items() if region.startswith(begin)), "console.aws.amazon.com")
-    return f"https://{region}.{domain}/sagemaker/home?region={region}#/processing-jobs/{quote(name)}"
+    domains = (domain for start, domain in CONSOLE_DOMAINS.items() if region.startswith(start))
+    host = f"{region}.{next(domains, 'console.aws.amazon.com')}"
+    return f"https://{host}/sagemaker/home?region={region}#/processing-jobs/{quote(name)}"
 
 
 @dataclass(frozen=True)
-class Told:
-    """All that is known of one run. `grants` are those of ours, as they are now, that cover what it read or wrote."""
+class JobDetails:
+    """Everything that is known of one run.
+
+    `grants` are those of ours, as they are now, that cover the run's input or its output.
+    """
 
     run: JobRun
     attempts: Sequence[JobRun]
-    grants: Sequence[Entry]
+    grants: Sequence[LedgerEntry]
     region: str
     now: datetime
 
     @classmethod
-    def of(cls, world: World, run: JobRun, attempts: Sequence[JobRun]) -> "Told":
-        """One query of the ledger."""
-        entries, _ = world.ledger.of(Grantee("IAM", run.role))
-        there = [entry for entry in entries if _covers(entry, run)]
-        now = datetime.fromtimestamp(world.clock(), UTC)
-        return cls(run, attempts, there, world.clients.session.region_name, now)
+    def read(cls, services: Services, run: JobRun, attempts: Sequence[JobRun]) -> "JobDetails":
+        """Costs one query of the ledger."""
+        entries, _ = services.ledger.read_grantee(iam_grantee(run.role))
+        covering = [entry for entry in entries if _covers_run(entry, run)]
+        now = datetime.fromtimestamp(services.clock(), UTC)
+        return cls(run, attempts, covering, services.clients.session.region_name, now)
 
     def lines(self) -> Iterator[str]:
-        """Lines, each with the word that it begins with."""
-        yield from (f"{word:<{WIDE}} {visible(said)}" for word, said in self._said() if said)
+        """Return one line for each fact, which begins with a label."""
+        yield from (
+            f"{label:<{LABEL_WIDTH}} {escape_text(text)}" for label, text in self._facts() if text
+        )
 
     def value(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the same as plain values."""
         grants = [
-            {"permission": str(entry.grant.permission), "scope": entry.grant.scope, "id": entry.id} for entry in self.grants
+            {
+                "permission": str(entry.grant.permission),
+                "scope": entry.grant.scope,
+                "id": entry.id,
+            }
+            for entry in self.grants
         ]
-        attempts = [{"name": one.name, "at": one.at, "status": one.status, "cause": one.cause} for one in self.attempts]
-        return value(self.run, self.region) | {"grants": grants, "attempts": attempts}
+        attempts = [
+            {"name": run.name, "at": run.at, "status": run.status, "cause": run.cause}
+            for run in self.attempts
+        ]
+        return job_value(self.run, self.region) | {"grants": grants, "attempts": attempts}
 
-    def _said(self) -> Iterator[tuple[str, str]]:
+    def _facts(self) -> Iterator[tuple[str, str]]:
         run = self.run
         yield "run", run.name
-        yield "outcome", sentence(run, self.now)
-        yield (
-            "status",
-            f"{run.status}, {_took(run)}begun {format_time(run.at)}" + (f", ended {format_time(run.ended)}" if run.ended else ""),
-        )
+        yield "outcome", describe_job(run, self.now)
+        yield "status", self._format_status()
         yield "job", run.job + (f" for profile {run.profile}" if run.profile else "")
         yield "as", f"role/{role_name(run.role)}"
         yield "upload", run.upload if run.upload != run.input else ""
-        yield "input", f"{run.input}, version {run.version}, ETag {run.etag}, {count(run.size, 'byte')}"
-        yield "passed", _passed(run.passed_over)
+        size = format_count(run.size, "byte")
+        yield "input", f"{run.input}, version {run.version}, ETag {run.etag}, {size}"
+        yield "passed", _format_passed(run.passed_over)
         yield "output", run.output
-        yield "rows", _counted(run.rows)
-        yield "reasons", _counted(run.quarantine)
-        yield from (("grant", said) for said in self._grants())
+        yield "rows", _format_counts(run.rows)
+        yield "reasons", _format_counts(run.quarantine)
+        yield from (("grant", text) for text in self._format_grants())
         yield "manifest", run.manifest
         yield "report", run.report
         yield "folder", run.folder
-        yield "console", console(run.name, self.region)
-        yield "Spark UI", f"make ui RUN={run.name}"
-        yield from (("attempt", said) for said in self._others())
+        yield "console", console_url(run.name, self.region)
+        yield "Spark UI", f"make spark-ui RUN={run.name}"
+        yield from (("attempt", text) for text in self._format_attempts())
 
-    def _grants(self) -> Iterator[str]:
+    def _format_status(self) -> str:
+        run = self.run
+        ended = f", ended {format_time(run.ended)}" if run.ended else ""
+        return f"{run.status}, {_format_took(run)}begun {format_time(run.at)}{ended}"
+
+    def _format_grants(self) -> Iterator[str]:
         for entry in self.grants:
             state = "" if entry.state is State.LIVE else f" ({entry.state})"
-            yield f"{entry.grant.permission} {entry.grant.scope}{state}, because {'; '.join(sorted(map(str, entry.reasons)))}"
+            reasons = "; ".join(sorted(map(str, entry.reasons)))
+            yield f"{entry.grant.permission} {entry.grant.scope}{state}, because {reasons}"
         if not self.grants:
-            yield "none of ours covers its input or its output now"
+            yield "none of our grants covers its input or its output now"
 
-    def _others(self) -> Iterator[str]:
-        for one in self.attempts:
-            if one.name != self.run.name:
-                yield f"{one.attempt}: {format_time(one.at)}  {one.status}{one.cause and f' ({one.cause})'}  {one.name}"
-
-
-def _covers(entry: Entry, run: JobRun) -> bool:
-    return covers(entry.grant.scope, run.input) or covers(entry.grant.scope, f"{run.output}*")
+    def _format_attempts(self) -> Iterator[str]:
+        for run in self.attempts:
+            if run.name != self.run.name:
+                cause = f" ({run.cause})" if run.cause else ""
+                yield f"{run.attempt}: {format_time(run.at)}  {run.status}{cause}  {run.name}"
 
 
-def _passed(number: int) -> str:
-    return f"{count(number, 'upload')} since the run before, replaced before their turn or the same again" if number else ""
+def _read_attempts(store: JobStore, run: JobRun) -> list[JobRun]:
+    """Every attempt at the same run, the first one first."""
+    attempts = (other for other in store.iterate_runs() if other.run == run.run)
+    return sorted(attempts, key=lambda attempt: attempt.attempt)
 
 
-def _took(run: JobRun) -> str:
-    return f"{lasted(run.seconds)}, " if run.seconds else ""
+def _covers_run(entry: LedgerEntry, run: JobRun) -> bool:
+    scope = entry.grant.scope
+    return covers(scope, run.input) or covers(scope, f"{run.output}*")
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
+def _format_jobs(
+    waiting: Iterable[WaitingUpload], runs: Iterable[JobRun], now: datetime
+) -> Iterator[str]:
+    lines = [
+        *map(_format_waiting, waiting),
+        *(line for run in runs for line in format_job(run, now)),
+    ]
+    yield from lines or ["no upload is waiting for its job, and no job has run in the last 90 days"]
+
+
+def _format_waiting(upload: WaitingUpload) -> str:
+    since = format_time(format_seconds(upload.since))
+    first, *more = map(escape_text, upload.why.splitlines() or ["it will be looked at again"])
+    heading = f"{since}  waits: {escape_text(upload.upload)}: {first}"
+    return "\n".join([heading, *(f"  {line}" for line in more)])
+
+
+def _format_passed(count: int) -> str:
+    if not count:
+        return ""
+    uploads = format_count(count, "upload")
+    return f"{uploads} since the run before, replaced before they were processed or unchanged"
+
+
+def _format_took(run: JobRun) -> str:
+    return f"{format_duration(run.seconds)}, " if run.seconds else ""
+
+
+def _format_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())

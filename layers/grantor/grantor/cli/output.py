@@ -1,84 +1,68 @@
-"""What a run has to tell, as lines that can be searched: each begins with the sign of a change, or with a word and a colon."""
+"""How commands answer: lines, JSON, colours and progress; and how they show numbers and times."""
 
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-KINDS = {
-    "done": "",
-    "adopted": "accepted: ",
-    "rejected": "wrong: ",
-    "refused": "refused: ",
-    "approval": "approval: ",
-    "later": "later: ",
-    "waits": "",
-    "warnings": "warning: ",
-    "foreign": "foreign: ",
-}  # the lists of a report, in the order in which they are told
-MOST = 20  # lines of what may be thousands: grants of somebody who shares the instance, dead letters of a storm
+from grantor.core.planning.rendering import format_timestamp
 
-
-def lines(told: Mapping[str, Any]) -> Iterator[str]:
-    """The sentences of a report or of its summary."""
-    for kind, word in KINDS.items():
-        sentences = list(told.get(kind, []))
-        shown = sentences[:MOST] if kind == "foreign" else sentences
-        yield from (f"{word}{sentence}" for sentence in shown)
-        if len(shown) < len(sentences):
-            yield f"{word}{more(len(sentences) - len(shown))}"
-
-
-def more(number: int) -> str:
-    """What stands for so many lines that are not shown."""
-    return f"… and {number:,} more; --json names them all"
+MAX_LISTED_LINES = 20  # of unmanaged grants or dead letters, of which there may be thousands
+MAX_OPEN_LINES = 20  # of a Markdown section; a longer one is folded
+MAX_EXCERPT_CHARACTERS = 60  # of a message that is not an event
+LABEL_WIDTH = 9  # characters of the label that a line begins with
+POLL_SECONDS = 0.5  # between two looks
+# Of a processing job that runs: SageMaker's quota of five days, and a margin.
+MAX_JOB_AGE = timedelta(days=6)
 
 
 def format_time(iso: str) -> str:
-    """A time as it is shown.
+    """A timestamp in text.
 
-    >>> format_time("2026-11-24T10:00:00+00:00")
+    >>> format_time("2026-11-24T10:00:00Z")
     '2026-11-24 10:00:00Z'
     """
     return iso.replace("T", " ").replace("+00:00", "Z")
 
 
-def moment(seconds: float) -> str:
-    """A time in seconds since 1970, in ISO 8601, UTC.
+def format_seconds(seconds: float) -> str:
+    """Seconds since the epoch as a timestamp.
 
-    >>> moment(60)
-    '1970-01-01T00:01:00+00:00'
+    >>> format_seconds(60)
+    '1970-01-01T00:01:00Z'
     """
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return format_timestamp(datetime.fromtimestamp(seconds, UTC))
 
 
-def count(number: int, word: str) -> str:
-    """So many of something.
+def format_count(number: int, word: str) -> str:
+    """A number of things.
 
-    >>> count(1, "grant"), count(2000, "grant")
+    >>> format_count(1, "grant"), format_count(2000, "grant")
     ('1 grant', '2,000 grants')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def visible(text: str) -> str:
-    r"""A text in one line: what nobody sees in it, or would move a terminal's cursor, is written out.
+def escape_text(text: str) -> str:
+    r"""A text in one line: characters that are invisible or move a terminal's cursor are escaped.
 
-    >>> print(visible("UserA/a b.csv"), visible("red\x1b[31m\n"))
+    >>> print(escape_text("UserA/a b.csv"), escape_text("red\x1b[31m\n"))
     UserA/a b.csv red\x1b[31m\n
     """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
-def lasted(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """How long something took.
 
-    >>> lasted(4.6), lasted(192), lasted(7260)
+    >>> format_duration(4.6), format_duration(192), format_duration(7260)
     ('5 s', '3 min 12 s', '2 h 1 min')
     """
     minutes, rest = divmod(round(seconds), 60)
@@ -88,60 +72,62 @@ def lasted(seconds: float) -> str:
 
 
 COLOURS = {"+": "32", "-": "31", "~": "33", "=": "2"}  # by how a line begins
-LATE = 1.0  # seconds after which whoever waits is told how far it is
-APART = 0.2  # seconds between two such lines
+PROGRESS_DELAY_SECONDS = 1.0  # before a task shows how far it is
+PROGRESS_INTERVAL_SECONDS = 0.2  # between two such lines
 
 
 @dataclass(frozen=True)
-class Show:
-    """Where and how a verb answers."""
+class Output:
+    """Where and how a command answers."""
 
     as_json: bool = False
     colours: bool = False
 
     @classmethod
-    def on_this(cls, *, as_json: bool) -> "Show":
-        """On standard output, as it can show it."""
+    def for_stdout(cls, *, as_json: bool) -> "Output":
+        """Standard output, with colours if it is a terminal that shows them."""
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(as_json, sys.stdout.isatty() and not plain)
 
-    def line(self, text: str) -> None:
-        """One line, at once; nothing where JSON is asked for."""
+    def print_line(self, text: str) -> None:
+        """Print a line at once; nothing if JSON is asked for."""
         if not self.as_json:
-            print(self._coloured(text), flush=True)
+            print(self._colour_line(text), flush=True)
 
-    def lines(self, texts: Iterable[str]) -> None:
-        """One line each."""
+    def print_lines(self, texts: Iterable[str]) -> None:
+        """Print each text as a line."""
         for text in texts:
-            self.line(text)
+            self.print_line(text)
 
-    def value(self, value: Any) -> None:
-        """The whole answer as JSON, where that is asked for."""
+    def print_json(self, value: Any) -> None:
+        """Print the whole answer as JSON if that is asked for."""
         if self.as_json:
             print(json.dumps(value, ensure_ascii=False, indent=1))
 
-    def _coloured(self, text: str) -> str:
+    def _colour_line(self, text: str) -> str:
         colour = COLOURS.get(text[:1]) if self.colours and text[1:2] == " " else None
         return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
-def aside(text: str) -> None:
-    """A line for whoever sits there, beside the answer."""
+def print_error(text: str) -> None:
+    """Print a line to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """How far something is that lasts: one line on standard error, if that is a terminal, which goes when it is done."""
+    """Shows how far a long task is, in one line on standard error if that is a terminal; the line
+    disappears when the task is done.
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what
         self._count = 0
-        self._next = time.monotonic() + LATE
+        self._next = time.monotonic() + PROGRESS_DELAY_SECONDS
         self._shown = False
-        self._timer = threading.Timer(LATE, self._show)
+        self._timer = threading.Timer(PROGRESS_DELAY_SECONDS, self._show)
 
     def step(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Count what is done."""
         self._count += count
         if time.monotonic() >= self._next:
             self._show()
@@ -159,7 +145,7 @@ class Progress:
 
     def _show(self) -> None:
         if sys.stderr.isatty():
-            self._next = time.monotonic() + APART
+            self._next = time.monotonic() + PROGRESS_INTERVAL_SECONDS
             self._shown = True
             self._write(f"{self.what}: {self._count:,}" if self._count else f"{self.what} …")
 

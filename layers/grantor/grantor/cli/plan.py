@@ -1,237 +1,295 @@
-"""What a run would do now, as text and as plain values."""
+"""grantor plan: what a run over everything would do now, as text, JSON or Markdown."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain
+from hashlib import md5
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from grantor.aws.notifications import lines_cut
-from grantor.cli import output
-from grantor.cli.check import LocalFiles
-from grantor.cli.output import Progress, count
-from grantor.cli.session import Call, Misused
-from grantor.core.planning.lint import lint
-from grantor.core.planning.plan import Change, Plan, created, deleted
-from grantor.core.snapshot import EVERYTHING
-from grantor.reconcile.report import Report
-from grantor.reconcile.run import Judged, asking, look, meanwhile
+from botocore.exceptions import ClientError
+
+from grantor.aws.s3 import (
+    FOLDER,
+    FileTooLarge,
+    ListedFile,
+    PolicyFile,
+    PolicyFiles,
+    describe_too_large,
+    is_too_large,
+)
+from grantor.cli.changing import judge_everything
+from grantor.cli.check import find_policy_files, read_policy_file
+from grantor.cli.output import MAX_LISTED_LINES, MAX_OPEN_LINES, Progress, format_count
+from grantor.cli.session import Session, UsageError
+from grantor.core.planning import rendering
+from grantor.core.planning.lint import lint_rules
+from grantor.core.planning.plan import Action, Change, Plan
+from grantor.core.planning.rendering import Home, Json, truncate_lines
+from grantor.reconcile.apply import JudgedPlan
+from grantor.reconcile.report import Report, render_report
+from grantor.reconcile.run import compute_interim, read_approval
 
 if TYPE_CHECKING:
-    from grantor.aws.run_store import Approval
-    from grantor.aws.services import World
+    from mypy_boto3_s3 import S3Client
 
+    from grantor.aws.services import Services
 
-UNMERGED = "once these files are in the bucket: a plan can be approved when a run has refused it"
-
-
-def everything(world: "World") -> Judged:
-    """What a run over everything would do now; reads only. Raises as look does."""
-    found = look(world, {EVERYTHING: None})
-    if found is None:
-        raise RuntimeError("a bell for everything concerns every rule")
-    return found
+LOCAL_VERSION = "local"  # version of a file that S3 does not have
+CHANGES_EXIT_CODE = 3  # of --expect-no-changes
+UNMERGED = "a plan can be approved once these files are in the bucket and a run has computed it"
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """A plan, what the guard says of it, and what becomes of it. `instead` is carried out while the plan waits for approval."""
+class PlanView:
+    """A plan and what would become of it; `interim` is applied while the plan waits for an
+    approval.
+    """
 
     stack: str
-    found: Judged
-    approval: "Approval | None" = None
-    instead: Plan | None = None
+    home: Home
+    plan: Plan
+    interim: Plan | None = None
+    is_merged: bool = True  # whether the policy files are those of the bucket
     report: Report = field(default_factory=Report)
 
     @classmethod
-    def of(cls, world: "World", found: Judged, *, merged: bool = True) -> "Outlook":
-        """With what a run would ask besides; reads only. `merged` is whether the policy files are those of the bucket."""
-        approval = world.records.approval(found.plan.hash, found.gathered.facts.now) if found.against else None
-        waits = bool(found.against) and not approval
-        outlook = cls(world.names.stack, found, approval, meanwhile(world, found)[1] if waits else None)
-        outlook.report.about(found.policies, found.gathered, found.plan)
-        outlook.report.warnings += map(str, lint(found.gathered.wanted, found.policies.policies.values()))
-        outlook.report.approval += asking(found, world.names.stack) if waits else []
-        outlook.report.approval += [UNMERGED] if waits and not merged else []
-        return outlook
+    def build(
+        cls, services: "Services", judged: JudgedPlan, *, is_merged: bool = True
+    ) -> "PlanView":
+        """Add what a run would read besides; reads only."""
+        now, policies = judged.snapshot.inventory.now, judged.policies
+        report = Report(started_at=now)
+        report.add_plan(policies, judged.snapshot, judged.plan)
+        report.warnings += lint_rules(judged.snapshot.wanted, policies.policies.values())
+        report.approval = read_approval(services, judged, now)
+        report.accepted = {key: file.version for key, file in policies.changed.items()}
+        report.removed_files = policies.deleted
+        interim = compute_interim(services, judged).plan if report.approval.is_pending else None
+        names = services.names
+        return cls(names.stack_name, names.home, judged.plan, interim, is_merged, report)
 
     @property
-    def plan(self) -> Plan:
-        """The plan itself."""
-        return self.found.plan
-
-    @property
-    def wrong(self) -> bool:
+    def has_errors(self) -> bool:
         """Whether a policy file is wrong, or something could not be read."""
-        return bool(self.report.rejected or self.report.later)
+        return bool(self.report.errors or self.report.unread)
 
     @cached_property
     def headline(self) -> str:
-        """What is to be changed, in a few words."""
+        """What would be changed, in a few words."""
         plan = self.plan
-        parts = [f"{count(len(plan.create), 'grant')} to create"] if plan.create else []
-        parts += [f"{count(len(plan.delete), 'grant')} to delete"] if plan.delete else []
-        # What is told of in the ledger only: reasons that have changed, grants that are gone.
-        if of_the_ledger := len(plan.write) + len(plan.forget):
-            parts.append(f"{count(of_the_ledger, 'entry').replace('entrys', 'entries')} of the ledger to correct")
+        ledger = len(plan.ledger_updates) + len(plan.ledger_removals)
+        entries = "1 ledger entry" if ledger == 1 else f"{ledger:,} ledger entries"
+        parts = [f"{format_count(len(plan.create), 'grant')} to create"] if plan.create else []
+        parts += [f"{format_count(len(plan.delete), 'grant')} to delete"] if plan.delete else []
+        parts += [f"{entries} to correct"] if ledger else []
         return ", ".join(parts) or "nothing to change"
 
     @property
-    def news(self) -> list[str]:
-        """The policy files that would be accepted, or are gone."""
-        policies = self.found.policies
-        return [f"{key} would be accepted" for key in sorted(policies.changed)] + [f"{key} is gone" for key in policies.gone]
+    def policy_lines(self) -> list[str]:
+        """The policy files that would come into force or go out of it."""
+        accepted = [f"{file} would be accepted" for file in sorted(self.report.accepted)]
+        return [*accepted, *(f"{file} was deleted" for file in self.report.removed_files)]
 
     @property
-    def approved(self) -> list[str]:
-        """Who has approved the plan."""
-        given = self.approval
-        return [f"{given.by} has approved this plan at {output.format_time(given.at)}"] if given else []
+    def approval_lines(self) -> list[str]:
+        """Why the plan requires an approval and how to give it, or who has given it."""
+        approval = self.report.approval
+        if approval.approved_by:
+            by, at = approval.approved_by, approval.approved_at
+            return [rendering.describe_approval_given(approval.hash, by, at)]
+        if not approval.is_pending:
+            return []
+        needed = rendering.describe_approval_needed(approval.hash, approval.causes, self.stack)
+        return needed if self.is_merged else [*needed, UNMERGED]
 
     def lines(self) -> Iterator[str]:
-        """The plan as it stands in the log, and all that is to be said of it."""
-        yield f"plan {self.plan.hash} for stack {self.stack}: {self.headline}"
-        yield from self.plan.lines()
-        yield from (f"policy: {news}" for news in self.news)
-        yield from (f"approved: {said}" for said in self.approved)
-        yield from output.lines(vars(self.report))
-        if self.instead is not None:
-            yield from (f"meanwhile: {line}" for line in self.instead.lines() or ["nothing to change"])
+        """The plan as text."""
+        short = rendering.shorten_hash(self.plan.hash)
+        yield f"plan {short} for stack {self.stack}: {self.headline}"
+        yield from rendering.describe_plan(self.plan, self.home)
+        yield from (f"policy: {line}" for line in self.policy_lines)
+        yield from (f"approval: {line}" for line in self.approval_lines)
+        yield from render_report(self._findings, self.home, self.stack, MAX_LISTED_LINES)
+        if self.interim is not None:
+            meanwhile = rendering.describe_plan(self.interim, self.home) or ["nothing to change"]
+            yield from (f"meanwhile: {line}" for line in meanwhile)
 
-    def value(self) -> dict[str, Any]:
-        """The same as plain values."""
-        plan, report = self.plan, self.report
-        return {
-            "stack": self.stack,
-            "hash": plan.hash,
-            "create": [_change(change, created(change)) for change in plan.create],
-            "delete": [_change(change, deleted(change)) for change in plan.delete],
-            "ledger": {"write": len(plan.write), "forget": len(plan.forget)},
-            "policy": self.news,
-            "approved": self.approved,
-            "meanwhile": None if self.instead is None else self.instead.lines(),
-            **{kind: getattr(report, kind) for kind in ("rejected", "approval", "later", "waits", "warnings", "foreign")},
-        }
+    def to_json(self) -> Json:
+        """The plan as a document of docs/json.md."""
+        return self.report.to_plan_document(self.stack, self.plan, self.interim)
 
-
-def _change(change: Change, sentence: str) -> Mapping[str, Any]:
-    grant = change.grant
-    return {
-        "grantee": {"kind": grant.grantee.kind, "identifier": grant.grantee.identifier},
-        "permission": str(grant.permission),
-        "scope": grant.scope,
-        "application": grant.application,
-        "because": list(map(str, change.reasons)),
-        "sentence": sentence,
-    }
-
-
-OPEN = 20  # lines that stand open; more of them are folded
-# Bytes; GitHub takes comments of 65,536 characters.
-CHANGES_SIZE, SENTENCES_SIZE = 35_000, 4_000
-WORDS = {
-    "rejected": "Wrong in the policy files",
-    "later": "Could not be read",
-    "warnings": "Warnings",
-    "waits": "Left as it is",
-    "foreign": "Made by somebody else",
-}
-
-
-def markdown(outlook: Outlook) -> str:
-    """The whole comment; a list that is too long for one is cut, and says so."""
-    return "\n".join(_parts(outlook))
-
-
-def _parts(outlook: Outlook) -> Iterator[str]:
-    plan, report = outlook.plan, outlook.report
-    yield f"### Grantor, stack {_code(outlook.stack)}: {outlook.headline}"
-    yield from ("", ", ".join([f"Plan {_code(plan.hash)}", *map(_code, outlook.news)]) + ".")
-    for sentence in chain(report.approval, outlook.approved):
-        yield from ("", f"> **Guard:** {_code(sentence)}")
-    changes = [*(("+", change) for change in plan.create), *(("-", change) for change in plan.delete)]
-    yield from _folded("Changes", len(changes), _table(changes))
-    for kind, word in WORDS.items():
-        sentences = getattr(report, kind)
-        yield from _folded(word, len(sentences), _fenced(sentences))
-
-
-def _folded(title: str, size: int, block: str) -> Iterator[str]:
-    """The block under its title, open if it is short; nothing if there is nothing in it."""
-    if size:
-        yield from (
-            "",
-            f"<details{' open' if size <= OPEN else ''}><summary>{title}: {size:,}</summary>",
-            "",
-            block,
-            "",
-            "</details>",
+    @property
+    def _findings(self) -> Report:
+        """What the plan leaves as it is, and what is wrong."""
+        report = self.report
+        return Report(
+            on_hold=report.on_hold,
+            unmanaged=report.unmanaged,
+            errors=report.errors,
+            warnings=report.warnings,
+            unread=report.unread,
         )
 
 
-def _table(changes: Sequence[tuple[str, Change]]) -> str:
-    rows = [f"| {sign} | {change.grant.permission} | {_cells(change)} |" for sign, change in changes]
-    return "\n".join(
-        ["| | permission | scope | to | because |", "|---|---|---|---|---|", lines_cut("\n".join(rows), CHANGES_SIZE)]
+# GitHub takes comments of 65,536 characters.
+MAX_TABLE_BYTES = 35_000
+MAX_SECTION_BYTES = 4_000  # of each list below the table
+SIGNS = {Action.CREATE: "+", Action.DELETE: "-"}
+
+
+def render_markdown(view: PlanView) -> str:
+    """The plan as a comment for a pull request; a list that is too long for one is cut, and says
+    so.
+    """
+    return "\n".join(_render_parts(view))
+
+
+def _render_parts(view: PlanView) -> Iterator[str]:
+    report, home = view.report, view.home
+    yield f"### Grantor, stack {_format_code(view.stack)}: {view.headline}"
+    short = rendering.shorten_hash(view.plan.hash)
+    yield from (
+        "",
+        ", ".join([f"Plan {_format_code(short)}", *map(_format_code, view.policy_lines)]) + ".",
     )
+    for line in view.approval_lines:
+        yield from ("", f"> **Guard:** {_format_code(line)}")
+    changes = view.plan.changes
+    yield from _fold_section("Changes", len(changes), _format_table(changes, home))
+    sections = {
+        "Errors in policy files": list(map(str, report.errors)),
+        "Could not be read": [rendering.describe_unread(*one) for one in report.unread.items()],
+        "Warnings": list(map(str, report.warnings)),
+        "On hold": [rendering.describe_on_hold(held, home) for held in report.on_hold],
+        "Unmanaged": [rendering.describe_unmanaged(one, home) for one in report.unmanaged],
+    }
+    for title, lines in sections.items():
+        yield from _fold_section(title, len(lines), _fence_lines(lines))
 
 
-def _cells(change: Change) -> str:
-    because = "<br>".join(_code(str(reason)) for reason in change.reasons) or "no rule"
-    return f"{_code(change.grant.scope)} | {_code(_whom(change))} | {because}"
+def _fold_section(title: str, size: int, block: str) -> Iterator[str]:
+    """The block under its title, open if it is short; nothing if it is empty."""
+    if size:
+        is_open = " open" if size <= MAX_OPEN_LINES else ""
+        yield from ("", f"<details{is_open}><summary>{title}: {size:,}</summary>")
+        yield from ("", block, "", "</details>")
 
 
-def _whom(change: Change) -> str:
+def _format_table(changes: Iterable[Change], home: Home) -> str:
+    rows = "\n".join(_format_row(change, home) for change in changes)
+    head = ["| | permission | scope | to | because |", "|---|---|---|---|---|"]
+    return "\n".join([*head, truncate_lines(rows, MAX_TABLE_BYTES)])
+
+
+def _format_row(change: Change, home: Home) -> str:
     grant = change.grant
-    return f"{grant.grantee} through {grant.application}" if grant.application else str(grant.grantee)
+    holder = _format_code(rendering.describe_holder(grant, home))
+    because = "<br>".join(_format_code(str(reason)) for reason in change.reasons) or "no rule"
+    scope = _format_code(grant.scope)
+    return f"| {SIGNS[change.action]} | {grant.permission} | {scope} | {holder} | {because} |"
 
 
-def _fenced(sentences: Sequence[str]) -> str:
-    text = lines_cut("\n".join(sentences), SENTENCES_SIZE)
-    fence = "`" * max(3, _ticks(text) + 1)
+def _fence_lines(lines: Iterable[str]) -> str:
+    text = truncate_lines("\n".join(lines), MAX_SECTION_BYTES)
+    fence = "`" * max(3, _count_ticks(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _code(text: str) -> str:
+def _format_code(text: str) -> str:
     """The text as it is, whatever Markdown would make of its characters, also in a table."""
-    fence = "`" * (_ticks(text) + 1)
+    fence = "`" * (_count_ticks(text) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}".replace("|", "\\|")
 
 
-def _ticks(text: str) -> int:
+def _count_ticks(text: str) -> int:
     """The longest row of backticks in the text."""
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-CHANGES_EXIT = 3  # what the command line ends with when changes were not expected
-
-
-def run_plan(call: Call) -> int:
-    """0; 1 if a policy file is wrong or something could not be read; 3 if there are changes and none were expected."""
-    outlook = _outlook(call)
-    if call.asked.markdown and not call.asked.json:
-        call.show.line(markdown(outlook))
+def run_plan(session: Session) -> int:
+    """Exits with 0, with 1 if a file is wrong or something could not be read, with 3 if changes
+    were not expected.
+    """
+    view = _build_view(session)
+    if session.arguments.markdown and not session.arguments.json:
+        session.output.print_line(render_markdown(view))
     else:
-        call.show.lines(outlook.lines())
-    call.show.value(outlook.value())
-    if outlook.wrong:
+        session.output.print_lines(view.lines())
+    session.output.print_json(view.to_json())
+    if view.has_errors:
         return 1
-    return CHANGES_EXIT if call.asked.expect_no_changes and not outlook.plan.empty else 0
+    return (
+        CHANGES_EXIT_CODE if session.arguments.expect_no_changes and not view.plan.is_empty else 0
+    )
 
 
-def _outlook(call: Call) -> Outlook:
-    world = call.world
-    if call.asked.policy is not None:
-        world.files = LocalFiles(call.clients.s3, world.names.policy_bucket, _folder(call.asked.policy))
+def _build_view(session: Session) -> PlanView:
+    services, folder = session.services, session.arguments.policy
+    if folder is not None:
+        bucket = services.names.policy_bucket
+        services.policy_files = LocalFiles(session.clients.s3, bucket, _check_folder(folder))
     with Progress("reading policy files, profiles and grants"):
-        return Outlook.of(world, everything(world), merged=call.asked.policy is None)
+        return PlanView.build(services, judge_everything(services), is_merged=folder is None)
 
 
-def _folder(given: str) -> Path:
+def _check_folder(given: str) -> Path:
     folder = Path(given)
     if not folder.is_dir():
-        raise Misused(f"--policy {given}: there is no such folder; name the one whose files go to the bucket's policy/")
+        raise UsageError(
+            f"--policy {given}: there is no such folder; name the one whose files go to "
+            "the bucket's policy/"
+        )
     return folder
+
+
+class LocalFiles(PolicyFiles):
+    """A folder that takes the place of `policy/` in the bucket.
+
+    A file whose content equals the bucket's is the bucket's file. Accepted versions come from the
+    bucket.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str, folder: Path) -> None:
+        super().__init__(client, bucket)
+        paths = find_policy_files(folder)
+        self._paths = {f"{FOLDER}{path.relative_to(folder).as_posix()}": path for path in paths}
+
+    def list_files(self) -> Mapping[str, ListedFile]:
+        """List the folder's files by their keys in the bucket. Costs a call to list the bucket."""
+        super().list_files()
+        return {key: _describe_file(path) for key, path in self._paths.items()}
+
+    def read_file(self, key: str, version: str = "") -> PolicyFile:
+        """Read a file of the folder; with a version, read it from the bucket."""
+        if version:
+            return super().read_file(key, version)
+        content = read_policy_file(self._paths[key])
+        if is_too_large(len(content)):
+            raise FileTooLarge(describe_too_large(len(content)))
+        uploaded = self._read_uploaded(key) if key in self._listed else None
+        if uploaded and uploaded.body == content:
+            return uploaded
+        return PolicyFile(content, LOCAL_VERSION, _compute_etag(content))
+
+    def is_deleted(self, key: str) -> bool:
+        """Whether the folder lacks this file."""
+        return key not in self._paths
+
+    def _read_uploaded(self, key: str) -> PolicyFile | None:
+        try:
+            return super().read_file(key)
+        except (ClientError, FileTooLarge):
+            return None
+
+
+def _describe_file(path: Path) -> ListedFile:
+    status = path.stat()
+    return ListedFile("", status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _compute_etag(content: bytes) -> str:
+    return f'"{md5(content, usedforsecurity=False).hexdigest()}"'

@@ -1,218 +1,304 @@
-"""grantor adopt: grants that somebody else made become ours, as they are."""
+"""grantor adopt, rebuild and redrive: recovery by a person, under the lease of a run."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from grantor.aws.lease import Lease
-from grantor.aws.queues import DeadLetters
-from grantor.cli import changing, session
-from grantor.cli.changing import told
-from grantor.cli.output import MOST, Progress, count, format_time, moment, more, visible
-from grantor.cli.plan import everything
-from grantor.cli.session import Call, Interrupt, Misused, Trouble, queues
-from grantor.core.jobs.upload_triggers import job_bell
-from grantor.core.planning.plan import Change
-from grantor.core.triggers import bell
-from grantor.reconcile.lease import Busy, alone
-from grantor.reconcile.recovery import REBUILT_TOGETHER, Adoption, Rebuilding, Redriving, foreign
-from grantor.reconcile.report import Report
-from grantor.reconcile.run import Judged
+from grantor.aws.queues import DeadLetterQueue
+from grantor.cli import session as exit_codes
+from grantor.cli.changing import (
+    judge_everything,
+    read_time,
+    report_and_publish,
+    wait_until_free,
+)
+from grantor.cli.output import (
+    MAX_EXCERPT_CHARACTERS,
+    MAX_LISTED_LINES,
+    Progress,
+    escape_text,
+    format_count,
+    format_seconds,
+    format_time,
+)
+from grantor.cli.session import CommandError, Interrupt, Session, UsageError, read_queue_urls
+from grantor.core.planning.plan import UnmanagedGrant
+from grantor.core.planning.rendering import (
+    SCHEMA_VERSION,
+    Home,
+    describe_grant,
+    describe_grantee,
+    describe_omitted,
+    describe_reasons,
+    encode_unmanaged,
+)
+from grantor.core.triggers import parse_trigger, parse_upload_trigger
+from grantor.reconcile.apply import JudgedPlan
+from grantor.reconcile.lease import Busy, exclusive_lease
+from grantor.reconcile.recovery import GrantAdoption, LedgerRebuild, QueueRedrive
+from grantor.reconcile.report import Activity, Report
 
 
-def run_adopt(call: Call) -> int:
-    """0; 1 if one of the grants could not be adopted."""
-    asked = call.asked
-    if not (asked.ids or asked.all_wanted or asked.scope or asked.grantee or asked.permission):
-        return _list(call)
-    if asked.unwanted and not asked.ids:
-        raise Misused("--unwanted wants the ids of the grants: grantor adopt lists them")
-    with undisturbed(call) as lease:
-        found = everything(call.world)
-        report = _adopted(call, lease, found, _chosen_to_adopt(found, asked))
-    call.show.value(report.summary())
-    return 0 if report.finished and not report.needs_a_person else 1
+def run_adopt(session: Session) -> int:
+    """Exits with 0, or with 1 if one of the grants could not be adopted."""
+    given = session.arguments
+    if not (given.ids or given.all_wanted or given.scope or given.grantee or given.permission):
+        return _list_unmanaged(session)
+    if given.unwanted and not given.ids:
+        raise UsageError("--unwanted needs the ids of the grants: grantor adopt lists them")
+    with hold_lease(session) as lease:
+        judged = judge_everything(session.services)
+        chosen = _choose_grants(judged, given, session.services.names.home)
+        report = _adopt_grants(session, lease, judged, chosen)
+    session.output.print_json(report.to_document(session.stack))
+    return 0 if report.is_finished and not report.needs_action else 1
 
 
 @contextmanager
-def undisturbed(call: Call) -> Iterator[Lease]:
-    """The lease, once the run that is going on is over. Trouble if another has been faster."""
-    changing.until_free(call.world)
+def hold_lease(session: Session) -> Iterator[Lease]:
+    """Hold the lease once the run in progress is over. Raises CommandError if another run is
+    faster.
+    """
+    wait_until_free(session.services)
+    name = f"grantor {session.arguments.command} by {session.caller.arn}"
     try:
-        with alone(call.world, f"grantor {call.asked.verb} by {call.caller.arn}") as lease:
+        with exclusive_lease(session.services, name) as lease:
             yield lease
     except Busy as busy:
-        raise Trouble(f"{busy}, which has begun just now: say it again") from busy
+        raise CommandError(f"{busy} and has begun just now: try again") from busy
 
 
-def _list(call: Call) -> int:
-    """What could be adopted, each grant with its id; nothing is changed."""
+def _list_unmanaged(session: Session) -> int:
+    """List what can be adopted; changes nothing."""
+    services = session.services
     with Progress("reading policy files, profiles and grants"):
-        found = foreign(everything(call.world))
-    call.show.lines(f"{change.id}  {change.grant}, {_because(change)}" for change in found)
-    if not found:
-        call.show.line("every grant is ours")
-    call.show.value([{"id": one.id, "grant": str(one.grant), "because": list(map(str, one.reasons))} for one in found])
+        unmanaged = judge_everything(services).plan.unmanaged
+    session.output.print_lines(_describe_candidate(one, services.names.home) for one in unmanaged)
+    if not unmanaged:
+        session.output.print_line("there are no unmanaged grants")
+    grants = list(map(encode_unmanaged, unmanaged))
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "unmanaged",
+        "stack": session.stack,
+        "unmanaged": grants,
+    }
+    session.output.print_json(document)
     return 0
 
 
-def _because(change: Change) -> str:
-    return f"wanted because {' and '.join(map(str, change.reasons))}" if change.reasons else "wanted by no rule"
+def _describe_candidate(unmanaged: UnmanagedGrant, home: Home) -> str:
+    reasons = describe_reasons(unmanaged.reasons)
+    wanted = f"wanted because {reasons}" if reasons else "wanted by no rule"
+    return f"{unmanaged.grant_id}  {describe_grant(unmanaged.grant, home)}, {wanted}"
 
 
-def _chosen_to_adopt(found: Judged, asked: Namespace) -> list[Change]:
-    """Those that are asked for. Trouble if one of them can not be adopted, or should not be without another word."""
-    if found.policies.new:
-        raise Trouble(
-            "there are policy files that no run has accepted yet, so who wants what may change: grantor apply comes first"
+def _choose_grants(judged: JudgedPlan, given: Namespace, home: Home) -> list[UnmanagedGrant]:
+    """The grants that are asked for. Raises CommandError if one cannot be adopted, or needs a
+    confirmation.
+    """
+    if judged.policies.is_new:
+        raise CommandError(
+            "some policy files have versions that no run has accepted yet, so what rules want may "
+            "change: run grantor apply first"
         )
-    there = foreign(found)
-    _know([change.id for change in there], asked.ids)
-    chosen = [change for change in there if _fits(change, asked)]
-    if unwanted := [change for change in chosen if not change.reasons]:
-        _agree(unwanted, asked)
+    unmanaged = judged.plan.unmanaged
+    _check_ids([one.grant_id for one in unmanaged], given.ids)
+    chosen = [one for one in unmanaged if _matches(one, given, home)]
+    if unwanted := [one for one in chosen if not one.reasons]:
+        _check_unwanted(unwanted, given, home)
     if not chosen:
-        raise Trouble("no foreign grant is so, and wanted by a rule: grantor adopt lists those that there are")
+        raise CommandError(
+            "no unmanaged grant that a rule wants matches: grantor adopt lists what there is"
+        )
     return chosen
 
 
-def _know(there: Sequence[str], ids: Sequence[str]) -> None:
-    if strangers := [one for one in ids if one not in there]:
-        raise Trouble(
-            f"no foreign grant has the id {strangers[0]}: it is ours, or gone; grantor adopt lists those that there are"
+def _check_ids(known: Sequence[str], ids: Sequence[str]) -> None:
+    if unknown := [one for one in ids if one not in known]:
+        raise CommandError(
+            f"no unmanaged grant has the id {unknown[0]}: it is managed or deleted; "
+            "grantor adopt lists what there is"
         )
 
 
-def _fits(change: Change, asked: Namespace) -> bool:
-    grant = change.grant
-    by_id = change.id in asked.ids if asked.ids else bool(change.reasons)
-    by_grantee = asked.grantee in (None, str(grant.grantee), grant.grantee.identifier)
-    return by_id and by_grantee and asked.scope in (None, grant.scope) and asked.permission in (None, str(grant.permission))
+def _matches(unmanaged: UnmanagedGrant, given: Namespace, home: Home) -> bool:
+    grant = unmanaged.grant
+    by_id = unmanaged.grant_id in given.ids if given.ids else bool(unmanaged.reasons)
+    names = (
+        None,
+        describe_grantee(grant.grantee, home),
+        str(grant.grantee),
+        grant.grantee.identifier,
+    )
+    by_value = given.scope in (None, grant.scope) and given.permission in (
+        None,
+        str(grant.permission),
+    )
+    return by_id and given.grantee in names and by_value
 
 
-def _agree(unwanted: Sequence[Change], asked: Namespace) -> None:
-    grants = "; ".join(str(change.grant) for change in unwanted)
-    if not asked.unwanted:
-        raise Trouble(f"no rule wants {grants}: write one, or say --unwanted --yes to have it taken away by the next run")
-    if not asked.yes:
-        raise Trouble(f"no rule wants {grants}: once it is ours, the next run takes it away; if that is meant, say --yes, too")
+def _check_unwanted(unwanted: Sequence[UnmanagedGrant], given: Namespace, home: Home) -> None:
+    grants = "; ".join(describe_grant(one.grant, home) for one in unwanted)
+    if not given.unwanted:
+        raise CommandError(
+            f"no rule wants {grants}: write one, or pass --unwanted --yes to have the next run "
+            "delete it"
+        )
+    if not given.yes:
+        raise CommandError(
+            f"no rule wants {grants}: once it is managed, the next run deletes it; pass --yes to "
+            "confirm"
+        )
 
 
-def _adopted(call: Call, lease: Lease, found: Judged, chosen: Sequence[Change]) -> Report:
-    world = call.world
-    report = Report.of_run(datetime.fromtimestamp(world.clock(), UTC))
-    report.focus = "adoption"
-    Adoption(world.grants, world.ledger.under(lease), found.policies.versions, report).all(chosen)
-    told(call, report)
+def _adopt_grants(
+    session: Session, lease: Lease, judged: JudgedPlan, chosen: Sequence[UnmanagedGrant]
+) -> Report:
+    services = session.services
+    report = Report.begin(read_time(services), Activity.ADOPT)
+    versions = judged.policies.versions
+    GrantAdoption(services.grants, services.ledger.with_lease(lease), versions, report).adopt(
+        chosen
+    )
+    report_and_publish(session, report)
     return report
 
 
-def run_rebuild(call: Call) -> int:
-    """0 when every grant was looked at; 130 if somebody has interrupted it, and what was written until then is right."""
-    _refuse_what_is_known(call)
-    with undisturbed(call) as lease, Interrupt() as stopped, Progress("reading the tags of grants") as progress:
-        report = Report.of_run(datetime.fromtimestamp(call.world.clock(), UTC))
-        report.focus = "rebuilding"
+def run_rebuild(session: Session) -> int:
+    """Exits with 0 if every grant was inspected, 130 after Ctrl-C; what was written until then is
+    right.
+    """
+    _check_empty_ledger(session)
+    with (
+        hold_lease(session) as lease,
+        Interrupt() as stopped,
+        Progress("reading the tags of grants") as progress,
+    ):
+        report = Report.begin(read_time(session.services), Activity.REBUILD)
 
         def go_on() -> bool:
-            progress.step(REBUILT_TOGETHER)
+            progress.step(LedgerRebuild.batch_entries)
             return not stopped.asked
 
-        rebuilding = Rebuilding(call.world, lease, report, go_on)
-        rebuilding.all()
-        told(call, report)
-    call.show.lines(_rebuild_lines(call, rebuilding))
-    call.show.value({**report.summary(), "looked_at": rebuilding.looked, "others": rebuilding.others, "gone": rebuilding.gone})
-    return session.INTERRUPTED if report.cut_short else 0
+        rebuild = LedgerRebuild(session.services, lease, report, go_on)
+        rebuild.rebuild()
+        report_and_publish(session, report)
+    session.output.print_lines(_describe_rebuild(session, rebuild))
+    inspected = {
+        "inspected": rebuild.inspected,
+        "not_ours": rebuild.others,
+        "missing_files": rebuild.missing_files,
+    }
+    session.output.print_json({**report.to_document(session.stack), "rebuild": inspected})
+    return exit_codes.INTERRUPTED if report.cut_short else 0
 
 
-def _refuse_what_is_known(call: Call) -> None:
-    if not call.asked.yes and next(call.world.ledger.entries(), None):
-        raise Trouble(
-            "the ledger is not empty: grantor plan shows what it lacks; to add the grants that it does not know, say --yes"
+def _check_empty_ledger(session: Session) -> None:
+    if not session.arguments.yes and next(session.services.ledger.iterate_entries(), None):
+        raise CommandError(
+            "the ledger is not empty: grantor plan shows what it lacks; pass --yes to add the "
+            "grants that it does not have"
         )
 
 
-def _rebuild_lines(call: Call, rebuilding: Rebuilding) -> Iterator[str]:
-    known = count(len(rebuilding.report.done), "grant")
-    yield f"rebuilt: {known} of stack {call.world.names.stack} known again; {rebuilding.looked:,} looked at, {rebuilding.others:,} not ours"
-    for file in rebuilding.gone:
-        yield f"gone: {file}, which grants name; the next run asks S3 for it, and takes them away if no other rule wants them"
-    if rebuilding.report.cut_short:
-        yield "later: it was interrupted; say grantor rebuild --yes to go on"
+def _describe_rebuild(session: Session, rebuild: LedgerRebuild) -> Iterator[str]:
+    restored = format_count(len(rebuild.report.done), "grant")
+    inspected = f"{rebuild.inspected:,} inspected, {rebuild.others:,} not ours"
+    yield f"rebuilt: {restored} of stack {session.stack} restored; {inspected}"
+    for file in rebuild.missing_files:
+        yield (
+            f"missing: {file}, which grants name; the next run asks S3 for it, and deletes these "
+            "grants unless another rule wants them"
+        )
+    if rebuild.report.cut_short:
+        yield "deferred: it was interrupted; grantor rebuild --yes continues"
 
 
-SHOWN = 60  # characters of a message that is no event
-
-
-def run_redrive(call: Call) -> int:
-    """0 when all of it rings again, or is listed; 1 if something is no event and stays; 130 if somebody has interrupted it."""
+def run_redrive(session: Session) -> int:
+    """Exits with 0 if everything is re-sent or listed, 1 if a message is not an event and stays,
+    130 after Ctrl-C.
+    """
     with Interrupt() as stopped, Progress("reading dead letters") as progress:
 
         def go_on() -> bool:
             progress.step()
             return not stopped.asked
 
-        chosen = _chosen_to_redrive(call, go_on)
-        for name, redriving in chosen.items():
-            _redrive(call, name, redriving)
-    call.show.value({name: _value(redriving) for name, redriving in chosen.items()})
+        queues = _choose_queues(session, go_on)
+        for name, redrive in queues.items():
+            _redrive_queue(session, name, redrive)
+    session.output.print_json({name: _encode_redrive(redrive) for name, redrive in queues.items()})
     if stopped.asked:
-        call.show.line("later: it was interrupted; what has not rung lies where it was, and grantor redrive goes on from there")
-        return session.INTERRUPTED
-    return int(not call.asked.list and any(redriving.strange for redriving in chosen.values()))
+        session.output.print_line(
+            "deferred: it was interrupted; the rest stays in the queue, and grantor redrive "
+            "continues"
+        )
+        return exit_codes.INTERRUPTED
+    return int(
+        not session.arguments.list and any(redrive.not_events for redrive in queues.values())
+    )
 
 
-def _chosen_to_redrive(call: Call, go_on: Callable[[], bool]) -> dict[str, Redriving]:
-    """The queue that was asked for, or both."""
-    told = queues(call.clients, call.stack, call.caller.account)
-    about: dict[str, Callable[[Any], str]] = {
-        "bells": lambda event: str(bell(event, told["policy_bucket"])),
-        "uploads": lambda event: str(job_bell(event)),
+def _choose_queues(session: Session, go_on: Callable[[], bool]) -> dict[str, QueueRedrive]:
+    """The queue that is asked for, or both."""
+    urls, sqs, given = read_queue_urls(session), session.clients.sqs, session.arguments
+    describe: dict[str, Callable[[Any], str]] = {
+        "event": lambda event: str(parse_trigger(event, urls["policy_bucket"])),
+        "upload": lambda event: str(parse_upload_trigger(event)),
     }
+    queues = {
+        name: DeadLetterQueue(sqs, urls[f"{name}_dlq"], urls[f"{name}_queue"]) for name in describe
+    }
+    names = [given.queue] if given.queue else list(describe)
     return {
-        name: Redriving(DeadLetters(call.clients.sqs, told[f"dead_{name}"], told[name]), about[name], go_on, not call.asked.list)
-        for name in ([call.asked.queue] if call.asked.queue else about)
+        name: QueueRedrive(queues[name], describe[name], go_on, not given.list) for name in names
     }
 
 
-def _redrive(call: Call, name: str, redriving: Redriving) -> None:
-    """What has become of it is told even if it ends half-way."""
+def _redrive_queue(session: Session, name: str, redrive: QueueRedrive) -> None:
+    """Re-send one queue; what was sent is reported even if an error ends it."""
     try:
-        redriving.all()
+        redrive.redrive()
     except Exception:
-        if redriving.rung:
-            call.show.lines(_redrive_lines(name, redriving))
+        if redrive.resent:
+            session.output.print_lines(_describe_redrive(name, redrive))
         raise
-    call.show.lines(_redrive_lines(name, redriving))
+    session.output.print_lines(_describe_redrive(name, redrive))
 
 
-def _redrive_lines(name: str, redriving: Redriving) -> Iterator[str]:
-    """What became of one queue's messages, those about the same thing together and the most frequent first."""
-    yield f"{name}: {_heading(redriving)}"
-    for about, times in redriving.rung.most_common(MOST):
-        yield f"  {visible(about)}{f', {times:,} times' if times > 1 else ''}"
-    if len(redriving.rung) > MOST:
-        yield f"  {more(len(redriving.rung) - MOST)}"
-    for letter in redriving.strange.values():
-        yield f"wrong: {name}: message {letter.id} is no event, so nobody can answer it; it stays: {visible(letter.body[:SHOWN])}"
+def _describe_redrive(name: str, redrive: QueueRedrive) -> Iterator[str]:
+    """What became of one queue's messages, grouped by what they are about, the most frequent
+    first.
+    """
+    yield f"{name}: {_describe_count(redrive)}"
+    for about, times in redrive.resent.most_common(MAX_LISTED_LINES):
+        yield f"  {escape_text(about)}{f', {times:,} times' if times > 1 else ''}"
+    if len(redrive.resent) > MAX_LISTED_LINES:
+        yield f"  {describe_omitted(len(redrive.resent) - MAX_LISTED_LINES)}"
+    for letter in redrive.not_events.values():
+        excerpt = escape_text(letter.body[:MAX_EXCERPT_CHARACTERS])
+        yield (
+            f"error: {name}: message {letter.id} is not an event, so no run can handle it; "
+            f"it stays: {excerpt}"
+        )
 
 
-def _heading(redriving: Redriving) -> str:
-    number = redriving.rung.total()
-    if not redriving.oldest:
-        return "no event lies there"
-    verb = ("rings again" if number == 1 else "ring again") if redriving.move else ("lies there" if number == 1 else "lie there")
-    return f"{count(number, 'event')} {verb}, the first of {format_time(moment(redriving.oldest))}"
+def _describe_count(redrive: QueueRedrive) -> str:
+    if not redrive.oldest:
+        return "the dead-letter queue has no events"
+    events = format_count(redrive.resent.total(), "event")
+    done = "re-sent" if redrive.move else "in the dead-letter queue"
+    return f"{events} {done}, the first of {format_time(format_seconds(redrive.oldest))}"
 
 
-def _value(redriving: Redriving) -> dict[str, Any]:
+def _encode_redrive(redrive: QueueRedrive) -> dict[str, Any]:
     return {
-        "events": redriving.rung.total(),
-        "moved": redriving.move,
-        "first": moment(redriving.oldest) if redriving.oldest else None,
-        "about": dict(redriving.rung.most_common()),
-        "no_event": {letter.id: letter.body for letter in redriving.strange.values()},
+        "events": redrive.resent.total(),
+        "moved": redrive.move,
+        "first": format_seconds(redrive.oldest) if redrive.oldest else None,
+        "about": dict(redrive.resent.most_common()),
+        "not_events": {letter.id: letter.body for letter in redrive.not_events.values()},
     }

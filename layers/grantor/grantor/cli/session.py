@@ -1,4 +1,4 @@
-"""What a verb raises when it can not do what was asked: what, why, and what to do instead, for a person."""
+"""What every command works with: arguments, output, stack, AWS, and how Ctrl-C ends it."""
 
 import os
 import signal
@@ -12,35 +12,53 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from grantor.cli.output import Show
+from grantor.cli.output import Output
 
 if TYPE_CHECKING:
     from grantor.aws.clients import Clients
     from grantor.aws.cloudformation import Caller
-    from grantor.aws.services import Names, World
+    from grantor.aws.services import Services, StackNames
+
+INTERRUPTED = 130  # exit code after Ctrl-C (POSIX: 128 and the signal's number)
+STOPPING = b"stopping after the changes that are in progress; Ctrl-C again stops at once\n"
+SERVICE_OUTPUTS = {
+    "data_bucket": "DataBucket",
+    "policy_bucket": "PolicyBucket",
+    "ledger_table": "Ledger",
+    "event_queue": "EventQueue",
+    "alert_topic": "AlertTopic",
+}  # the field of StackNames, and the stack's output
+QUEUE_OUTPUTS = {
+    "policy_bucket": "PolicyBucket",
+    "event_queue": "EventQueue",
+    "event_dlq": "EventDLQ",
+    "upload_queue": "UploadQueue",
+    "upload_dlq": "UploadDLQ",
+}
 
 
-class Trouble(Exception):
-    """The verb can not do it; its text says why."""
+class CommandError(Exception):
+    """The command cannot do what was asked (exit code 1).
 
-    code = 1  # that the command line ends with
+    The text says what, why, and what to do instead.
+    """
 
-
-class Misused(Trouble):
-    """What was asked makes no sense."""
-
-    code = 2
+    exit_code = 1
 
 
-INTERRUPTED = 130  # that a command line ends with when it is interrupted (POSIX: 128 and the signal's number)
-SAID = b"stopping after the changes that are under way; Ctrl-C again stops at once\n"
+class UsageError(CommandError):
+    """Invalid usage (exit code 2)."""
+
+    exit_code = 2
 
 
 @contextmanager
-def ends_at_once() -> Iterator[None]:
-    """Within it Ctrl-C ends the process, also while its threads wait for answers: Python itself would wait for these."""
+def exit_on_interrupt() -> Iterator[None]:
+    """End the process on Ctrl-C at once. Python alone would first wait for threads in AWS calls."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else whoever started it does not want it to hear Ctrl-C
+    if (
+        before is signal.default_int_handler
+    ):  # else the parent process ignores Ctrl-C, or handles it
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     try:
         yield
@@ -49,123 +67,120 @@ def ends_at_once() -> Iterator[None]:
 
 
 class Interrupt:
-    """From where it is entered: whether somebody has pressed Ctrl-C. A second time interrupts at once."""
+    """Records Ctrl-C in `asked` while it is entered. A second Ctrl-C raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.asked = False
         self._before: Any = None
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._hear)
+        self._before = signal.signal(signal.SIGINT, self._record_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
-    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+    def _record_signal(self, _signal: int, _frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        os.write(2, SAID)  # print may be under way itself
-
-
-OUTPUTS = {
-    "data_bucket": "DataBucket",
-    "policy_bucket": "PolicyBucket",
-    "ledger": "Ledger",
-    "bells": "Bells",
-    "notices": "Notices",
-}
-QUEUES = {
-    "policy_bucket": "PolicyBucket",
-    "bells": "Bells",
-    "dead_bells": "DeadBells",
-    "uploads": "Uploads",
-    "dead_uploads": "DeadUploads",
-}
-
-
-def stack_name(asked: str | None, folder: Path) -> str:
-    """The stack that is asked for, else that of GRANTOR_STACK, of the folder's samconfig.toml, or "grantor"."""
-    return asked or os.environ.get("GRANTOR_STACK") or _deployed(folder / "samconfig.toml") or "grantor"
-
-
-def names(clients: "Clients", stack: str, account: str) -> "Names":
-    """What the stack's things are called; one call. Trouble if there is no such stack, or it is not Grantor's."""
-    from grantor.aws.services import Names
-
-    return Names(stack, account, **_told(clients, stack, account, OUTPUTS))
-
-
-def queues(clients: "Clients", stack: str, account: str) -> dict[str, str]:
-    """The URLs of its queues and of those for their dead letters, and the policy bucket; call and Trouble as in names."""
-    return _told(clients, stack, account, QUEUES)
-
-
-def _told(clients: "Clients", stack: str, account: str, wanted: Mapping[str, str]) -> dict[str, str]:
-    from grantor.aws.cloudformation import NoStack, outputs
-
-    try:
-        told = outputs(clients.cloudformation, stack)
-    except NoStack as nothing:
-        region = clients.session.region_name
-        raise Trouble(
-            f"there is no stack {stack} in {region} of account {account}: name another with --stack or GRANTOR_STACK, "
-            "or look at AWS_REGION and AWS_PROFILE"
-        ) from nothing
-    if missing := sorted(set(wanted.values()) - told.keys()):
-        raise Trouble(f"stack {stack} has no output {missing[0]}: it is not Grantor's, or an older one; deploy it again")
-    return {name: told[output] for name, output in wanted.items()}
-
-
-def _deployed(config: Path) -> str | None:
-    """The stack's name as SAM CLI reads it, for its default environment."""
-    try:
-        default = tomllib.loads(config.read_text()).get("default", {})
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as wrong:
-        raise Trouble(f"{config} can not be read: {wrong}; name the stack with --stack") from wrong
-    sections = (default.get(command, {}).get("parameters", {}) for command in ("deploy", "global"))
-    return next((str(section["stack_name"]) for section in sections if "stack_name" in section), None)
+        os.write(2, STOPPING)  # the signal may have interrupted print itself
 
 
 @dataclass
-class Call:
-    """One call of the command line. `session` is boto3's, that of the environment unless told."""
+class Session:
+    """One call of the command line. `boto_session` defaults to a session of the environment."""
 
-    asked: Namespace
-    show: Show
-    session: Any = None
+    arguments: Namespace
+    output: Output
+    boto_session: Any = None
 
     @cached_property
     def clients(self) -> "Clients":
-        """AWS, as the caller may use it. Trouble if nobody says in which Region."""
+        """AWS, with the caller's credentials. Raises CommandError if no Region is configured."""
         from grantor.aws.clients import Clients
 
-        clients = Clients(os.environ.get("AWS_REGION") or None)  # boto3 itself knows AWS_DEFAULT_REGION only
-        if self.session is not None:
-            clients.session = self.session
+        # boto3 itself reads AWS_DEFAULT_REGION only.
+        clients = Clients(os.environ.get("AWS_REGION") or None)
+        if self.boto_session is not None:
+            clients.session = self.boto_session
         if not clients.session.region_name:
-            raise Trouble("no Region: set AWS_REGION, or region in your AWS profile, to that of the stack")
+            raise CommandError(
+                "no Region: set AWS_REGION, or region in your AWS profile, to the stack's Region"
+            )
         return clients
 
     @cached_property
     def caller(self) -> "Caller":
-        """Who calls; costs a call."""
-        from grantor.aws.cloudformation import caller
+        """The caller's account and ARN; costs one call."""
+        from grantor.aws.cloudformation import read_caller
 
-        return caller(self.clients.sts)
+        return read_caller(self.clients.sts)
 
     @cached_property
     def stack(self) -> str:
-        """The stack's name."""
-
-        return stack_name(self.asked.stack, Path())
+        """The name of the stack."""
+        return choose_stack(self.arguments.stack, Path())
 
     @cached_property
-    def world(self) -> "World":
-        """The stack's world; costs two calls. Trouble if there is no such stack."""
-        from grantor.aws.services import World
+    def services(self) -> "Services":
+        """The stack's services; costs two calls. Raises CommandError as read_stack_names does."""
+        from grantor.aws.services import Services
 
-        return World(names(self.clients, self.stack, self.caller.account), self.clients)
+        return Services(read_stack_names(self), self.clients)
+
+
+def choose_stack(given: str | None, folder: Path) -> str:
+    """Choose `given`, else GRANTOR_STACK, else what samconfig.toml says, else "grantor"."""
+    configured = given or os.environ.get("GRANTOR_STACK")
+    return configured or _read_samconfig(folder / "samconfig.toml") or "grantor"
+
+
+def _read_samconfig(path: Path) -> str | None:
+    """Read the stack's name as SAM CLI does for its default environment."""
+    try:
+        default = tomllib.loads(path.read_text()).get("default", {})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"{path} cannot be read: {error}; name the stack with --stack"
+        ) from error
+    sections = (default.get(name, {}).get("parameters", {}) for name in ("deploy", "global"))
+    return next((str(part["stack_name"]) for part in sections if "stack_name" in part), None)
+
+
+def read_stack_names(session: Session) -> "StackNames":
+    """Read the names of the stack's resources; costs two calls.
+
+    Raises CommandError if there is no such stack, or if it is not a stack of Grantor.
+    """
+    from grantor.aws.services import StackNames
+
+    outputs = _read_outputs(session, SERVICE_OUTPUTS)
+    return StackNames(session.stack, session.caller.account, **outputs)
+
+
+def read_queue_urls(session: Session) -> dict[str, str]:
+    """Read the policy bucket and the queues' URLs. Cost and errors as read_stack_names."""
+    return _read_outputs(session, QUEUE_OUTPUTS)
+
+
+def _read_outputs(session: Session, wanted: Mapping[str, str]) -> dict[str, str]:
+    from grantor.aws.cloudformation import StackNotFound, read_outputs
+
+    stack = session.stack
+    try:
+        found = read_outputs(session.clients.cloudformation, stack)
+    except StackNotFound as error:
+        region, account = session.clients.session.region_name, session.caller.account
+        raise CommandError(
+            f"stack {stack} does not exist in {region} of account {account}: name another with "
+            "--stack or GRANTOR_STACK, or check AWS_REGION and AWS_PROFILE"
+        ) from error
+    if missing := sorted(set(wanted.values()) - found.keys()):
+        raise CommandError(
+            f"stack {stack} has no output {missing[0]}: it is not a stack of Grantor, or an older "
+            "version of it; deploy it again"
+        )
+    return {name: found[output] for name, output in wanted.items()}

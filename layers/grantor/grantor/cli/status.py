@@ -1,28 +1,37 @@
-"""grantor status: how things stand, from what runs have written down and the policy files as they are."""
+"""grantor status and history: what past runs have recorded, and policy files as they are now."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from grantor.aws.lease import Standing
-from grantor.aws.run_store import Accepted, Approval, RefusedPlan, Run, Sweep
-from grantor.aws.services import World
-from grantor.cli.output import Progress, count, format_time, lines
-from grantor.cli.session import Call, Misused, Trouble
-from grantor.reconcile.policies import Intake, intake
+from grantor.aws.lease import LeaseStatus
+from grantor.aws.run_store import AcceptedVersion, Approval, PendingPlan, RunRecord, Sweep
+from grantor.aws.services import Services
+from grantor.cli.changing import read_time
+from grantor.cli.output import LABEL_WIDTH, MAX_LISTED_LINES, Progress, format_count, format_time
+from grantor.cli.session import CommandError, Session
+from grantor.core.planning.rendering import (
+    SCHEMA_VERSION,
+    Json,
+    describe_approval_given,
+    describe_focus,
+    encode_problem,
+    format_timestamp,
+    shorten_hash,
+)
+from grantor.reconcile.policies import PolicySet, read_policies
+from grantor.reconcile.report import Report, list_conditions, render_report
 
-WIDE = 9  # characters of the word that a line begins with
 
-
-def run_status(call: Call) -> int:
-    """0, however things stand."""
+def run_status(session: Session) -> int:
+    """Exits with 0."""
     with Progress("reading the ledger"):
-        status = _Status.of(call)
-    call.show.lines(f"{word:<{WIDE}} {said}" for word, said in status.said())
-    call.show.value(status.value())
+        status = _Status.read(session)
+    session.output.print_lines(f"{label:<{LABEL_WIDTH}} {text}" for label, text in status.lines())
+    session.output.print_json(status.to_json())
     return 0
 
 
@@ -33,97 +42,182 @@ class _Status:
     now: datetime
     owned: Counter[str]  # grants of the ledger by their state
     sweep: Sweep
-    lease: Standing
-    accepted: dict[str, Accepted]
-    policies: Intake
-    refused: list[tuple[RefusedPlan, Approval | None]]  # since the last sweep
-    last: Run | None  # that changed something
+    lease: LeaseStatus
+    accepted: dict[str, AcceptedVersion]
+    policies: PolicySet
+    pending_plans: list[tuple[PendingPlan, Approval | None]]  # since the last sweep
+    last_change: RunRecord | None
 
     @classmethod
-    def of(cls, call: Call) -> "_Status":
-        world, records = call.world, call.world.records
-        now, sweep, accepted = datetime.fromtimestamp(world.clock(), UTC), records.last_sweep(), records.accepted()
+    def read(cls, session: Session) -> "_Status":
+        services, store = session.services, session.services.run_store
+        now, sweep, accepted = read_time(services), store.read_last_sweep(), store.read_accepted()
+        # A run records its pending plan before its sweep, so the plans before the last sweep no
+        # longer wait.
+        plans = [plan for plan in store.list_pending_plans() if plan.at >= sweep.at]
         return cls(
-            stack=world.names.stack,
-            where=f"{world.clients.session.region_name} of account {world.names.account}",
+            stack=services.names.stack_name,
+            where=f"{services.clients.session.region_name} of account {services.names.account_id}",
             now=now,
-            owned=Counter(str(entry.state) for entry in world.ledger.entries()),
+            owned=Counter(str(entry.state) for entry in services.ledger.iterate_entries()),
             sweep=sweep,
-            lease=world.leases.standing(world.clock()),
+            lease=services.lease_store.read_status(services.clock()),
             accepted=accepted,
-            policies=intake(world.files, accepted, world.names.data_bucket),
-            # A sweep is complete only when nothing of it was refused, and each run that refuses a plan says so anew.
-            refused=[(plan, records.approval(plan.hash, now)) for plan in records.all_refused() if plan.at >= sweep.at],
-            last=_last_change(world),
+            policies=read_policies(services.policy_files, accepted, services.names.data_bucket),
+            pending_plans=[(plan, store.read_approval(plan.hash, now)) for plan in plans],
+            last_change=_find_last_change(services),
         )
 
-    def said(self) -> Iterator[tuple[str, str]]:
-        """Lines, each with the word that it begins with."""
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Lines, each with its label."""
+        changed = (
+            describe_run(self.last_change)
+            if self.last_change
+            else "no run has changed anything in the last 90 days"
+        )
         yield "stack", f"{self.stack} in {self.where}"
-        yield "sweep", self._sweep()
-        yield "grants", f"{count(self.owned.total(), 'grant')} owned{self._unsettled()}"
-        yield "changed", line(self.last) if self.last else "no run has changed anything within the last 90 days"
-        yield "lease", self._lease()
-        yield "bells", ", ".join(sorted(self.lease.bells)) or "none waits"
-        yield from (("policy", said) for said in self._policy())
-        yield from (("wrong", str(problem)) for problem in self.policies.problems)
-        yield from (("unread", f"{key}: {why}") for key, why in sorted(self.policies.unread.items()))
-        yield from (self._refused(plan, approval) for plan, approval in self.refused)
+        yield "sweep", self._describe_sweep()
+        yield (
+            "grants",
+            f"{format_count(self.owned.total(), 'grant')} owned{self._describe_unsettled()}",
+        )
+        yield "changed", changed
+        yield "lease", self._describe_lease()
+        yield "pending", ", ".join(sorted(self.lease.pending)) or "no triggers"
+        yield from (("policy", line) for line in self._describe_policies())
+        yield from (("error", str(problem)) for problem in self.policies.problems)
+        yield from (
+            ("unread", f"{file}: {why}") for file, why in sorted(self.policies.unread.items())
+        )
+        yield from (self._describe_plan(plan, approval) for plan, approval in self.pending_plans)
 
-    def value(self) -> dict[str, Any]:
-        """The same as plain values; times of the lease in seconds since 1970."""
+    def to_json(self) -> Json:
+        """The same as a document of docs/json.md."""
+        policies = self.policies
         return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "status",
             "stack": self.stack,
             "owned": dict(self.owned),
-            "sweep": asdict(self.sweep),
-            "changed": asdict(self.last) if self.last else None,
-            "lease": asdict(self.lease),
-            "policy": {key: asdict(accepted) for key, accepted in sorted(self.accepted.items())},
-            "new": sorted(self.policies.changed),
-            "gone": list(self.policies.gone),
-            "wrong": [asdict(problem) for problem in self.policies.problems],
-            "unread": dict(self.policies.unread),
-            "refused": [asdict(plan) | {"approval": approval and asdict(approval)} for plan, approval in self.refused],
+            "sweep": self._encode_sweep(),
+            "last_change": dict(self.last_change.document) if self.last_change else None,
+            "lease": self._encode_lease(),
+            "policy": {
+                "accepted": [
+                    _encode_accepted(file, version)
+                    for file, version in sorted(self.accepted.items())
+                ],
+                "new": sorted(policies.changed),
+                "deleted": list(policies.deleted),
+            },
+            "diagnostics": [encode_problem(problem, "error") for problem in policies.problems],
+            "unread": [{"what": file, "why": why} for file, why in sorted(policies.unread.items())],
+            "pending_plans": [
+                _encode_plan(plan, approval) for plan, approval in self.pending_plans
+            ],
         }
 
-    def _sweep(self) -> str:
+    def _describe_sweep(self) -> str:
         if not self.sweep.at:
-            return "there was no complete one yet"
-        domains = ", ".join(f"{count(number, 'profile')} in {domain}" for domain, number in sorted(self.sweep.profiles.items()))
-        ago = _ago((self.now - datetime.fromisoformat(self.sweep.at)).total_seconds())
+            return "none is complete yet"
+        profiles = sorted(self.sweep.profiles.items())
+        domains = ", ".join(
+            f"{format_count(number, 'profile')} in {domain}" for domain, number in profiles
+        )
+        ago = _describe_age((self.now - datetime.fromisoformat(self.sweep.at)).total_seconds())
         return f"{format_time(self.sweep.at)}, {ago} ago" + (f": {domains}" if domains else "")
 
-    def _unsettled(self) -> str:
-        others = [f"{number:,} {state}" for state, number in sorted(self.owned.items()) if state != "live"]
+    def _encode_sweep(self) -> Json | None:
+        sweep = self.sweep
+        if not sweep.at:
+            return None
+        return {"started_at": sweep.at, "owned": sweep.owned, "profiles": dict(sweep.profiles)}
+
+    def _describe_unsettled(self) -> str:
+        others = [
+            f"{number:,} {state}" for state, number in sorted(self.owned.items()) if state != "live"
+        ]
         return f", of which {' and '.join(others)}" if others else ""
 
-    def _lease(self) -> str:
-        if not self.lease.holder:
+    def _describe_lease(self) -> str:
+        lease = self.lease
+        if not lease.holder:
             return "free"
-        since, until = (f"{datetime.fromtimestamp(at, UTC):%H:%M:%SZ}" for at in (self.lease.since, self.lease.expires))
-        return f"held by {self.lease.holder} since {since}, until {until} unless renewed"
+        since, until = (
+            f"{datetime.fromtimestamp(at, UTC):%H:%M:%SZ}" for at in (lease.since, lease.expires)
+        )
+        return f"held by {lease.holder} since {since}, until {until} unless renewed"
 
-    def _policy(self) -> Iterator[str]:
-        for key, accepted in sorted(self.accepted.items()):
-            yield f"{key} version {accepted.version}, accepted {format_time(accepted.at)}"
-        yield from (f"{key} has a version that no run has accepted yet" for key in sorted(self.policies.changed))
-        yield from (f"{key} is gone, and no run has accepted that yet" for key in self.policies.gone)
+    def _encode_lease(self) -> Json:
+        lease = self.lease
+        times = {"since": lease.since, "expires": lease.expires} if lease.holder else {}
+        return {
+            "holder": lease.holder or None,
+            **{
+                name: format_timestamp(datetime.fromtimestamp(at, UTC))
+                for name, at in times.items()
+            },
+            "pending": sorted(lease.pending),
+        }
 
-    def _refused(self, plan: RefusedPlan, approval: Approval | None) -> tuple[str, str]:
+    def _describe_policies(self) -> Iterator[str]:
+        for file, accepted in sorted(self.accepted.items()):
+            yield f"{file} version {accepted.version}, accepted {format_time(accepted.at)}"
+        yield from (
+            f"{file} has a version that no run has accepted yet"
+            for file in sorted(self.policies.changed)
+        )
+        yield from (
+            f"{file} was deleted, and no run has accepted that yet"
+            for file in self.policies.deleted
+        )
+
+    def _describe_plan(self, plan: PendingPlan, approval: Approval | None) -> tuple[str, str]:
         if approval:
-            return "approved", f"plan {plan.hash} by {approval.by} at {format_time(approval.at)}"
-        changes = count(plan.text.count("\n") + 1, "change")
-        return "waiting", f"plan {plan.hash}, {changes}, {format_time(plan.at)}: grantor approve {plan.hash} --stack {self.stack}"
+            return "approved", describe_approval_given(
+                plan.hash, approval.by, format_time(approval.at)
+            )
+        changes, short = format_count(plan.count_changes(), "change"), shorten_hash(plan.hash)
+        command = f"grantor approve {short} --stack {self.stack}"
+        return "approval", f"plan {short}, {changes}, {format_time(plan.at)}: {command}"
 
 
-def _last_change(world: World) -> Run | None:
-    return next((past for past in world.records.history() if past.summary["created"] or past.summary["deleted"]), None)
+def _encode_accepted(file: str, accepted: AcceptedVersion) -> Json:
+    return {
+        "file": file,
+        "version": accepted.version,
+        "accepted_at": accepted.at or None,
+        "run_id": accepted.run or None,
+    }
 
 
-def _ago(seconds: float) -> str:
-    """How long ago, in the largest unit that says enough.
+def _encode_plan(plan: PendingPlan, approval: Approval | None) -> Json:
+    return {
+        "hash": plan.hash,
+        "planned_at": plan.at,
+        "causes": plan.document["approval"]["causes"],
+        "counts": plan.document["counts"],
+        "approved_by": approval.by if approval else None,
+        "approved_at": approval.at if approval else None,
+    }
 
-    >>> _ago(42), _ago(600), _ago(7500), _ago(200_000)
+
+def _find_last_change(services: Services) -> RunRecord | None:
+    runs = services.run_store.iterate_runs()
+    return next(
+        (
+            run
+            for run in runs
+            if run.document["counts"]["created"] or run.document["counts"]["deleted"]
+        ),
+        None,
+    )
+
+
+def _describe_age(seconds: float) -> str:
+    """How long ago, in the largest unit that is exact enough.
+
+    >>> _describe_age(42), _describe_age(600), _describe_age(7500), _describe_age(200_000)
     ('42 s', '10 min', '2 h', '2 days')
     """
     for unit, size in (("s", 1), ("min", 60), ("h", 3600)):
@@ -133,48 +227,56 @@ def _ago(seconds: float) -> str:
     return f"{int(seconds // 86_400)} days"
 
 
-PRESSING = {
-    "approval": "a plan waits for approval",
-    "rejected": "a policy file is wrong",
-    "refused": "AWS refuses a change",
-    "later": "not all could be done",
-}
+def run_history(session: Session) -> int:
+    """Exits with 0, or with 1 if no run has the given id."""
+    wanted = session.arguments.run
+    return _show_run(session, wanted) if wanted else _list_runs(session)
 
 
-def run_history(call: Call) -> int:
-    """0; 1 if no run has that id."""
-    return _one(call, call.asked.run) if call.asked.run else _several(call)
-
-
-def line(past: Run) -> str:
+def describe_run(run: RunRecord) -> str:
     """One run in a line."""
-    return f"{format_time(past.at)}  {past.id}  +{past.summary['created']} -{past.summary['deleted']}  {'; '.join(_said(past.summary))}"
+    counts, policy = run.document["counts"], run.document["policy"]
+    files = [one["file"] for one in policy["accepted"]] + [
+        f"{file} was deleted" for file in policy["deleted"]
+    ]
+    activity = run.document["activity"]
+    about = describe_focus(run.document["focus"]) if activity == "reconcile" else activity
+    parts = [
+        about,
+        *list_conditions(run.document),
+        *([f"accepted {', '.join(files)}"] if files else []),
+    ]
+    changes = f"+{counts['created']} -{counts['deleted']}"
+    return f"{format_time(run.at)}  {run.id}  {changes}  {'; '.join(parts)}"
 
 
-def _said(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield str(summary["focus"])
-    yield from (said for kind, said in PRESSING.items() if summary.get(kind))
-    if adopted := summary.get("adopted"):
-        yield f"accepted {', '.join(adopted)}"
-
-
-def _several(call: Call) -> int:
-    if call.asked.most < 1:
-        raise Misused("-n wants a number from 1")
-    runs = tuple(islice(call.world.records.history(), call.asked.most))
-    call.show.lines(map(line, runs))
+def _list_runs(session: Session) -> int:
+    runs = tuple(islice(session.services.run_store.iterate_runs(), session.arguments.limit))
+    session.output.print_lines(map(describe_run, runs))
     if not runs:
-        call.show.line("no run has done or said anything within the last 90 days")
-    call.show.value([dict(past.summary) for past in runs])
+        session.output.print_line("no run of the last 90 days has changed or reported anything")
+    documents = [dict(run.document) for run in runs]
+    session.output.print_json({"schema_version": SCHEMA_VERSION, "kind": "runs", "runs": documents})
     return 0
 
 
-def _one(call: Call, wanted: str) -> int:
-    past = next((past for past in call.world.records.history() if past.id == wanted), None)
-    if past is None:
-        raise Trouble(f"no run {wanted} is remembered: grantor history lists those of the last 90 days that did or said anything")
-    call.show.line(line(past))
-    call.show.lines(lines(past.summary))
-    call.show.lines(f"… and {count(more, 'line')} more of {kind}" for kind, more in past.summary.get("left_out", {}).items())
-    call.show.value(dict(past.summary))
+def _show_run(session: Session, wanted: str) -> int:
+    names, runs = session.services.names, session.services.run_store.iterate_runs()
+    run = next((run for run in runs if run.id == wanted), None)
+    if run is None:
+        raise CommandError(
+            f"the history has no run {wanted}: grantor history lists the runs of the last 90 days "
+            "that changed or reported anything"
+        )
+    truncated: dict[str, Any] = run.document["truncated"]
+    session.output.print_line(describe_run(run))
+    session.output.print_lines(
+        render_report(
+            Report.from_document(run.document), names.home, names.stack_name, MAX_LISTED_LINES
+        )
+    )
+    session.output.print_lines(
+        f"… and {number:,} more of {name}" for name, number in truncated.items()
+    )
+    session.output.print_json(dict(run.document))
     return 0

@@ -1,4 +1,7 @@
-"""A grant as a value: its identity is all of it, because S3 Access Grants has no call that changes one."""
+"""Grants, their reasons, their ledger entries, and the locations that they are made in.
+
+A grant's identity is its whole value, because S3 Access Grants has no call that changes a grant.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,34 +10,76 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """What a grant allows; WRITE includes deleting (AWS: "S3 Access Grants get data", table of actions)."""
+    """What a grant allows. WRITE includes deleting (AWS: "S3 Access Grants get data", table of
+    actions). How each appears in policy files is in PERMISSIONS.
+    """
 
     READ = "READ"
     WRITE = "WRITE"
     READWRITE = "READWRITE"
 
+    @property
+    def included(self) -> tuple["Permission", ...]:
+        """The permissions that it gives: itself, and those that it combines."""
+        return self, *PERMISSIONS[self].combines
+
+
+@dataclass(frozen=True)
+class PermissionType:
+    """A permission in policy files."""
+
+    meaning: str
+    slips: tuple[str, ...]  # what authors write instead, in lower case without separators
+    combines: tuple[Permission, ...] = ()  # two other permissions, first the one that reads
+
+
+# A new permission needs a member of Permission and a line here; the rest of Grantor reads both.
+PERMISSIONS = {
+    Permission.READ: PermissionType("get and list", ("r", "readonly", "get", "list")),
+    Permission.WRITE: PermissionType(
+        "put and delete, without reading", ("w", "writeonly", "put", "delete")
+    ),
+    Permission.READWRITE: PermissionType(
+        "both", ("rw", "writeread", "all", "full", "*"), (Permission.READ, Permission.WRITE)
+    ),
+}
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Grantee:
-    """Who holds a grant: `kind` as the service names it (IAM, DIRECTORY_USER, DIRECTORY_GROUP) and its ARN or id.
+    """Who holds a grant: `kind` as the service names it (IAM, DIRECTORY_USER, DIRECTORY_GROUP) and
+    its ARN or id.
+
+    As text it never hides the account; core.planning.rendering shortens what belongs to the stack's
+    own.
 
     >>> print(Grantee("IAM", "arn:aws:iam::111122223333:role/studio/ana"))
-    role/studio/ana
+    arn:aws:iam::111122223333:role/studio/ana
     """
 
     kind: str
     identifier: str
 
     def __str__(self) -> str:
-        return self.identifier.rpartition(":")[2] if self.kind == "IAM" else f"{self.kind.lower()} {self.identifier}"
+        return self.identifier if self.kind == "IAM" else f"{self.kind.lower()} {self.identifier}"
+
+
+def iam_grantee(arn: str) -> Grantee:
+    """The grantee that an IAM role or user is."""
+    return Grantee("IAM", arn)
+
+
+# A subject (see Reason), and a grantee that holds or held grants because of it.
+Pair = tuple[str, Grantee]
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Grant:
-    """One right: this grantee may do this on every key that the scope covers.
+    """A permission of a grantee on every key that the scope covers.
 
-    >>> print(Grant(Grantee("IAM", "arn:aws:iam::111122223333:role/ana"), Permission.READ, "s3://data/Product/*"))
-    READ s3://data/Product/* to role/ana
+    >>> ana = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
+    >>> print(Grant(ana, Permission.READ, "s3://data/Product/*"))
+    READ s3://data/Product/* to arn:aws:iam::111122223333:role/ana
     """
 
     grantee: Grantee
@@ -42,12 +87,15 @@ class Grant:
     scope: str
     application: str = ""
 
-    def order(self) -> tuple[str, str, str, str, str]:
-        """The key by which grants are sorted wherever a person sees them; much faster than comparing them field by field."""
-        return self.grantee.kind, self.grantee.identifier, self.scope, self.permission, self.application
+    def sort_key(self) -> tuple[str, str, str, str, str]:
+        """The key by which grants are sorted for people; much faster than comparing field
+        by field.
+        """
+        grantee = self.grantee
+        return grantee.kind, grantee.identifier, self.scope, self.permission, self.application
 
     def overlaps(self, other: "Grant") -> bool:
-        """Whether both give the same grantee something in the same place: one scope begins with the other."""
+        """Whether both are for the same grantee, and one scope lies in the other."""
         one, two = sorted((self.scope.removesuffix("*"), other.scope.removesuffix("*")))
         return self.grantee == other.grantee and two.startswith(one)
 
@@ -61,7 +109,8 @@ PROFILE = "profile "
 
 @dataclass(frozen=True, order=True, slots=True)
 class Reason:
-    """One justification. `subjects` are what the rule was expanded for, as profile_subject and prefix_subject write them.
+    """A rule and the subjects that justify a grant. Subjects are as profile_subject and
+    prefix_subject write them.
 
     >>> print(Reason("policy/a.yaml#own-folder", (profile_subject("Product-Domain", "userA"),)))
     policy/a.yaml#own-folder for profile Product-Domain/userA
@@ -70,11 +119,11 @@ class Reason:
     rule: str
     subjects: tuple[str, ...] = ()
     until: datetime | None = None  # aware, UTC
-    additive: bool = False  # an additive file gave it: it stays though the rule goes
+    additive: bool = False  # from an additive file: it stays when the rule is gone
 
     @property
     def file(self) -> str:
-        """The policy file that the rule stands in."""
+        """The policy file of the rule."""
         return self.rule.partition("#")[0]
 
     def __str__(self) -> str:
@@ -84,7 +133,7 @@ class Reason:
 
 
 def profile_subject(domain: str, name: str) -> str:
-    """How a reason names a profile.
+    """The subject of a profile.
 
     >>> profile_subject("Product-Domain", "userA")
     'profile Product-Domain/userA'
@@ -92,11 +141,12 @@ def profile_subject(domain: str, name: str) -> str:
     return f"{PROFILE}{domain}/{name}"
 
 
-def of_subject(subject: str) -> tuple[str, str] | None:
-    """Domain and name in what profile_subject writes; None for any other subject.
+def parse_profile_subject(subject: str) -> tuple[str, str] | None:
+    """Domain and name of a profile's subject; None for any other subject.
 
-    >>> of_subject("profile Product-Domain/userA"), of_subject("prefix s3://data/x/")
-    (('Product-Domain', 'userA'), None)
+    >>> parse_profile_subject("profile Product-Domain/userA")
+    ('Product-Domain', 'userA')
+    >>> parse_profile_subject("prefix s3://data/x/")
     """
     if not subject.startswith(PROFILE):
         return None
@@ -105,7 +155,7 @@ def of_subject(subject: str) -> tuple[str, str] | None:
 
 
 def prefix_subject(prefix: str) -> str:
-    """How a reason names a folder of a bucket.
+    """The subject of a folder.
 
     >>> prefix_subject("s3://data/projects/x/")
     'prefix s3://data/projects/x/'
@@ -113,25 +163,29 @@ def prefix_subject(prefix: str) -> str:
     return f"prefix {prefix}"
 
 
-def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Reasons sorted; of the same one, that without end comes first."""
+def sort_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons, sorted; of equal ones, the one without an end comes first."""
     found = tuple(reasons)
-    # Most grants have one reason, and there may be hundred thousands of them.
-    return found if len(found) < 2 else tuple(sorted(found, key=_order))
+    # Most grants have one reason, and there may be 100,000 grants.
+    return found if len(found) < 2 else tuple(sorted(found, key=_reason_key))
 
 
-def _order(reason: Reason) -> tuple[str, tuple[str, ...], str, bool]:
+def _reason_key(reason: Reason) -> tuple[str, tuple[str, ...], str, bool]:
     return reason.rule, reason.subjects, str(reason.until or ""), reason.additive
 
 
-def ends(reasons: Iterable[Reason]) -> datetime | None:
+def last_end(reasons: Iterable[Reason]) -> datetime | None:
     """When the last of the reasons ends; None if one of them never does."""
     found = [reason.until for reason in reasons]
     return None if None in found else max(filter(None, found), default=None)
 
 
 class State(StrEnum):
-    """A grant's life in the ledger: written down before it is made, confirmed after, marked before it is taken away, forgotten last."""
+    """A grant's life in the ledger: recorded before it is created, confirmed after, marked before
+    it is revoked.
+
+    Its entry is removed last.
+    """
 
     INTENDED = "intended"
     LIVE = "live"
@@ -139,28 +193,30 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One item of the ledger. `id` is the service's, "" until it is confirmed; `since` and `run` tell of the last change."""
+class LedgerEntry:
+    """One item of the ledger. `since` and `run` belong to the last change."""
 
     grant: Grant
     state: State
     reasons: frozenset[Reason]
-    id: str = ""
+    id: str = ""  # of the grant in S3 Access Grants; empty until it is confirmed
     since: str = ""  # ISO 8601, UTC
     run: str = ""
 
-    def because(self, reasons: frozenset[Reason]) -> "Entry":
+    def with_reasons(self, reasons: frozenset[Reason]) -> "LedgerEntry":
         """The same grant with other reasons."""
         return replace(self, reasons=reasons)
 
-    def becomes(self, state: State, grant_id: str | None = None) -> "Entry":
+    def with_state(self, state: State, grant_id: str | None = None) -> "LedgerEntry":
         """The same grant in another state."""
         return replace(self, state=state, id=self.id if grant_id is None else grant_id)
 
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A location of the Access Grants instance: its id, and its scope exactly as it was registered."""
+    """A location of the Access Grants instance: its id, and its scope exactly as it was
+    registered.
+    """
 
     id: str
     scope: str
@@ -169,23 +225,28 @@ class Location:
     def root(self) -> str:
         """The string that every scope below this location begins with.
 
-        The service itself puts a slash between `s3://bucket` and a sub-prefix; a location that ends in `*` adds nothing.
+        S3 Access Grants itself puts a slash between `s3://bucket` and a sub-prefix. A `*` at the
+        end adds nothing.
 
-        >>> Location("1", "s3://data").root, Location("2", "s3://data/team/*").root, Location("default", "s3://").root
-        ('s3://data/', 's3://data/team/', 's3://')
+        >>> Location("1", "s3://data").root, Location("2", "s3://data/team/*").root
+        ('s3://data/', 's3://data/team/')
+        >>> Location("default", "s3://").root
+        's3://'
         """
         bare = self.scope.removesuffix("*")
         return bare if bare.endswith("/") else f"{bare}/"
 
     def covers(self, scope: str) -> bool:
-        """Whether a grant for `scope` can be made here; the whole of `s3://` can not be granted."""
+        """Whether a grant for `scope` can be made here; the whole of `s3://` cannot be granted."""
         return scope.startswith(self.root) and scope != "s3://"
 
 
-def closest(scope: str, locations: Iterable[Location]) -> tuple[Location, str] | None:
-    """The location that lies closest above `scope`, and the sub-prefix to ask it for; None where none covers it.
+def closest_location(scope: str, locations: Iterable[Location]) -> tuple[Location, str] | None:
+    """The closest location above `scope`, and the sub-prefix to request from it; None if none
+    covers the scope.
 
-    >>> closest("s3://data/team/x/*", [Location("default", "s3://"), Location("2", "s3://data/")])
+    >>> locations = [Location("default", "s3://"), Location("2", "s3://data/")]
+    >>> closest_location("s3://data/team/x/*", locations)
     (Location(id='2', scope='s3://data/'), 'team/x/*')
     """
     above = [location for location in locations if location.covers(scope)]

@@ -1,24 +1,39 @@
-"""Whom a rule is for, and as whom a job runs, as a policy file says it."""
+"""Rules and jobs as values: what a policy file says once it has been parsed.
 
-from dataclasses import dataclass
+The variables of the file itself are filled in. Those of profiles and folders remain, because each
+grant has other values.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from grantor.core.grant import Permission
 
+PROFILE_VARIABLES = (
+    "{profile.name}",
+    "{profile.folder}",
+)  # meant to differ between any two profiles of a domain
+TAG_VARIABLE = "{profile.tags."  # how the variable of a tag begins
+
 
 @dataclass(frozen=True, order=True)
-class Principal:
-    """An IAM role or user by its ARN, which may hold {prefix.name}."""
+class IamPrincipal:
+    """An IAM role or user by its ARN, which may contain {prefix.name}."""
 
     arn: str
 
 
 @dataclass(frozen=True, order=True)
-class Profiles:
-    """Studio profiles of a domain: all of them, or those whose name fits one of `names` (names or globs) and that carry all `tags`.
+class ProfileSelector:
+    """Studio profiles of a domain: those whose name matches one of `names` (names or globs) and
+    that carry all `tags`.
 
-    `each` is true when every one of them has variables of its own. A tag's value may hold {prefix.name}.
+    Without `names` and `tags`, all of the domain. With `each`, every profile has variables of its
+    own. A tag's value may contain {prefix.name}.
     """
 
     domain: str
@@ -28,24 +43,74 @@ class Profiles:
 
 
 @dataclass(frozen=True, order=True)
-class Directory:
-    """A user or group of IAM Identity Center: `kind` as Access Grants names it, and a name or an id, which may hold {prefix.name}."""
+class DirectoryName:
+    """A user or group of IAM Identity Center, by name or id, which may contain {prefix.name}."""
 
-    kind: str  # DIRECTORY_USER or DIRECTORY_GROUP
+    kind: str  # the grantee type of S3 Access Grants; see core/policy/grantee_types.py
     who: str
 
 
-# What Grantor itself tells the job's code, as --name value.
-TOLD = (
-    "account_id", "s3_input_bucket", "s3_input_key_prefix", "s3_output_bucket", "s3_output_key_prefix",
-    "run_id", "input_etag", "input_version", "job_name", "summary",
-)  # fmt: skip
-LONGEST = 256  # characters of one string in ContainerArguments (SageMaker's model): of keys and prefixes, too, which are told so
+@dataclass(frozen=True)
+class ProfileQuery:
+    """What a rule or a job needs to know about Studio profiles: which it is for, and what depends
+    on each of them.
+
+    The reader reads by it, and profile_conflicts.py judges by it. Neither needs to know whether a
+    rule or a job asks.
+    """
+
+    selector: ProfileSelector
+    scope: str  # what each profile reaches; may contain variables
+    texts: tuple[
+        str, ...
+    ] = ()  # what else depends on the profile: a rule's exceptions, a job's texts with a tag
+    until: datetime | None = None  # aware, UTC
+    lasts: timedelta | None = None  # from the profile's creation
+    shared_role: bool = False  # it accepts that a profile's role is shared
+    follows_folders: bool = False  # it also depends on which folders exist
+    asker: str = "rule"  # what messages call it
+    reach: str = "scope"  # what messages call `scope`
+
+    @property
+    def needs_tags(self) -> bool:
+        """Whether the profiles' tags must be read, which costs a call for each profile."""
+        return bool(self.selector.tags) or any(
+            TAG_VARIABLE in text for text in (self.scope, *self.texts)
+        )
+
+    @property
+    def needs_neighbours(self) -> bool:
+        """Whether profiles that share a role or a folder with a selected one must be read, not only
+        named.
+        """
+        return self.needs_tags or bool(self.lasts)
+
+    @property
+    def ends_inside_name(self) -> bool:
+        """Whether the scope covers all names that begin alike, as s3://data/team* does."""
+        return self.scope.endswith("*") and not self.scope.endswith("/*")
+
+
+# What Grantor itself passes to the job's code, as --name value.
+RESERVED_ARGUMENTS = (
+    "account_id",
+    "s3_input_bucket",
+    "s3_input_key_prefix",
+    "s3_output_bucket",
+    "s3_output_key_prefix",
+    "run_id",
+    "input_etag",
+    "input_version",
+    "job_name",
+    "summary",
+)
 
 
 @dataclass(frozen=True, order=True)
 class Instances:
-    """The machines of a processing job: their type as SageMaker names it, how many, and the volume of each in GB."""
+    """The machines of a processing job: their type as SageMaker names it, how many, and the volume
+    of each in GB.
+    """
 
     type: str = "ml.m5.xlarge"
     count: int = 2
@@ -54,12 +119,13 @@ class Instances:
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """One job. Variables of the file itself are filled in; those of profiles still stand in `on`, `input`, `output` and `arguments`."""
+    """One job. Variables of profiles remain in `on`, `input`, `output` and `arguments`."""
 
     file: str
     name: str
-    run: str  # which of the jobs that Grantor carries
-    runs_as: Principal | Profiles  # the execution role, or the profiles whose execution roles run it, each for itself
+    run: str  # which of the jobs that ship with Grantor
+    # The execution role, or profiles, each of which runs it as its own role.
+    runs_as: IamPrincipal | ProfileSelector
     on: str  # s3://bucket/key, one object, whose upload starts the job
     output: str  # s3://bucket/folder/, with a slash at its end
     input: str = ""  # s3://bucket/key; empty is the uploaded object itself
@@ -74,7 +140,8 @@ class Job:
     def id(self) -> str:
         """How everything else refers to the job: its file and its name.
 
-        >>> Job("policy/a.yaml", "abalone", "abalone", Principal("arn:aws:iam::111122223333:role/a"), "s3://b/a.csv", "s3://b/out/").id
+        >>> role = IamPrincipal("arn:aws:iam::111122223333:role/a")
+        >>> Job("policy/a.yaml", "abalone", "abalone", role, "s3://b/a.csv", "s3://b/out/").id
         'policy/a.yaml#abalone'
         """
         return f"{self.file}#{self.name}"
@@ -89,10 +156,30 @@ class Job:
         """The object that it reads."""
         return self.input or self.on
 
+    @property
+    def profile_query(self) -> ProfileQuery | None:
+        """What the job needs to know about profiles; None if it runs as a role of its own."""
+        return (
+            self.query_profiles(self.runs_as) if isinstance(self.runs_as, ProfileSelector) else None
+        )
+
+    def query_profiles(self, selector: ProfileSelector) -> ProfileQuery:
+        """What a job with this selector needs to know about profiles."""
+        texts = (self.on, self.input, *(value for _, value in self.arguments))
+        tagged = tuple(text for text in texts if TAG_VARIABLE in text)
+        return ProfileQuery(
+            selector,
+            f"{self.output}*",
+            tagged,
+            shared_role=self.shared_role,
+            asker="job",
+            reach="output",
+        )
+
 
 @dataclass(frozen=True, order=True)
 class Start:
-    """One job that an upload starts, all variables filled in, in the job's arguments as well."""
+    """One job that an upload starts, with all variables filled in, also in the job's arguments."""
 
     job: Job
     role: str  # ARN
@@ -103,7 +190,9 @@ class Start:
 
 
 class Mode(StrEnum):
-    """What becomes of a grant whose last rule is gone: an authoritative file takes it away, an additive one leaves it."""
+    """What happens to a grant whose last rule is gone: an authoritative file revokes it, an
+    additive file keeps it.
+    """
 
     AUTHORITATIVE = "authoritative"
     ADDITIVE = "additive"
@@ -111,17 +200,17 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """One rule. Variables of the file itself are filled in; those of profiles and prefixes still stand in it."""
+    """One rule. Variables of profiles and prefixes remain in its texts."""
 
     file: str
     name: str
-    to: Principal | Profiles | Directory
+    to: IamPrincipal | ProfileSelector | DirectoryName
     on: str  # a scope: s3://bucket/*, s3://bucket/prefix/* or, for one object, s3://bucket/key
     allow: Permission
     line: int = 1
     column: int = 1
     each_prefix: str = ""  # s3://bucket/folder/ : one grant for each folder in it, as {prefix.name}
-    excepts: tuple[str, ...] = ()  # scopes below `on` that the rule does not mean
+    excepts: tuple[str, ...] = ()  # scopes below `on` that the rule excludes
     until: datetime | None = None  # aware, UTC
     lasts: timedelta | None = None  # from the profile's creation
     application: str = ""
@@ -132,7 +221,8 @@ class Rule:
     def id(self) -> str:
         """How everything else refers to the rule: its file and its name.
 
-        >>> Rule("policy/a.yaml", "own", Principal("arn:aws:iam::111122223333:role/a"), "s3://b/*", Permission.READ).id
+        >>> role = IamPrincipal("arn:aws:iam::111122223333:role/a")
+        >>> Rule("policy/a.yaml", "own", role, "s3://b/*", Permission.READ).id
         'policy/a.yaml#own'
         """
         return f"{self.file}#{self.name}"
@@ -142,12 +232,123 @@ class Rule:
         """What messages call it."""
         return f"rule {self.name}"
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The scope and the exceptions."""
+        return self.on, *self.excepts
+
+    @property
+    def profile_query(self) -> ProfileQuery | None:
+        """What the rule needs to know about profiles; None if it is not for profiles."""
+        return self.query_profiles(self.to) if isinstance(self.to, ProfileSelector) else None
+
+    def query_profiles(self, selector: ProfileSelector) -> ProfileQuery:
+        """What a rule with this selector needs to know about profiles."""
+        return ProfileQuery(
+            selector, self.on, self.excepts, self.until, self.lasts, self.shared_role,
+            follows_folders=bool(self.each_prefix or self.excepts),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Policy:
-    """What one file says; `file` is its key in the policy bucket."""
+    """What one policy file says; `file` is its key in the policy bucket."""
 
     file: str
     rules: tuple[Rule, ...]
     mode: Mode = Mode.AUTHORITATIVE
     jobs: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobPlace:
+    """The places of a job for one profile or role; `name` says whose they are and is unique.
+
+    If `filled` is False, variables of profiles remain in the texts. Then the output only concerns
+    jobs with the same `runs_as`.
+    """
+
+    name: str
+    job: Job = field(compare=False)
+    on: str = field(compare=False)
+    input: str = field(compare=False)
+    output: str = field(compare=False)
+    filled: bool = field(default=True, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def feeds(self, other: "JobPlace") -> bool:
+        """Whether this job may write what the other one waits for or reads."""
+        return other.on.startswith(self.output) or other.input.startswith(self.output)
+
+    def overlaps(self, other: "JobPlace") -> bool:
+        """Whether one of the two outputs contains the other."""
+        return self.output.startswith(other.output) or other.output.startswith(self.output)
+
+
+class JobPlaces:
+    """Places of jobs, indexed by their output."""
+
+    def __init__(self, places: Iterable[JobPlace]) -> None:
+        self._writing: dict[tuple[str, Hashable], list[JobPlace]] = defaultdict(list)
+        for place in places:
+            self._writing[place.output, None if place.filled else place.job.runs_as].append(place)
+
+    def find_overlapping(self, uri: str, place: JobPlace) -> Iterator[list[JobPlace]]:
+        """Yield the places whose output contains `uri`, which belongs to `place`.
+
+        Yields one list for each folder, in the order of their addition.
+        """
+        for slash in list(re.finditer("/", uri))[2:]:  # below s3:// and the bucket
+            for whose in (None, place.job.runs_as):
+                if found := self._writing.get((uri[: slash.end()], whose)):
+                    yield found
+
+    def find_feeders(self, place: JobPlace) -> list[JobPlace]:
+        """Return the other places whose output contains what this one waits for or reads."""
+        both = dict.fromkeys((place.on, place.input))
+        found = dict.fromkeys(
+            one for uri in both for over in self.find_overlapping(uri, place) for one in over
+        )
+        return [one for one in found if one != place]
+
+    def find_cycle(self, place: JobPlace) -> tuple[JobPlace, ...]:
+        """Return the shortest cycle through this place, itself first; empty without one."""
+        ways: list[tuple[JobPlace, ...]] = [(place,)]
+        seen = {place}
+        for way in ways:
+            for before in self.find_feeders(way[0]):
+                if before == place:
+                    return (place, *way[:-1])
+                if before not in seen:
+                    seen.add(before)
+                    ways.append((before, *way))
+        return ()
+
+    def find_cycles(self) -> list[list[JobPlace]]:
+        """Return cycles of places that feed each other, each in that order.
+
+        Every place is visited once.
+        """
+        found: list[list[JobPlace]] = []
+        done: set[JobPlace] = set()
+        for places in self._writing.values():
+            for start in places:
+                found += self._cycles_through(start, done)
+        return found
+
+    def _cycles_through(self, start: JobPlace, done: set[JobPlace]) -> Iterator[list[JobPlace]]:
+        """Yield the cycles reachable from `start`; `done` are the places already visited."""
+        way = {} if start in done else {start: iter(self.find_feeders(start))}
+        while way:
+            last, left = next(reversed(way.items()))
+            before = next(left, None)
+            if before is None:
+                done.add(last)
+                del way[last]
+            elif before in way:
+                circle = list(way)[list(way).index(before) :]
+                yield [before, *reversed(circle[1:])]
+            elif before not in done:
+                way[before] = iter(self.find_feeders(before))

@@ -1,30 +1,43 @@
-"""What the rules are expanded over: profiles, folders, directory, locations, as they were read, and what could not be read.
+"""Everything that a run has read, as values: inventory, wanted grants, focus, holds, and what may
+be revoked.
 
-Unread is never empty: what is missing here because nobody could read it is named in `unread`, and nothing is concluded from it.
+Unreadable is never empty: what is missing because it could not be read is named in `unread`, and
+nothing is concluded from its absence.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from grantor.core.diagnostics import Problem
-from grantor.core.grant import Grant, Location, Reason, in_order, profile_subject
+from grantor.core.grant import (
+    Grant,
+    LedgerEntry,
+    Location,
+    Pair,
+    Reason,
+    profile_subject,
+    sort_reasons,
+)
 from grantor.core.rules import Mode
+from grantor.settings import MAX_FOCUS_SUBJECTS
 
 
 @dataclass(frozen=True, order=True)
 class Profile:
-    """A Studio user profile: its domain's name, its own, the role that its notebooks run as, when it was made, its tags."""
+    """A Studio user profile."""
 
-    domain: str
+    domain: str  # its name
     name: str
-    role: str
+    role: str  # ARN of the role that its notebooks run as; empty if it has none
     created: datetime | None = None  # aware, UTC
     tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> str:
-        """The profile's folder in the data bucket: its name, the first letter as a capital, as in the article.
+        """The profile's folder in the data bucket: its name with a capital first letter, as in the
+        AWS article.
 
         >>> Profile("Product-Domain", "userA", "arn:aws:iam::111122223333:role/a").folder
         'UserA'
@@ -33,78 +46,91 @@ class Profile:
 
     @property
     def subject(self) -> str:
-        """How reasons name it."""
+        """Its name in reasons."""
         return profile_subject(self.domain, self.name)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """All that an expansion looks at. A focused run has only what it touches, and says so by its focus, not here."""
+class Inventory:
+    """What rules are expanded over. A focused run has only what its focus needs; the focus says so,
+    not this value.
+    """
 
     now: datetime  # aware, UTC
     locations: tuple[Location, ...] = ()
     profiles: tuple[Profile, ...] = ()
     domains: frozenset[str] = frozenset()  # the names of those that exist
-    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # s3://b/p/ → the names of the folders right below it
-    directory: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, name) → id; an unknown name is not in it
-    sharing: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # role ARN → the subjects of every profile that runs as it
-    unread: Mapping[str, str] = field(default_factory=dict)  # "domain D", "folders s3://b/p/", "directory K NAME" → why
+    # s3://b/p/ → the names of the folders directly below it
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # (grantee type, name) → id; a name that the directory does not know is not in it
+    directory: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # ARN of a role → the subjects of all profiles that run as it
+    sharing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # "domain D", "folders s3://b/p/" or "directory TYPE NAME" → why it could not be read
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, order=True)
-class Held:
-    """A rule, or a rule for one subject, that this run cannot judge or must refuse: its grants stay exactly as they are."""
+class Hold:
+    """A rule, or a rule for one subject, that must not be applied now: its grants stay exactly as
+    they are.
+    """
 
     rule: str
-    subject: str  # "" holds the whole rule
+    subject: str  # empty if the whole rule is on hold
     why: str
 
-    def holds(self, reason: Reason) -> bool:
-        """Whether the reason is one of those that stay."""
+    def covers(self, reason: Reason) -> bool:
+        """Whether the reason is on hold."""
         return reason.rule == self.rule and (not self.subject or self.subject in reason.subjects)
 
 
 @dataclass(frozen=True, repr=False)
-class Wanted:
-    """Grants in the order of Grant.order; the rest sorted. What is held stays as it is, whatever `grants` says or does not say.
+class WantedGrants:
+    """What the rules want: grants in the order of Grant.sort_key, everything else sorted.
 
-    `refused` is for the owners of the rules to mend, and each of it is held; `warnings` change nothing.
+    What is on hold stays as it is, whatever `grants` contains. `rejected` is for the owners of the
+    rules to fix, and each of it is also on hold. `warnings` change nothing.
     """
 
     grants: Mapping[Grant, frozenset[Reason]] = field(default_factory=dict)
-    held: tuple[Held, ...] = ()
-    refused: tuple[Problem, ...] = ()
+    on_hold: tuple[Hold, ...] = ()
+    rejected: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
-        """The same text for the same value in every process, which sets and mappings do not promise."""
-        grants = [(grant, in_order(reasons)) for grant, reasons in self.grants.items()]
-        return f"Wanted(grants={grants}, held={self.held}, refused={self.refused}, warnings={self.warnings})"
+        """The same text for the same value in every process, which sets and mappings do not
+        guarantee.
+        """
+        grants = [(grant, sort_reasons(reasons)) for grant, reasons in self.grants.items()]
+        outcomes = f"on_hold={self.on_hold}, rejected={self.rejected}, warnings={self.warnings}"
+        return f"WantedGrants(grants={grants}, {outcomes})"
 
 
 EVERYTHING = "everything"
-MOST = 100  # subjects; a run for more of them reads everything, which then costs less
 
 
 @dataclass(frozen=True)
 class Focus:
-    """The subjects that are to be looked at, as reason.py names them; none at all means everything.
+    """What a run looks at: some subjects, named as in reasons; without any, everything.
 
-    >>> print(Focus.of(["profile D/b", "profile D/a"])), print(Focus.of(["profile D/a", "everything"]))
+    >>> print(Focus.build(["profile D/b", "profile D/a"]))
     profile D/a, profile D/b
+    >>> print(Focus.build(["profile D/a", "everything"]))
     everything
-    (None, None)
     """
 
     subjects: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, subjects: Iterable[str]) -> "Focus":
-        """The focus of all of these together; everything when one of them is, or when there are too many to look at singly."""
+    def build(cls, subjects: Iterable[str]) -> "Focus":
+        """The focus on all of these; on everything if one of them says so, or if there are more
+        than MAX_FOCUS_SUBJECTS.
+
+        Raises ValueError without any subject.
+        """
         chosen = sorted(set(subjects))
-        if EVERYTHING in chosen or len(chosen) > MOST:
+        if EVERYTHING in chosen or len(chosen) > MAX_FOCUS_SUBJECTS:
             return cls()
         if not chosen:
             raise ValueError("a focus has at least one subject")
@@ -112,11 +138,11 @@ class Focus:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the run looks at everything."""
         return not self.subjects
 
-    def sees(self, reason: Reason) -> bool:
-        """Whether a run with this focus reads all that the reason follows from."""
+    def includes(self, reason: Reason) -> bool:
+        """Whether a run with this focus reads everything that the reason follows from."""
         return self.everything or any(subject in self.subjects for subject in reason.subjects)
 
     def __str__(self) -> str:
@@ -125,33 +151,74 @@ class Focus:
 
 @dataclass(frozen=True)
 class Authority:
-    """What one run has read: its focus, what is held, and the mode of each policy file that is there (None: gone, proven so)."""
+    """Which reasons a run may revoke: those whose inputs it has read completely, and that are not
+    on hold.
+    """
 
     now: datetime  # aware, UTC
     focus: Focus
-    files: Mapping[str, Mode | None]
-    held: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)  # by rule
+    files: Mapping[
+        str, Mode | None
+    ]  # the mode of each policy file that was read; None if it is proven to be deleted
+    on_hold: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)  # by rule
 
     @classmethod
-    def over(cls, now: datetime, focus: Focus, files: Mapping[str, Mode | None], held: Iterable[Held] = ()) -> "Authority":
-        """With what is held, put in order for looking it up."""
-        by_rule: dict[str, tuple[Held, ...]] = {}
-        for one in sorted(held):
-            by_rule[one.rule] = (*by_rule.get(one.rule, ()), one)
+    def build(
+        cls,
+        now: datetime,
+        focus: Focus,
+        files: Mapping[str, Mode | None],
+        holds: Iterable[Hold] = (),
+    ) -> "Authority":
+        """With the holds indexed by rule."""
+        by_rule: dict[str, tuple[Hold, ...]] = {}
+        for hold in sorted(holds):
+            by_rule[hold.rule] = (*by_rule.get(hold.rule, ()), hold)
         return cls(now, focus, files, by_rule)
 
-    def ended(self, reason: Reason) -> bool:
-        """Whether its time is over."""
+    def has_ended(self, reason: Reason) -> bool:
+        """Whether its end has passed."""
         return reason.until is not None and reason.until <= self.now
 
-    def speaks_for(self, reason: Reason) -> bool:
-        """Whether the reason goes when it is not wanted."""
-        if self.ended(reason):
+    def may_revoke(self, reason: Reason) -> bool:
+        """Whether the reason may be removed when no rule wants it."""
+        if self.has_ended(reason):
             return True
-        if not self.focus.sees(reason) or reason.file not in self.files or self.why_held(reason):
+        if not self.focus.includes(reason) or reason.file not in self.files:
+            return False
+        if self.hold_reason(reason):
             return False
         return not reason.additive or self.files[reason.file] is Mode.AUTHORITATIVE
 
-    def why_held(self, reason: Reason) -> str:
-        """Why the reason waits, as far as something holds it; "" if nothing does."""
-        return next((held.why for held in self.held.get(reason.rule, ()) if held.holds(reason)), "")
+    def hold_reason(self, reason: Reason) -> str:
+        """Why the reason is on hold; empty if it is not."""
+        holds = self.on_hold.get(reason.rule, ())
+        return next((hold.why for hold in holds if hold.covers(reason)), "")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that one run has read, and the grants that it wants. A plan follows from this
+    value alone.
+    """
+
+    inventory: Inventory
+    wanted: WantedGrants
+    entries: Mapping[Grant, LedgerEntry]  # the ledger
+    actual: Mapping[Grant, str]  # the grants that exist, each with its id
+    ours: frozenset[
+        Grant
+    ]  # of `actual`, those with our tag although the ledger has another id for them
+    authority: Authority
+    pairs: frozenset[Pair] = frozenset()  # empty for a focused run
+
+    def count_profiles(self) -> dict[str, int]:
+        """How many profiles each Studio domain has that was read completely; empty for a focused
+        run.
+        """
+        if not self.authority.focus.everything:
+            return {}
+        found = Counter(profile.domain for profile in self.inventory.profiles)
+        unread = self.inventory.unread
+        read = (one for one in sorted(self.inventory.domains) if f"domain {one}" not in unread)
+        return {domain: found[domain] for domain in read}

@@ -1,6 +1,10 @@
-"""What stands in a raw event, whatever its shape: nothing that is missing or of another kind is a mistake."""
+"""From an event to a trigger: which objects a run has to look at.
+
+No event is an error. What is missing or has another shape means everything.
+"""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +12,16 @@ from typing import Any
 
 from grantor.core.snapshot import EVERYTHING
 
-OWN = "grantor"  # the source of our own events; a run that could not finish rings by one of them
+EVENT_SOURCE = "grantor"  # of our own events; a run enqueues one for what it has deferred
+JOB_WAITING = "Job Waiting"  # detail-type of our messages about an upload to look at again
+JOB_NAME_PREFIX = "grantor-"  # of every processing job of ours; the rule JobEnded has it, too
+JOB_NAME_PATTERN = re.compile(rf"{JOB_NAME_PREFIX}.+-[0-9a-f]{{20}}-a([0-9]+)")
 
 
-def event_in(body: str) -> Mapping[str, Any] | None:
-    """The event that a queue's message carries; None if it is none.
+def parse_event(body: str) -> Mapping[str, Any] | None:
+    """The event in the body of a queue's message; None if it is not a JSON object.
 
-    >>> event_in('{"source": "aws.s3"}'), event_in("[1]"), event_in("hello")
+    >>> parse_event('{"source": "aws.s3"}'), parse_event("[1]"), parse_event("hello")
     ({'source': 'aws.s3'}, None, None)
     """
     try:
@@ -24,20 +31,22 @@ def event_in(body: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def member(detail: Mapping[str, object], outer: str, inner: str) -> str:
-    """A text that stands in another member; empty if it does not.
+def read_member(detail: Mapping[str, object], outer: str, inner: str) -> str:
+    """The text of a nested member; empty if it is missing.
 
-    >>> member({"bucket": {"name": "data"}}, "bucket", "name"), member({"bucket": 1}, "bucket", "name")
-    ('data', '')
+    >>> read_member({"bucket": {"name": "data"}}, "bucket", "name")
+    'data'
+    >>> read_member({"bucket": 1}, "bucket", "name")
+    ''
     """
     found = detail.get(outer)
     return str(found.get(inner) or "") if isinstance(found, Mapping) else ""
 
 
-def seconds(time: object) -> float | None:
-    """A time of ISO 8601 in seconds since 1970; None if it is none.
+def parse_seconds(time: object) -> float | None:
+    """An ISO 8601 time in seconds since the epoch; None if it is not one.
 
-    >>> seconds("1970-01-01T00:01:00Z"), seconds("soon")
+    >>> parse_seconds("1970-01-01T00:01:00Z"), parse_seconds("soon")
     (60.0, None)
     """
     try:
@@ -47,61 +56,162 @@ def seconds(time: object) -> float | None:
 
 
 @dataclass(frozen=True)
-class Bell:
-    """What rang: `kind` is policy, profile, data, clock, own or unknown; `at` is the event's time in seconds since 1970, or None.
+class Trigger:
+    """An event after parsing. It says where to look, never what to do.
 
-    `about` says what is to be looked at: "everything", "profile DOMAIN-ID/NAME" as CloudTrail names it, "data s3://bucket/folder/".
+    `subjects` are "everything", "profile DOMAIN-ID/NAME" as CloudTrail names it, or "data
+    s3://bucket/folder/".
     """
 
-    kind: str
-    about: tuple[str, ...]
+    kind: str  # policy, profile, data, schedule, own or unknown
+    subjects: tuple[str, ...]
     id: str = ""
-    at: float | None = None
-    attempt: int = 0  # how often a run has rung it again by itself
+    at: float | None = None  # the event's time in seconds since the epoch, if known
+    attempt: int = 0  # how often a run has enqueued it again
 
     def __str__(self) -> str:
-        return f"{self.kind}: {', '.join(self.about)}"
+        return f"{self.kind}: {', '.join(self.subjects)}"
 
 
-def bell(event: Mapping[str, Any], policy_bucket: str) -> Bell:
-    """The bell that an EventBridge event is. Anything can ring: an event of no known shape is about everything."""
+def parse_trigger(event: Mapping[str, Any], policy_bucket: str) -> Trigger:
+    """The trigger of an EventBridge event. An event of an unknown shape is about everything."""
     detail = event.get("detail")
     known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
-    kind, about = _what(str(event.get("source", "")), known, policy_bucket)
+    kind, subjects = _parse_detail(str(event.get("source", "")), known, policy_bucket)
     attempt = known.get("attempt") if kind == "own" else 0
-    return Bell(kind, about, str(event.get("id", "")), seconds(event.get("time")), attempt if isinstance(attempt, int) else 0)
+    return Trigger(
+        kind,
+        subjects,
+        id=str(event.get("id", "")),
+        at=parse_seconds(event.get("time")),
+        attempt=attempt if isinstance(attempt, int) else 0,
+    )
 
 
-def earliest(bells: Iterable[Bell]) -> dict[str, float | None]:
-    """What all the bells are about, each with the earliest time at which it rang."""
+def merge_earliest(triggers: Iterable[Trigger]) -> dict[str, float | None]:
+    """The subjects of all triggers, each with the earliest time of an event about it."""
     found: dict[str, float | None] = {}
-    for one in bells:
-        for about in one.about:
-            times = [time for time in (found.get(about), one.at) if time is not None]
-            found[about] = min(times, default=None)
+    for trigger in triggers:
+        for subject in trigger.subjects:
+            times = [time for time in (found.get(subject), trigger.at) if time is not None]
+            found[subject] = min(times, default=None)
     return found
 
 
-def _what(source: str, detail: Mapping[str, Any], policy_bucket: str) -> tuple[str, tuple[str, ...]]:
+def _parse_detail(
+    source: str, detail: Mapping[str, Any], policy_bucket: str
+) -> tuple[str, tuple[str, ...]]:
+    """The kind and the subjects of a trigger."""
     match source:
         case "aws.s3":
-            return _object(member(detail, "bucket", "name"), member(detail, "object", "key"), policy_bucket)
+            bucket = read_member(detail, "bucket", "name")
+            return _parse_object(bucket, read_member(detail, "object", "key"), policy_bucket)
         case "aws.sagemaker":
-            domain, name = (member(detail, "requestParameters", key) for key in ("domainId", "userProfileName"))
+            domain = read_member(detail, "requestParameters", "domainId")
+            name = read_member(detail, "requestParameters", "userProfileName")
             return "profile", (f"profile {domain}/{name}" if domain and name else EVERYTHING,)
         case "aws.events" | "aws.scheduler":
-            return "clock", (EVERYTHING,)
-        case own if own == OWN:
-            return "own", _listed(detail.get("bells"))
+            return "schedule", (EVERYTHING,)
+        case own if own == EVENT_SOURCE:
+            return "own", _parse_subjects(detail.get("subjects"))
     return "unknown", (EVERYTHING,)
 
 
-def _object(bucket: str, key: str, policy_bucket: str) -> tuple[str, tuple[str, ...]]:
+def _parse_object(bucket: str, key: str, policy_bucket: str) -> tuple[str, tuple[str, ...]]:
     if bucket == policy_bucket:
         return "policy", (EVERYTHING,)
     return "data", (f"data s3://{bucket}/{key[: key.rfind('/') + 1]}" if bucket else EVERYTHING,)
 
 
-def _listed(bells: object) -> tuple[str, ...]:
-    named = tuple(str(one) for one in bells) if isinstance(bells, list) else ()
+def _parse_subjects(subjects: object) -> tuple[str, ...]:
+    named = tuple(map(str, subjects)) if isinstance(subjects, list) else ()
     return named or (EVERYTHING,)
+
+
+@dataclass(frozen=True)
+class UploadTrigger:
+    """An event about jobs, after parsing; it says where to look, never what to do.
+
+    It is about an upload (s3://bucket/key), about a processing job that has ended (its name), or
+    with `waiting` about all uploads that wait. An upload that is `waiting` was looked at before.
+    `granted`: grants have changed. `at` is the event's time in seconds since the epoch, or None.
+    `attempt` counts our own messages about the upload. `versions` are the object's versions that
+    the events named, which may have been replaced since.
+    """
+
+    upload: str = ""
+    ended: str = ""
+    waiting: bool = False
+    granted: bool = False
+    at: float | None = None
+    attempt: int = 0
+    id: str = ""
+    versions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.upload or self.ended or ("all waiting uploads" if self.waiting else "no job")
+
+
+def parse_upload_trigger(event: Mapping[str, Any]) -> UploadTrigger:
+    """Parse an event; one that does not concern jobs gives an empty trigger.
+
+    >>> detail = {"bucket": {"name": "data"}, "object": {"key": "UserA/100% a+b.csv"}}
+    >>> print(parse_upload_trigger({"source": "aws.s3", "detail": detail}))
+    s3://data/UserA/100% a+b.csv
+    """
+    detail = event.get("detail")
+    known: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
+    at, event_id = parse_seconds(event.get("time")), str(event.get("id", ""))
+    match event.get("source"):
+        case "aws.s3":
+            bucket, key = read_member(known, "bucket", "name"), read_member(known, "object", "key")
+            versions = tuple(filter(None, (read_member(known, "object", "version-id"),)))
+            return UploadTrigger(
+                upload=f"s3://{bucket}/{key}" if bucket and key else "",
+                at=at,
+                id=event_id,
+                versions=versions,
+            )
+        case "aws.sagemaker":
+            name = str(known.get("ProcessingJobName") or "")
+            return UploadTrigger(ended=name if is_grantor_job(name) else "", at=at, id=event_id)
+        case "aws.events" | "aws.scheduler":
+            return UploadTrigger(waiting=True, at=at, id=event_id)
+        case own if own == EVENT_SOURCE and event.get("detail-type") == JOB_WAITING:
+            return _parse_own(known, event_id)
+        case own if own == EVENT_SOURCE:
+            return UploadTrigger(waiting=True, granted=True, at=at, id=event_id)
+    return UploadTrigger(at=at, id=event_id)
+
+
+def _parse_own(detail: Mapping[str, Any], event_id: str) -> UploadTrigger:
+    attempt, at = detail.get("attempt"), detail.get("at")
+    return UploadTrigger(
+        upload=str(detail.get("upload") or ""),
+        waiting=True,
+        granted=detail.get("granted") is True,
+        at=float(at) if isinstance(at, int | float) else None,
+        attempt=attempt if isinstance(attempt, int) else 0,
+        id=event_id,
+    )
+
+
+def is_grantor_job(name: str) -> bool:
+    """Whether the name of a processing job has our format.
+
+    >>> is_grantor_job("grantor-abalone-0123456789abcdef0123-a1")
+    True
+    >>> is_grantor_job("grantor-test"), is_grantor_job("pytorch-training-1")
+    (False, False)
+    """
+    return JOB_NAME_PATTERN.fullmatch(name) is not None
+
+
+def compute_delay(attempt: int, first: float, longest: float, factor: int = 2) -> float:
+    """Seconds to wait before an attempt, counted from 1: `first`, then `factor` times as long each
+    time, up to `longest`.
+
+    >>> [compute_delay(attempt, 10, 600) for attempt in (1, 2, 3, 7, 1000)]
+    [10.0, 20.0, 40.0, 600, 600]
+    """
+    return min(longest, first * float(factor) ** min(attempt - 1, 32))

@@ -1,37 +1,95 @@
-"""What each grant is tagged with: that it is ours and why, so that a lost ledger can be rebuilt from the grants themselves."""
+"""Applies a plan: ledger first, creates before deletes, and every outcome as a value in the report.
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+A change that AWS cannot make yet is deferred, one that it refuses for good has failed; neither
+stops the others.
+"""
+
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import batched
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.access_grants import AccessGrants, AlreadyThere, Elsewhere, tags_of
-from grantor.aws.clients import NotYet, Overtaken, code, message
+from grantor.aws.access_grants import AccessGrants, GrantExists, OutsideLocation, ownership_tags
+from grantor.aws.clients import LeaseLost, RetryableError, error_code, error_message
+from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
-from grantor.core.grant import Entry, Grant, Location, State, closest, ends
-from grantor.core.planning.plan import Change, Plan, created, deleted
+from grantor.aws.run_store import Sweep
+from grantor.aws.services import Services
+from grantor.core.grant import (
+    Grant,
+    LedgerEntry,
+    Location,
+    Pair,
+    State,
+    closest_location,
+    iam_grantee,
+    last_end,
+)
+from grantor.core.planning.plan import Change, DeferredChange, FailedChange, Plan, UnmanagedGrant
+from grantor.core.snapshot import Snapshot
+from grantor.reconcile.policies import PolicySet
 from grantor.reconcile.report import Report
+from grantor.settings import CHANGES_PER_LEDGER_WRITE
 
 
-def signature(change: Change, run: str, versions: Mapping[str, str]) -> dict[str, str]:
-    """The tags of the grant besides its owner's; `versions` are those of the policy files that are followed."""
+@dataclass(frozen=True)
+class JudgedPlan:
+    """A plan, what it follows from, and why the guard requires an approval of it; without causes it
+    may be applied.
+    """
+
+    policies: PolicySet
+    snapshot: Snapshot
+    plan: Plan
+    causes: tuple[str, ...]
+
+
+def apply_plan(
+    services: Services,
+    lease: Lease,
+    judged: JudgedPlan,
+    go_on: Callable[[], bool],
+    report: Report,
+) -> None:
+    """Apply the plan as far as time and AWS allow; `go_on` is asked before each change.
+
+    Raises LeaseLost if the lease has passed to another run.
+    """
+    ledger, snapshot = services.ledger.with_lease(lease), judged.snapshot
+    ledger.add_pairs(snapshot.inventory.sharing)
+    tags = partial(grant_tags, run_id=report.run_id, versions=judged.policies.versions)
+    applier = PlanApplier(
+        services.grants, ledger, snapshot.inventory.locations, tags, go_on, report
+    )
+    applier.apply(judged.plan)
+    is_complete = snapshot.authority.focus.everything and not snapshot.inventory.unread
+    if is_complete and not judged.causes:
+        ledger.remove_pairs(find_stale_pairs(snapshot, judged.plan, applier.removed))
+        owned = len(applier.list_owned(snapshot))
+        sweep = Sweep(report.timestamp, owned, snapshot.count_profiles())
+        services.run_store.record_sweep(lease, sweep)
+        report.sweep_completed = True
+
+
+def grant_tags(change: Change, run_id: str, versions: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a grant: they say that it is ours and why, so that a lost ledger can be rebuilt
+    from the grants.
+    """
     files = {reason.file for reason in change.reasons}
-    until = ends(change.reasons)
-    return tags_of(
+    until = last_end(change.reasons)
+    return ownership_tags(
         rules=sorted({reason.rule for reason in change.reasons}),
-        run=run,
+        run=run_id,
         until=until.isoformat() if until else "",
         policy=versions.get(files.pop(), "") if len(files) == 1 else "",
     )
 
 
-TOGETHER = 25  # changes between two writes of the ledger: the most that a holder who was overtaken can still do
-
-
 @dataclass
-class CarryOut:
-    """Carries out one plan; `go_on` is asked before each change whether there is time left for it."""
+class PlanApplier:
+    """Applies one plan; `go_on` is asked before each change."""
 
     grants: AccessGrants
     ledger: Ledger
@@ -39,104 +97,124 @@ class CarryOut:
     tags: Callable[[Change], dict[str, str]]
     go_on: Callable[[], bool]
     report: Report
-    stuck: list[Grant] = field(default_factory=list)  # what could not be created
-    made: set[Grant] = field(default_factory=set)  # what stands, and did not before
-    forgotten: set[Grant] = field(default_factory=set)  # what the ledger no longer knows
+    not_created: list[Grant] = field(default_factory=list)
+    created: set[Grant] = field(default_factory=set)  # those that exist now and did not before
+    removed: set[Grant] = field(default_factory=set)  # those that are no longer in the ledger
 
-    def all(self, plan: Plan) -> None:
-        """Everything in the plan, as far as time and the service allow; the report says what happened."""
-        self.ledger.confirm(plan.write)
-        # From here on the deletes are agreed to: if time runs out, the next run goes on with them unasked.
-        self.ledger.leave([self._entry(change, State.LEAVING, change.id) for change in plan.delete])
-        for creates in self._while_time(batched(plan.create, TOGETHER)):
-            self._create(creates)
-        for deletes in self._while_time(batched(self._deletable(plan.delete), TOGETHER)):
-            self._forget([change.grant for change in self._while_time(deletes) if self._gone(change)])
-        self._forget(plan.forget)
+    def apply(self, plan: Plan) -> None:
+        """Apply everything in the plan, as far as time and AWS allow."""
+        self.ledger.confirm_entries(plan.ledger_updates)
+        # Marked deletes are agreed to: if time runs out, the next run goes on with them and the
+        # guard does not ask again.
+        marked = [self._make_entry(change, State.LEAVING) for change in plan.delete]
+        self.ledger.mark_leaving(marked)
+        for creates in self._while_time(batched(plan.create, CHANGES_PER_LEDGER_WRITE)):
+            self._create_batch(creates)
+        for deletes in self._while_time(
+            batched(self._select_deletable(plan.delete), CHANGES_PER_LEDGER_WRITE)
+        ):
+            gone = [
+                change.grant for change in self._while_time(deletes) if self._delete_grant(change)
+            ]
+            self._remove_entries(gone)
+        self._remove_entries(plan.ledger_removals)
 
-    def _create(self, changes: Sequence[Change]) -> None:
-        self.ledger.intend([self._entry(change, State.INTENDED) for change in changes])
-        ids = [(change, self._made(change)) for change in self._while_time(changes)]
-        made = [self._entry(change, State.LIVE, grant_id) for change, grant_id in ids if grant_id]
+    def list_owned(self, snapshot: Snapshot) -> Collection[Grant]:
+        """The grants that are ours now, including those that an earlier run changed before it could
+        say so.
+        """
+        return (snapshot.entries.keys() & snapshot.actual.keys()) - self.removed | self.created
+
+    def _create_batch(self, changes: Sequence[Change]) -> None:
+        self.ledger.write_intent([self._make_entry(change, State.INTENDED) for change in changes])
+        ids = [(change, self._create_grant(change)) for change in self._while_time(changes)]
+        created = [replace(change, grant_id=grant_id) for change, grant_id in ids if grant_id]
+        entries = [self._make_entry(change, State.LIVE) for change in created]
         try:
-            self.ledger.confirm(made)
-        except Overtaken:
-            self._take_back(made)
+            self.ledger.confirm_entries(entries)
+        except LeaseLost:
+            self._undo_creates(entries)
             raise
-        self.made.update(entry.grant for entry in made)
+        self.created.update(entry.grant for entry in entries)
 
-    def _take_back(self, made: Sequence[Entry]) -> None:
-        """Take away again what the overtaker has struck off the ledger meanwhile: nobody would know of it."""
-        for entry in made:
-            if entry.grant not in {known.grant for known in self.ledger.of(entry.grant.grantee)[0]}:
-                self.grants.take_away(entry.id)
+    def _undo_creates(self, entries: Sequence[LedgerEntry]) -> None:
+        """Delete again what the new holder of the lease has removed from the ledger meanwhile: no
+        run would find it.
+        """
+        for entry in entries:
+            known, _ = self.ledger.read_grantee(entry.grant.grantee)
+            if entry.grant not in {one.grant for one in known}:
+                self.grants.delete_grant(entry.id)
 
-    def _made(self, change: Change) -> str:
-        """The id of the grant, if it stands now and is ours."""
-        grant_id = ""
+    def _create_grant(self, change: Change) -> str:
+        """The id of the grant, if it exists now and is ours."""
+        with_id = self._attempt(change, partial(self._request_grant, change))
+        if with_id is None:
+            self.not_created.append(change.grant)
+        return with_id or ""
 
-        def make() -> bool:
-            nonlocal grant_id
-            grant_id = self._make(change)
-            return bool(grant_id)
-
-        if not self._tried(created(change), make):
-            self.stuck.append(change.grant)
-        return grant_id
-
-    def _make(self, change: Change) -> str:
-        found = closest(change.grant.scope, self.locations)
+    def _request_grant(self, change: Change) -> str:
+        found = closest_location(change.grant.scope, self.locations)
         if found is None:
-            raise NotYet("no location lies above it any more")
+            raise RetryableError("no location covers its scope any more")
         try:
-            return self.grants.make(change.grant, *found, self.tags(change))
-        except AlreadyThere:
-            return self._there(change.grant)
+            return self.grants.create_grant(change.grant, *found, self.tags(change))
+        except GrantExists:
+            return self._find_existing(change)
 
-    def _there(self, grant: Grant) -> str:
-        """409: an answer was lost, or somebody else was faster. Its tag tells which; what is not ours stays theirs."""
-        there = self.grants.find(grant)
-        if there is None:
-            raise NotYet("the service says that it is there, and does not list it yet")
-        if there.owner == self.grants.stack:
-            return there.id
-        self._forget([grant])
-        self.report.foreign.append(f"{grant} is foreign, and serves a rule as it is")
+    def _find_existing(self, change: Change) -> str:
+        """409: an answer was lost, or somebody else was faster. The tag says which; what is not
+        ours stays unmanaged.
+        """
+        existing = self.grants.find_grant(change.grant)
+        if existing is None:
+            raise RetryableError("Access Grants reports that it exists but does not list it yet")
+        if existing.owner == self.grants.stack:
+            return existing.id
+        self._remove_entries([change.grant])
+        self.report.unmanaged.append(UnmanagedGrant(change.grant, change.reasons, existing.id))
         return ""
 
-    def _deletable(self, deletes: Sequence[Change]) -> Iterator[Change]:
-        # A right that only moves is not taken before its other half stands; no other right waits for that.
+    def _select_deletable(self, deletes: Sequence[Change]) -> Iterator[Change]:
+        # If a permission only moves, its old grant stays until the new one exists; no other delete
+        # waits for that.
         for change in deletes:
-            half = next((grant for grant in self.stuck if grant.overlaps(change.grant)), None)
-            if half is None:
+            replacement = next(
+                (grant for grant in self.not_created if grant.overlaps(change.grant)), None
+            )
+            if replacement is None:
                 yield change
             else:
-                self.report.later.append(f"{deleted(change)}: waits until {half} stands")
+                deferred = DeferredChange(change, "it is replaced first", replacement)
+                self.report.deferred.append(deferred)
 
-    def _forget(self, grants: Collection[Grant]) -> None:
-        self.ledger.forget(grants)
-        self.forgotten.update(grants)
+    def _remove_entries(self, grants: Collection[Grant]) -> None:
+        self.ledger.forget_grants(grants)
+        self.removed.update(grants)
 
-    def _gone(self, change: Change) -> bool:
-        def take_away() -> bool:
-            self.grants.take_away(change.id)
-            return True
+    def _delete_grant(self, change: Change) -> bool:
+        def delete() -> str:
+            self.grants.delete_grant(change.grant_id)
+            return change.grant_id
 
-        return self._tried(deleted(change), take_away)
+        return self._attempt(change, delete) is not None
 
-    def _tried(self, sentence: str, do: Callable[[], bool]) -> bool:
-        """Whether nothing stood in the way; `do` says whether it did anything."""
+    def _attempt(self, change: Change, call: Callable[[], str]) -> str | None:
+        """The id that `call` returns, "" if it had nothing to do; None if the change is deferred or
+        has failed.
+        """
         try:
-            self.report.done += [sentence] if do() else []
-        except NotYet as reason:
-            self.report.later.append(f"{sentence}: {reason}")
-        except Elsewhere as reason:
-            self.report.refused.append(f"{sentence}: {reason}")
+            grant_id = call()
+        except RetryableError as reason:
+            self.report.deferred.append(DeferredChange(change, str(reason)))
+        except OutsideLocation as reason:
+            self.report.failed.append(FailedChange(change, "OutsideLocation", str(reason)))
         except ClientError as error:
-            self.report.refused.append(f"{sentence}: {code(error)}: {message(error)}")
+            self.report.failed.append(FailedChange(change, error_code(error), error_message(error)))
         else:
-            return True
-        return False
+            self.report.done += [replace(change, grant_id=grant_id)] if grant_id else []
+            return grant_id
+        return None
 
     def _while_time[T](self, items: Iterable[T]) -> Iterator[T]:
         """The items, each only if there is time left for it."""
@@ -146,5 +224,32 @@ class CarryOut:
                 return
             yield item
 
-    def _entry(self, change: Change, state: State, grant_id: str = "") -> Entry:
-        return Entry(change.grant, state, frozenset(change.reasons), grant_id, self.report.at, self.report.run)
+    def _make_entry(self, change: Change, state: State) -> LedgerEntry:
+        at, run = self.report.timestamp, self.report.run_id
+        return LedgerEntry(change.grant, state, frozenset(change.reasons), change.grant_id, at, run)
+
+
+def find_stale_pairs(snapshot: Snapshot, plan: Plan, removed: Container[Grant]) -> frozenset[Pair]:
+    """The pairs of the ledger that serve nothing once the plan is applied and these grants are
+    removed from the ledger.
+
+    A pair is stale when no grant has its subject as a reason, and no profile runs as its role.
+    """
+    reasons = {
+        grant: entry.reasons for grant, entry in snapshot.entries.items() if grant not in removed
+    }
+    reasons |= {entry.grant: entry.reasons for entry in plan.ledger_updates}
+    for change in plan.create:
+        reasons[change.grant] = reasons.get(change.grant, frozenset()).union(change.reasons)
+    used = {
+        (subject, grant.grantee)
+        for grant, those in reasons.items()
+        for reason in those
+        for subject in reason.subjects
+    }
+    running = {
+        (subject, iam_grantee(role))
+        for role, subjects in snapshot.inventory.sharing.items()
+        for subject in subjects
+    }
+    return snapshot.pairs - used - running

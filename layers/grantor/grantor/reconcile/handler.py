@@ -1,170 +1,145 @@
-"""Messages of a queue that carries events: what each holds, and when those come again that failed."""
+"""The Lambda side of a run: SQS batches in, log lines and metrics out. Only Lambda imports this
+module, and so Powertools.
+"""
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import UNANSWERED, NotYet, Overtaken
-from grantor.aws.lease import Lease
-from grantor.aws.services import World
-from grantor.core.snapshot import EVERYTHING
-from grantor.core.triggers import Bell, bell, earliest, event_in
-from grantor.reconcile.lease import SECONDS, held, holder
-from grantor.reconcile.notify import tell
-from grantor.reconcile.report import Report
-from grantor.reconcile.run import Bells, reconcile
-
-Record = Mapping[str, Any]  # a message as Lambda hands it over
-
-
-def carried(record: Record, logger: Logger) -> Mapping[str, Any] | None:
-    """The event that a message carries; None, after saying so, if it is none: then the message ends among the dead ones."""
-    event = event_in(record["body"])
-    if event is not None:
-        return event
-    logger.error("a message is no event", message_id=record["messageId"], body=record["body"][:100])
-    return None
-
-
-def sooner(again: Callable[[Iterable[tuple[str, int]]], None], failed: Iterable[Record], logger: Logger) -> None:
-    """What failed comes again long before the queue's visibility timeout is over, as far as the queue can be told.
-
-    `again` takes each message's receipt and how often it was received.
-    """
-    received = [(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])) for record in failed]
-    try:
-        again(received)
-    except (ClientError, *UNANSWERED):
-        logger.exception("they come again when their visibility timeout is over")
-
+from grantor.aws.clients import RetryableError
+from grantor.aws.notifications import limit_lists
+from grantor.aws.queues import parse_record, retry_sooner
+from grantor.aws.services import Services
+from grantor.core.planning import rendering
+from grantor.core.planning.rendering import SCHEMA_VERSION, Json
+from grantor.core.triggers import Trigger, parse_trigger
+from grantor.reconcile.lease import Runner, run_until_drained
+from grantor.reconcile.notify import publish_run
+from grantor.reconcile.report import Report, render_problems
+from grantor.settings import MAX_LOGGED_ITEMS, RUN_MARGIN_SECONDS, RUN_SECONDS_WITHOUT_LIMIT
 
 logger = Logger(service="reconcile-grants")
-
-MARGIN = 20.0  # seconds before the function's time limit at which a run begins no further change
-# Seconds from the start of one run to the start of the next, doubled each time: what rings meanwhile is answered together.
-APART, FARTHEST = 0.25, 4.0
-FOREVER = 3600.0  # seconds, for whoever has no time limit
-CLOCK = 900.0  # seconds from one bell of the clock to the next, as the template has it
-ATTEMPTS = 10  # of ringing again about what can't be done yet; then the clock's next bell is soon enough
+metrics = Metrics(namespace="Grantor", service="reconcile-grants")
 
 
-@dataclass(frozen=True)
-class Runner:
-    """Who runs: as whoever looks at the lease sees it, and the question that is asked before anything new is begun."""
+def handle(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an SQS batch with the messages to deliver again, and any other event with its runs
+    (docs/json.md).
 
-    name: str
-    go_on: Callable[[], bool] = lambda: True
-
-
-SOMEBODY = Runner("somebody")
-
-
-def ring(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an SQS batch with the messages that must come again, and a bare event with what its runs did.
-
-    Raises, for a bare event, whatever made the world unreadable.
+    Raises, for an event outside of a batch, what made the inputs unreadable.
     """
     logger.append_keys(request=getattr(context, "aws_request_id", ""))
-    logger.remove_keys(["run"])  # of the last invocation of this environment
+    logger.remove_keys(["run_id"])  # of the previous invocation of this environment
     if "Records" in event:
-        return _batch(world, event, context)
-    bells = [bell(event, world.names.policy_bucket)]
-    return {"runs": [report.summary() for report in _answer(world, bells, context)]}
+        return _handle_batch(services, event, context)
+    reports = _handle_triggers(
+        services, [parse_trigger(event, services.names.policy_bucket)], context
+    )
+    runs = [_limit_document(services, report) for report in reports]
+    return {"schema_version": SCHEMA_VERSION, "kind": "runs", "runs": runs}
 
 
-def _answer(world: World, bells: Sequence[Bell], context: Any) -> list[Report]:
-    events = [one.id for one in bells]
-    logger.info("rung", bells=[str(one) for one in bells], events=events)
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    until = world.clock() + (left() / 1000 - MARGIN if left else FOREVER)
-    reports = answer(world, bells, until, partial(tell, world), Runner(f"function {getattr(context, 'aws_request_id', '')}"))
-    if reports:
-        logger.info("answered", events=events, runs=[report.run for report in reports])
-    else:
-        logger.info("a run is going on, and answers these bells too", events=events, answered_by=world.leases.last_seen)
-    return reports
-
-
-def answer(
-    world: World, bells: Sequence[Bell], until: float, told: Callable[[Report], None], runner: Runner = SOMEBODY
-) -> list[Report]:
-    """Runs, as many as it takes until no bell waits; none where another run is going on, which answers these bells too.
-
-    `until` is when to begin nothing new, in seconds since 1970, so that there is time left to tell how far a run came. Raises
-    whatever made the world unreadable; the bells then wait in the lease for whoever rings next.
-    """
-    lease = world.leases.ring(holder(runner.name), earliest(bells), world.clock(), SECONDS)
-    if lease is None:
-        return []
-    attempt = max((one.attempt for one in bells), default=0)
-    try:
-        return _runs(world, lease, lambda: runner.go_on() and world.clock() < until, attempt, told)
-    except Overtaken:
-        world.queue.ring(sorted(lease.bells))
-        raise
-    except BaseException:  # also when a person interrupts it
-        with suppress(NotYet, Overtaken):
-            world.leases.abandon(lease)
-        raise
-
-
-def _runs(world: World, lease: Lease, go_on: Callable[[], bool], attempt: int, told: Callable[[Report], None]) -> list[Report]:
-    reports: list[Report] = []
-    waiting, apart = lease.bells, APART
-    with held(world.leases, lease, world.clock) as ours:
-        while waiting:
-            begun = world.clock()
-            report = reconcile(world, lease, waiting, lambda: ours() and go_on())
-            try:
-                _ring_again(world, report, waiting, attempt)
-            finally:
-                told(report)  # what was done was done, though nothing can ring
-            reports.append(report)
-            waiting = _next(world, lease, begun + apart, go_on)
-            apart = min(2 * apart, FARTHEST)
-    return reports
-
-
-def _ring_again(world: World, report: Report, bells: Bells, attempt: int) -> None:
-    """What the run's time was too short for rings at once, what can't be done yet a while later, and what ends when it ends."""
-    about = [EVERYTHING] if report.adopted else sorted(bells)  # what was adopted may concern anyone
-    if report.cut_short:
-        world.queue.ring(about)
-    elif report.later and attempt < ATTEMPTS:
-        world.queue.ring(about, attempt + 1)
-    left = report.next_end.timestamp() - world.clock() if report.next_end else CLOCK
-    if left < CLOCK:  # else the clock rings before
-        world.queue.ring_in(about, left)
-
-
-def _next(world: World, lease: Lease, earliest_start: float, go_on: Callable[[], bool]) -> Bells:
-    """The bells that came meanwhile; none once the lease is let go of."""
-    while not world.leases.release(lease):
-        if go_on():
-            time.sleep(max(0.0, earliest_start - world.clock()))
-            return world.leases.take(lease)
-        world.queue.ring(sorted(world.leases.take(lease)))
-    return {}
-
-
-def _batch(world: World, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """One answer for all of the batch: each run reads everything afresh, so one serves every message."""
+def _handle_batch(services: Services, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Run once for the whole batch: a run reads the state afresh, so one covers every message."""
     records = {record["messageId"]: record for record in event["Records"]}
-    events = {message: carried(record, logger) for message, record in records.items()}
-    failed = [message for message, told in events.items() if told is None]
-    bells = [bell(told, world.names.policy_bucket) for told in events.values() if told is not None]
+    events = {message: parse_record(record, logger) for message, record in records.items()}
+    failed = [message for message, found in events.items() if found is None]
+    found = filter(None, events.values())
+    triggers = [parse_trigger(one, services.names.policy_bucket) for one in found]
     try:
-        if bells:
-            _answer(world, bells, context)
+        if triggers:
+            _handle_triggers(services, triggers, context)
     except Exception:
-        logger.exception("these bells will ring again")
+        logger.exception("the batch failed; SQS delivers its messages again")
         failed = list(records)
     if failed:
-        sooner(world.queue.again, [records[message] for message in failed], logger)
+        retry_sooner(services.queue.retry_later, [records[message] for message in failed], logger)
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+def _handle_triggers(services: Services, triggers: Sequence[Trigger], context: Any) -> list[Report]:
+    events = [trigger.id for trigger in triggers]
+    logger.info("events received", triggers=[str(trigger) for trigger in triggers], events=events)
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    seconds = left() / 1000 - RUN_MARGIN_SECONDS if left else RUN_SECONDS_WITHOUT_LIMIT
+    runner = Runner(f"function {getattr(context, 'aws_request_id', '')}")
+    reports = run_until_drained(
+        services, triggers, services.clock() + seconds, partial(report_run, services), runner
+    )
+    if reports:
+        logger.info("runs finished", events=events, runs=[report.run_id for report in reports])
+    else:
+        holder = services.lease_store.last_holder
+        logger.info(
+            "another run holds the lease and takes over these triggers",
+            events=events,
+            lease_holder=holder,
+        )
+    return reports
+
+
+def report_run(services: Services, report: Report) -> None:
+    """Log, measure and publish the run."""
+    _log_run(services, report)
+    _measure_run(services, report)
+    publish_quietly(services, report)
+
+
+def publish_quietly(services: Services, report: Report) -> None:
+    """Publish the run; if that fails, log why: the changes are made, and a failed report does not
+    undo them.
+    """
+    try:
+        publish_run(services, report)
+    except (ClientError, RetryableError):
+        logger.exception("the run is done, but its report could not be published everywhere")
+
+
+def _log_run(services: Services, report: Report) -> None:
+    home = services.names.home
+    logger.append_keys(run_id=report.run_id)
+    for change in report.done:
+        logger.info(rendering.describe_change(change, home))
+    for line in render_problems(report, home, services.names.stack_name):
+        logger.error(line)
+    for deferred in report.deferred:
+        logger.warning(rendering.describe_deferred(deferred, home))
+    for what, why in report.unread.items():
+        logger.warning(rendering.describe_unread(what, why))
+    for held in report.on_hold:
+        logger.warning(rendering.describe_on_hold(held, home))
+    for warning in report.warnings:
+        logger.warning(str(warning))
+    # Unmanaged grants are in the document only, which is limited: in a shared instance there may be
+    # thousands.
+    logger.info("run finished", report=_limit_document(services, report))
+
+
+def _limit_document(services: Services, report: Report) -> Json:
+    return limit_lists(report.to_document(services.names.stack_name), MAX_LOGGED_ITEMS)
+
+
+def _measure_run(services: Services, report: Report) -> None:
+    metrics.add_dimension(
+        "stack", services.names.stack_name
+    )  # tells the stacks of an account apart
+    counts = {
+        "Created": report.created,
+        "Deleted": report.deleted,
+        "Failed": len(report.failed),
+        "Deferred": len(report.deferred) + len(report.unread),
+        "OnHold": len(report.on_hold),
+        "Unmanaged": len(report.unmanaged),
+        "Rejected": len(report.errors),
+        "ApprovalRequired": int(report.approval.is_pending),
+        "SweepCompleted": int(report.sweep_completed),
+    }
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    for value in report.event_to_grant.values():
+        metrics.add_metric("EventToGrant", MetricUnit.Milliseconds, value)
+    metrics.flush_metrics()

@@ -1,13 +1,17 @@
-"""The list of grants is held against the ledger: it may lag behind, so what it still shows may be gone, and what it lacks may stand.
+"""Reads the snapshot of a run: inventory, ledger and grants.
 
-listed as                       then the service is asked by id
-another id than the ledger's    whether that one is there, and whether its tag says that we made it
-not at all, and unwanted        whether the ledger's is there: what is forgotten while it stands nobody would ever take away
+ListAccessGrants is eventually consistent: it may show grants that are gone, and lack grants that
+exist. So every grant on which list and ledger disagree is looked up by id:
 
-All else needs no call: what is wanted and not listed is found by making it.
+listed                         question to S3 Access Grants
+under another id than ours     does it exist, and do its tags say that we created it?
+not at all, and not wanted     does the grant of the ledger exist? If its entry were removed while
+                               it exists, nothing would ever delete the grant.
+
+Nothing else needs a call. A wanted grant that is not listed is found when it is created.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,26 +20,49 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from grantor.aws.access_grants import OWNER, AccessGrants
-from grantor.aws.clients import UNANSWERED, each
-from grantor.aws.identity_center import Ids, NoDirectory
-from grantor.aws.ledger import Pair
-from grantor.aws.services import World
-from grantor.core.grant import Entry, Grant, Grantee, of_subject, profile_subject
-from grantor.core.planning import inputs
-from grantor.core.planning.expand import expand
-from grantor.core.planning.plan import Plan, decide, doubtful
-from grantor.core.rules import Mode, Profiles, Rule
-from grantor.core.snapshot import Authority, Facts, Focus, Profile, Wanted
-from grantor.reconcile.policies import Intake
+from grantor.aws.clients import CONNECTION_ERRORS, map_concurrently
+from grantor.aws.identity_center import DirectoryIds, DirectoryNotFound
+from grantor.aws.services import Services
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    LedgerEntry,
+    Pair,
+    iam_grantee,
+    parse_profile_subject,
+    profile_subject,
+)
+from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.plan import find_doubtful
+from grantor.core.planning.profile_conflicts import find_neighbours, needs_tags
+from grantor.core.planning.required_reads import (
+    PREFIX,
+    filter_rules,
+    list_bases,
+    list_directory_names,
+    list_levels,
+    list_queries,
+    parent_folder,
+)
+from grantor.core.rules import Mode, ProfileQuery, Rule
+from grantor.core.snapshot import Authority, Focus, Inventory, Profile, Snapshot, WantedGrants
+from grantor.reconcile.policies import PolicySet
+from grantor.settings import MAX_GRANTEES_READ_SINGLY
 
 
-def certain(
-    grants: AccessGrants, entries: Mapping[Grant, Entry], wanted: Container[Grant], listed: Mapping[Grant, str]
+def settle_doubts(
+    grants: AccessGrants,
+    entries: Mapping[Grant, LedgerEntry],
+    wanted: Container[Grant],
+    listed: Mapping[Grant, str],
 ) -> tuple[Mapping[Grant, str], frozenset[Grant]]:
-    """The grants that exist, and those of them that are ours though the ledger does not know them by that id. A call for each doubt."""
+    """The grants that exist, and those of them that are ours under another id than the ledger's.
+
+    Costs a call for each grant on which list and ledger disagree.
+    """
     actual, ours, gone = dict(listed), set(), set()
-    for grant in doubtful(entries, actual):
-        tags = grants.tags(actual[grant])
+    for grant in find_doubtful(entries, actual):
+        tags = grants.read_tags(actual[grant])
         if tags is None:
             del actual[grant]
             gone.add(grant)
@@ -43,249 +70,305 @@ def certain(
             ours.add(grant)
     for grant, entry in entries.items():
         unlisted = entry.id and grant not in actual and (grant not in wanted or grant in gone)
-        if unlisted and grants.tags(entry.id) is not None:
+        if unlisted and grants.read_tags(entry.id) is not None:
             actual[grant] = entry.id
     return actual, frozenset(ours)
 
 
-def whole(world: World, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pair]) -> Facts:
-    """Everything that the rules need, but no locations. `pairs` tell of earlier runs: each profile in them that no list has is looked at once again."""
-    domains = world.domains.domains()
-    read = world.domains.profiles(domains, inputs.tags(rules), world.memory)
-    world.memory.clear()
-    world.memory.update(read.known)
+def read_everything(
+    services: Services, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pair]
+) -> Inventory:
+    """Everything that the rules need, except locations. For `pairs` see read_all_profiles."""
+    found = read_all_profiles(services, list_queries(rules), now, pairs)
+    return _read_folders(
+        services, rules, found, list_bases(rules) | list_levels(rules, found.profiles)
+    )
+
+
+def read_focused(
+    services: Services, rules: Sequence[Rule], focus: Focus, now: datetime
+) -> Inventory:
+    """What the rules need for the subjects in focus. Raises ClientError or RetryableError if one
+    cannot be read.
+    """
+    found = read_some_profiles(services, list_queries(rules), focus, now)
+    locations = services.grants.list_locations()
+    bases, subjects = (
+        list_bases(rules),
+        [one for one in focus.subjects if parse_profile_subject(one)],
+    )
+    # A profile in focus may have grants for every folder, so then they are listed completely.
+    in_focus = (
+        []
+        if subjects
+        else [one for one in _list_focus_folders(focus) if parent_folder(one) in bases]
+    )
+    existing = _find_existing(services, in_focus)
+    found = replace(found, folders=existing, locations=locations)
+    return _read_folders(
+        services, rules, found, (bases - existing.keys()) | list_levels(rules, found.profiles)
+    )
+
+
+def read_all_profiles(
+    services: Services, queries: Sequence[ProfileQuery], now: datetime, pairs: Iterable[Pair] = ()
+) -> Inventory:
+    """Every profile, for rules or jobs with these queries.
+
+    `pairs` are those of earlier runs: each profile in them that no list contains is read singly
+    once more.
+    """
+    domains = services.studio.list_domains()
+    read = services.studio.list_profiles(domains, needs_tags(queries), services.known_profiles)
+    services.known_profiles.clear()
+    services.known_profiles.update(read.known)
     listed = {profile.subject: profile for profile in read.profiles}
-    seen = [(subject, grantee) for subject, grantee in pairs if of_subject(subject) and subject not in listed]
-    unsure = [(subject, grantee) for subject, grantee in seen if f"domain {_domain(subject)}" in read.unread]
-    for subject in sorted({subject for subject, _ in seen} - {subject for subject, _ in unsure}):
-        listed |= _looked(world, domains, subject, rules)
-    sharing = _sharing(listed.values(), unsure)
-    facts = Facts(now, profiles=_ordered(listed.values()), domains=frozenset(domains), sharing=sharing, unread=read.unread)
-    return _placed(world, rules, facts, inputs.bases(rules) | inputs.levels(rules, facts.profiles))
+    missing = [pair for pair in pairs if parse_profile_subject(pair[0]) and pair[0] not in listed]
+    unsure = [pair for pair in missing if f"domain {_get_domain(pair[0])}" in read.unread]
+    for subject in sorted({subject for subject, _ in missing} - {subject for subject, _ in unsure}):
+        listed |= _read_profile(services, domains, subject, queries)
+    return Inventory(
+        now,
+        profiles=_sort_profiles(listed.values()),
+        domains=frozenset(domains),
+        sharing=_group_by_role(listed.values(), unsure),
+        unread=read.unread,
+    )
 
 
-def focused(world: World, rules: Sequence[Rule], focus: Focus, now: datetime) -> Facts:
-    """What the rules need for the subjects in focus. Raises ClientError or NotYet where one of these can't be read."""
-    return _Focused(world, rules, focus).facts(now)
+def read_some_profiles(
+    services: Services, queries: Sequence[ProfileQuery], focus: Focus, now: datetime
+) -> Inventory:
+    """The profiles in focus and their neighbours. Raises ClientError or RetryableError if one
+    cannot be read.
+    """
+    return _ProfileReader(services, queries, focus).read_inventory(now)
 
 
-class _Focused:
-    """Reads for some subjects: the profiles, who stands beside them, the folders."""
+class _ProfileReader:
+    """Reads the profiles of a focused run, and those that share a role or a folder with them."""
 
-    def __init__(self, world: World, rules: Sequence[Rule], focus: Focus) -> None:
-        self.world, self.rules = world, rules
-        self.subjects = [subject for subject in focus.subjects if of_subject(subject)]
-        self.folders = [subject.removeprefix(inputs.PREFIX) for subject in focus.subjects if not of_subject(subject)]
-        self.domains = world.domains.domains() if self.subjects or inputs.domains(rules) else {}
+    def __init__(self, services: Services, queries: Sequence[ProfileQuery], focus: Focus) -> None:
+        self.services, self.queries = services, queries
+        self.subjects = [one for one in focus.subjects if parse_profile_subject(one)]
+        self.has_folders = len(self.subjects) < len(focus.subjects)
+        self.domains = services.studio.list_domains() if self.subjects or queries else {}
         self.found: dict[str, Profile] = {}
         self.unread: dict[str, str] = {}
 
-    def facts(self, now: datetime) -> Facts:
-        self._look([*self.subjects, *map(_twin, self.subjects)])
-        ledger, roles = self.world.ledger, {profile.role for profile in self.found.values()}
-        for _, subjects in each(ledger.of, [Grantee("IAM", role) for role in sorted(roles)]):
-            self._look(subjects)
-        self._widen()
-        self._look(inputs.neighbours(self.rules, self._people(now)))
-        facts = self._people(now)
-        bases = inputs.bases(self.rules)
-        # A profile in focus may have grants for every folder, so these are listed whole beside it.
-        there = {} if self.subjects else self._there([folder for folder in self.folders if inputs.parent(folder) in bases])
-        listed = (bases - there.keys()) | inputs.levels(self.rules, facts.profiles)
-        return _placed(self.world, self.rules, replace(facts, folders=there, locations=self.world.grants.locations()), listed)
+    def read_inventory(self, now: datetime) -> Inventory:
+        self._read_profiles([*self.subjects, *map(_swap_capital, self.subjects)])
+        roles = sorted({profile.role for profile in self.found.values()})
+        pairs_of = self.services.ledger.read_grantee
+        for _, subjects in map_concurrently(pairs_of, [iam_grantee(role) for role in roles]):
+            self._read_profiles(subjects)
+        self._read_domains()
+        self._read_profiles(find_neighbours(self.queries, self._build_inventory(now)))
+        return self._build_inventory(now)
 
-    def _people(self, now: datetime) -> Facts:
-        profiles = _ordered(self.found.values())
-        domains = frozenset(self.domains)
-        return Facts(now, profiles=profiles, domains=domains, sharing=_sharing(profiles), unread=self.unread)
+    def _build_inventory(self, now: datetime) -> Inventory:
+        profiles = _sort_profiles(self.found.values())
+        return Inventory(
+            now,
+            profiles=profiles,
+            domains=frozenset(self.domains),
+            sharing=_group_by_role(profiles),
+            unread=self.unread,
+        )
 
-    def _look(self, subjects: Iterable[str]) -> None:
-        new = sorted(set(filter(of_subject, subjects)) - self.found.keys())
-        for found in each(lambda subject: _looked(self.world, self.domains, subject, self.rules), new):
+    def _read_profiles(self, subjects: Iterable[str]) -> None:
+        new = sorted(set(filter(parse_profile_subject, subjects)) - self.found.keys())
+
+        def read(subject: str) -> dict[str, Profile]:
+            return _read_profile(self.services, self.domains, subject, self.queries)
+
+        for found in map_concurrently(read, new):
             self.found |= found
-        for domain in map(_domain, new):
+        for domain in map(_get_domain, new):
             if self.domains.get(domain) == "":
                 self.unread[f"domain {domain}"] = "two domains have this name"
 
-    def _widen(self) -> None:
-        """Read the domains of which more than a few names matter: a rule gives a folder to all, or its scope ends inside a name."""
-        wide = [rule.to for rule in self.rules if isinstance(rule.to, Profiles) and (self._for_folders(rule) or rule.raw_prefix)]
-        names = {to.domain for to in wide}
-        read = self.world.domains.profiles(
-            {name: self.domains[name] for name in names & self.domains.keys()}, inputs.tags(self.rules), self.world.memory
-        )
-        self.world.memory.update(read.known)
+    def _read_domains(self) -> None:
+        """Read whole domains if all names matter: a rule gives a folder to all, or its scope ends
+        inside a name.
+        """
+        names = {
+            query.selector.domain
+            for query in self.queries
+            if (self.has_folders and query.follows_folders) or query.ends_inside_name
+        }
+        domains = {name: self.domains[name] for name in names & self.domains.keys()}
+        known = self.services.known_profiles
+        read = self.services.studio.list_profiles(domains, needs_tags(self.queries), known)
+        known.update(read.known)
         self.unread |= read.unread
         self.found |= {profile.subject: profile for profile in read.profiles}
 
-    def _for_folders(self, rule: Rule) -> bool:
-        """Whether the rule may give something for one of the folders in focus."""
-        return bool(self.folders and (rule.each_prefix or rule.excepts))
 
-    def _there(self, folders: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Which of the folders in focus there are, by the folder that they lie in."""
-        found: dict[str, tuple[str, ...]] = defaultdict(tuple)
-        for folder in sorted(folders):
-            name = (folder[:-1].rpartition("/")[2],) if self.world.folders.exists(folder) else ()
-            found[inputs.parent(folder)] += name
-        return dict(found)
-
-
-def _looked(world: World, domains: Mapping[str, str], subject: str, rules: Sequence[Rule]) -> dict[str, Profile]:
-    """The profile by its subject, if there is one."""
-    domain, name = of_subject(subject) or ("", "")
-    found = world.domains.profile(domain, domains[domain], name, inputs.tags(rules)) if domains.get(domain) else None
+def _read_profile(
+    services: Services, domains: Mapping[str, str], subject: str, queries: Sequence[ProfileQuery]
+) -> dict[str, Profile]:
+    """The profile by its subject, if it exists."""
+    domain, name = parse_profile_subject(subject) or ("", "")
+    if not domains.get(domain):
+        return {}
+    found = services.studio.read_profile(domain, domains[domain], name, needs_tags(queries))
     return {subject: found} if found else {}
 
 
-def _placed(world: World, rules: Sequence[Rule], facts: Facts, listed: Iterable[str]) -> Facts:
-    """The facts with the folders of those that are to be listed, and with whom the directory knows."""
-    folders, unread = dict(facts.folders), dict(facts.unread)
-    for base in sorted(listed):
+def _list_focus_folders(focus: Focus) -> list[str]:
+    return sorted(one.removeprefix(PREFIX) for one in focus.subjects if one.startswith(PREFIX))
+
+
+def _find_existing(services: Services, folders: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Which of these folders exist, by the folder that contains them."""
+    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for folder in folders:
+        name = (folder[:-1].rpartition("/")[2],) if services.folders.has_objects(folder) else ()
+        found[parent_folder(folder)] += name
+    return dict(found)
+
+
+def _read_folders(
+    services: Services, rules: Sequence[Rule], inventory: Inventory, bases: Iterable[str]
+) -> Inventory:
+    """The inventory with the folders in `bases`, and with the ids of directory members that depend
+    on them.
+    """
+    folders, unread = dict(inventory.folders), dict(inventory.unread)
+    for base in sorted(bases):
         try:
-            folders[base] = world.folders.folders(base)
-        except (*UNANSWERED, ClientError) as error:
+            folders[base] = services.folders.list_folders(base)
+        except (*CONNECTION_ERRORS, ClientError) as error:
             unread[f"folders {base}"] = str(error)
-    ids = _ids(world, inputs.directory_names(rules, folders))
-    return replace(facts, folders=folders, directory=ids.found, unread=unread | dict(ids.unread))
+    ids = _read_directory(services, list_directory_names(rules, folders))
+    return replace(
+        inventory, folders=folders, directory=ids.found, unread=unread | dict(ids.unread)
+    )
 
 
-def _ids(world: World, wanted: frozenset[tuple[str, str]]) -> Ids:
+def _read_directory(services: Services, wanted: frozenset[tuple[str, str]]) -> DirectoryIds:
     try:
-        return world.directory.ids(wanted) if wanted else Ids()
-    except NoDirectory as nobody:
-        return Ids(unread={f"directory {kind} {name}": str(nobody) for kind, name in wanted})
+        return services.directory.find_ids(wanted) if wanted else DirectoryIds()
+    except DirectoryNotFound as error:
+        unread = {f"directory {kind} {name}": str(error) for kind, name in wanted}
+        return DirectoryIds(unread=unread)
 
 
-def _sharing(profiles: Iterable[Profile], others: Iterable[Pair] = ()) -> dict[str, frozenset[str]]:
-    """Who runs as which role, as far as it was read, and the others as they were seen to once."""
+def _group_by_role(
+    profiles: Iterable[Profile], pairs: Iterable[Pair] = ()
+) -> dict[str, frozenset[str]]:
+    """Which profiles run as which role, by what was read and by these pairs of earlier runs."""
     found: dict[str, set[str]] = defaultdict(set)
     for profile in profiles:
         found[profile.role].add(profile.subject)
-    for subject, grantee in others:
+    for subject, grantee in pairs:
         found[grantee.identifier].add(subject)
     return {role: frozenset(subjects) for role, subjects in found.items()}
 
 
-def _ordered(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
+def _sort_profiles(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
     return tuple(sorted(profiles, key=lambda profile: profile.subject))
 
 
-def _domain(subject: str) -> str:
-    return (of_subject(subject) or ("", ""))[0]
+def _get_domain(subject: str) -> str:
+    return (parse_profile_subject(subject) or ("", ""))[0]
 
 
-def _twin(subject: str) -> str:
-    """The only other name that has the same folder: it differs in whether its first letter is a capital."""
-    domain, name = of_subject(subject) or ("", "")
+def _swap_capital(subject: str) -> str:
+    """The only other name that has the same folder: its first letter has the other case."""
+    domain, name = parse_profile_subject(subject) or ("", "")
     return profile_subject(domain, name[:1].swapcase() + name[1:])
 
 
-FEW = 50  # grantees that are read one by one, two calls each; a ledger of 100,000 grants (AWS's quota) and its grants are 136
+def read_snapshot(services: Services, policies: PolicySet, focus: Focus, now: datetime) -> Snapshot:
+    """Everything that a plan follows from, besides the policy files.
 
-
-@dataclass(frozen=True)
-class Gathered:
-    """All that a plan follows from."""
-
-    facts: Facts
-    wanted: Wanted
-    entries: Mapping[Grant, Entry]
-    actual: Mapping[Grant, str]
-    ours: frozenset[Grant]
-    authority: Authority
-    pairs: frozenset[Pair] = frozenset()  # of a run that read everything
-
-    def stale(self, plan: Plan, forgotten: Container[Grant]) -> frozenset[Pair]:
-        """The pairs that nothing follows from once the plan is carried out and these grants are forgotten by the ledger.
-
-        No grant has the subject as a reason any more, and no profile runs as that role.
-        """
-        reasons = {grant: entry.reasons for grant, entry in self.entries.items() if grant not in forgotten}
-        reasons |= {entry.grant: entry.reasons for entry in plan.write}
-        reasons |= {change.grant: reasons.get(change.grant, frozenset()).union(change.reasons) for change in plan.create}
-        used = {(subject, grant.grantee) for grant, those in reasons.items() for reason in those for subject in reason.subjects}
-        running = {(subject, Grantee("IAM", role)) for role, subjects in self.facts.sharing.items() for subject in subjects}
-        return self.pairs - used - running
-
-    def counts(self) -> dict[str, int]:
-        """How many profiles each Studio domain has that was read whole; nothing for a run that looked at some."""
-        if not self.authority.focus.everything:
-            return {}
-        found = Counter(profile.domain for profile in self.facts.profiles)
-        return {domain: found[domain] for domain in sorted(self.facts.domains) if f"domain {domain}" not in self.facts.unread}
-
-    def plan(self) -> Plan:
-        """What is to be done."""
-        return decide(self.wanted.grants, self.entries, self.actual, self.ours, self.authority)
-
-
-def gather(world: World, policies: Intake, focus: Focus, now: datetime) -> Gathered:
-    """Access Grants is asked for its locations, for its grants (a page for each 1,000, or one list for each grantee in focus if these
-    are few), and for the tags of each grant of which list and ledger say different things.
-
-    Raises ClientError or NotYet when the ledger, the grants or the locations cannot be read in whole.
+    Costs calls of S3 Access Grants for the locations, for the grants (a page for each 1,000, or one
+    list for each grantee in focus if these are few), and one for each grant on which list and
+    ledger disagree. Raises ClientError or RetryableError if ledger, grants or locations cannot be
+    read completely.
     """
-    return _Gathering(world, policies, focus).at(now)
+    return _SnapshotReader(services, policies, focus).read_at(now)
 
 
 @dataclass(frozen=True)
-class _Gathering:
-    world: World
-    policies: Intake
+class _SnapshotReader:
+    services: Services
+    policies: PolicySet
     focus: Focus
 
-    def at(self, now: datetime) -> Gathered:
-        return self._everything(now) if self.focus.everything else self._some(now)
+    def read_at(self, now: datetime) -> Snapshot:
+        return self._read_all(now) if self.focus.everything else self._read_focused(now)
 
-    def _everything(self, now: datetime) -> Gathered:
-        entries, pairs = self.world.ledger.everything()
-        grants = self.world.grants
-        with ThreadPoolExecutor(2) as aside:
-            locations = aside.submit(grants.locations)
-            actual = aside.submit(grants.list, known={entry.id for entry in entries})
-            facts = whole(self.world, self.policies.rules, now, pairs)
-        facts = replace(facts, locations=locations.result())
-        return replace(self._sure(facts, self._expanded(facts), entries, actual.result()), pairs=pairs)
+    def _read_all(self, now: datetime) -> Snapshot:
+        entries, pairs = self.services.ledger.read_all()
+        grants = self.services.grants
+        with ThreadPoolExecutor(2) as executor:
+            locations = executor.submit(grants.list_locations)
+            listed = executor.submit(grants.list_grants, known={entry.id for entry in entries})
+            inventory = read_everything(self.services, self.policies.rules, now, pairs)
+        inventory = replace(inventory, locations=locations.result())
+        wanted = self._expand(inventory)
+        return replace(self._settle(inventory, wanted, entries, listed.result()), pairs=pairs)
 
-    def _some(self, now: datetime) -> Gathered:
-        facts = focused(self.world, inputs.concerned(self.policies.rules, self.focus), self.focus, now)
-        wanted = self._expanded(facts)
-        ledger = self.world.ledger
-        touched = {grant.grantee for grant in wanted.grants}.union(*each(ledger.grantees, self.focus.subjects))
-        entries, actual = self._of_many(touched) if len(touched) > FEW else self._of(touched)
-        return self._sure(facts, wanted, entries, actual)
+    def _read_focused(self, now: datetime) -> Snapshot:
+        rules = filter_rules(self.policies.rules, self.focus)
+        inventory = read_focused(self.services, rules, self.focus, now)
+        wanted = self._expand(inventory)
+        recorded = map_concurrently(self.services.ledger.find_grantees, self.focus.subjects)
+        grantees = {grant.grantee for grant in wanted.grants}.union(*recorded)
+        few = len(grantees) <= MAX_GRANTEES_READ_SINGLY
+        entries, listed = self._read_singly(grantees) if few else self._read_together(grantees)
+        return self._settle(inventory, wanted, entries, listed)
 
-    def _of(self, touched: Iterable[Grantee]) -> tuple[list[Entry], Mapping[Grant, str]]:
-        """Both sides of some grantees, one by one."""
-        ledger, grants = self.world.ledger, self.world.grants
+    def _read_singly(
+        self, grantees: Iterable[Grantee]
+    ) -> tuple[list[LedgerEntry], Mapping[Grant, str]]:
+        """Ledger entries and grants of some grantees, one grantee after the other."""
+        ledger, grants = self.services.ledger, self.services.grants
 
-        def both(grantee: Grantee) -> tuple[list[Entry], Mapping[Grant, str]]:
-            entries = ledger.of(grantee)[0]
-            return entries, grants.list([grantee], {entry.id for entry in entries})
+        def read_both(grantee: Grantee) -> tuple[list[LedgerEntry], Mapping[Grant, str]]:
+            entries = ledger.read_grantee(grantee)[0]
+            return entries, grants.list_grants([grantee], {entry.id for entry in entries})
 
-        sides = each(both, sorted(touched))
-        actual = {grant: grant_id for _, listed in sides for grant, grant_id in listed.items()}
-        return [entry for entries, _ in sides for entry in entries], actual
+        both = map_concurrently(read_both, sorted(grantees))
+        listed = {grant: grant_id for _, found in both for grant, grant_id in found.items()}
+        return [entry for entries, _ in both for entry in entries], listed
 
-    def _of_many(self, touched: Container[Grantee]) -> tuple[list[Entry], Mapping[Grant, str]]:
-        """The same, out of both sides of everybody."""
-        entries = [entry for entry in self.world.ledger.entries() if entry.grant.grantee in touched]
-        listed = self.world.grants.list(known={entry.id for entry in entries})
-        return entries, {grant: grant_id for grant, grant_id in listed.items() if grant.grantee in touched}
+    def _read_together(
+        self, grantees: Container[Grantee]
+    ) -> tuple[list[LedgerEntry], Mapping[Grant, str]]:
+        """The same, out of the whole ledger and the whole list of grants."""
+        every = self.services.ledger.iterate_entries()
+        entries = [entry for entry in every if entry.grant.grantee in grantees]
+        listed = self.services.grants.list_grants(known={entry.id for entry in entries})
+        return entries, {
+            grant: grant_id for grant, grant_id in listed.items() if grant.grantee in grantees
+        }
 
-    def _expanded(self, facts: Facts) -> Wanted:
-        return expand(self.policies.policies.values(), facts, self.focus)
+    def _expand(self, inventory: Inventory) -> WantedGrants:
+        return expand_rules(self.policies.policies.values(), inventory, self.focus)
 
-    def _sure(self, facts: Facts, wanted: Wanted, known: Iterable[Entry], listed: Mapping[Grant, str]) -> Gathered:
-        """Both sides, after the doubts that they leave about each other are settled."""
+    def _settle(
+        self,
+        inventory: Inventory,
+        wanted: WantedGrants,
+        known: Iterable[LedgerEntry],
+        listed: Mapping[Grant, str],
+    ) -> Snapshot:
+        """The snapshot, once list and ledger agree."""
         entries = {entry.grant: entry for entry in known}
-        actual, ours = certain(self.world.grants, entries, wanted.grants, listed)
-        authority = Authority.over(facts.now, self.focus, self._modes(entries.values()), wanted.held)
-        return Gathered(facts, wanted, entries, actual, ours, authority)
+        actual, ours = settle_doubts(self.services.grants, entries, wanted.grants, listed)
+        modes = self._find_modes(entries.values())
+        authority = Authority.build(inventory.now, self.focus, modes, wanted.on_hold)
+        return Snapshot(inventory, wanted, entries, actual, ours, authority)
 
-    def _modes(self, entries: Iterable[Entry]) -> dict[str, Mode | None]:
-        """Of every policy file; also of one that is gone, where the run that took note of it did not take away all that it gave."""
+    def _find_modes(self, entries: Iterable[LedgerEntry]) -> dict[str, Mode | None]:
+        """The mode of every policy file; None for a deleted file that still has grants in the
+        ledger.
+        """
         named = {reason.file for entry in entries for reason in entry.reasons}
         unknown = named - self.policies.modes.keys() - self.policies.unread.keys()
-        return {**self.policies.modes, **dict.fromkeys(filter(self.world.files.gone, sorted(unknown)))}
+        deleted = filter(self.services.policy_files.is_deleted, sorted(unknown))
+        return {**self.policies.modes, **dict.fromkeys(deleted)}

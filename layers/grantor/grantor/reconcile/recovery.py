@@ -1,7 +1,9 @@
-"""Grants that somebody else made become ours, as they are: nothing is made, nothing is taken away.
+"""Recovery by a person, under the lease: adopt unmanaged grants, rebuild a lost ledger, re-send
+dead letters.
 
-Each is written down as intended, then signed, then confirmed. Killed between any two of these, the next run finds by the tag
-whether it is ours, and otherwise forgets the intent.
+No grant is created or deleted here. An adopted grant is recorded as intended, then tagged, then
+confirmed: if the process dies in between, the next run finds by the tag whether the grant is ours,
+and otherwise removes the intent.
 """
 
 from collections import Counter
@@ -10,233 +12,266 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import batched
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.access_grants import OWNER, AccessGrants, Told, fitting, told
-from grantor.aws.clients import NotYet, code, each, message
+from grantor.aws.access_grants import (
+    OWNER,
+    AccessGrants,
+    OwnershipTags,
+    fit_tag_value,
+    read_ownership,
+)
+from grantor.aws.clients import RetryableError, error_code, error_message, map_concurrently
 from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
-from grantor.aws.queues import DeadLetters, Letter
-from grantor.aws.run_store import Accepted
-from grantor.aws.services import World
-from grantor.core.grant import Entry, Grant, Reason, State, in_order
-from grantor.core.planning.plan import Change
-from grantor.core.policy.parser import read
+from grantor.aws.queues import DeadLetter, DeadLetterQueue
+from grantor.aws.run_store import AcceptedVersion
+from grantor.aws.services import Services
+from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
+from grantor.core.planning.plan import Action, Change, DeferredChange, FailedChange, UnmanagedGrant
+from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Mode, Policy
-from grantor.core.triggers import event_in
-from grantor.reconcile.apply import TOGETHER, signature
-from grantor.reconcile.policies import Intake, intake
+from grantor.core.triggers import parse_event
+from grantor.reconcile.apply import grant_tags
+from grantor.reconcile.policies import PolicySet, read_policies
 from grantor.reconcile.report import Report
-from grantor.reconcile.run import Judged
-
-
-def foreign(found: Judged) -> tuple[Change, ...]:
-    """Every grant that can be adopted, with the reasons for which a rule wants just that; first those that have some."""
-    plan, gathered = found.plan, found.gathered
-    wanted = [Change(grant, in_order(gathered.wanted.grants[grant]), gathered.actual[grant]) for grant in plan.served]
-    return (*wanted, *(Change(grant, (), gathered.actual[grant]) for grant in plan.foreign))
-
-
-def adopted(change: Change) -> str:
-    """The sentence of an adoption.
-
-    >>> from grantor.core.grant import Grant, Grantee, Permission
-    >>> grant = Grant(Grantee("IAM", "arn:aws:iam::111122223333:role/ana"), Permission.READ, "s3://data/Product/*")
-    >>> print(adopted(Change(grant, ())))
-    ~ READ s3://data/Product/* to role/ana is ours now, because of no rule
-    """
-    return f"~ {change.grant} is ours now, because {' and '.join(map(str, change.reasons)) or 'of no rule'}"
+from grantor.settings import CHANGES_PER_LEDGER_WRITE, CONCURRENT_CALLS, REBUILD_BATCH_ENTRIES
 
 
 @dataclass(frozen=True)
-class Adoption:
-    """Makes grants ours; `ledger` is that of a holder of the lease, `versions` are those of the policy files that are followed."""
+class GrantAdoption:
+    """Makes unmanaged grants managed; `ledger` is that of a holder of the lease, `versions` are the
+    policy files' in force.
+    """
 
     grants: AccessGrants
     ledger: Ledger
     versions: Mapping[str, str]
     report: Report
 
-    def all(self, chosen: Iterable[Change]) -> None:
-        """Each of them, unless it is another stack's; the report tells of each. Raises as the ledger does when it can't be written."""
-        for together in batched(self._free(chosen), TOGETHER):
-            self.ledger.intend([self._entry(change, State.INTENDED) for change in together])
-            self.ledger.confirm([self._entry(change, State.LIVE, change.id) for change in together if self._signed(change)])
+    def adopt(self, chosen: Iterable[UnmanagedGrant]) -> None:
+        """Adopt each grant unless another stack owns it; the report has each outcome. Raises as the
+        ledger does.
+        """
+        changes = (Change(Action.ADOPT, one.grant, one.reasons, one.grant_id) for one in chosen)
+        for batch in batched(self._select_free(changes), CHANGES_PER_LEDGER_WRITE):
+            self.ledger.write_intent([self._make_entry(change, State.INTENDED) for change in batch])
+            adopted = [change for change in batch if self._tag_grant(change)]
+            self.ledger.confirm_entries(
+                [self._make_entry(change, State.LIVE) for change in adopted]
+            )
 
-    def _free(self, chosen: Iterable[Change]) -> Iterator[Change]:
-        for change in chosen:
-            owner = self.grants.owner(change.id)
+    def _select_free(self, changes: Iterable[Change]) -> Iterator[Change]:
+        for change in changes:
+            owner = self.grants.read_owner(change.grant_id)
             if owner in (None, self.grants.stack):
                 yield change
             else:
-                self.report.refused.append(f"{change.grant}: it belongs to the Grantor of stack {owner}")
+                message = f"it is managed by the Grantor stack {owner}"
+                self.report.failed.append(FailedChange(change, "OwnedByAnotherStack", message))
 
-    def _signed(self, change: Change) -> bool:
+    def _tag_grant(self, change: Change) -> bool:
+        tags = grant_tags(change, self.report.run_id, self.versions)
         try:
-            self.grants.tag(change.id, signature(change, self.report.run, self.versions))
-        except NotYet as reason:
-            self.report.later.append(f"{change.grant}: {reason}")
+            self.grants.tag_grant(change.grant_id, tags)
+        except RetryableError as reason:
+            self.report.deferred.append(DeferredChange(change, str(reason)))
         except ClientError as error:
-            self.report.refused.append(f"{change.grant}: {code(error)}: {message(error)}")
+            self.report.failed.append(FailedChange(change, error_code(error), error_message(error)))
         else:
-            self.report.done.append(adopted(change))
+            self.report.done.append(change)
             return True
         return False
 
-    def _entry(self, change: Change, state: State, grant_id: str = "") -> Entry:
-        return Entry(change.grant, state, frozenset(change.reasons), grant_id, self.report.at, self.report.run)
+    def _make_entry(self, change: Change, state: State) -> LedgerEntry:
+        grant_id = change.grant_id if state is State.LIVE else ""
+        at, run = self.report.timestamp, self.report.run_id
+        return LedgerEntry(change.grant, state, frozenset(change.reasons), grant_id, at, run)
 
 
-AT_ONCE = 8  # grants whose tags are read side by side
-REBUILT_TOGETHER = 90  # entries between two looks at whether to go on: as many as one transaction writes
-NOBODY = ("policy/unknown.yaml", "unknown")  # the rule of a grant whose tags name none
-Tagged = tuple[Grant, str, Mapping[str, str]]
+UNKNOWN_RULE = ("policy/unknown.yaml", "unknown")  # of a grant whose tags name no rule
+Tagged = tuple[Grant, str, Mapping[str, str]]  # a grant, its id, its tags
 
 
 @dataclass
-class Rebuilding:
-    """Rebuilds the ledger for the holder of a lease; `go_on` is asked before each 90 grants."""
+class LedgerRebuild:
+    """Rebuilds the ledger for the holder of a lease; `go_on` is asked before each batch."""
 
-    world: World
+    services: Services
     lease: Lease
     report: Report
     go_on: Callable[[], bool]
-    looked: int = 0  # at how many grants
-    others: int = 0  # that carry no tag of this stack
-    _gone: dict[str, str] = field(default_factory=dict)  # files that are not listed, with a version that was in force
-    _modes: dict[str, Mode | None] = field(default_factory=dict)  # of those that can't be read as they are now
+    batch_entries: ClassVar[int] = REBUILD_BATCH_ENTRIES
+    inspected: int = 0  # grants
+    others: int = 0  # grants without a tag of this stack
+    _missing: dict[str, str] = field(
+        default_factory=dict
+    )  # files that are not listed, and a version that was in force
+    _modes: dict[str, Mode | None] = field(
+        default_factory=dict
+    )  # of files that cannot be read as they are now
 
     @property
-    def gone(self) -> list[str]:
-        """The policy files that grants name and no list has."""
-        return sorted(self._gone)
+    def missing_files(self) -> list[str]:
+        """The policy files that grants name and the bucket does not list."""
+        return sorted(self._missing)
 
-    def all(self) -> None:
-        """Every grant that carries this stack's tag and that the ledger does not know. A list, and a call for each grant.
+    def rebuild(self) -> None:
+        """Enter every grant that carries this stack's tag and is not in the ledger. A list, and a
+        call for each grant.
 
-        Raises NotYet or ClientError where something can't be read; what was written until then is right.
+        Raises RetryableError or ClientError if something cannot be read; what was written until
+        then is right.
         """
-        known = {entry.id for entry in self.world.ledger.entries()}
-        for together in batched(self.world.grants.each(), REBUILT_TOGETHER):
+        known = {entry.id for entry in self.services.ledger.iterate_entries()}
+        for batch in batched(self.services.grants.iterate_grants(), REBUILD_BATCH_ENTRIES):
             if not self.go_on():
                 self.report.cut_short = True
                 return
-            self._write([tagged for tagged in self._tagged(together) if tagged[1] not in known])
-        self._ask_for_the_gone()
+            tagged = self._read_tags(batch)
+            self._enter_grants([one for one in tagged if one[1] not in known])
+        self._accept_missing_files()
 
-    def _tagged(self, grants: Sequence[tuple[Grant, str]]) -> Iterator[Tagged]:
-        """Those of them that are ours."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            tags = list(pool.map(lambda one: self.world.grants.tags(one[1]), grants))
-        self.looked += len(grants)
+    def _read_tags(self, grants: Sequence[tuple[Grant, str]]) -> Iterator[Tagged]:
+        """Those of the grants that are ours, with their tags."""
+        with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
+            tags = list(pool.map(lambda one: self.services.grants.read_tags(one[1]), grants))
+        self.inspected += len(grants)
         for (grant, grant_id), found in zip(grants, tags, strict=True):
-            if found and found.get(OWNER) == self.world.names.stack:
+            if found and found.get(OWNER) == self.services.names.stack_name:
                 yield grant, grant_id, found
             else:
                 self.others += 1
 
-    def _write(self, found: Sequence[Tagged]) -> None:
-        entries = [self._entry(grant, grant_id, told(tags)) for grant, grant_id, tags in found]
-        self.world.ledger.under(self.lease).confirm(entries)
+    def _enter_grants(self, tagged: Sequence[Tagged]) -> None:
+        entries = [
+            self._make_entry(grant, grant_id, read_ownership(tags))
+            for grant, grant_id, tags in tagged
+        ]
+        self.services.ledger.with_lease(self.lease).confirm_entries(entries)
         for entry in entries:
-            rules = " and ".join(sorted(reason.rule for reason in entry.reasons))
-            self.report.done.append(f"~ {entry.grant} is known again, because {rules}")
+            reasons = sort_reasons(entry.reasons)
+            self.report.done.append(Change(Action.RESTORE, entry.grant, reasons, entry.id))
 
-    def _entry(self, grant: Grant, grant_id: str, tags: Told) -> Entry:
-        reasons = frozenset(self._reason(file, name, tags) for file, name in tags.rules or [NOBODY])
-        return Entry(grant, State.LIVE, reasons, grant_id, run=tags.run)
+    def _make_entry(self, grant: Grant, grant_id: str, tags: OwnershipTags) -> LedgerEntry:
+        reasons = frozenset(
+            self._make_reason(file, name, tags) for file, name in tags.rules or [UNKNOWN_RULE]
+        )
+        return LedgerEntry(grant, State.LIVE, reasons, grant_id, run=tags.run)
 
-    def _reason(self, file: str, name: str, tags: Told) -> Reason:
+    def _make_reason(self, file: str, name: str, tags: OwnershipTags) -> Reason:
         key = self._keys.get(file, file)
         if key not in self._keys.values():
-            self._gone.setdefault(key, tags.policy)
-        return Reason(f"{key}#{name}", (), tags.until, additive=self._mode(key, tags.policy) is Mode.ADDITIVE)
+            self._missing.setdefault(key, tags.policy)
+        is_additive = self._find_mode(key, tags.policy) is Mode.ADDITIVE
+        return Reason(f"{key}#{name}", (), tags.until, additive=is_additive)
 
-    def _mode(self, key: str, version: str) -> Mode | None:
+    def _find_mode(self, key: str, version: str) -> Mode | None:
         """The file's mode as it is now, else as it was in the version that a tag names."""
         if key in self._files.modes:
             return self._files.modes[key]
         if key not in self._modes:
-            self._modes[key] = self._mode_then(key, version)
+            self._modes[key] = self._read_past_mode(key, version)
         return self._modes[key]
 
-    def _mode_then(self, key: str, version: str) -> Mode | None:
+    def _read_past_mode(self, key: str, version: str) -> Mode | None:
         try:
-            body = self.world.files.read(key, version).body if version else b""
-        except (ClientError, NotYet):
+            body = self.services.policy_files.read_file(key, version).body if version else b""
+        except (ClientError, RetryableError):
             return None
-        policy = read(key, body, self.world.names.data_bucket)
+        policy = parse_policy(key, body, self.services.names.data_bucket)
         return policy.mode if isinstance(policy, Policy) else None
 
-    def _ask_for_the_gone(self) -> None:
-        """Let the next run ask S3 for each file that grants name and no list has: as if it had been accepted, since it was once."""
-        at, run = self.report.at, self.report.run
-        self.world.records.accept(self.lease, {key: Accepted(version, "", at, run) for key, version in self._gone.items()})
+    def _accept_missing_files(self) -> None:
+        """Record missing files as if they were in force, as they once were: the next run then asks
+        S3 for each.
+        """
+        at, run = self.report.timestamp, self.report.run_id
+        versions = {
+            key: AcceptedVersion(version, "", at, run) for key, version in self._missing.items()
+        }
+        self.services.run_store.record_accepted(self.lease, versions)
 
     @cached_property
-    def _files(self) -> Intake:
-        return intake(self.world.files, {}, self.world.names.data_bucket)
+    def _files(self) -> PolicySet:
+        return read_policies(self.services.policy_files, {}, self.services.names.data_bucket)
 
     @cached_property
     def _keys(self) -> Mapping[str, str]:
-        """The files that there are, by how a tag writes them."""
-        return {fitting(key): key for key in self.world.files.listed()}
+        """The files in the bucket, by their names in tags."""
+        return {fit_tag_value(key): key for key in self.services.policy_files.list_files()}
 
 
 Event = Mapping[str, Any]
 
 
 @dataclass
-class Redriving:
-    """One dead letter queue on its way back. `about` says what an event is about; `go_on` is asked before each ten messages.
+class QueueRedrive:
+    """Re-sends one dead-letter queue. `describe` names what an event is about; `go_on` is asked
+    before each ten messages.
 
-    Where `move` is False everything is only looked at, and lies there afterwards as before.
+    If `move` is False, everything is only looked at and stays in the queue.
     """
 
-    queue: DeadLetters
-    about: Callable[[Event], str]
+    queue: DeadLetterQueue
+    describe: Callable[[Event], str]
     go_on: Callable[[], bool]
     move: bool = True
-    rung: Counter[str] = field(default_factory=Counter)  # what the events were about, and how often
-    oldest: float | None = None  # when the first of them was sent, in seconds since 1970
-    strange: dict[str, Letter] = field(default_factory=dict)  # what is no event, by its id
-    _kept: dict[str, Letter] = field(default_factory=dict)  # all that stays there, by its id
+    resent: Counter[str] = field(
+        default_factory=Counter
+    )  # what the events were about, and how often
+    oldest: float | None = None  # when the first of them was sent, in seconds since the epoch
+    not_events: dict[str, DeadLetter] = field(default_factory=dict)  # by id
+    _kept: dict[str, DeadLetter] = field(
+        default_factory=dict
+    )  # everything that stays in the queue, by id
 
-    def all(self) -> None:
-        """Until nothing new lies there, or `go_on` says no. A call for each ten messages, and two for each that goes back.
+    def redrive(self) -> None:
+        """Go on until the queue has nothing new, or `go_on` says no. A call for each ten messages,
+        and two for each re-sent one.
 
-        Raises NotYet or ClientError. Then, too, what `rung` counts has gone back, and all the rest lies there.
+        Raises RetryableError or ClientError; then, too, what `resent` counts is sent, and all else
+        stays in the queue.
         """
         try:
-            while self.go_on() and (letters := self._new()):
-                self._take(letters)
+            while self.go_on() and (letters := self._receive_new()):
+                self._handle_letters(letters)
         finally:
-            each(self.queue.leave, self._kept.values())
+            map_concurrently(self.queue.release_letter, self._kept.values())
 
-    def _new(self) -> list[Letter]:
-        """The next ones, without those that were held so long that they are seen again."""
-        letters = self.queue.some()
-        self._kept |= {letter.id: letter for letter in letters if letter.id in self._kept}  # the last receipt is the valid one
+    def _receive_new(self) -> list[DeadLetter]:
+        """The next messages, without those that were held so long that SQS delivers them again."""
+        letters = self.queue.receive_letters()
+        # The last receipt is the valid one.
+        self._kept |= {letter.id: letter for letter in letters if letter.id in self._kept}
         return [letter for letter in letters if letter.id not in self._kept]
 
-    def _take(self, letters: Sequence[Letter]) -> None:
-        events = {letter.id: event for letter in letters if (event := event_in(letter.body)) is not None}
-        self.strange |= {letter.id: letter for letter in letters if letter.id not in events}
+    def _handle_letters(self, letters: Sequence[DeadLetter]) -> None:
+        events = {
+            letter.id: event
+            for letter in letters
+            if (event := parse_event(letter.body)) is not None
+        }
+        self.not_events |= {letter.id: letter for letter in letters if letter.id not in events}
         known = [letter for letter in letters if letter.id in events]
-        refusals = each(self._send_back, known) if self.move else [None] * len(known)
-        gone = [letter for letter, refusal in zip(known, refusals, strict=True) if refusal is None]
-        self.rung.update(self.about(events[letter.id]) for letter in gone)
-        self.oldest = min([*(letter.sent for letter in gone), *filter(None, [self.oldest])], default=None)
-        self._kept |= {letter.id: letter for letter in letters if not self.move or letter not in gone}
-        for refusal in filter(None, refusals):
-            raise refusal
+        errors = map_concurrently(self._try_resend, known) if self.move else [None] * len(known)
+        sent = [letter for letter, error in zip(known, errors, strict=True) if error is None]
+        self.resent.update(self.describe(events[letter.id]) for letter in sent)
+        self.oldest = min(
+            [*(letter.sent for letter in sent), *filter(None, [self.oldest])], default=None
+        )
+        self._kept |= {
+            letter.id: letter for letter in letters if not self.move or letter not in sent
+        }
+        for error in filter(None, errors):
+            raise error
 
-    def _send_back(self, letter: Letter) -> Exception | None:
-        """None once it has gone; else why it has not, so that the others of its ten still can."""
+    def _try_resend(self, letter: DeadLetter) -> Exception | None:
+        """None once it is sent; else the error, so that the others of its ten still can be."""
         try:
-            self.queue.send_back(letter)
-        except (NotYet, ClientError) as refusal:
-            return refusal
+            self.queue.resend_letter(letter)
+        except (RetryableError, ClientError) as error:
+            return error
         return None

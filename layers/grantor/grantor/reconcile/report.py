@@ -1,112 +1,372 @@
-"""What a run did, did not do, and why: the same sentences in the log, the events, the command line and the history."""
+"""What a run did, as values. Counts are the lengths of its lists; JSON and text are renderings of
+it (docs/json.md).
+"""
 
+import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from grantor.core.grant import ends
-from grantor.core.planning.plan import Plan
-from grantor.reconcile.policies import Intake
-from grantor.reconcile.read import Gathered
+from grantor.core.diagnostics import Problem
+from grantor.core.grant import last_end
+from grantor.core.planning import rendering
+from grantor.core.planning.plan import (
+    Action,
+    Change,
+    DeferredChange,
+    FailedChange,
+    GrantOnHold,
+    Plan,
+    UnmanagedGrant,
+)
+from grantor.core.planning.rendering import (
+    SCHEMA_VERSION,
+    Home,
+    Json,
+    decode_change,
+    decode_grant,
+    decode_problem,
+    decode_unmanaged,
+    encode_change,
+    encode_grant,
+    encode_problem,
+    encode_unmanaged,
+    format_timestamp,
+    parse_timestamp,
+)
+from grantor.core.snapshot import EVERYTHING, Snapshot
+from grantor.reconcile.policies import PolicySet
 
-MOST = 100  # sentences of a kind that a summary holds
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class Activity(StrEnum):
+    """What a run was for."""
+
+    RECONCILE = "reconcile"
+    ADOPT = "adopt"
+    REBUILD = "rebuild"
+
+
+@dataclass(frozen=True)
+class PlanApproval:
+    """Whether a plan requires an approval, why, and who has given it; `hash` is the full one of the
+    plan.
+    """
+
+    hash: str = ""
+    causes: tuple[str, ...] = ()
+    approved_by: str = ""
+    approved_at: str = ""  # timestamp
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether somebody still has to approve the plan."""
+        return bool(self.causes) and not self.approved_by
+
+    def to_json(self) -> Json:
+        return {
+            "required": bool(self.causes),
+            "causes": list(self.causes),
+            "hash": self.hash or None,
+            "approved_by": self.approved_by or None,
+            "approved_at": self.approved_at or None,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "PlanApproval":
+        by, at = value["approved_by"] or "", value["approved_at"] or ""
+        return cls(value["hash"] or "", tuple(value["causes"]), by, at)
 
 
 @dataclass
 class Report:
-    """Every text is a sentence for a person."""
+    """One run. A list is filled as the run goes on; nothing in it is a sentence, except what AWS or
+    a person has written.
+    """
 
-    run: str = ""
-    at: str = ""  # ISO 8601, UTC
-    focus: str = "what no rule follows"
-    hash: str = ""
-    done: list[str] = field(default_factory=list)
-    rejected: list[str] = field(
-        default_factory=list
-    )  # policy files that are wrong, or ask for what the service would do otherwise
-    refused: list[str] = field(default_factory=list)  # AWS says never
-    approval: list[str] = field(default_factory=list)  # why the plan needs one, and the command that gives it
-    later: list[str] = field(default_factory=list)  # another run tries again
-    waits: list[str] = field(default_factory=list)  # left as it is until it can be judged again
-    warnings: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    adopted: list[str] = field(default_factory=list)  # policy files whose version was accepted
-    event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by what the event was about
-    swept: bool = False  # it has seen everything, and nothing of it waits for an approval
-    cut_short: bool = False  # its time was over before its plan was
+    run_id: str = ""
+    started_at: datetime = EPOCH
+    activity: Activity = Activity.RECONCILE
+    focus: tuple[str, ...] = ()  # "everything", or subjects; empty if the triggers concern no rule
+    approval: PlanApproval = PlanApproval()
+    done: list[Change] = field(default_factory=list)
+    failed: list[FailedChange] = field(default_factory=list)  # AWS refuses them for good
+    deferred: list[DeferredChange] = field(default_factory=list)  # a later run tries again
+    on_hold: list[GrantOnHold] = field(default_factory=list)
+    unmanaged: list[UnmanagedGrant] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)  # input -> why; a later run tries again
+    accepted: dict[str, str] = field(
+        default_factory=dict
+    )  # policy file -> version, in force from this run on
+    removed_files: tuple[str, ...] = ()  # policy files that were in force and are deleted
+    event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by subject
+    sweep_completed: bool = (
+        False  # the run has read everything, and nothing of it requires an approval
+    )
+    cut_short: bool = False  # its time was over before its plan was applied
     next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
 
     @classmethod
-    def of_run(cls, now: datetime) -> "Report":
-        """The report of a run that begins now, under an id of its own; ids sort as their runs begin, also within a second."""
-        return cls(run=f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{uuid.uuid4().hex[0]}", at=now.isoformat(timespec="seconds"))
+    def begin(cls, now: datetime, activity: Activity = Activity.RECONCILE) -> "Report":
+        """The report of a run that begins now. Run ids sort as the runs begin, also within a
+        second.
+        """
+        run_id = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{uuid.uuid4().hex[0]}"
+        return cls(run_id, now, activity)
 
-    def about(self, policies: Intake, gathered: Gathered, plan: Plan) -> None:
-        """What is to be told of a run before it has done anything."""
-        self.focus, self.hash = str(gathered.authority.focus), plan.hash
-        self.next_end = min((end for reasons in gathered.wanted.grants.values() if (end := ends(reasons))), default=None)
-        self.rejected += map(str, (*policies.problems, *gathered.wanted.refused))
-        self.later += [f"{what} could not be read: {why}" for what, why in {**policies.unread, **gathered.facts.unread}.items()]
-        self.warnings += map(str, gathered.wanted.warnings)
-        self.waits += map(str, plan.waits)
-        self.foreign += [f"{grant} is foreign: somebody else made it, and it stays" for grant in plan.foreign]
-        self.foreign += [f"{grant} is foreign, and serves a rule as it is" for grant in plan.served]
+    def add_plan(self, policies: PolicySet, snapshot: Snapshot, plan: Plan) -> None:
+        """Add what is known before the plan is applied."""
+        focus = snapshot.authority.focus
+        self.focus = focus.subjects or (EVERYTHING,)
+        self.approval = PlanApproval(plan.hash)
+        ends = filter(None, map(last_end, snapshot.wanted.grants.values()))
+        self.next_end = min(ends, default=None)
+        self.errors += [*policies.problems, *snapshot.wanted.rejected]
+        self.warnings += snapshot.wanted.warnings
+        self.unread |= {**policies.unread, **snapshot.inventory.unread}
+        self.on_hold += plan.on_hold
+        self.unmanaged += plan.unmanaged
 
     @property
-    def began(self) -> datetime:
+    def timestamp(self) -> str:
         """When the run began."""
-        return datetime.fromisoformat(self.at)
+        return format_timestamp(self.started_at)
+
+    def count(self, action: Action) -> int:
+        """How many changes of this kind are done."""
+        return sum(change.action is action for change in self.done)
 
     @property
     def created(self) -> int:
-        return sum(sentence.startswith("+") for sentence in self.done)
+        """How many grants were created."""
+        return self.count(Action.CREATE)
 
     @property
     def deleted(self) -> int:
-        return sum(sentence.startswith("-") for sentence in self.done)
+        """How many grants were deleted."""
+        return self.count(Action.DELETE)
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing is left that another run would do."""
-        return not (self.later or self.cut_short)
+    def is_finished(self) -> bool:
+        """Whether nothing is left that a later run would do."""
+        return not (self.deferred or self.unread or self.cut_short)
 
     @property
-    def person(self) -> list[str]:
-        """What a person must act on."""
-        return self.approval + self.rejected + self.refused
+    def has_news(self) -> bool:
+        """Whether the run is worth an event and a place in the history."""
+        return bool(
+            self.done or self.accepted or self.removed_files or self.deferred or self.unread
+        )
 
     @property
-    def needs_a_person(self) -> bool:
-        return bool(self.person)
+    def needs_action(self) -> bool:
+        """Whether a person must act."""
+        return bool(self.approval.is_pending or self.errors or self.failed)
 
-    @property
-    def headline(self) -> str:
-        """The most pressing of it in a few words."""
-        if self.approval:
-            return "a plan waits for approval"
-        return "a policy file is wrong" if self.rejected else "AWS refuses a change"
+    def alert_keys(self) -> list[str]:
+        """What a person must act on, each as a value that is the same in every run that sees it."""
+        pending = (
+            [["approval", self.approval.hash, *self.approval.causes]]
+            if self.approval.is_pending
+            else []
+        )
+        errors = [encode_problem(problem, "error") for problem in self.errors]
+        failed = [[*one.change.identity(), one.code, one.message] for one in self.failed]
+        return [json.dumps(key, ensure_ascii=False) for key in (*pending, *errors, *failed)]
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing came of the run."""
-        return not (self.done or self.adopted or self.later)
-
-    def summary(self) -> dict[str, Any]:
-        """As plain values; of long lists the first, and how many more there are."""
-        lists = {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.type == "list[str]" or isinstance(getattr(self, f.name), list)
+    def to_document(self, stack: str) -> Json:
+        """The run as a document of docs/json.md."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "run",
+            "stack": stack,
+            "run_id": self.run_id,
+            "activity": str(self.activity),
+            **self._encode_common(),
+            "changes": [*self._encode_changes()],
+            "counts": {
+                "created": self.created,
+                "deleted": self.deleted,
+                "adopted": self.count(Action.ADOPT),
+                "restored": self.count(Action.RESTORE),
+                "failed": len(self.failed),
+                "deferred": len(self.deferred),
+                **self._count_common(),
+            },
+            "finished": self.is_finished,
+            "sweep_completed": self.sweep_completed,
+            "event_to_grant_ms": {
+                subject: round(value, 1) for subject, value in self.event_to_grant.items()
+            },
+            "truncated": {},
         }
-        told: dict[str, Any] = {"run": self.run, "at": self.at, "focus": self.focus, "hash": self.hash}
-        told |= {"created": self.created, "deleted": self.deleted}
-        told |= {name: _cut(sentences) for name, sentences in lists.items() if sentences}
-        times = {about: round(value, 1) for about, value in self.event_to_grant.items()}
-        return told | ({"event_to_grant_ms": times} if times else {})
+
+    def to_plan_document(self, stack: str, plan: Plan, interim: Plan | None = None) -> Json:
+        """The plan as a document of docs/json.md; `interim` is applied while the plan waits for an
+        approval.
+        """
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "plan",
+            "stack": stack,
+            **self._encode_common(),
+            "changes": _encode_planned(plan.changes),
+            "interim_changes": None if interim is None else _encode_planned(interim.changes),
+            "counts": {
+                "to_create": len(plan.create),
+                "to_delete": len(plan.delete),
+                "ledger_updates": len(plan.ledger_updates),
+                "ledger_removals": len(plan.ledger_removals),
+                **self._count_common(),
+            },
+            "truncated": {},
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Report":
+        """The run that to_document has written, as far as its lists are complete."""
+        problems = [(value["severity"], decode_problem(value)) for value in document["diagnostics"]]
+        report = cls(
+            document["run_id"],
+            parse_timestamp(document["started_at"]),
+            Activity(document["activity"]),
+            tuple(document["focus"]),
+            PlanApproval.from_json(document["approval"]),
+            on_hold=[
+                GrantOnHold(decode_grant(value), value["why"]) for value in document["on_hold"]
+            ],
+            unmanaged=list(map(decode_unmanaged, document["unmanaged"])),
+            errors=[problem for severity, problem in problems if severity == "error"],
+            warnings=[problem for severity, problem in problems if severity == "warning"],
+            unread={value["what"]: value["why"] for value in document["unread"]},
+            accepted={value["file"]: value["version"] for value in document["policy"]["accepted"]},
+            removed_files=tuple(document["policy"]["deleted"]),
+        )
+        for value in document["changes"]:
+            report._decode_change(value)
+        return report
+
+    def _encode_common(self) -> Json:
+        """What a run and a plan have in common."""
+        errors = [encode_problem(problem, "error") for problem in self.errors]
+        warnings = [encode_problem(problem, "warning") for problem in self.warnings]
+        return {
+            "started_at": self.timestamp,
+            "focus": list(self.focus),
+            "approval": self.approval.to_json(),
+            "policy": {
+                "accepted": [
+                    {"file": file, "version": version}
+                    for file, version in sorted(self.accepted.items())
+                ],
+                "deleted": list(self.removed_files),
+            },
+            "on_hold": [{**encode_grant(held.grant), "why": held.why} for held in self.on_hold],
+            "unmanaged": list(map(encode_unmanaged, self.unmanaged)),
+            "diagnostics": [*errors, *warnings],
+            "unread": [{"what": what, "why": why} for what, why in self.unread.items()],
+        }
+
+    def _count_common(self) -> Json:
+        return {
+            "on_hold": len(self.on_hold),
+            "unmanaged": len(self.unmanaged),
+            "errors": len(self.errors),
+            "warnings": len(self.warnings),
+            "unread": len(self.unread),
+        }
+
+    def _encode_changes(self) -> Iterator[Json]:
+        yield from ({**encode_change(change), "outcome": "done"} for change in self.done)
+        for failed in self.failed:
+            error = {"code": failed.code, "message": failed.message}
+            yield {**encode_change(failed.change), "outcome": "failed", "error": error}
+        for deferred in self.deferred:
+            waits_for = (
+                {"waits_for": encode_grant(deferred.waits_for)} if deferred.waits_for else {}
+            )
+            yield {
+                **encode_change(deferred.change),
+                "outcome": "deferred",
+                "cause": deferred.cause,
+                **waits_for,
+            }
+
+    def _decode_change(self, value: Mapping[str, Any]) -> None:
+        change = decode_change(value)
+        match value["outcome"]:
+            case "done":
+                self.done.append(change)
+            case "failed":
+                self.failed.append(
+                    FailedChange(change, value["error"]["code"], value["error"]["message"])
+                )
+            case "deferred":
+                waits_for = decode_grant(value["waits_for"]) if "waits_for" in value else None
+                self.deferred.append(DeferredChange(change, value["cause"], waits_for))
 
 
-def _cut(sentences: Sequence[str]) -> list[str]:
-    more = len(sentences) - MOST
-    return [*sentences[:MOST], f"… and {more} more"] if more > 0 else list(sentences)
+def _encode_planned(changes: Iterable[Change]) -> list[Json]:
+    return [{**encode_change(change), "outcome": "planned"} for change in changes]
+
+
+def list_conditions(document: Mapping[str, Any]) -> list[str]:
+    """What is unusual about a run, the most pressing first, each in a few words."""
+    counts, approval = document["counts"], document["approval"]
+    found = {
+        "a plan requires an approval": approval["required"] and not approval["approved_by"],
+        "a policy file has errors": counts["errors"],
+        "AWS refused a change": counts["failed"],
+        "some work is deferred": counts["deferred"] or counts["unread"],
+    }
+    return [words for words, applies in found.items() if applies]
+
+
+def render_problems(report: Report, home: Home, stack: str) -> list[str]:
+    """What a person must act on, as the lines of an alert."""
+    pending = report.approval.is_pending
+    approval = (
+        rendering.describe_approval_needed(report.approval.hash, report.approval.causes, stack)
+        if pending
+        else []
+    )
+    failed = [rendering.describe_failed(one, home) for one in report.failed]
+    return [*approval, *map(str, report.errors), *failed]
+
+
+def render_report(
+    report: Report, home: Home, stack: str, max_unmanaged: int | None = None
+) -> Iterator[str]:
+    """The run as lines that can be searched: each begins with the sign of a change, or with a label
+    and a colon.
+    """
+    approval = report.approval
+    yield from (rendering.describe_change(change, home) for change in report.done)
+    yield from (f"accepted: {file}" for file in sorted(report.accepted))
+    yield from (f"accepted: {file} was deleted" for file in report.removed_files)
+    yield from (f"error: {problem}" for problem in report.errors)
+    yield from (f"failed: {rendering.describe_failed(one, home)}" for one in report.failed)
+    if approval.is_pending:
+        needed = rendering.describe_approval_needed(approval.hash, approval.causes, stack)
+        yield from (f"approval: {line}" for line in needed)
+    elif approval.approved_by:
+        given = rendering.describe_approval_given(
+            approval.hash, approval.approved_by, approval.approved_at
+        )
+        yield f"approved: {given}"
+    yield from (f"deferred: {rendering.describe_deferred(one, home)}" for one in report.deferred)
+    yield from (
+        f"deferred: {rendering.describe_unread(what, why)}" for what, why in report.unread.items()
+    )
+    yield from (rendering.describe_on_hold(held, home) for held in report.on_hold)
+    yield from (f"warning: {problem}" for problem in report.warnings)
+    shown = report.unmanaged[:max_unmanaged]
+    yield from (f"unmanaged: {rendering.describe_unmanaged(one, home)}" for one in shown)
+    if len(shown) < len(report.unmanaged):
+        yield f"unmanaged: {rendering.describe_omitted(len(report.unmanaged) - len(shown))}"

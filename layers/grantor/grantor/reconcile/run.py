@@ -1,163 +1,162 @@
-"""One run: take in the policy files, read both sides, decide on a plan, let the guard judge it, carry it out, report.
+"""One run: read policies and snapshot, compute the plan, let the guard judge it, apply it, report.
 
-the plan                                                what becomes of it
-the guard has nothing against it                        carried out; new policy versions are accepted with it
-the guard is against it, but somebody has approved it   likewise
-the guard is against it, and it follows new versions    it waits for approval; what was accepted before is healed meanwhile
-the guard is against healing, too                       creates are carried out, deletes wait for approval
+the guard's judgement                    what the run applies
+it has no objection                      the plan; new policy versions are accepted with it
+it objects, and the plan is approved     likewise
+it objects to a plan of new versions     the interim plan, of the accepted versions
+it objects to the interim plan, too      the creates of it; its deletes wait for an approval
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
-from grantor.aws.lease import Lease
-from grantor.aws.run_store import Accepted, Sweep
-from grantor.aws.services import World
-from grantor.core.planning.guard import Before, guard
-from grantor.core.planning.inputs import heard
-from grantor.core.planning.lint import lint
-from grantor.core.planning.plan import Plan
-from grantor.core.snapshot import EVERYTHING, Focus
-from grantor.reconcile.apply import CarryOut, signature
-from grantor.reconcile.policies import Intake, as_accepted, intake
-from grantor.reconcile.read import Gathered, gather
-from grantor.reconcile.report import Report
-
-Bells = Mapping[str, float | None]  # what is to be looked at → when it rang, in seconds since 1970
+from grantor.aws.lease import Lease, Subjects
+from grantor.aws.run_store import AcceptedVersion
+from grantor.aws.services import Services
+from grantor.core.planning.lint import lint_rules
+from grantor.core.planning.plan import Baseline, compute_plan, judge_plan
+from grantor.core.planning.required_reads import resolve_focus
+from grantor.core.snapshot import EVERYTHING, Focus, Snapshot
+from grantor.reconcile.apply import JudgedPlan, apply_plan
+from grantor.reconcile.policies import PolicySet, read_accepted_policies, read_policies
+from grantor.reconcile.read import read_snapshot
+from grantor.reconcile.report import PlanApproval, Report
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A plan, what it follows from, and what the guard has against carrying it out."""
-
-    policies: Intake
-    gathered: Gathered
-    plan: Plan
-    against: tuple[str, ...]
-
-
-def look(world: World, bells: Bells) -> Judged | None:
-    """What a run would do now; None if what rang concerns no rule. Reads only. Raises ClientError or NotYet as gather does."""
-    policies = intake(world.files, world.records.accepted(), world.names.data_bucket)
-    # A version that was not accepted before may change anything, whatever rang.
-    focus = Focus() if policies.new else heard(bells, policies.rules, world.domains.domains)
-    return _judged(world, policies, focus, _now(world)) if focus else None
-
-
-def reconcile(world: World, lease: Lease, bells: Bells, go_on: Callable[[], bool]) -> Report:
-    """Bring the grants in line with the policy files, as far as the bells ask; `go_on` is asked before each change.
-
-    Running it again at once changes nothing. Raises as look does, before anything is changed, and Overtaken if the lease is lost.
+def judge_run(services: Services, subjects: Subjects) -> JudgedPlan | None:
+    """What a run would do now; None if the triggers concern no rule. Reads only; raises as
+    read_snapshot does.
     """
-    found = look(world, bells)
-    now = _now(world)
-    report = Report.of_run(now)
-    if found is None:
+    accepted = services.run_store.read_accepted()
+    policies = read_policies(services.policy_files, accepted, services.names.data_bucket)
+    # A version that was not accepted before may change anything, whatever the triggers are about.
+    focus = (
+        Focus()
+        if policies.is_new
+        else resolve_focus(subjects, policies.rules, services.studio.list_domains)
+    )
+    return _judge_policies(services, policies, focus, _read_clock(services)) if focus else None
+
+
+def run_once(
+    services: Services, lease: Lease, subjects: Subjects, go_on: Callable[[], bool]
+) -> Report:
+    """Bring the grants in line with the policy files, as far as the triggers ask; `go_on` is asked
+    before each change.
+
+    Running it again at once changes nothing. Raises as judge_run does, before anything is changed,
+    and LeaseLost.
+    """
+    judged = judge_run(services, subjects)
+    now = _read_clock(services)
+    report = Report.begin(now)
+    if judged is None:
         return report
-    run = _Run(world, lease, go_on, report, now)
-    run.judge(found)
-    took = {about: (world.clock() - at) * 1000 for about, at in bells.items() if at is not None}
+    _Run(services, lease, go_on, report, now).apply(judged)
+    took = {
+        subject: (services.clock() - at) * 1000
+        for subject, at in subjects.items()
+        if at is not None
+    }
     report.event_to_grant = took if report.done else {}
     return report
 
 
-def meanwhile(world: World, found: Judged) -> tuple[Judged, Plan]:
-    """What a run carries out while the plan waits for approval: what was accepted before is healed, as far as the guard lets it.
+def compute_interim(services: Services, judged: JudgedPlan) -> JudgedPlan:
+    """What a run applies while the plan waits for an approval: the plan of the accepted policy
+    versions, without the deletes that the guard objects to.
 
-    Reads only. Raises as look does.
+    Reads only; raises as judge_run does.
     """
-    if found.policies.new:
-        policies = as_accepted(found.policies, world.files, world.records.accepted(), world.names.data_bucket)
-        found = _judged(world, policies, found.gathered.authority.focus, found.gathered.facts.now)
-    agreed = tuple(change for change in found.plan.delete if change.agreed)
-    return found, replace(found.plan, delete=agreed) if found.against else found.plan
+    if judged.policies.is_new:
+        accepted, snapshot = services.run_store.read_accepted(), judged.snapshot
+        policies = read_accepted_policies(
+            judged.policies, services.policy_files, accepted, services.names.data_bucket
+        )
+        focus, now = snapshot.authority.focus, snapshot.inventory.now
+        judged = _judge_policies(services, policies, focus, now)
+    if not judged.causes:
+        return judged
+    agreed = tuple(change for change in judged.plan.delete if change.agreed)
+    return replace(judged, plan=replace(judged.plan, delete=agreed))
 
 
-def asking(found: Judged, stack: str) -> list[str]:
-    """Why the plan needs an approval, and the command that gives it; nothing if it needs none."""
-    if not found.against:
-        return []
-    return [
-        f"plan {found.plan.hash} waits for approval: {'; '.join(found.against)}",
-        f"to approve exactly this plan: grantor approve {found.plan.hash} --stack {stack}",
-    ]
+def read_approval(services: Services, judged: JudgedPlan, now: datetime) -> PlanApproval:
+    """Whether the plan requires an approval, and who has given it; a call only if it does."""
+    plan_hash = judged.plan.hash
+    given = services.run_store.read_approval(plan_hash, now) if judged.causes else None
+    by, at = (given.by, given.at) if given else ("", "")
+    return PlanApproval(plan_hash, judged.causes, by, at)
 
 
-def _judged(world: World, policies: Intake, focus: Focus, now: datetime) -> Judged:
-    gathered = gather(world, policies, focus, now)
-    plan = gathered.plan()
-    against = guard(plan, _before(world, gathered), len(policies.rules), gathered.counts()) if plan.delete else ()
-    return Judged(policies, gathered, plan, against)
+def _judge_policies(
+    services: Services, policies: PolicySet, focus: Focus, now: datetime
+) -> JudgedPlan:
+    snapshot = read_snapshot(services, policies, focus, now)
+    plan = compute_plan(
+        snapshot.wanted.grants, snapshot.entries, snapshot.actual, snapshot.ours, snapshot.authority
+    )
+    if not plan.delete:
+        return JudgedPlan(policies, snapshot, plan, ())
+    baseline = _read_baseline(services, snapshot)
+    causes = judge_plan(plan, baseline, len(policies.rules), snapshot.count_profiles())
+    return JudgedPlan(policies, snapshot, plan, causes)
 
 
-def _before(world: World, gathered: Gathered) -> Before:
-    last = world.records.last_sweep()
-    whole = gathered.authority.focus.everything
-    return Before(len(gathered.entries) if whole else last.owned, last.profiles)
+def _read_baseline(services: Services, snapshot: Snapshot) -> Baseline:
+    last = services.run_store.read_last_sweep()
+    owned = len(snapshot.entries) if snapshot.authority.focus.everything else last.owned
+    return Baseline(owned, last.profiles)
 
 
-def _now(world: World) -> datetime:
-    return datetime.fromtimestamp(world.clock(), UTC)
+def _read_clock(services: Services) -> datetime:
+    return datetime.fromtimestamp(services.clock(), UTC)
 
 
 @dataclass
 class _Run:
     """One run under its lease."""
 
-    world: World
+    services: Services
     lease: Lease
     go_on: Callable[[], bool]
     report: Report
     now: datetime
 
-    def judge(self, found: Judged) -> None:
-        """Carry the plan out, or let it wait and heal what was accepted before."""
-        self.report.about(found.policies, found.gathered, found.plan)
-        self.report.warnings += self._lint(found)
-        if not found.against or self._approved(found.plan):
-            self._accept(found.policies)
-            self._carry_out(replace(found, against=()), found.plan)
+    def apply(self, judged: JudgedPlan) -> None:
+        """Apply the plan; or record that it requires an approval, and apply what may be done until
+        then.
+        """
+        report = self.report
+        report.add_plan(judged.policies, judged.snapshot, judged.plan)
+        # Only a new version can bring new warnings, and finding them takes time.
+        if judged.policies.is_new:
+            report.warnings += lint_rules(judged.snapshot.wanted, judged.policies.policies.values())
+        report.approval = read_approval(self.services, judged, self.now)
+        if not report.approval.is_pending:
+            self._accept_policies(judged.policies)
+            self._apply_plan(replace(judged, causes=()))
             return
-        self._refuse(found)
-        self._carry_out(*meanwhile(self.world, found))
+        document = report.to_plan_document(self.services.names.stack_name, judged.plan)
+        self.services.run_store.record_pending_plan(judged.plan.hash, document, self.now)
+        self._apply_plan(compute_interim(self.services, judged))
 
-    def _carry_out(self, found: Judged, plan: Plan) -> None:
-        gathered, ledger = found.gathered, self.world.ledger.under(self.lease)
-        ledger.acquaint(gathered.facts.sharing)
-        grants, tags = self.world.grants, partial(signature, run=self.report.run, versions=found.policies.versions)
-        carrying = CarryOut(grants, ledger, gathered.facts.locations, tags, self.go_on, self.report)
-        carrying.all(plan)
-        if gathered.authority.focus.everything and not gathered.facts.unread and not found.against:
-            ledger.part(gathered.stale(plan, carrying.forgotten))
-            # What an earlier run has made, or taken away, and died before it wrote so, is counted as it is.
-            owned = (gathered.entries.keys() & gathered.actual.keys()) - carrying.forgotten | carrying.made
-            self.world.records.swept(self.lease, Sweep(self.report.at, len(owned), gathered.counts()))
-            self.report.swept = True
+    def _apply_plan(self, judged: JudgedPlan) -> None:
+        apply_plan(self.services, self.lease, judged, self.go_on, self.report)
 
-    def _accept(self, policies: Intake) -> None:
-        if policies.new:
-            # What is adopted may concern anyone, whatever rang; and if this run dies, the next one finds nothing new.
-            if EVERYTHING not in self.lease.bells:
-                self.world.leases.widen(self.lease, {EVERYTHING: None})
-            versions = {
-                key: Accepted(file.version, file.etag, self.report.at, self.report.run) for key, file in policies.changed.items()
-            }
-            self.world.records.accept(self.lease, versions, policies.gone)
-            self.report.adopted = [*sorted(versions), *(f"{file} is gone" for file in policies.gone)]
-
-    def _approved(self, plan: Plan) -> bool:
-        approval = self.world.records.approval(plan.hash, self.now)
-        if approval:
-            self.report.warnings.append(f"plan {plan.hash} was approved by {approval.by} at {approval.at}")
-        return approval is not None
-
-    def _refuse(self, found: Judged) -> None:
-        plan = found.plan
-        self.world.records.refuse(plan.hash, str(plan), self.now)
-        self.report.approval = asking(found, self.world.names.stack)
-
-    def _lint(self, found: Judged) -> list[str]:
-        """Only a new version of a file can bring new warnings, and looking for them costs."""
-        return list(map(str, lint(found.gathered.wanted, found.policies.policies.values()))) if found.policies.new else []
+    def _accept_policies(self, policies: PolicySet) -> None:
+        if not policies.is_new:
+            return
+        # A new version may concern anyone, whatever the triggers are about; and if this run dies,
+        # the next finds nothing new.
+        if EVERYTHING not in self.lease.subjects:
+            self.services.lease_store.add_subjects(self.lease, {EVERYTHING: None})
+        at, run = self.report.timestamp, self.report.run_id
+        versions = {
+            key: AcceptedVersion(file.version, file.etag, at, run)
+            for key, file in policies.changed.items()
+        }
+        self.services.run_store.record_accepted(self.lease, versions, policies.deleted)
+        self.report.accepted = {key: version.version for key, version in versions.items()}
+        self.report.removed_files = policies.deleted

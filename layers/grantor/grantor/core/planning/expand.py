@@ -1,170 +1,210 @@
-"""Rules and facts become the grants that are wanted, each with the reasons for it.
+"""From rules and inventory to the wanted grants, each with its reasons.
 
     to                        one grant for each
     role, user                role or user
-    directory_user, _group    person or group, found in the directory by name
+    directory_user, _group    user or group, found in the directory by name
     profiles                  profile, for the role that it runs as
-    each_profile              likewise, with a scope of its own
-    on: each_prefix           folder that there is, times the grantees above
-    on: except                folder that leads to no exception (scopes.py), times the grantees above
+    each_profile              profile, for the role that it runs as, with a scope of its own
+    on: each_prefix           existing folder, times the grantees above
+    on: except                folder that leads to no exception, times the grantees above
 
-Nothing is dropped in silence. What the rule's owner must mend is refused, with file, line and column; what could not be read is held;
-both hold back just the rule, or the rule for one profile or folder, and leave its grants as they are.
+Nothing is dropped silently. What the rule's owner must fix is rejected, with file, line and column.
+What could not be read puts the rule on hold. Both affect only the rule, or the rule for one profile
+or folder, and keep its grants.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from grantor.core.diagnostics import Fault, shown
-from grantor.core.grant import Grant, Grantee, Reason, of_subject, prefix_subject
-from grantor.core.planning import scopes
-from grantor.core.planning.grantees import People, check_domain, execution_role, member, principal
-from grantor.core.planning.inputs import concerned
-from grantor.core.planning.scopes import Placing
-from grantor.core.planning.shared_roles import Sharing
-from grantor.core.planning.templates import Notes, Unread, end, fill, of_prefix, of_profile, over
-from grantor.core.rules import Mode, Policy, Principal, Profiles, Rule
-from grantor.core.snapshot import Facts, Focus, Profile, Wanted
+from grantor.core.diagnostics import Fault, quote_text
+from grantor.core.grant import Grant, Grantee, Reason, parse_profile_subject, prefix_subject
+from grantor.core.planning.grantees import (
+    ProfileIndex,
+    check_domain,
+    resolve_execution_role,
+    resolve_grantee,
+)
+from grantor.core.planning.holds import NotRead, RuleOutcomes
+from grantor.core.planning.profile_conflicts import ConflictCheck
+from grantor.core.planning.required_reads import filter_rules
+from grantor.core.planning.scope_exceptions import LocationCheck, find_levels, list_open_folders
+from grantor.core.planning.substitution import (
+    fill_variables,
+    find_end,
+    has_passed,
+    prefix_values,
+    profile_values,
+)
+from grantor.core.rules import Mode, Policy, ProfileSelector, Rule
+from grantor.core.snapshot import Focus, Inventory, Profile, WantedGrants
 
-WHOLE = Focus()
-Scopes = list[tuple[str, tuple[str, ...]]]  # each with the folder that it is for, if the rule names none
+EVERYTHING = Focus()
 Subjects = tuple[str, ...]
+Scopes = list[tuple[str, Subjects]]  # each with the folder that it is for, if the rule names none
 
 
-def expand(policies: Iterable[Policy], facts: Facts, focus: Focus = WHOLE) -> Wanted:
-    """Every grant that the policies want, as far as `focus` sees its reasons; the order of whatever is given does not matter.
+def expand_rules(
+    policies: Iterable[Policy], inventory: Inventory, focus: Focus = EVERYTHING
+) -> WantedGrants:
+    """Every grant that the policies want, as far as `focus` includes its reasons. The order of the
+    inputs is irrelevant.
 
-    Facts may tell less the less the focus sees: of a profile in focus, it and needs.neighbours; of a folder in focus, whether it is there.
+    A focused inventory may contain less: of a profile in focus, itself and what find_neighbours
+    gives; of a folder in focus, whether it exists.
     """
-    run = _Run(facts, focus)
+    run = _Expansion(inventory, focus)
     for policy in policies:
-        for rule in concerned(policy.rules, focus):
-            run.add(rule, additive=policy.mode is Mode.ADDITIVE)
-    return run.wanted()
-
-
-class _Run:
-    """What the rules of one expansion share: the facts in order for looking up, and what came out so far."""
-
-    def __init__(self, facts: Facts, focus: Focus) -> None:
-        self.facts, self.focus = facts, focus
-        self.follows_folders = any(of_subject(subject) is None for subject in focus.subjects)
-        self.people, self.placing, self.notes = People(facts), Placing(facts.locations), Notes()
-        self.found: dict[Grant, list[Reason]] = defaultdict(list)
-
-    def add(self, rule: Rule, *, additive: bool) -> None:
-        """Expand one rule."""
-        if over(rule.until, self.facts.now):
-            self.warn(rule, Fault(f"it ended at {rule.until:%Y-%m-%d %H:%M}Z", "it grants nothing any more", "remove it"))
-            return
-        with self.notes.about(rule):
-            _Expansion(self, rule, additive).everywhere()
-
-    def warn(self, rule: Rule, fault: Fault) -> None:
-        """Note it if this is a run over everything: a bell for one profile or folder need not say it all again."""
-        if self.focus.everything:
-            self.notes.warn(rule, fault)
-
-    def wanted(self) -> Wanted:
-        """What came out, in order."""
-        found = sorted(self.found.items(), key=lambda item: item[0].order())
-        grants = {grant: frozenset(reasons) for grant, reasons in found}
-        notes = self.notes
-        return Wanted(grants, tuple(sorted(notes.held)), tuple(sorted(notes.refused)), tuple(sorted(notes.warnings)))
+        for rule in filter_rules(policy.rules, focus):
+            run.add_rule(rule, additive=policy.mode is Mode.ADDITIVE)
+    return run.collect_wanted()
 
 
 class _Expansion:
-    """One rule. `values` are always those of the variables known so far, `subjects` those that they belong to."""
+    """What all rules of one expansion share: the inventory, indexed, and the results so far."""
 
-    def __init__(self, run: _Run, rule: Rule, additive: bool) -> None:
+    def __init__(self, inventory: Inventory, focus: Focus) -> None:
+        self.inventory, self.focus = inventory, focus
+        self.has_folders = any(parse_profile_subject(one) is None for one in focus.subjects)
+        self.profiles = ProfileIndex(inventory)
+        self.locations = LocationCheck(inventory.locations)
+        self.outcomes = RuleOutcomes()
+        self.found: dict[Grant, list[Reason]] = defaultdict(list)
+
+    def add_rule(self, rule: Rule, *, additive: bool) -> None:
+        """Expand one rule."""
+        if has_passed(rule.until, self.inventory.now):
+            what = f"it ended at {rule.until:%Y-%m-%d %H:%M}Z"
+            self.warn(rule, Fault(what, "it grants nothing any more", "remove it"))
+            return
+        with self.outcomes.collect(rule):
+            _RuleExpansion(self, rule, additive).expand()
+
+    def warn(self, rule: Rule, fault: Fault) -> None:
+        """Record a warning, in a run over everything only: a focused run need not repeat it."""
+        if self.focus.everything:
+            self.outcomes.warn(rule, fault)
+
+    def collect_wanted(self) -> WantedGrants:
+        """The results, in order."""
+        found = sorted(self.found.items(), key=lambda item: item[0].sort_key())
+        return WantedGrants(
+            {grant: frozenset(reasons) for grant, reasons in found},
+            on_hold=tuple(sorted(self.outcomes.on_hold)),
+            rejected=tuple(sorted(self.outcomes.rejected)),
+            warnings=tuple(sorted(self.outcomes.warnings)),
+        )
+
+
+class _RuleExpansion:
+    """One rule. `values` are always those of the variables known so far, `subjects` those that they
+    belong to.
+    """
+
+    def __init__(self, run: _Expansion, rule: Rule, additive: bool) -> None:
         self.run, self.rule, self.additive = run, rule, additive
 
-    def everywhere(self) -> None:
-        """Raises Refused or Unread where that says something of the whole rule."""
-        if isinstance(self.rule.to, Profiles):
-            check_domain(self.rule.to.domain, self.run.facts)
+    def expand(self) -> None:
+        """Raise RuleRejected or NotRead if that concerns the whole rule."""
+        if isinstance(self.rule.to, ProfileSelector):
+            check_domain(self.rule.to.domain, self.run.inventory)
             self._check_names(self.rule.to)
         if not self.rule.each_prefix:
-            self._at({}, ())
+            self._expand_grantees({}, ())
             return
-        for name in self._folders(self.rule.each_prefix):
+        for name in self._list_folders(self.rule.each_prefix):
             subject = prefix_subject(f"{self.rule.each_prefix}{name}/")
-            with self.run.notes.about(self.rule, subject):
-                self._at(of_prefix(name), (subject,))
+            with self.run.outcomes.collect(self.rule, subject):
+                self._expand_grantees(prefix_values(name), (subject,))
 
-    def _at(self, values: Mapping[str, str], subjects: Subjects) -> None:
+    def _expand_grantees(self, values: Mapping[str, str], subjects: Subjects) -> None:
         to = self.rule.to
-        if isinstance(to, Profiles):
-            self._profiles(to, values, subjects)
-        elif not subjects or self._sees(subjects):
-            grantee = principal(to, values) if isinstance(to, Principal) else member(to, values, self.run.facts)
-            self._want(grantee, self._scopes(values), subjects, self.rule.until)
+        if isinstance(to, ProfileSelector):
+            self._expand_profiles(to, values, subjects)
+        elif not subjects or self._is_in_focus(subjects):
+            grantee = resolve_grantee(to, values, self.run.inventory)
+            self._add_grants(grantee, self._list_scopes(values), subjects, self.rule.until)
 
-    def _profiles(self, to: Profiles, values: Mapping[str, str], subjects: Subjects) -> None:
-        tags = tuple((key, fill(value, values)) for key, value in to.tags)
-        chosen = self.run.people.chosen(to, tags)
-        if not self._sees_all(subjects):
-            chosen = [profile for profile in chosen if profile.subject in self.run.focus.subjects]
-            if not chosen:
+    def _expand_profiles(
+        self, selector: ProfileSelector, values: Mapping[str, str], subjects: Subjects
+    ) -> None:
+        run = self.run
+        tags = tuple((key, fill_variables(value, values)) for key, value in selector.tags)
+        selected = run.profiles.select_profiles(selector, tags)
+        if not self._includes_all_profiles(subjects):
+            selected = [one for one in selected if one.subject in run.focus.subjects]
+            if not selected:
                 return
-        sharing = Sharing(self.rule, to, values, tags, self.run.people, self.run.facts.now)
-        common = None if to.each else self._scopes(values)
-        for profile in chosen:
-            with self.run.notes.about(self.rule, profile.subject):
-                self._profile(profile, sharing, common, subjects)
+        conflicts = ConflictCheck(
+            self.rule.query_profiles(selector), values, tags, run.profiles, run.inventory.now
+        )
+        common = None if selector.each else self._list_scopes(values)
+        for profile in selected:
+            with run.outcomes.collect(self.rule, profile.subject):
+                self._expand_profile(profile, conflicts, common, subjects)
 
-    def _profile(self, profile: Profile, sharing: Sharing, common: Scopes | None, subjects: Subjects) -> None:
-        until = end(self.rule, profile)
-        if over(until, self.run.facts.now):
+    def _expand_profile(
+        self, profile: Profile, conflicts: ConflictCheck, common: Scopes | None, subjects: Subjects
+    ) -> None:
+        until = find_end(conflicts.query, profile)
+        if has_passed(until, self.run.inventory.now):
             return
-        grantee = execution_role(profile)
-        sharing.judge(profile)
-        scopes = self._scopes({**of_profile(profile), **sharing.values}) if common is None else common
-        self._want(grantee, scopes, (profile.subject, *subjects), until)
+        grantee = resolve_execution_role(profile)
+        conflicts.check_profile(profile)
+        scopes = common
+        if scopes is None:
+            scopes = self._list_scopes({**profile_values(profile), **conflicts.values})
+        self._add_grants(grantee, scopes, (profile.subject, *subjects), until)
 
-    def _want(self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None) -> None:
+    def _add_grants(
+        self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None
+    ) -> None:
         rule, run = self.rule, self.run
         for scope, folder in scopes:
             reason = Reason(rule.id, (*subjects, *folder), until, self.additive)
-            if run.focus.sees(reason):
+            if run.focus.includes(reason):
                 run.found[Grant(grantee, rule.allow, scope, rule.application)].append(reason)
 
-    def _scopes(self, values: Mapping[str, str]) -> Scopes:
-        on = fill(self.rule.on, values)
+    def _list_scopes(self, values: Mapping[str, str]) -> Scopes:
+        on = fill_variables(self.rule.on, values)
         if self.rule.excepts:
-            return list(self._open(on, tuple(fill(text, values) for text in self.rule.excepts)))
-        self.run.placing.check(on)
+            excepted = tuple(fill_variables(text, values) for text in self.rule.excepts)
+            return list(self._list_open_scopes(on, excepted))
+        self.run.locations.check_scope(on)
         return [(on, ())]
 
-    def _open(self, on: str, excepted: tuple[str, ...]) -> Iterator[tuple[str, Subjects]]:
+    def _list_open_scopes(
+        self, on: str, excepted: tuple[str, ...]
+    ) -> Iterator[tuple[str, Subjects]]:
         """What is granted in place of a scope with exceptions."""
-        folders = {level: self._folders(level) for level in sorted(scopes.levels(on, excepted))}
-        for level, name in scopes.open_folders(on, excepted, folders):
+        levels = sorted(find_levels(on, excepted))
+        folders = {level: self._list_folders(level) for level in levels}
+        for level, name in list_open_folders(on, excepted, folders):
             subject = prefix_subject(f"{level}{name}/")
-            with self.run.notes.about(self.rule, subject):
-                scope = f"{level}{fill('{prefix.name}', of_prefix(name))}/*"
-                self.run.placing.check(scope)
+            with self.run.outcomes.collect(self.rule, subject):
+                scope = f"{level}{fill_variables('{prefix.name}', prefix_values(name))}/*"
+                self.run.locations.check_scope(scope)
                 yield scope, (subject,)
 
-    def _folders(self, base: str) -> tuple[str, ...]:
-        if why := self.run.facts.unread.get(f"folders {base}"):
-            raise Unread(f"the folders of {base} could not be read: {why}")
-        return self.run.facts.folders.get(base, ())
+    def _list_folders(self, base: str) -> tuple[str, ...]:
+        if why := self.run.inventory.unread.get(f"folders {base}"):
+            raise NotRead(f"the folders of {base} could not be read: {why}")
+        return self.run.inventory.folders.get(base, ())
 
-    def _check_names(self, to: Profiles) -> None:
-        for name in to.names:
-            if not self.run.people.fits_any(to.domain, name):
-                self.run.warn(self.rule, _fits_none(to.domain, name))
+    def _check_names(self, selector: ProfileSelector) -> None:
+        for name in selector.names:
+            if not self.run.profiles.matches_any(selector.domain, name):
+                what = f"no profile of {selector.domain} matches {quote_text(name)}"
+                why = "either it is a slip, or the rule exists before the profile"
+                remedy = "correct the name, or leave it for a profile to come"
+                self.run.warn(self.rule, Fault(what, why, remedy))
 
-    def _sees(self, subjects: Subjects) -> bool:
-        return self.run.focus.everything or not set(subjects).isdisjoint(self.run.focus.subjects)
+    def _is_in_focus(self, subjects: Subjects) -> bool:
+        focus = self.run.focus
+        return focus.everything or not set(subjects).isdisjoint(focus.subjects)
 
-    def _sees_all(self, subjects: Subjects) -> bool:
-        """Whether all profiles are looked at here, because of a folder: this one, or one that only an exception brings into being."""
-        return self._sees(subjects) or (bool(self.rule.excepts) and self.run.follows_folders)
-
-
-def _fits_none(domain: str, name: str) -> Fault:
-    why = "either it is a slip, or the rule is there before the profile"
-    return Fault(f"no profile of {domain} fits {shown(name)}", why, "correct the name, or leave it for a profile to come")
+    def _includes_all_profiles(self, subjects: Subjects) -> bool:
+        """Whether a folder brings all profiles into focus: this one, or one that only an exception
+        creates.
+        """
+        return self._is_in_focus(subjects) or (bool(self.rule.excepts) and self.run.has_folders)

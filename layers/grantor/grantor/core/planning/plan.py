@@ -1,189 +1,329 @@
-"""A set of changes as a value: it prints the same lines in the log, the command line, a pull request and the golden tests.
+"""A plan as a value: which grants to create and delete, what to write to the ledger, and what stays
+as it is and why. And the guard, which judges whether a plan requires an approval.
 
-There is no call that changes a grant, so create and delete are all. Creates come first: nobody whose right only moves
-from one grant to another is without it for a moment, and nobody ever has more than old and new together.
+Access Grants has no call that changes a grant, so a plan consists of creates and deletes. Creates
+come first: a grantee whose permission moves from one grant to another keeps access throughout, and
+holds at most the old and the new grant together.
+
+The values here are the only source of a plan's hash, of counts, and of every text and JSON document
+(rendering.py).
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
-from grantor.core.grant import Entry, Grant, Reason, State, in_order
+from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
 from grantor.core.snapshot import Authority
+from grantor.settings import GUARD_DELETE_COUNT, GUARD_DELETE_SHARE, INTENT_GRACE
+
+
+class Action(StrEnum):
+    """What a change does. A plan has creates and deletes; `grantor adopt` and `grantor rebuild`
+    only write to the ledger.
+    """
+
+    CREATE = "create"
+    DELETE = "delete"
+    ADOPT = "adopt"  # an unmanaged grant becomes managed
+    RESTORE = "restore"  # a managed grant that the ledger had lost is entered again
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One grant to be made, because of `reasons`, or taken away, because these no longer stand; `id` names it in the service.
+    """One grant to create because of `reasons`, or to delete because these no longer hold;
+    `grant_id` is the service's.
 
-    A delete is `agreed` when an earlier run began it, or all its reasons have ended: no guard asks about it again.
+    A delete is `agreed` if an earlier run began it, or all its reasons have ended: the guard does
+    not ask about it again.
     """
 
+    action: Action
     grant: Grant
     reasons: tuple[Reason, ...]
-    id: str = ""
+    grant_id: str = ""
     agreed: bool = False
 
+    def identity(self) -> list[Any]:
+        """What makes this change the same one in every run: all but `agreed` and `grant_id`.
 
-@dataclass(frozen=True)
-class Wait:
-    """A grant that is left as it is until something can be judged again, and why."""
+        A grant's identity is its whole value. A grant that is created again while its plan waits
+        for approval gets another id, and deleting it remains the same change.
+        """
+        return [
+            str(self.action),
+            *(self.grant.grantee.kind, self.grant.grantee.identifier),
+            *(str(self.grant.permission), self.grant.scope, self.grant.application),
+            [_reason_identity(reason) for reason in self.reasons],
+        ]
+
+
+def _reason_identity(reason: Reason) -> list[Any]:
+    until = reason.until.isoformat() if reason.until else None
+    return [reason.rule, list(reason.subjects), until, reason.additive]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedChange:
+    """A change that AWS has refused for good, with its error code and message."""
+
+    change: Change
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredChange:
+    """A change that is not possible yet, and why; a delete may wait for its replacement."""
+
+    change: Change
+    cause: str
+    waits_for: Grant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantOnHold:
+    """A grant that stays as it is until its rule can be judged again, and why."""
 
     grant: Grant
     why: str
 
-    def __str__(self) -> str:
-        return f"= {self.grant} waits: {self.why}"
+
+@dataclass(frozen=True, slots=True)
+class UnmanagedGrant:
+    """A grant that exists and is not in the ledger; `reasons` are those for which a rule asks for
+    exactly this grant.
+    """
+
+    grant: Grant
+    reasons: tuple[Reason, ...] = ()
+    grant_id: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, in this order: what the ledger is to be told, creates, deletes; and what is only reported."""
+    """What to do, in this order: ledger updates, creates, deletes, ledger removals; and what is
+    only reported.
+    """
 
     create: tuple[Change, ...] = ()
     delete: tuple[Change, ...] = ()
-    write: tuple[Entry, ...] = ()  # ledger entries to be written as they stand here; no call to Access Grants
-    forget: tuple[Grant, ...] = ()
-    foreign: tuple[Grant, ...] = ()  # somebody else's, and no rule wants them
-    served: tuple[Grant, ...] = ()  # somebody else's, and a rule wants just that
-    waits: tuple[Wait, ...] = ()
+    ledger_updates: tuple[
+        LedgerEntry, ...
+    ] = ()  # written as they are here; no call to Access Grants
+    ledger_removals: tuple[Grant, ...] = ()
+    unmanaged: tuple[UnmanagedGrant, ...] = ()
+    on_hold: tuple[GrantOnHold, ...] = ()
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to change, in the service or in the ledger."""
-        return not (self.create or self.delete or self.write or self.forget)
-
-    def lines(self) -> list[str]:
-        """One sentence a change, in the order in which they are made."""
-        return [created(change) for change in self.create] + [deleted(change) for change in self.delete]
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines()) or "nothing to change"
+        return not (self.create or self.delete or self.ledger_updates or self.ledger_removals)
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes, in the order in which they are made."""
+        return self.create + self.delete
+
+    @cached_property
     def hash(self) -> str:
-        """16 hex digits that stand for exactly these changes; an approval names them."""
-        return hashlib.sha256("\n".join(self.lines()).encode()).hexdigest()[:16]
+        """SHA-256 over every value of every change, as 64 hex digits; an approval names exactly
+        this.
 
-
-def created(change: Change) -> str:
-    """The sentence of a create.
-
-    >>> from grantor.core.grant import Grantee, Permission
-    >>> grant = Grant(Grantee("IAM", "arn:aws:iam::111122223333:role/ana"), Permission.READ, "s3://data/Product/*")
-    >>> print(created(Change(grant, (Reason("policy/a.yaml#team"),))))
-    + READ s3://data/Product/* to role/ana, because policy/a.yaml#team
-    """
-    return f"+ {change.grant}, because {' and '.join(map(str, change.reasons))}"
-
-
-def deleted(change: Change) -> str:
-    """The sentence of a delete: why it was there, which no longer holds.
-
-    >>> from grantor.core.grant import Grantee, Permission
-    >>> grant = Grant(Grantee("IAM", "arn:aws:iam::111122223333:role/ana"), Permission.READ, "s3://data/Product/*")
-    >>> print(deleted(Change(grant, (Reason("policy/a.yaml#team"),))))
-    - READ s3://data/Product/* to role/ana, no longer because policy/a.yaml#team
-    """
-    return f"- {change.grant}, no longer because {' and '.join(map(str, change.reasons)) or 'of any rule'}"
+        >>> Plan().hash[:12]
+        '4f53cda18c2b'
+        """
+        identities = [change.identity() for change in self.changes]
+        canonical = json.dumps(identities, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 Reasons = frozenset[Reason]
-NONE: Reasons = frozenset()
-LATELY = timedelta(minutes=10)  # of an intent: longer than a list lags behind, and than anybody who was overtaken can still call
+NO_REASONS: Reasons = frozenset()
 
 
-def doubtful(entries: Mapping[Grant, Entry], actual: Mapping[Grant, str]) -> tuple[Grant, ...]:
-    """The actual grants of which the ledger cannot tell whether they are ours: their tags must be asked before decide."""
-    return tuple(sorted((g for g, entry in entries.items() if g in actual and entry.id != actual[g]), key=Grant.order))
+def find_doubtful(
+    entries: Mapping[Grant, LedgerEntry], actual: Mapping[Grant, str]
+) -> tuple[Grant, ...]:
+    """The grants that exist under another id than the ledger's: only their tags say whether they
+    are ours.
+    """
+    doubtful = (
+        grant for grant, entry in entries.items() if grant in actual and entry.id != actual[grant]
+    )
+    return tuple(sorted(doubtful, key=Grant.sort_key))
 
 
-def decide(
+def compute_plan(
     wanted: Mapping[Grant, Reasons],
-    entries: Mapping[Grant, Entry],
+    entries: Mapping[Grant, LedgerEntry],
     actual: Mapping[Grant, str],
     ours: Iterable[Grant],
     authority: Authority,
 ) -> Plan:
-    """The plan of the table above; `ours` are those of the doubtful that carry our tag. Any order of the inputs gives the same plan."""
-    table = _Table(actual, frozenset(ours), authority)
+    """The plan that makes `actual` and the ledger what the rules want; any order of the inputs
+    gives the same plan.
+
+    `ours` are the doubtful grants (find_doubtful) that carry our tag.
+    """
+    builder = _PlanBuilder(wanted, actual, frozenset(ours), authority)
     for grant, entry in entries.items():
-        reasons = _standing(entry.reasons, wanted.get(grant, NONE), authority, grant, table)
-        table.known(grant, entry, reasons)
-    for grant, reasons in wanted.items():
+        builder.judge_entry(grant, entry)
+    for grant in wanted:
         if grant not in entries:
-            table.unknown(grant, reasons)
-    table.foreign += [grant for grant in actual if grant not in entries and grant not in wanted]
-    return table.plan()
+            builder.judge_unrecorded(grant)
+    for grant in actual:
+        if grant not in entries and grant not in wanted:
+            builder.add_unmanaged(grant)
+    return builder.build()
 
 
-def _standing(had: Reasons, wanted: Reasons, authority: Authority, grant: Grant, table: "_Table") -> Reasons:
-    """The reasons that stand after this run; what waits is noted in the table."""
-    if had == wanted:
-        return had
-    left = had - wanted
-    stay = {reason for reason in left if not authority.speaks_for(reason)}
-    table.waits += [Wait(grant, why) for reason in stay if (why := authority.why_held(reason))]
-    return wanted | stay
+class _PlanBuilder:
+    """Decides grant by grant, and collects what is to be done."""
 
-
-class _Table:
-    """Collects what is to be done, grant by grant."""
-
-    def __init__(self, actual: Mapping[Grant, str], ours: frozenset[Grant], authority: Authority) -> None:
-        self.actual, self.ours, self.authority = actual, ours, authority
+    def __init__(
+        self,
+        wanted: Mapping[Grant, Reasons],
+        actual: Mapping[Grant, str],
+        ours: frozenset[Grant],
+        authority: Authority,
+    ) -> None:
+        self.wanted, self.actual, self.ours, self.authority = wanted, actual, ours, authority
         self.create: list[Change] = []
         self.delete: list[Change] = []
-        self.write: list[Entry] = []
-        self.forget: list[Grant] = []
-        self.foreign: list[Grant] = []
-        self.served: list[Grant] = []
-        self.waits: list[Wait] = []
+        self.updates: list[LedgerEntry] = []
+        self.removals: list[Grant] = []
+        self.unmanaged: list[UnmanagedGrant] = []
+        self.on_hold: list[GrantOnHold] = []
 
-    def known(self, grant: Grant, entry: Entry, reasons: Reasons) -> None:
-        """A grant that the ledger knows."""
+    def judge_entry(self, grant: Grant, entry: LedgerEntry) -> None:
+        """Decide on a grant that is in the ledger."""
         found = self.actual.get(grant)
-        mine = found is not None and (found == entry.id or grant in self.ours)
-        if reasons:
-            self._wanted(grant, entry, reasons, mine)
-        elif mine:
-            agreed = entry.state is State.LEAVING or all(map(self.authority.ended, entry.reasons))
-            self.delete.append(Change(grant, in_order(entry.reasons), found or "", agreed))
-        elif found is None and self._lately(entry):
-            self.waits.append(Wait(grant, f"it was about to be made at {entry.since}, and may not be listed yet"))
+        is_ours = found is not None and (found == entry.id or grant in self.ours)
+        if reasons := self._remaining_reasons(grant, entry):
+            self._keep_entry(grant, entry, reasons, is_ours)
+        elif is_ours:
+            agreed = entry.state is State.LEAVING or all(
+                map(self.authority.has_ended, entry.reasons)
+            )
+            because = sort_reasons(entry.reasons)
+            self.delete.append(Change(Action.DELETE, grant, because, found or "", agreed))
+        elif found is None and self._was_intended_lately(entry):
+            why = f"a run began to create it at {entry.since}, and it may not be listed yet"
+            self.on_hold.append(GrantOnHold(grant, why))
         else:
-            self.forget.append(grant)
-            self.foreign += [grant] if found is not None else []
+            self.removals.append(grant)
+            if found is not None:
+                self.add_unmanaged(grant)
 
-    def _lately(self, entry: Entry) -> bool:
-        intended = entry.state is State.INTENDED and bool(entry.since)
-        return intended and datetime.fromisoformat(entry.since) > self.authority.now - LATELY
-
-    def unknown(self, grant: Grant, reasons: Reasons) -> None:
-        """A wanted grant that the ledger does not know."""
+    def judge_unrecorded(self, grant: Grant) -> None:
+        """Decide on a wanted grant that is not in the ledger."""
         if grant in self.actual:
-            self.served.append(grant)
+            self.add_unmanaged(grant)
         else:
-            self.create.append(Change(grant, in_order(reasons)))
+            self._add_create(grant, self.wanted[grant])
 
-    def _wanted(self, grant: Grant, entry: Entry, reasons: Reasons, mine: bool) -> None:
+    def add_unmanaged(self, grant: Grant) -> None:
+        """Note an existing grant that is not ours."""
+        reasons = sort_reasons(self.wanted.get(grant, NO_REASONS))
+        self.unmanaged.append(UnmanagedGrant(grant, reasons, self.actual[grant]))
+
+    def _remaining_reasons(self, grant: Grant, entry: LedgerEntry) -> Reasons:
+        """The reasons that hold after this run: those that rules want, and those that it may not
+        revoke.
+        """
+        wanted = self.wanted.get(grant, NO_REASONS)
+        if entry.reasons == wanted:
+            return wanted
+        kept = {
+            reason for reason in entry.reasons - wanted if not self.authority.may_revoke(reason)
+        }
+        holds = filter(None, map(self.authority.hold_reason, kept))
+        self.on_hold += [GrantOnHold(grant, why) for why in holds]
+        return wanted | kept
+
+    def _was_intended_lately(self, entry: LedgerEntry) -> bool:
+        intended = entry.state is State.INTENDED and bool(entry.since)
+        return intended and datetime.fromisoformat(entry.since) > self.authority.now - INTENT_GRACE
+
+    def _keep_entry(
+        self, grant: Grant, entry: LedgerEntry, reasons: Reasons, is_ours: bool
+    ) -> None:
         if grant not in self.actual:
-            self.create.append(Change(grant, in_order(reasons)))
-        elif not mine:
-            self.forget.append(grant)
-            self.served.append(grant)
-        elif entry.state is not State.LIVE or entry.reasons != reasons or entry.id != self.actual[grant]:
-            self.write.append(entry.because(reasons).becomes(State.LIVE, self.actual[grant]))
+            self._add_create(grant, reasons)
+        elif not is_ours:
+            self.removals.append(grant)
+            self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(reasons), self.actual[grant]))
+        elif (
+            entry.state is not State.LIVE
+            or entry.reasons != reasons
+            or entry.id != self.actual[grant]
+        ):
+            self.updates.append(
+                entry.with_reasons(reasons).with_state(State.LIVE, self.actual[grant])
+            )
 
-    def plan(self) -> Plan:
-        """What was collected, in the order in which it is done."""
+    def _add_create(self, grant: Grant, reasons: Reasons) -> None:
+        self.create.append(Change(Action.CREATE, grant, sort_reasons(reasons)))
+
+    def build(self) -> Plan:
+        """What was collected, in the order in which it is done; of unmanaged grants, the wanted
+        ones come first.
+        """
         return Plan(
-            create=tuple(sorted(self.create, key=lambda change: change.grant.order())),
-            delete=tuple(sorted(self.delete, key=lambda change: change.grant.order())),
-            write=tuple(sorted(self.write, key=lambda entry: entry.grant.order())),
-            forget=tuple(sorted(self.forget, key=Grant.order)),
-            foreign=tuple(sorted(self.foreign, key=Grant.order)),
-            served=tuple(sorted(self.served, key=Grant.order)),
-            waits=tuple(sorted(set(self.waits), key=lambda wait: (wait.grant.order(), wait.why))),
+            create=tuple(sorted(self.create, key=lambda change: change.grant.sort_key())),
+            delete=tuple(sorted(self.delete, key=lambda change: change.grant.sort_key())),
+            ledger_updates=tuple(sorted(self.updates, key=lambda entry: entry.grant.sort_key())),
+            ledger_removals=tuple(sorted(self.removals, key=Grant.sort_key)),
+            unmanaged=tuple(
+                sorted(self.unmanaged, key=lambda one: (not one.reasons, one.grant.sort_key()))
+            ),
+            on_hold=tuple(
+                sorted(set(self.on_hold), key=lambda held: (held.grant.sort_key(), held.why))
+            ),
         )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the last run over everything found."""
+
+    owned: int = 0  # grants in the ledger
+    profiles: Mapping[str, int] = field(default_factory=dict)  # how many each Studio domain had
+
+
+def judge_plan(
+    plan: Plan, before: Baseline, rules: int, profiles: Mapping[str, int]
+) -> tuple[str, ...]:
+    """The guard: why the plan's deletes require an approval; empty if they do not.
+
+    A plan that revokes so much at once is more likely a mistake than a decision.
+
+    `rules` is how many the policy files contain now, `profiles` how many each domain has that was
+    read completely.
+
+    >>> judge_plan(Plan(), Baseline(owned=100, profiles={"D": 9}), rules=1, profiles={"D": 0})
+    ()
+    """
+    deletes = sum(not change.agreed for change in plan.delete)
+    if not deletes:
+        return ()
+    causes = []
+    if deletes > GUARD_DELETE_COUNT and deletes > GUARD_DELETE_SHARE * before.owned:
+        causes.append(
+            f"it takes away {deletes} of {before.owned} grants: "
+            f"more than {GUARD_DELETE_COUNT} and more than {GUARD_DELETE_SHARE:.0%}"
+        )
+    if not rules:
+        causes.append("the policy files contain no rules")
+    causes += [
+        f"Studio domain {domain} has no profiles, and had {before.profiles[domain]}"
+        for domain, count in sorted(profiles.items())
+        if not count and before.profiles.get(domain)
+    ]
+    return tuple(causes)

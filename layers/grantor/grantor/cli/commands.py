@@ -1,0 +1,297 @@
+"""The registry of commands: name, help, arguments, permissions and function of each.
+
+To add a command, add an entry here and write the function in a module of this folder. This module
+imports little of Grantor: `grantor --help`, `grantor check` and completion do not wait for boto3.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from grantor.core.grant import Permission
+
+READER = ("Reader",)
+EMERGENCY = ("Reader", "BreakGlass")
+RUNS_SHOWN = 20  # past runs that `history` and `jobs` list unless -n says otherwise
+
+
+def add_no_arguments(_: ArgumentParser) -> None:
+    """Take nothing but the options that all commands share."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command. `function` is "module.function" in this folder, imported when it runs."""
+
+    name: str
+    function: str
+    summary: str  # one line without a full stop, for the list of commands
+    details: str
+    add_arguments: Callable[[ArgumentParser], None] = add_no_arguments
+    policies: tuple[str, ...] = ()  # the stack's managed policies that the caller needs
+    denied_by: tuple[str, ...] = ()  # the stack's managed policies that deny it
+    uses_stack: bool = True
+    finishes_changes: bool = False  # whether Ctrl-C lets changes that are in progress finish
+
+    @property
+    def description(self) -> str:
+        """The text above the arguments in the command's own help."""
+        needs = [f"Needs {name_policies(self.policies)}."] if self.policies else []
+        return "\n\n".join([f"{self.summary[:1].upper()}{self.summary[1:]}.", self.details, *needs])
+
+
+def name_policies(policies: tuple[str, ...]) -> str:
+    """Name managed policies of the stack in a sentence.
+
+    >>> name_policies(("Reader", "BreakGlass"))
+    "the stack's managed policies Reader and BreakGlass"
+    """
+    noun = "policy" if len(policies) == 1 else "policies"
+    return f"the stack's managed {noun} {' and '.join(policies)}"
+
+
+def find_command(name: str) -> Command:
+    """Return the command with this name. Raises StopIteration if there is none."""
+    return next(command for command in COMMANDS if command.name == name)
+
+
+def parse_count(text: str) -> int:
+    """Read the argument of -n. Raises ArgumentTypeError below 1, ValueError if not a number."""
+    if (count := int(text)) < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return count
+
+
+parse_count.__name__ = "number"  # argparse names the type in its message
+
+
+def add_check_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="policy file, or folder of policy files; - reads standard input",
+    )
+    parser.add_argument(
+        "--name",
+        default="stdin.yaml",
+        help="name of standard input in messages (default: stdin.yaml)",
+    )
+
+
+def add_plan_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy",
+        metavar="DIR",
+        help="plan with the policy files of this folder instead of the bucket's policy/",
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print Markdown for a pull-request comment"
+    )
+    parser.add_argument(
+        "--expect-no-changes",
+        action="store_true",
+        help="exit with 3 if a run would change anything",
+    )
+
+
+def add_apply_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="if another run is in progress, wait until it has covered this one",
+    )
+
+
+def add_approve_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def add_history_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", metavar="RUN", help="id of a run to show in full")
+    add_limit_argument(parser, "-n")
+
+
+def add_jobs_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="name of a processing job to show in full"
+    )
+    add_limit_argument(parser, "-n", "--limit")
+
+
+def add_limit_argument(parser: ArgumentParser, *flags: str) -> None:
+    parser.add_argument(
+        *flags,
+        type=parse_count,
+        default=RUNS_SHOWN,
+        metavar="N",
+        dest="limit",
+        help=f"number of past runs to list (default: {RUNS_SHOWN})",
+    )
+
+
+def add_adopt_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="GRANT_ID", help="ids of the grants to adopt")
+    parser.add_argument(
+        "--all-wanted",
+        action="store_true",
+        help="adopt every unmanaged grant that matches a rule exactly",
+    )
+    parser.add_argument("--scope", help="of these, only grants with this scope")
+    parser.add_argument(
+        "--grantee",
+        help="of these, only grants of this grantee: an ARN, role/NAME or a directory id",
+    )
+    parser.add_argument(
+        "--permission",
+        choices=[str(permission) for permission in Permission],
+        help="of these, only grants with this permission",
+    )
+    parser.add_argument(
+        "--unwanted",
+        action="store_true",
+        help="also adopt grants, given by id, that no rule wants; the next run deletes them",
+    )
+    parser.add_argument("--yes", action="store_true", help="confirm --unwanted")
+
+
+def add_rebuild_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="rebuild even if the ledger is not empty; existing entries stay as they are",
+    )
+
+
+def add_redrive_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "queue",
+        nargs="?",
+        choices=["event", "upload"],
+        help="the queue to re-send to (default: both)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the messages and leave them in place"
+    )
+
+
+def add_completion_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "shell", choices=["bash", "zsh", "fish"], help="the shell that reads the script"
+    )
+
+
+def list_names() -> Iterator[str]:
+    """List the names of all commands, in the order of the help."""
+    return (command.name for command in COMMANDS)
+
+
+COMMANDS = (
+    Command(
+        name="check",
+        function="check.run_check",
+        summary="check policy files without AWS",
+        details="Prints one line for each mistake: file:line:column: what: why; what to write "
+        "instead. Warnings do not change the exit code.",
+        add_arguments=add_check_arguments,
+        uses_stack=False,
+    ),
+    Command(
+        name="plan",
+        function="plan.run_plan",
+        summary="show what a run would change, without changing anything",
+        details="Exits with 1 if a policy file is wrong or something could not be read.",
+        add_arguments=add_plan_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="apply",
+        function="apply.run_apply",
+        summary="run now, over everything, as the function does",
+        details="Uses the same lease, ledger and guard as the function. If another run is in "
+        "progress, that run also covers this one.",
+        add_arguments=add_apply_arguments,
+        policies=EMERGENCY,
+        denied_by=("Steward",),
+        finishes_changes=True,
+    ),
+    Command(
+        name="approve",
+        function="apply.run_approve",
+        summary="approve a plan that requires an approval",
+        details="Approves exactly the plan with this hash, for 24 hours. The managed policy "
+        "Approver denies writing policy files.",
+        add_arguments=add_approve_arguments,
+        policies=("Approver",),
+        denied_by=("Steward", "BreakGlass"),
+        finishes_changes=True,
+    ),
+    Command(
+        name="status",
+        function="status.run_status",
+        summary="show the last sweep, grants, lease, policy files, waiting plans",
+        details="Shows what past runs have recorded, and the policy files as they are now.",
+        policies=READER,
+    ),
+    Command(
+        name="history",
+        function="status.run_history",
+        summary="list past runs, or show one run in full",
+        details="Runs that changed nothing and had nothing to report are not kept.",
+        add_arguments=add_history_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="jobs",
+        function="jobs.run_jobs",
+        summary="list waiting uploads and jobs, or show one run of a job in full",
+        details="Lists uploads that wait, jobs that run, and the runs of the last 90 days. The "
+        "last run of each input is kept however old it is.",
+        add_arguments=add_jobs_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="adopt",
+        function="recovery.run_adopt",
+        summary="adopt unmanaged grants, without creating or deleting any",
+        details="Adopted grants are tagged and recorded in the ledger. Without arguments, lists "
+        "the grants that can be adopted; the managed policy Reader is enough for that.",
+        add_arguments=add_adopt_arguments,
+        policies=EMERGENCY,
+        denied_by=("Steward",),
+        finishes_changes=True,
+    ),
+    Command(
+        name="rebuild",
+        function="recovery.run_rebuild",
+        summary="rebuild a lost ledger from the tags of the grants",
+        details="Makes one call for each grant. Creates and deletes no grants; the next run "
+        "corrects what the tags do not record.",
+        add_arguments=add_rebuild_arguments,
+        policies=EMERGENCY,
+        denied_by=("Steward",),
+        finishes_changes=True,
+    ),
+    Command(
+        name="redrive",
+        function="recovery.run_redrive",
+        summary="re-send the messages in the dead-letter queues",
+        details="No message is lost and nothing is done twice, because an event only says where "
+        "to look. A message that is not an event is reported and stays in its queue.",
+        add_arguments=add_redrive_arguments,
+        policies=EMERGENCY,
+        finishes_changes=True,
+    ),
+    Command(
+        name="completion",
+        function="completion.run_completion",
+        summary="print a script that completes grantor's commands in a shell",
+        details='Bash: eval "$(grantor completion bash)" in ~/.bashrc. Zsh: the same with zsh, '
+        "in ~/.zshrc. Fish: grantor completion fish > ~/.config/fish/completions/grantor.fish.",
+        add_arguments=add_completion_arguments,
+        uses_stack=False,
+    ),
+)

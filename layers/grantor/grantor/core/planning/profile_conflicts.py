@@ -1,0 +1,181 @@
+"""Profiles that a grant cannot keep apart, because they share a role or their folders overlap.
+
+S3 Access Grants knows roles, not profiles, and prefixes, not folders. So a rule is rejected for a
+profile whose role is shared, unless the rule includes all sharers and gives each the same. It is
+also rejected for profiles of different roles that have one folder, or whose folders begin alike
+while the scope ends inside a name.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from grantor.core.diagnostics import Fault, join_words
+from grantor.core.grant import iam_grantee
+from grantor.core.planning.grantees import ProfileIndex, Tags, has_tags, matches_name
+from grantor.core.planning.holds import NotRead, RuleRejected
+from grantor.core.planning.substitution import fill_variables, find_end, has_passed, profile_values
+from grantor.core.rules import PROFILE_VARIABLES, ProfileQuery
+from grantor.core.scope import covers
+from grantor.core.snapshot import Inventory, Profile
+from grantor.settings import MAX_LISTED_NAMES
+
+Verdict = RuleRejected | NotRead | None
+
+
+def list_folder_neighbours(
+    query: ProfileQuery, profile: Profile, profiles: ProfileIndex
+) -> list[Profile]:
+    """The others whose own folder may overlap with this profile's, given how the scope is
+    written.
+    """
+    if not any(variable in query.scope for variable in PROFILE_VARIABLES):
+        return []
+    if query.ends_inside_name:
+        return profiles.list_overlapping(profile)
+    return profiles.list_same_folder(profile)
+
+
+@dataclass
+class ConflictCheck:
+    """Judges one rule or job, in one folder: `values` are the folder's variables, `tags` the
+    selector's, filled in.
+    """
+
+    query: ProfileQuery
+    values: Mapping[str, str]
+    tags: Tags
+    profiles: ProfileIndex
+    now: datetime  # aware, UTC
+    _roles: dict[str, Verdict] = field(default_factory=dict)
+
+    def check_profile(self, profile: Profile) -> None:
+        """Raise RuleRejected if a grant for this profile would reach others, NotRead if too little
+        is known of them.
+        """
+        if profile.role not in self._roles:
+            self._roles[profile.role] = self._judge_role(profile.role)
+        found = self._roles[profile.role] or self._judge_folder(profile)
+        if found:
+            raise found.with_traceback(None)
+
+    def _judge_role(self, role: str) -> Verdict:
+        sharers = self.profiles.list_sharers(role)
+        if len(sharers) < 2 or self.query.shared_role:
+            return None
+        asker, reach = self.query.asker, self.query.reach
+        if others := _name_some(one for one in sharers if self._includes(one) is False):
+            return self._reject_role(
+                role, f"it is also the role of {others}, whom the {asker} does not mean"
+            )
+        if unread := _name_some(one for one in sharers if self._includes(one) is None):
+            return NotRead(f"too little is known of {unread}, who run as the same role")
+        if len({self._fill_texts(one) for one in sharers}) > 1:
+            names = _name_some(sharers)
+            what = f"it is the role of {names}, and the {asker} gives them different {reach}s"
+            return self._reject_role(role, what)
+        return None
+
+    def _judge_folder(self, profile: Profile) -> Verdict:
+        if not self.query.selector.each:
+            return None
+        neighbours = list_folder_neighbours(self.query, profile, self.profiles)
+        others = [one for one in neighbours if one.role != profile.role]
+        if not others:
+            return None
+        if unread := _name_some(one for one in others if self._includes(one) is None):
+            return NotRead(f"too little is known of {unread}, whose folder may be the same")
+        meeting = (one for one in others if self._includes(one) and self._overlap(profile, one))
+        names = _name_some(meeting)
+        return self._reject_folder(names) if names else None
+
+    def _includes(self, other: Profile) -> bool | None:
+        """Whether the rule gives the other a grant as well; None if too little is known of it."""
+        query = self.query
+        if not matches_name(query.selector, other.domain, other.name):
+            return False
+        unread = query.needs_neighbours and not self.profiles.is_read(other)
+        if unread or (query.lasts and other.created is None):
+            return None
+        return has_tags(self.tags, other) and not has_passed(find_end(query, other), self.now)
+
+    def _overlap(self, profile: Profile, other: Profile) -> bool:
+        mine, theirs = self._fill_texts(profile), self._fill_texts(other)
+        if not (mine and theirs):
+            return False
+        return covers(mine[0], theirs[0]) or covers(theirs[0], mine[0])
+
+    def _fill_texts(self, profile: Profile) -> tuple[str, ...]:
+        """The scope and the other texts for this profile; empty if a variable has no usable
+        value.
+        """
+        each = self.query.selector.each
+        values = {**profile_values(profile), **self.values} if each else self.values
+        try:
+            return tuple(
+                fill_variables(text, values) for text in (self.query.scope, *self.query.texts)
+            )
+        except RuleRejected:
+            return ()
+
+    def _reject_role(self, role: str, what: str) -> RuleRejected:
+        why = (
+            "S3 Access Grants knows roles, not profiles, "
+            "so what one of them is granted all of them can do"
+        )
+        remedy = (
+            f"give each a role of its own, let the {self.query.asker} mean all of them alike, "
+            "or write shared_role: accepted"
+        )
+        return RuleRejected(Fault(what, why, remedy), about=str(iam_grantee(role)))
+
+    def _reject_folder(self, others: str) -> RuleRejected:
+        reach, why = (
+            self.query.reach,
+            "each would reach the other's data, though their roles differ",
+        )
+        remedy = f"rename one of them, or write {{profile.name}} in the {reach}"
+        if self.query.ends_inside_name:
+            remedy = f"end the {reach} in /*"
+        return RuleRejected(Fault(f"its {reach} overlaps with that of {others}", why, remedy))
+
+
+def _name_some(profiles: Iterable[Profile]) -> str:
+    """The first few by name; empty if there are none."""
+    names = [f"{one.domain}/{one.name}" for one in islice(profiles, MAX_LISTED_NAMES + 1)]
+    if len(names) > MAX_LISTED_NAMES:
+        names = [*names[:MAX_LISTED_NAMES], "others"]
+    return join_words(names, "and") if names else ""
+
+
+def needs_tags(queries: Iterable[ProfileQuery]) -> bool:
+    """Whether the profiles' tags are needed, which cost a call for each profile."""
+    return any(query.needs_tags for query in queries)
+
+
+def find_neighbours(queries: Iterable[ProfileQuery], inventory: Inventory) -> frozenset[str]:
+    """The profiles, as subjects, that must be read besides those in `inventory`: who shares a role
+    or a folder.
+
+    Only a query that depends on tags or on a profile's creation needs it. For all others the names
+    in `inventory.sharing` are enough.
+    """
+    profiles = ProfileIndex(inventory)
+    closer = [query for query in queries if query.needs_neighbours]
+    return frozenset(
+        neighbour.subject
+        for query in closer
+        for profile in profiles.select_profiles(query.selector, ())
+        for neighbour in _list_neighbours(query, profile, profiles)
+        if not profiles.is_read(neighbour)
+    )
+
+
+def _list_neighbours(
+    query: ProfileQuery, profile: Profile, profiles: ProfileIndex
+) -> Iterator[Profile]:
+    """The profiles that the query may also select, and that share the profile's role or folder."""
+    sharers = () if query.shared_role else profiles.list_sharers(profile.role)
+    others = (*sharers, *list_folder_neighbours(query, profile, profiles))
+    return (one for one in others if matches_name(query.selector, one.domain, one.name))

@@ -1,0 +1,188 @@
+"""What a run must read for some rules, and which rules a focus concerns; decided without reading
+anything.
+
+Domains come first, then their profiles. Profiles name the folders that must be listed; folders name
+whom to look up in the directory.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from grantor.core.grant import parse_profile_subject, prefix_subject, profile_subject
+from grantor.core.planning.grantees import is_directory_id, matches_name
+from grantor.core.planning.holds import RuleRejected
+from grantor.core.planning.scope_exceptions import find_closed_folders, find_levels
+from grantor.core.planning.substitution import (
+    VARIABLE,
+    fill_variables,
+    prefix_values,
+    profile_values,
+)
+from grantor.core.rules import DirectoryName, ProfileQuery, ProfileSelector, Rule
+from grantor.core.snapshot import EVERYTHING, Focus, Profile
+
+PREFIX = prefix_subject("")
+
+
+def list_queries(rules: Iterable[Rule]) -> tuple[ProfileQuery, ...]:
+    """What the rules need to know about profiles."""
+    return tuple(query for rule in rules if (query := rule.profile_query))
+
+
+def list_domains(queries: Iterable[ProfileQuery]) -> frozenset[str]:
+    """The Studio domains, by name, whose profiles are needed."""
+    return frozenset(query.selector.domain for query in queries)
+
+
+def list_bases(rules: Iterable[Rule]) -> frozenset[str]:
+    """The folders whose folders get grants by {prefix.name}. A focused run only checks that those
+    in focus exist.
+    """
+    return frozenset(rule.each_prefix for rule in rules if rule.each_prefix)
+
+
+def list_levels(rules: Iterable[Rule], profiles: Iterable[Profile]) -> frozenset[str]:
+    """The folders that must be listed because of exceptions.
+
+    Every run lists them completely, because the number of grants decides about all of them.
+    """
+    everyone = tuple(profiles)
+    return frozenset(
+        level
+        for rule in rules
+        for on, excepted in _fill_exceptions(rule, everyone)
+        for level in find_levels(on, excepted)
+    )
+
+
+def list_directory_names(
+    rules: Iterable[Rule], folders: Mapping[str, Iterable[str]]
+) -> frozenset[tuple[str, str]]:
+    """The users and groups to look up in the directory, as kind and name; those given by id are not
+    among them.
+    """
+    names = (name for rule in rules for name in _list_members(rule, folders))
+    return frozenset((kind, who) for kind, who in names if not is_directory_id(who))
+
+
+def filter_rules(rules: Iterable[Rule], focus: Focus) -> tuple[Rule, ...]:
+    """The rules that can have a reason that the focus includes."""
+    if focus.everything:
+        return tuple(rules)
+    profiles = [who for who in map(parse_profile_subject, focus.subjects) if who]
+    folders = [one.removeprefix(PREFIX) for one in focus.subjects if one.startswith(PREFIX)]
+    return tuple(
+        rule
+        for rule in rules
+        if _selects_any(rule, profiles) or any(_follows(rule, folder) for folder in folders)
+    )
+
+
+def find_upload_subjects(rules: Iterable[Rule], key: str) -> tuple[str, ...]:
+    """The folders that an upload touches and that a rule follows, as subjects; empty if no rule
+    does.
+
+    `key` is s3://bucket/key, or a folder with a slash at its end.
+    """
+    below_bucket = list(re.finditer("/", key))[3:]  # the first three belong to s3:// and the bucket
+    folders = [key[: slash.end()] for slash in below_bucket]
+    listed = tuple(rules)
+    followed = (folder for folder in folders if any(_follows(rule, folder) for rule in listed))
+    return tuple(map(prefix_subject, followed))
+
+
+def parent_folder(folder: str) -> str:
+    """The folder that contains a folder, both with a slash at their end.
+
+    >>> parent_folder("s3://data/teams/blue/")
+    's3://data/teams/'
+    """
+    return folder[: folder.rfind("/", 0, -1) + 1]
+
+
+def resolve_focus(
+    targets: Iterable[str], rules: Sequence[Rule], domains: Callable[[], Mapping[str, str]]
+) -> Focus | None:
+    """The focus of some triggers' targets; None if no rule follows any of them.
+
+    `domains` gives the id of each Studio domain by its name, and is called only for a profile. A
+    domain of an unknown id may have been deleted just now, which concerns everyone who was in it.
+    """
+    listed = tuple(targets)
+    any_profile = any(map(_parse_profile, listed))
+    names = {domain_id: name for name, domain_id in domains().items()} if any_profile else {}
+    subjects = {subject for target in listed for subject in _list_subjects(target, rules, names)}
+    return Focus.build(subjects) if subjects else None
+
+
+def _list_subjects(target: str, rules: Sequence[Rule], names: Mapping[str, str]) -> tuple[str, ...]:
+    if target.startswith("data "):
+        return find_upload_subjects(rules, target.removeprefix("data "))
+    domain_id, name = _parse_profile(target) or ("", "")
+    if domain_id not in names:
+        return (EVERYTHING,)
+    return (profile_subject(names[domain_id], name),)
+
+
+def _parse_profile(target: str) -> tuple[str, str] | None:
+    found = parse_profile_subject(target)
+    return found if found and all(found) else None
+
+
+def _fill_exceptions(
+    rule: Rule, profiles: Iterable[Profile]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The scope and the exceptions of a rule that has some, for each profile if each has
+    its own.
+    """
+    if not rule.excepts:
+        return
+    if not (isinstance(rule.to, ProfileSelector) and rule.to.each):
+        yield rule.on, rule.excepts
+        return
+    for profile in profiles:
+        if matches_name(rule.to, profile.domain, profile.name):
+            values = profile_values(profile)
+            try:
+                on, *excepted = (fill_variables(text, values) for text in rule.texts)
+            except RuleRejected:
+                continue
+            yield on, tuple(excepted)
+
+
+def _list_members(rule: Rule, folders: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    if not isinstance(rule.to, DirectoryName):
+        return
+    if "{" not in rule.to.who:
+        yield rule.to.kind, rule.to.who
+        return
+    for name in folders.get(rule.each_prefix, ()):
+        try:
+            yield rule.to.kind, fill_variables(rule.to.who, prefix_values(name))
+        except RuleRejected:
+            continue
+
+
+def _selects_any(rule: Rule, profiles: Iterable[tuple[str, str]]) -> bool:
+    if not isinstance(rule.to, ProfileSelector):
+        return False
+    return any(matches_name(rule.to, *who) for who in profiles)
+
+
+def _follows(rule: Rule, folder: str) -> bool:
+    """Whether the rule may give something for this folder: it lies directly below one that the rule
+    looks into.
+    """
+    above = parent_folder(folder)
+    if rule.each_prefix == above:
+        return True
+    if not rule.excepts or folder in find_closed_folders(rule.on, rule.excepts):
+        return False
+    return any(_matches_level(level, above) for level in find_levels(rule.on, rule.excepts))
+
+
+def _matches_level(level: str, folder: str) -> bool:
+    """Whether the folder may be the level, with some values for its variables."""
+    if "{" not in level:
+        return level == folder
+    return bool(re.fullmatch("[^/]+".join(map(re.escape, VARIABLE.split(level)[::2])), folder))

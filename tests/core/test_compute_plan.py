@@ -1,0 +1,331 @@
+"""What a plan does with each grant, and the algebra of plans: applying one leaves nothing to do."""
+
+from datetime import UTC, datetime
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantor.core.grant import Grant, Grantee, LedgerEntry, Permission, Reason, State
+from grantor.core.planning.plan import (
+    Action,
+    Change,
+    GrantOnHold,
+    Plan,
+    compute_plan,
+    find_doubtful,
+)
+from grantor.core.rules import Mode
+from grantor.core.snapshot import Authority, Focus, Hold
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PAST, FUTURE = datetime(2026, 11, 24, 11, tzinfo=UTC), datetime(2026, 12, 24, tzinfo=UTC)
+ANA, BEA = (Grantee("IAM", f"arn:aws:iam::111122223333:role/{name}") for name in ("ana", "bea"))
+GRANT = Grant(ANA, Permission.READ, "s3://data/Product/*")
+TEAM, OWN = Reason("policy/a.yaml#team"), Reason("policy/a.yaml#own", ("profile D/ana",))
+ALL = Authority(NOW, Focus(), {"policy/a.yaml": Mode.AUTHORITATIVE})
+LIVE, INTENDED, LEAVING = State.LIVE, State.INTENDED, State.LEAVING
+
+
+def verb(plan: Plan) -> str:
+    """Everything that the plan does or says of GRANT, in one word each."""
+    said = {
+        "create": plan.create,
+        "delete": plan.delete,
+        "write": plan.ledger_updates,
+        "forget": plan.ledger_removals,
+        "unmanaged": [one for one in plan.unmanaged if not one.reasons],
+        "matching": [one for one in plan.unmanaged if one.reasons],
+        "hold": plan.on_hold,
+    }
+    return " ".join(word for word, items in said.items() if items)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "entry", "ours", "done"),
+    [
+        (True, None, None, False, "create"),
+        (True, None, (LIVE, "1"), False, "create"),
+        (True, None, (INTENDED, ""), False, "create"),
+        (True, None, (LEAVING, "1"), False, "create"),
+        (True, "1", None, False, "matching"),
+        (True, "1", (LIVE, "1"), False, ""),
+        (True, "2", (LIVE, "1"), False, "forget matching"),
+        (True, "2", (LIVE, "1"), True, "write"),
+        (True, "1", (LEAVING, "1"), False, "write"),
+        (True, "1", (INTENDED, ""), False, "forget matching"),
+        (True, "1", (INTENDED, ""), True, "write"),
+        (False, "1", None, False, "unmanaged"),
+        (False, "1", (LIVE, "1"), False, "delete"),
+        (False, "2", (LIVE, "1"), False, "forget unmanaged"),
+        (False, "2", (LIVE, "1"), True, "delete"),
+        (False, "1", (LEAVING, "1"), False, "delete"),
+        (False, "1", (INTENDED, ""), False, "forget unmanaged"),
+        (False, "1", (INTENDED, ""), True, "delete"),
+        (False, None, (LIVE, "1"), False, "forget"),
+        (False, None, (INTENDED, ""), False, "forget"),
+        (False, None, (LEAVING, "1"), False, "forget"),
+    ],
+)
+def test_each_row_of_wanted_actual_ledger_and_ours(wanted, actual, entry, ours, done) -> None:
+    want = {GRANT: frozenset({TEAM})} if wanted else {}
+    have = {GRANT: actual} if actual else {}
+    known = {GRANT: LedgerEntry(GRANT, entry[0], frozenset({TEAM}), entry[1])} if entry else {}
+
+    assert verb(compute_plan(want, known, have, [GRANT] if ours else [], ALL)) == done
+
+
+@pytest.mark.parametrize(
+    ("state", "minute", "done"),
+    [
+        (INTENDED, 51, "hold"),
+        (INTENDED, 50, "forget"),
+        (LIVE, 51, "forget"),
+        (LEAVING, 51, "forget"),
+    ],
+    ids=[
+        "intended nine minutes ago",
+        "ten minutes ago",
+        "live nine minutes ago",
+        "leaving nine minutes ago",
+    ],
+)
+def test_what_was_intended_lately_may_not_be_listed_yet(state, minute, done) -> None:
+    entry = LedgerEntry(GRANT, state, frozenset({TEAM}), since=f"2026-11-24T11:{minute}:00+00:00")
+
+    assert verb(compute_plan({}, {GRANT: entry}, {}, [], ALL)) == done
+
+
+def test_a_grant_stays_until_its_last_reason_goes() -> None:
+    entry = LedgerEntry(GRANT, LIVE, frozenset({TEAM, OWN}), "1")
+
+    one_left = compute_plan({GRANT: frozenset({OWN})}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
+    assert (one_left.delete, one_left.ledger_updates) == (
+        (),
+        (entry.with_reasons(frozenset({OWN})),),
+    )
+    none_left = compute_plan({}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
+    assert none_left.delete == (Change(Action.DELETE, GRANT, (OWN, TEAM), "1"),)
+
+
+@pytest.mark.parametrize(
+    ("reason", "authority", "stays"),
+    [
+        (TEAM, ALL, False),
+        (
+            Reason("policy/a.yaml#own", ("profile D/bea",)),
+            Authority(NOW, Focus(("profile D/ana",)), ALL.files),
+            True,
+        ),
+        (OWN, Authority(NOW, Focus(("profile D/ana",)), ALL.files), False),
+        (TEAM, Authority(NOW, Focus(("profile D/ana",)), ALL.files), True),
+        (TEAM, Authority(NOW, Focus(), {}), True),
+        (TEAM, Authority(NOW, Focus(), {"policy/a.yaml": None}), False),
+        (TEAM, Authority(NOW, Focus(), {"policy/a.yaml": Mode.ADDITIVE}), False),
+        (
+            Reason(TEAM.rule, additive=True),
+            Authority(NOW, Focus(), {"policy/a.yaml": Mode.ADDITIVE}),
+            True,
+        ),
+        (Reason(TEAM.rule, additive=True), Authority(NOW, Focus(), {"policy/a.yaml": None}), True),
+        (Reason(TEAM.rule, additive=True), ALL, False),
+        (Reason(TEAM.rule, until=PAST, additive=True), Authority(NOW, Focus(), {}), False),
+        (Reason(TEAM.rule, until=FUTURE), Authority(NOW, Focus(), {}), True),
+        (
+            TEAM,
+            Authority.build(
+                NOW, Focus(), ALL.files, [Hold(TEAM.rule, "", "its domain was not read")]
+            ),
+            True,
+        ),
+        (
+            OWN,
+            Authority.build(NOW, Focus(), ALL.files, [Hold(OWN.rule, "profile D/bea", "shared")]),
+            False,
+        ),
+        (
+            OWN,
+            Authority.build(NOW, Focus(), ALL.files, [Hold(OWN.rule, "profile D/ana", "shared")]),
+            True,
+        ),
+    ],
+    ids=[
+        "read whole",
+        "another profile than the focus",
+        "the profile in focus",
+        "of nobody in focus",
+        "its file unread",
+        "its file gone",
+        "additive now, authoritative when granted",
+        "additive",
+        "additive file gone",
+        "once additive, now authoritative",
+        "ended, whoever looks",
+        "not ended, file unread",
+        "its rule held",
+        "held for somebody else",
+        "held for its subject",
+    ],
+)
+def test_a_reason_that_no_rule_wants_stays_unless_the_run_may_revoke_it(
+    reason, authority, stays
+) -> None:
+    entry = LedgerEntry(GRANT, LIVE, frozenset({reason}), "1")
+
+    deletes = compute_plan({}, {GRANT: entry}, {GRANT: "1"}, [], authority).delete
+    assert [change.grant for change in deletes] == ([] if stays else [GRANT])
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "agreed"),
+    [
+        (LIVE, TEAM, False),
+        (LEAVING, TEAM, True),
+        (LIVE, Reason(TEAM.rule, until=PAST), True),
+        (INTENDED, TEAM, False),
+    ],
+    ids=["a decision", "begun by an earlier run", "its time is over", "not confirmed yet"],
+)
+def test_a_delete_that_was_agreed_to_before_is_not_asked_about_again(state, reason, agreed) -> None:
+    plan = compute_plan(
+        {}, {GRANT: LedgerEntry(GRANT, state, frozenset({reason}), "1")}, {GRANT: "1"}, [GRANT], ALL
+    )
+
+    assert plan.delete == (Change(Action.DELETE, GRANT, (reason,), "1", agreed),)
+
+
+def test_a_grant_on_hold_says_why() -> None:
+    authority = Authority.build(
+        NOW,
+        Focus(),
+        ALL.files,
+        [Hold(TEAM.rule, "", "domain D could not be read: ThrottlingException")],
+    )
+    plan = compute_plan(
+        {}, {GRANT: LedgerEntry(GRANT, LIVE, frozenset({TEAM}), "1")}, {GRANT: "1"}, [], authority
+    )
+
+    assert plan.on_hold == (GrantOnHold(GRANT, "domain D could not be read: ThrottlingException"),)
+
+
+def test_only_grants_that_the_ledger_is_not_sure_of_are_asked_for_their_tags() -> None:
+    other = Grant(BEA, Permission.READ, "s3://data/Product/*")
+    entries = {
+        GRANT: LedgerEntry(GRANT, LIVE, frozenset({TEAM}), "1"),
+        other: LedgerEntry(other, INTENDED, frozenset({TEAM})),
+    }
+
+    assert find_doubtful(entries, {GRANT: "1", other: "2"}) == (other,)
+    assert find_doubtful(entries, {GRANT: "9"}) == (GRANT,)
+
+
+GRANTS = [
+    Grant(who, permission, f"s3://data/{folder}/*")
+    for who in (ANA, BEA)
+    for permission in (Permission.READ, Permission.READWRITE)
+    for folder in ("Product", "UserA")
+]
+REASONS = [
+    TEAM,
+    OWN,
+    Reason("policy/b.yaml#own", ("profile D/bea",)),
+    Reason("policy/b.yaml#new", until=FUTURE, additive=True),
+]
+FILES = {"policy/a.yaml": Mode.AUTHORITATIVE, "policy/b.yaml": Mode.AUTHORITATIVE}
+EVERYTHING = Authority(NOW, Focus(), FILES)
+reasons = st.frozensets(st.sampled_from(REASONS), min_size=1)
+wants = st.dictionaries(st.sampled_from(GRANTS), reasons)
+actuals = st.sets(st.sampled_from(GRANTS)).map(
+    lambda chosen: {grant: f"id-{GRANTS.index(grant)}" for grant in chosen}
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn):
+    """Entries in every state; the id is the actual one, another, or not known yet."""
+    return {
+        grant: LedgerEntry(
+            grant,
+            draw(st.sampled_from(State)),
+            draw(reasons),
+            draw(st.sampled_from(["", "old", f"id-{GRANTS.index(grant)}"])),
+        )
+        for grant in draw(st.sets(st.sampled_from(GRANTS)))
+    }
+
+
+def applied(plan: Plan, entries, actual):
+    """What the ledger and the service hold after the plan, every call having gone well."""
+    ledger, there = dict(entries), dict(actual)
+    ledger |= {entry.grant: entry for entry in plan.ledger_updates}
+    for change in plan.create:
+        there[change.grant] = f"new-{GRANTS.index(change.grant)}"
+        ledger[change.grant] = LedgerEntry(
+            change.grant, LIVE, frozenset(change.reasons), there[change.grant]
+        )
+    for change in plan.delete:
+        del there[change.grant], ledger[change.grant]
+    for grant in plan.ledger_removals:
+        del ledger[grant]
+    return ledger, there
+
+
+@given(wants, ledgers(), actuals, st.sets(st.sampled_from(GRANTS)))
+def test_a_plan_that_was_applied_leaves_nothing_to_do(wanted, entries, actual, tagged) -> None:
+    ours = tagged & set(find_doubtful(entries, actual))
+    ledger, there = applied(
+        compute_plan(wanted, entries, actual, ours, EVERYTHING), entries, actual
+    )
+
+    assert find_doubtful(ledger, there) == ()
+    assert compute_plan(wanted, ledger, there, (), EVERYTHING).is_empty
+    assert wanted.keys() <= there.keys()
+
+
+@given(wants, ledgers(), actuals, st.sets(st.sampled_from(GRANTS)))
+def test_what_is_not_ours_is_never_deleted(wanted, entries, actual, tagged) -> None:
+    ours = tagged & set(find_doubtful(entries, actual))
+    plan = compute_plan(wanted, entries, actual, ours, EVERYTHING)
+
+    for change in plan.delete:
+        assert change.grant_id == actual[change.grant]
+        assert change.grant in ours or entries[change.grant].id == change.grant_id
+
+
+@given(wants, ledgers(), actuals)
+def test_the_order_of_what_was_read_makes_no_difference(wanted, entries, actual) -> None:
+    wanted_last, entries_last, actual_last = (
+        dict(reversed(list(part.items()))) for part in (wanted, entries, actual)
+    )
+
+    assert repr(compute_plan(wanted, entries, actual, (), EVERYTHING)) == repr(
+        compute_plan(wanted_last, entries_last, actual_last, (), EVERYTHING)
+    )
+
+
+@given(wants, ledgers(), actuals, st.sampled_from(["profile D/ana", "profile D/bea"]))
+def test_a_focused_run_takes_back_nothing_that_it_does_not_see(
+    wanted, entries, actual, subject
+) -> None:
+    authority = Authority(NOW, Focus((subject,)), FILES)
+    seen = {
+        grant: frozenset(r for r in why if subject in r.subjects) for grant, why in wanted.items()
+    }
+    plan = compute_plan(
+        {grant: why for grant, why in seen.items() if why}, entries, actual, (), authority
+    )
+
+    for change in plan.delete:
+        assert all(subject in reason.subjects for reason in change.reasons)
+
+
+def test_a_plan_reads_the_same_whatever_came_first_and_its_hash_is_its_own() -> None:
+    changes = [Change(Action.CREATE, grant, (TEAM,)) for grant in GRANTS[:3]]
+    plans = {
+        compute_plan({change.grant: frozenset({TEAM}) for change in order}, {}, {}, (), ALL).hash
+        for order in permutations(changes)
+    }
+
+    assert len(plans) == 1
+    assert compute_plan({GRANTS[0]: frozenset({TEAM})}, {}, {}, (), ALL).hash not in plans

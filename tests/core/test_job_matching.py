@@ -1,0 +1,512 @@
+"""Which jobs an upload starts: as whom, from what, into which folder; and what is rejected."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from grantor.core.jobs.match import StartPlan, plan_starts
+from grantor.core.rules import IamPrincipal, Job, ProfileSelector, Start
+from grantor.core.snapshot import Inventory, Profile
+
+ROLE = "arn:aws:iam::111122223333:role/"
+ALL = frozenset({f"{ROLE}*"})
+ANA = Profile("Lab", "ana", f"{ROLE}ana", None, (("team", "blue"),))
+BEN = Profile("Lab", "ben", f"{ROLE}ben", None, (("team", "red"),))
+EVE = Profile("Office", "ana", f"{ROLE}eve", None, (("team", "blue"),))
+WORLD = Inventory(
+    datetime(2026, 11, 24, tzinfo=UTC),
+    profiles=(ANA, BEN, EVE),
+    domains=frozenset({"Lab", "Office"}),
+)
+EACH = ProfileSelector("Lab", each=True)
+OWN = Job(
+    "policy/a.yaml",
+    "own",
+    "abalone",
+    EACH,
+    "s3://data/{profile.folder}/a.csv",
+    "s3://data/{profile.folder}/out/",
+    line=3,
+)
+ONE = Job(
+    "policy/b.yaml",
+    "one",
+    "abalone",
+    IamPrincipal(f"{ROLE}one"),
+    "s3://data/Product/a.csv",
+    "s3://data/features/",
+    line=7,
+)
+
+
+def found(
+    *jobs: Job, upload: str = "s3://data/Ana/a.csv", may_pass: frozenset[str] = ALL, **facts
+) -> StartPlan:
+    return plan_starts(jobs, upload, replace(WORLD, **facts), may_pass)
+
+
+def started(*jobs: Job, **changed) -> list[str]:
+    """Who runs what, from what into what."""
+    return [
+        f"{one.profile or one.role}: {one.input} → {one.output}"
+        for one in found(*jobs, **changed).starts
+    ]
+
+
+def refused(*jobs: Job, **changed) -> list[str]:
+    """What is said, of an upload that starts nothing."""
+    outcome = found(*jobs, **changed)
+
+    assert not outcome.starts
+    return [str(problem) for problem in outcome.refused]
+
+
+def test_a_start_says_all_that_the_job_needs():
+    assert found(OWN, ONE).starts == (
+        Start(
+            OWN,
+            f"{ROLE}ana",
+            "Lab/ana",
+            "s3://data/Ana/a.csv",
+            "s3://data/Ana/a.csv",
+            "s3://data/Ana/out/",
+        ),
+    )
+    assert found(OWN, ONE, upload="s3://data/Product/a.csv").starts == (
+        Start(
+            ONE,
+            f"{ROLE}one",
+            "",
+            "s3://data/Product/a.csv",
+            "s3://data/Product/a.csv",
+            "s3://data/features/",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "upload", "comes"),
+    [
+        pytest.param(
+            {},
+            "s3://data/Ana/a.csv",
+            ["Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"],
+            id="the profile's own",
+        ),
+        pytest.param(
+            {},
+            "s3://data/Ben/a.csv",
+            ["Lab/ben: s3://data/Ben/a.csv → s3://data/Ben/out/"],
+            id="another profile's",
+        ),
+        pytest.param({}, "s3://data/Eve/a.csv", [], id="nobody's folder"),
+        pytest.param(
+            {}, "s3://data/ana/a.csv", [], id="the profile's name, which is not its folder"
+        ),
+        pytest.param({}, "s3://data/Ana/b.csv", [], id="another object"),
+        pytest.param({}, "s3://data/Ana/in/a.csv", [], id="deeper"),
+        pytest.param({}, "s3://other/Ana/a.csv", [], id="another bucket"),
+        pytest.param(
+            {}, "s3://data/Ana/out/runs/1/_manifest.json", [], id="what the job itself writes"
+        ),
+        pytest.param(
+            {"runs_as": ProfileSelector("Lab", ("b*",), each=True)},
+            "s3://data/Ana/a.csv",
+            [],
+            id="a name that is not meant",
+        ),
+        pytest.param(
+            {"runs_as": ProfileSelector("Lab", (), (("team", "red"),), True)},
+            "s3://data/Ana/a.csv",
+            [],
+            id="a tag that it has not",
+        ),
+        pytest.param(
+            {"runs_as": ProfileSelector("Lab", ("a?a",), (("team", "blue"),), True)},
+            "s3://data/Ana/a.csv",
+            ["Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"],
+            id="a name and a tag that are meant",
+        ),
+        pytest.param(
+            {"on": "s3://data/in/{profile.name}.csv"},
+            "s3://data/in/ben.csv",
+            ["Lab/ben: s3://data/in/ben.csv → s3://data/Ben/out/"],
+            id="the name in the key",
+        ),
+        pytest.param(
+            {"on": "s3://data/{profile.tags.team}/a.csv"},
+            "s3://data/red/a.csv",
+            ["Lab/ben: s3://data/red/a.csv → s3://data/Ben/out/"],
+            id="a tag in the key",
+        ),
+        pytest.param(
+            {"on": "s3://data/{profile.tags.cost}/a.csv"},
+            "s3://data/9/a.csv",
+            [],
+            id="a tag that nobody has",
+        ),
+        pytest.param(
+            {
+                "on": "s3://data/{profile.folder}/_READY",
+                "input": "s3://data/Product/{profile.name}.csv",
+            },
+            "s3://data/Ana/_READY",
+            ["Lab/ana: s3://data/Product/ana.csv → s3://data/Ana/out/"],
+            id="a sign, and an input of its own",
+        ),
+    ],
+)
+def test_whom_an_upload_starts_a_job_for(changed: dict[str, object], upload: str, comes: list[str]):
+    assert started(replace(OWN, **changed), upload=upload) == comes
+    assert found(replace(OWN, **changed), upload=upload).refused == ()
+
+
+def test_an_upload_starts_every_job_that_waits_for_it_in_the_order_of_their_names():
+    other = replace(OWN, name="other", output="s3://data/{profile.folder}/more/")
+
+    assert started(other, ONE, OWN) == [
+        "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/more/",
+        "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/",
+    ]
+
+
+def test_each_member_of_a_team_may_have_the_same_input_and_an_output_of_its_own():
+    team = replace(OWN, on="s3://data/teams/{profile.tags.team}.csv")
+    both = (ANA, replace(BEN, tags=(("team", "blue"),)))
+
+    assert started(team, upload="s3://data/teams/blue.csv", profiles=both) == [
+        "Lab/ana: s3://data/teams/blue.csv → s3://data/Ana/out/",
+        "Lab/ben: s3://data/teams/blue.csv → s3://data/Ben/out/",
+    ]
+
+
+def test_the_jobs_arguments_are_filled_in_with_the_profiles_values():
+    job = replace(OWN, arguments=(("access", "{profile.tags.team}"), ("max_quarantine", "1%")))
+
+    assert found(job).starts[0].job == replace(
+        job, arguments=(("access", "blue"), ("max_quarantine", "1%"))
+    )
+
+
+NO_ROLE = "a grant is held by a role; give the profile an execution role"
+PASSING = "jobs run only as roles that the stack's parameter JobRoles names, and it names"
+SHARED = (
+    "S3 Access Grants knows roles, not profiles, so what one of them is granted all of them can do; "
+    "give each a role of its own, let the job mean all of them alike, or write shared_role: accepted"
+)
+FOLDERS = "each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the output"
+MIXED = "their files would be mixed; give each a folder of its own"
+SELF = "the job would start itself, again and again; write a folder beside them as its output"
+
+
+@pytest.mark.parametrize(
+    ("changed", "profiles", "says"),
+    [
+        pytest.param(
+            {},
+            [replace(ANA, role="")],
+            f"profile Lab/ana: profile ana has no execution role, and neither has its domain: {NO_ROLE}",
+            id="no role",
+        ),
+        pytest.param(
+            {},
+            [ANA, replace(BEN, role=ANA.role)],
+            f"{ROLE}ana: it is the role of Lab/ana and Lab/ben, and the job gives them different outputs: {SHARED}",
+            id="a shared role",
+        ),
+        pytest.param(
+            {"runs_as": ProfileSelector("Lab", ("ana",), each=True)},
+            [ANA, replace(BEN, role=ANA.role)],
+            f"{ROLE}ana: it is also the role of Lab/ben, whom the job does not mean: {SHARED}",
+            id="the role of somebody who is not meant",
+        ),
+        pytest.param(
+            {},
+            [ANA, replace(BEN, name="Ana")],
+            f"profile Lab/ana: its output overlaps with that of Lab/Ana: {FOLDERS}",
+            id="a folder that two have",
+        ),
+        pytest.param(
+            {"output": "s3://data/{profile.tags.cost}/"},
+            [ANA],
+            "profile Lab/ana: {profile.tags.cost} has no value: nothing can stand in its place; "
+            "give the profile a tag cost, or leave the variable out",
+            id="a tag that it has not",
+        ),
+        pytest.param(
+            {"output": "s3://data/{profile.tags.team}/"},
+            [replace(ANA, tags=(("team", "a/b"),))],
+            "profile Lab/ana: {profile.tags.team} is 'a/b': it must be one name, without slash, * and control characters, and not . or ..; "
+            "choose another name, or leave the variable out",
+            id="a tag that is no name",
+        ),
+        pytest.param(
+            {"arguments": (("access", "{profile.tags.cost}"),)},
+            [ANA],
+            "profile Lab/ana: {profile.tags.cost} has no value: nothing can stand in its place; "
+            "give the profile a tag cost, or leave the variable out",
+            id="an argument without a value",
+        ),
+        pytest.param(
+            {"output": "s3://data/{profile.tags.team}/"},
+            [replace(ANA, tags=(("team", "Ana"),))],
+            f"profile Lab/ana: its output s3://data/Ana/ lies over what it waits for or reads: {SELF}",
+            id="an output over its upload",
+        ),
+        pytest.param(
+            {"input": "s3://data/blue/in/x.csv", "output": "s3://data/{profile.tags.team}/"},
+            [ANA],
+            f"profile Lab/ana: its output s3://data/blue/ lies over what it waits for or reads: {SELF}",
+            id="an output over its input",
+        ),
+        pytest.param(
+            {"output": "s3://data/{profile.tags.team}/"},
+            [ANA, replace(BEN, tags=ANA.tags)],
+            "profile Lab/ana: its output s3://data/blue/ and that of job policy/a.yaml#own for profile Lab/ben, s3://data/blue/, "
+            f"lie over each other: {MIXED}",
+            id="two profiles' outputs in one folder",
+        ),
+        pytest.param(
+            {"output": "s3://elsewhere/{profile.folder}/"},
+            [ANA],
+            "profile Lab/ana: its output 's3://elsewhere/Ana/' lies in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
+            "write output: s3://{data_bucket}/…",
+            id="an output in another bucket",
+        ),
+        pytest.param(
+            {"input": "s3://elsewhere/a.csv"},
+            [ANA],
+            "profile Lab/ana: its input 's3://elsewhere/a.csv' lies in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
+            "write input: s3://{data_bucket}/…",
+            id="an input in another bucket",
+        ),
+        pytest.param(
+            {"output": "s3://data/{profile.tags.team}/"},
+            [replace(ANA, tags=(("team", "x" * 257),))],
+            f"profile Lab/ana: the key of its output has 257 characters: '{'x' * 80}…': SageMaker passes a job no more than 256 of them; "
+            "shorten the names in it",
+            id="an output whose key is too long",
+        ),
+        pytest.param(
+            {"arguments": (("access", "-{profile.tags.team}"),)},
+            [replace(ANA, tags=(("team", "x" * 256),))],
+            f"profile Lab/ana: the argument access has 257 characters: '-{'x' * 79}…': SageMaker passes a job no more than 256 of them; "
+            "shorten the names in it",
+            id="an argument that is too long",
+        ),
+    ],
+)
+def test_what_a_job_for_profiles_is_refused_for(
+    changed: dict[str, object], profiles: list[Profile], says: str
+):
+    assert f"policy/a.yaml:3:1: job own for {says}" in refused(
+        replace(OWN, **changed), profiles=tuple(profiles)
+    )
+
+
+def test_a_profile_without_a_folder_gets_none():
+    job = replace(OWN, on="s3://data/in/{profile.tags.team}.csv")
+    (said,) = refused(job, profiles=(replace(ANA, name=""),), upload="s3://data/in/blue.csv")
+
+    assert said.startswith(
+        "policy/a.yaml:3:1: job own for profile Lab/: {profile.folder} is '': it must be one name, "
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "facts", "says"),
+    [
+        pytest.param(
+            replace(ONE, on="s3://data/Ana/a.csv", output="s3://data/Ana/"),
+            {},
+            f"policy/b.yaml:7:1: job one: its output s3://data/Ana/ lies over what it waits for or reads: {SELF}",
+            id="an output over its upload",
+        ),
+        pytest.param(
+            replace(ONE, on="s3://data/Ana/a.csv", input="s3://data/features/x"),
+            {},
+            f"policy/b.yaml:7:1: job one: its output s3://data/features/ lies over what it waits for or reads: {SELF}",
+            id="an output over its input",
+        ),
+        pytest.param(
+            replace(OWN, runs_as=ProfileSelector("Lap", each=True)),
+            {},
+            "policy/a.yaml:3:1: job own: there is no Studio domain 'Lap': that may be a slip, so nothing is done for it; did you mean Lab?",
+            id="no such domain",
+        ),
+        pytest.param(
+            ONE,
+            {"upload": ONE.on, "may_pass": frozenset()},
+            f"policy/b.yaml:7:1: job one: {ROLE}one may not be passed to a job: "
+            f"{PASSING} none; add the role to JobRoles, or run the job as another",
+            id="no role may be passed",
+        ),
+        pytest.param(
+            OWN,
+            {"may_pass": frozenset({f"{ROLE}b*", f"{ROLE}one"})},
+            f"policy/a.yaml:3:1: job own for profile Lab/ana: {ROLE}ana may not be passed to a job: "
+            f"{PASSING} {ROLE}b* and {ROLE}one; add the role to JobRoles, or run the job as another",
+            id="others may be passed",
+        ),
+        pytest.param(
+            ONE,
+            {"upload": ONE.on, "may_pass": frozenset({f"{ROLE}{name}" for name in "abcd"})},
+            f"policy/b.yaml:7:1: job one: {ROLE}one may not be passed "
+            f"to a job: {PASSING} {ROLE}a, {ROLE}b, {ROLE}c and others; add the role to JobRoles, or run the job as another",
+            id="many others may be passed",
+        ),
+    ],
+)
+def test_what_a_whole_job_is_refused_for(job: Job, facts: dict, says: str):
+    assert refused(job, **facts) == [says]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "passes"),
+    [
+        (f"{ROLE}ana", True),
+        (f"{ROLE}*", True),
+        (f"{ROLE}an?", True),
+        (f"{ROLE}an", False),
+        ("role/ana", False),
+        (f"{ROLE}Ana", False),
+        ("", False),
+    ],
+)
+def test_a_role_may_be_passed_by_its_arn_or_by_a_pattern_of_arns(pattern: str, passes: bool):
+    assert bool(found(OWN, may_pass=frozenset({pattern})).starts) is passes
+
+
+def test_a_shared_role_is_accepted_where_the_job_says_so():
+    both = (ANA, replace(BEN, role=ANA.role))
+
+    assert started(replace(OWN, shared_role=True), profiles=both) == [
+        "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"
+    ]
+
+
+def test_a_role_that_others_have_is_known_by_their_names_alone():
+    sharing = {ANA.role: frozenset({ANA.subject, "profile Lab/zoe"})}
+
+    assert refused(OWN, profiles=(ANA,), sharing=sharing)[0].startswith(
+        f"policy/a.yaml:3:1: job own for {ROLE}ana: it is the role of Lab/ana and Lab/zoe, and the job gives them different outputs: "
+    )
+
+
+def test_two_jobs_that_write_over_each_other_are_both_refused_in_whatever_file_they_stand():
+    wide = replace(ONE, on="s3://data/Ana/a.csv", output="s3://data/Ana/out/")
+    own, one = "job policy/a.yaml#own for profile Lab/ana", "job policy/b.yaml#one"
+    what = (
+        "its output s3://data/Ana/out/ and that of {}, s3://data/Ana/out/, lie over each other: "
+        + MIXED
+    )
+
+    assert refused(OWN, wide) == [
+        f"policy/a.yaml:3:1: job own for profile Lab/ana: {what.format(one)}",
+        f"policy/b.yaml:7:1: job one: {what.format(own)}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["s3://data/Ana/", "s3://data/Ana/out/", "s3://data/Ana/out/more/"],
+    ids=["above", "the same", "below"],
+)
+def test_a_job_that_waits_for_something_else_stands_in_the_way_all_the_same(output: str):
+    assert len(refused(OWN, replace(ONE, output=output))) == 1
+
+
+def test_a_job_that_writes_elsewhere_goes_on_though_another_is_refused():
+    bad = replace(OWN, name="bad", output="s3://data/{profile.tags.cost}/")
+
+    assert [one.job.name for one in found(bad, OWN).starts] == ["own"]
+    assert [problem.what for problem in found(bad, OWN).refused] == [
+        "job bad for profile Lab/ana: {profile.tags.cost} has no value"
+    ]
+
+
+def test_what_one_job_writes_may_start_another():
+    following = replace(ONE, on="s3://data/Ana/out/LATEST.json")
+
+    assert started(OWN, following) == ["Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"]
+    assert started(OWN, following, upload=following.on) == [
+        f"{ROLE}one: s3://data/Ana/out/LATEST.json → s3://data/features/"
+    ]
+
+
+def test_jobs_that_would_start_each_other_without_end_are_refused():
+    own = replace(OWN, on="s3://data/{profile.folder}/in/a.csv")
+    over = replace(ONE, on="s3://data/Ana/out/LATEST.json", output="s3://data/b/")
+    back = replace(
+        ONE,
+        name="back",
+        on="s3://data/x",
+        input="s3://data/b/LATEST.json",
+        output="s3://data/Ana/in/",
+    )
+    tail = replace(ONE, name="tail", on="s3://data/b/LATEST.json", output="s3://data/t/")
+    (said,) = refused(own, over, back, tail, upload="s3://data/Ana/in/a.csv")
+
+    assert said.startswith(
+        "policy/a.yaml:3:1: job own for profile Lab/ana: what it writes feeds job policy/b.yaml#one, "
+        "which feeds job policy/b.yaml#back, which feeds it again: each would start the next, without end; "
+    )
+
+
+def test_a_circle_of_others_is_their_own_matter():
+    here = replace(ONE, on="s3://data/there/x", output="s3://data/here/")
+    there = replace(ONE, name="there", on="s3://data/here/x", output="s3://data/there/")
+    fed = replace(
+        ONE, name="fed", on="s3://data/Ana/a.csv", input="s3://data/here/y", output="s3://data/fed/"
+    )
+
+    assert started(here, there, fed) == [f"{ROLE}one: s3://data/here/y → s3://data/fed/"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        pytest.param(
+            {"unread": {"domain Lab": "throttled"}},
+            "policy/a.yaml:3: job own: the profiles of Studio domain Lab could not be read: throttled",
+            id="a domain",
+        ),
+        pytest.param(
+            {
+                "profiles": (ANA,),
+                "sharing": {ANA.role: frozenset({ANA.subject, "profile Lab/zoe"})},
+            },
+            "policy/a.yaml:3: job own for profile Lab/ana: too little is known of Lab/zoe, who run as the same role",
+            id="who shares a role",
+        ),
+    ],
+)
+def test_of_what_could_not_be_read_nothing_follows(facts: dict, says: str):
+    tagged = replace(
+        OWN,
+        on="s3://data/{profile.folder}/a.csv",
+        runs_as=ProfileSelector("Lab", (), (("team", "blue"),), each=True),
+    )
+
+    assert found(tagged, **facts) == StartPlan(unread=(says,))
+
+
+def test_what_must_be_read_follows_from_the_jobs_alone():
+    tagged = replace(
+        OWN,
+        on="s3://data/{profile.tags.team}/a.csv",
+        arguments=(("access", "{profile.tags.access}"),),
+    )
+
+    other = replace(OWN, runs_as=ProfileSelector("Office", each=True))
+    queries = [job.profile_query for job in (OWN, ONE, other, tagged)]
+
+    assert [query.selector.domain for query in queries if query] == ["Lab", "Office", "Lab"]
+    assert queries[0].scope == "s3://data/{profile.folder}/out/*"
+    assert (queries[0].texts, queries[0].needs_tags) == ((), False)
+    assert queries[1] is None
+    assert (queries[3].texts, queries[3].needs_tags) == (
+        ("s3://data/{profile.tags.team}/a.csv", "{profile.tags.access}"),
+        True,
+    )

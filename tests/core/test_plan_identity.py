@@ -1,0 +1,104 @@
+"""A plan's hash stands for every value of its changes, and for nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.planning.plan import Action, Change, Plan
+
+texts = st.text(min_size=1, max_size=8)
+FIRST, LAST = datetime(2026, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001
+ends = st.none() | st.datetimes(FIRST, LAST, timezones=st.just(UTC))
+reasons = st.builds(Reason, texts, st.lists(texts, max_size=2).map(tuple), ends, st.booleans())
+grantees = st.builds(Grantee, st.sampled_from(["IAM", "DIRECTORY_USER", "DIRECTORY_GROUP"]), texts)
+grants = st.builds(Grant, grantees, st.sampled_from(Permission), texts, st.text(max_size=4))
+changes = st.builds(
+    Change, st.just(Action.CREATE), grants, st.lists(reasons, max_size=3).map(tuple)
+)
+plans = st.lists(changes, min_size=1, max_size=3).map(lambda creates: Plan(create=tuple(creates)))
+
+
+def with_change(plan: Plan, change: Change) -> Plan:
+    """The plan with another first change."""
+    return Plan(create=(change, *plan.create[1:]))
+
+
+@given(plans, st.data())
+def test_another_value_of_any_change_gives_another_hash(plan: Plan, data: st.DataObject) -> None:
+    first, other = plan.create[0], data.draw(grants)
+    altered = {
+        "grantee type": replace(
+            first,
+            grant=replace(
+                first.grant, grantee=replace(first.grant.grantee, kind=other.grantee.kind)
+            ),
+        ),
+        "identifier": replace(
+            first,
+            grant=replace(
+                first.grant,
+                grantee=replace(first.grant.grantee, identifier=other.grantee.identifier),
+            ),
+        ),
+        "permission": replace(first, grant=replace(first.grant, permission=other.permission)),
+        "scope": replace(first, grant=replace(first.grant, scope=other.scope)),
+        "application": replace(first, grant=replace(first.grant, application=other.application)),
+        "reasons": replace(first, reasons=data.draw(st.lists(reasons, max_size=3).map(tuple))),
+    }
+    for change in altered.values():
+        assert (with_change(plan, change).hash == plan.hash) is (change == first)
+
+
+@given(changes, reasons, st.data())
+def test_another_value_of_any_reason_gives_another_hash(
+    change: Change, reason: Reason, data: st.DataObject
+) -> None:
+    other = data.draw(reasons)
+    plan = Plan(create=(replace(change, reasons=(reason,)),))
+    for name in ("rule", "subjects", "until", "additive"):
+        altered = replace(reason, **{name: getattr(other, name)})
+        assert (Plan(create=(replace(change, reasons=(altered,)),)).hash == plan.hash) is (
+            altered == reason
+        )
+
+
+@given(changes)
+def test_an_end_that_differs_by_a_microsecond_gives_another_hash(change: Change) -> None:
+    assume(change.reasons and change.reasons[0].until)
+    until = change.reasons[0].until
+    assert until
+    later = replace(change.reasons[0], until=until + timedelta(microseconds=1))
+
+    assert (
+        Plan(create=(replace(change, reasons=(later, *change.reasons[1:])),)).hash
+        != Plan(create=(change,)).hash
+    )
+
+
+@given(plans, changes)
+def test_a_further_change_or_a_missing_one_gives_another_hash(plan: Plan, change: Change) -> None:
+    assert Plan(create=(*plan.create, change)).hash != plan.hash
+    assert Plan(create=plan.create[1:]).hash != plan.hash
+
+
+@given(changes)
+def test_to_delete_is_not_to_create(change: Change) -> None:
+    delete = replace(change, action=Action.DELETE)
+
+    assert Plan(create=(change,)).hash != Plan(delete=(delete,)).hash
+
+
+@given(changes)
+def test_the_id_of_a_grant_and_the_guards_note_are_not_part_of_it(change: Change) -> None:
+    """A grant that is created again meanwhile has another id; deleting it is the same change."""
+    assert (
+        Plan(create=(replace(change, grant_id="g-2", agreed=True),)).hash
+        == Plan(create=(change,)).hash
+    )
+
+
+def test_a_hash_has_256_bits() -> None:
+    assert len(Plan().hash) == 64
