@@ -1,4 +1,7 @@
-"""What the job would make of a file, tried at the desk: `python3.12 spark_jobs/check.py FILE` needs no Spark, no AWS and no package."""
+"""Show what the job would make of a file: `python3.12 spark_jobs/check.py FILE`.
+
+Needs no Spark, no AWS and no package.
+"""
 
 import argparse
 import sys
@@ -7,45 +10,63 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from abalone.lines import one, split
+from abalone.lines import split_lines, transform_line
 
-WIDE = 60  # characters of a refused line that are shown
+MAX_SHOWN_CHARS = 60  # characters of a refused line that are shown
 SPLITS = {"train": "to train on", "validation": "to validate with", "quarantine": "in quarantine"}
 
 
-def told(content: bytes, most: int) -> Iterator[str]:
-    """Counts, then by reason; then the first `most` refused lines, each with its number from 1 and its reason."""
-    went = [one(line) for line in split(content)]
-    rows = Counter(where for where, _ in went)
-    refused = [(number, *text.split("\t", 1)) for number, (where, text) in enumerate(went, 1) if where == "quarantine"]
-    yield f"{len(went):,} lines: " + ", ".join(f"{rows[where]:,} {said}" for where, said in SPLITS.items())
-    yield from (f"{count:>9,}  {reason}" for reason, count in Counter(reason for _, reason, _ in refused).most_common())
-    yield from (f"line {number:,}: {reason}: {shown(line)}" for number, reason, line in islice(refused, most))
-    if len(refused) > most:
-        yield f"… and {len(refused) - most:,} more"
+def summarize_file(content: bytes, max_refused: int) -> Iterator[str]:
+    """Yield the counts, the counts by reason, and the first `max_refused` refused lines.
+
+    Each refused line has its number, counted from 1, and its reason.
+    """
+    results = [transform_line(line) for line in split_lines(content)]
+    rows = Counter(split for split, _ in results)
+    refused = [
+        (number, *text.partition("\t")[::2])
+        for number, (split, text) in enumerate(results, 1)
+        if split == "quarantine"
+    ]
+    yield f"{len(results):,} lines: " + ", ".join(
+        f"{rows[split]:,} {label}" for split, label in SPLITS.items()
+    )
+    for reason, count in Counter(reason for _, reason, _ in refused).most_common():
+        yield f"{count:>9,}  {reason}"
+    for number, reason, line in islice(refused, max_refused):
+        yield f"line {number:,}: {reason}: {escape_line(line)}"
+    if len(refused) > max_refused:
+        yield f"… and {len(refused) - max_refused:,} more"
 
 
-def shown(line: str) -> str:
-    r"""A line as it can be printed.
+def escape_line(line: str) -> str:
+    r"""Return a line in a form that can be printed.
 
-    >>> shown("M,0.4\x1b"), shown("\udcff" * 100)[-5:]
+    >>> escape_line("M,0.4\x1b"), escape_line("\udcff" * 100)[-5:]
     ('M,0.4\\x1b', 'dcff…')
     """
-    seen = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
-    return seen if len(seen) <= WIDE else f"{seen[:WIDE]}…"
+    escaped = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
+    )
+    return escaped if len(escaped) <= MAX_SHOWN_CHARS else f"{escaped[:MAX_SHOWN_CHARS]}…"
 
 
 def main() -> int:
-    said = argparse.ArgumentParser(prog="check.py", description=__doc__)
-    said.add_argument("file", type=Path, metavar="FILE", help="lines as of abalone.csv")
-    said.add_argument("-n", type=int, default=10, dest="most", metavar="N", help="refused lines to show (10)")
-    asked = said.parse_args()
+    parser = argparse.ArgumentParser(prog="check.py", description=__doc__)
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="a file with lines like abalone.csv"
+    )
+    parser.add_argument(
+        "-n", type=int, default=10, dest="max_refused", metavar="N",
+        help="refused lines to show (default: 10)",
+    )  # fmt: skip
+    arguments = parser.parse_args()
     try:
-        content = asked.file.read_bytes()
-    except OSError as wrong:
-        print(f"check.py: {asked.file} can not be read: {wrong.strerror}", file=sys.stderr)
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        print(f"check.py: cannot read {arguments.file}: {error.strerror}", file=sys.stderr)
         return 2
-    for line in told(content, asked.most):
+    for line in summarize_file(content, arguments.max_refused):
         print(line)
     return 0
 

@@ -1,6 +1,9 @@
-"""The Spark job of abalone.csv: what spark-submit runs. The package `abalone` comes beside it, as a zip in --py-files.
+"""The entry point of the abalone job, which spark-submit runs.
 
-spark-submit --py-files abalone.zip preprocess.py --account_id A --s3_input_bucket B --s3_input_key_prefix UserA/abalone.csv
+The package `abalone` comes with it, as a zip in --py-files.
+
+spark-submit --py-files abalone.zip preprocess.py --account_id A
+  --s3_input_bucket B --s3_input_key_prefix UserA/abalone.csv
   --s3_output_bucket B --s3_output_key_prefix UserA/output
 """
 

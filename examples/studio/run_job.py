@@ -1,6 +1,7 @@
-"""Preprocess the Abalone data by hand: the article's first cell, with the SDK and the container of today.
+"""Preprocess the Abalone data by hand: the article's first cell, with the current SDK and image.
 
-The job runs as this notebook's execution role, which has no right to the data: Spark asks S3 Access Grants for every request.
+The job runs as this notebook's execution role, which has no permission on the data: Spark asks S3
+Access Grants for every request.
 """
 
 import os
@@ -16,18 +17,20 @@ from sagemaker.core.spark.processing import PySparkProcessor
 BUCKET = os.environ.get("DATA_BUCKET", "<the stack's output DataBucket>")
 OPERATIONS = os.environ.get("OPERATIONS_BUCKET", "<the stack's output OperationsBucket>")
 FOLDER = os.environ.get("FOLDER", "UserA")
-CODE = os.environ.get("JOB_CODE", "spark_jobs")  # a folder here, or the launcher's own: s3://<operations bucket>/code/<hash>
+# A folder here, or the launcher's code: s3://<operations bucket>/code/<hash>
+CODE = os.environ.get("JOB_CODE", "spark_jobs")
 
 account_id = boto3.client("sts").get_caller_identity()["Account"]
 role = os.environ.get("EXECUTION_ROLE") or get_execution_role()
-mine = f"runs/{role.rpartition('/')[2]}/"  # the one part of the operations bucket that this role may write
+# The only part of the operations bucket that this role may write.
+own_prefix = f"runs/{role.rpartition('/')[2]}/"
 package = f"{CODE}/py-files/abalone.zip"
 if not CODE.startswith("s3://"):
     package = shutil.make_archive(f"{tempfile.mkdtemp()}/abalone", "zip", CODE, "abalone")
 job_name = f"spark-preprocess-job-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"
 
-# What the SDK uploads goes where nobody else can change it, not into the bucket that the whole account shares.
-session = Session(default_bucket=OPERATIONS, default_bucket_prefix=mine)
+# The SDK uploads to where no other role can write, not to the default bucket of the account.
+session = Session(default_bucket=OPERATIONS, default_bucket_prefix=own_prefix)
 processor = PySparkProcessor(
     base_job_name="spark-preprocess-job",
     framework_version="3.5",
@@ -49,9 +52,10 @@ processor.run(
         "--s3_output_bucket", BUCKET,
         "--s3_output_key_prefix", f"{FOLDER}/output",
     ],
-    spark_event_logs_s3_uri=f"s3://{OPERATIONS}/{mine}{job_name}/spark-events/",
+    spark_event_logs_s3_uri=f"s3://{OPERATIONS}/{own_prefix}{job_name}/spark-events/",
     job_name=job_name,
-    wait=False,  # the SDK's own waiting (3.27.0) breaks on a job that has failed: AttributeError instead of the reason
+    # With a failed job, the SDK's own waiting (3.27.0) raises AttributeError instead of the reason.
+    wait=False,
     logs=False,
 )  # fmt: skip
 status = "InProgress"
@@ -60,5 +64,7 @@ while status in ("InProgress", "Stopping"):
     job = session.sagemaker_client.describe_processing_job(ProcessingJobName=job_name)
     status = job["ProcessingJobStatus"]
 if status != "Completed":
-    sys.exit(f"{job_name}: {status}. {job.get('FailureReason', '')} (its log is in CloudWatch: /aws/sagemaker/ProcessingJobs)")
+    reason = job.get("FailureReason", "")
+    log = "its log is in CloudWatch: /aws/sagemaker/ProcessingJobs"
+    sys.exit(f"{job_name}: {status}. {reason} ({log})")
 print(f"{job_name}: Completed. See s3://{BUCKET}/{FOLDER}/output/train/ and validation/")

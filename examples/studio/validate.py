@@ -1,4 +1,4 @@
-"""Look at what the job made, with granted credentials alone: the article's second cell."""
+"""Look at the job's output, with vended credentials alone: the article's second cell."""
 
 import os
 import sys
@@ -13,17 +13,21 @@ FOLDER = os.environ.get("FOLDER", "UserA")
 me = boto3.client("sts").get_caller_identity()
 target = f"s3://{BUCKET}/{FOLDER}/*"
 try:
-    vended = boto3.client("s3control").get_data_access(AccountId=me["Account"], Target=target, Permission="READ")["Credentials"]
+    control = boto3.client("s3control")
+    vended = control.get_data_access(AccountId=me["Account"], Target=target, Permission="READ")
 except ClientError as refused:
     if refused.response["Error"]["Code"] != "AccessDenied":
         raise
-    sys.exit(f"AccessDenied: {me['Arn']} may not read {target}. {refused.response['Error']['Message']}")
+    reason = refused.response["Error"]["Message"]
+    sys.exit(f"AccessDenied: {me['Arn']} may not read {target}. {reason}")
+
+keys = vended["Credentials"]
 
 s3 = boto3.client(
     "s3",
-    aws_access_key_id=vended["AccessKeyId"],
-    aws_secret_access_key=vended["SecretAccessKey"],
-    aws_session_token=vended["SessionToken"],
+    aws_access_key_id=keys["AccessKeyId"],
+    aws_secret_access_key=keys["SecretAccessKey"],
+    aws_session_token=keys["SessionToken"],
 )
 for part in ("train", "validation"):
     key = f"{FOLDER}/output/{part}/part-00000"

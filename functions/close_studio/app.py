@@ -1,6 +1,8 @@
-"""Custom resources of the Studio stack: when it goes, end what people started, and remove what SageMaker made by itself.
+"""Custom resources of the Studio stack: when it is deleted, remove what CloudFormation did not
+make.
 
-Neither is CloudFormation's own, and each would keep something of the stack from being deleted.
+That is what people started in the domain, and what SageMaker created for the domain by itself. Each
+of them would keep something of the stack from being deleted.
 """
 
 from collections.abc import Mapping
@@ -8,21 +10,33 @@ from typing import Any
 
 from grantor.aws import cleanup
 from grantor.aws.clients import Clients
-from grantor.teardown.custom_resource import Turn, leave
+from grantor.teardown.custom_resource import TeardownPass, TeardownStep, run_teardown
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Only Delete does anything; repeating it after a failure goes on where it stopped."""
-    leave(event, context, {"Custom::StudioInhabitants": end, "Custom::StudioHome": remove}[event["ResourceType"]])
+    """Run the teardown step of the resource; only Delete does anything.
+
+    A repeated Delete after a failure continues where the last one stopped.
+    """
+    steps: dict[str, TeardownStep] = {
+        "Custom::StudioApps": delete_occupants,
+        "Custom::StudioHome": delete_home,
+    }
+    run_teardown(event, context, steps[event["ResourceType"]])
 
 
-def end(properties: Mapping[str, Any], _: Turn) -> dict[str, str]:
-    """End everything in `Domain` but the profiles named in `Profiles`, which are the stack's own."""
-    cleanup.delete_occupants(Clients().sagemaker, properties["Domain"], properties["Profiles"])
+def delete_occupants(properties: Mapping[str, Any], _: TeardownPass) -> dict[str, str]:
+    """Delete everything in `Domain` except the stack's own profiles, which `Profiles` names."""
+    sagemaker = Clients().sagemaker
+    cleanup.delete_domain_contents(sagemaker, properties["Domain"], properties["Profiles"])
     return {}
 
 
-def remove(properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:
-    """Remove the domain's file system and security groups from `Vpc`; where `Retain` is "true" the file system stays."""
-    cleanup.remove(Clients(), properties["Vpc"], properties["Retain"] == "true" and not turn.undone)
+def delete_home(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
+    """Delete the domain's file system and security groups in `Vpc`.
+
+    If `Retain` is "true", the file system stays, unless the stack was never completed.
+    """
+    retain = properties["Retain"] == "true" and not turn.rolled_back
+    cleanup.delete_domain_remains(Clients(), properties["Vpc"], retain)
     return {}

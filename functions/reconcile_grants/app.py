@@ -1,14 +1,15 @@
-"""Any bell rings: bring the grants in line with the policy files. A batch of bells is one run."""
+"""Bring the grants in line with the policy files; a batch of events is one run."""
 
 from typing import Any
 
-from grantor.aws.services import world
-from grantor.reconcile.handler import ring
+from grantor.aws.services import build_services
+from grantor.reconcile.handler import handle
 
-# Kept while the environment is warm: clients cost more than a whole run, and what was read of unchanged files and profiles stays.
-WORLD = world()
+# Kept while the environment is warm: clients, which cost more than a whole run, and what was read
+# of unchanged policy files and profiles.
+SERVICES = build_services()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers an SQS batch with the messages to ring again, and a bare EventBridge event with the report."""
-    return ring(WORLD, event, context)
+    """Answer an SQS batch with the messages to deliver again, and a bare event with its runs."""
+    return handle(SERVICES, event, context)

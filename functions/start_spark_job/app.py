@@ -1,15 +1,17 @@
-"""New data starts its job, if the role that runs it holds the grants for it; what comes of the job is recorded and told."""
+"""Start the Spark jobs of new data, if the roles that run them hold the grants, and report on
+them.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from grantor.aws.services import job_world
-from grantor.jobs.handler import ring
+from grantor.aws.services import build_job_services
+from grantor.jobs.handler import handle
 
-# Kept while the environment is warm: clients, policy files and profiles, and the knowledge that the job's code is where it belongs.
-WORLD = job_world(Path(__file__).with_name("carried"))
+# Kept while the environment is warm: clients, policy files, profiles, and which code is in S3.
+JOB_SERVICES = build_job_services(Path(__file__).with_name("job_code"))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers an SQS batch with the messages to ring again, and a bare EventBridge event with what came of it."""
-    return ring(WORLD, event, context)
+    """Answer an SQS batch with the messages to deliver again, and a bare event with its results."""
+    return handle(JOB_SERVICES, event, context)

@@ -1,1 +1,5 @@
-"""The Spark job of abalone.csv; a package with this file, since only such a one is whole in a zip (Python 3.12, importlib.resources)."""
+"""The Spark job that preprocesses abalone.csv.
+
+This file must exist: importlib.resources (Python 3.12) lists a package in a zip only if the
+package has an __init__.py.
+"""

@@ -1,7 +1,7 @@
-"""Credentials for S3 that S3 Access Grants vended, one for each place and permission, renewed as long as the job runs.
+"""Credentials for S3 that S3 Access Grants vends: one set for each target and permission, renewed.
 
-The role's own credentials sign GetDataAccess and nothing else here. (AWS's plugin for boto3 asks STS before every single request and
-takes the lifetime of a credential for a constant.)
+Here the role's own credentials sign GetDataAccess and nothing else. AWS's plugin for boto3 is not
+used: it calls STS before every request and assumes a constant lifetime of credentials.
 """
 
 import os
@@ -15,49 +15,73 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Refresh
 from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 
-from abalone.exits import ACCESS, Failed
+from abalone.exits import ACCESS, JobFailed
 
-MODELS = create_loader()  # what botocore reads from disk is most of a client's cost
-READ, WRITE, BOTH = "READ", "WRITE", "READWRITE"
-# GetDataAccess says so when no grant, no instance, or no right to ask stands behind the question.
-REFUSALS = ("AccessDenied", "AccessDeniedException", "AccessGrantsInstanceNotExistsError", "StsNotAuthorizedError")
+MODEL_LOADER = create_loader()  # shared: reading the models from disk is most of a client's cost
+READ, WRITE, READWRITE = "READ", "WRITE", "READWRITE"
+# The errors of GetDataAccess for: no grant, no instance, no permission to call it.
+DENIAL_CODES = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AccessGrantsInstanceNotExistsError",
+    "StsNotAuthorizedError",
+)
 
 
-class Broker:
-    """Asks Access Grants on behalf of the job's role, in one account and Region; `audit` is told to CloudTrail."""
+class CredentialBroker:
+    """Requests credentials for the job's role, in one account and Region.
+
+    `audit` is the AuditContext that CloudTrail records.
+    """
 
     def __init__(self, account: str, audit: str = "") -> None:
-        self.session = own_session()
-        self.used: set[tuple[str, str]] = set()  # permission and matched target of all that was vended
+        self.session = make_role_session()
+        self.used: set[tuple[str, str]] = set()  # permission and matched target of all vended sets
         self._account = account
         self._control: Any = self.session.client("s3control")
-        self._audit = {"AuditContext": audit} if audit and _knows(self._control, "AuditContext") else {}
-        self.s3 = cache(self._s3)
+        self._audit = (
+            {"AuditContext": audit}
+            if audit and _has_parameter(self._control, "AuditContext")
+            else {}
+        )
+        self.s3 = cache(self._make_client)
 
-    def _s3(self, target: str, permission: str) -> Any:
-        """An S3 client for `target` (an object, or a prefix with * at its end) that may do just this; Failed where no grant allows it."""
-        return _client(lambda: self.vended(target, permission))
+    def _make_client(self, target: str, permission: str) -> Any:
+        """Return an S3 client for one permission on `target` (an object, or a prefix ending in *).
 
-    def may(self, target: str, permission: str) -> bool:
-        """Whether a grant allows it."""
+        Raises JobFailed if no grant allows it.
+        """
+        return _make_vended_client(lambda: self.fetch_credentials(target, permission))
+
+    def is_granted(self, target: str, permission: str) -> bool:
+        """Whether a grant allows the permission on the target."""
         try:
             self.s3(target, permission)
-        except Failed as refused:
+        except JobFailed as refused:
             if refused.code != ACCESS:
                 raise
             return False
         return True
 
-    def vended(self, target: str, permission: str) -> dict[str, str]:
-        """Fresh keys, no wider than asked, in the words of botocore's refreshable credentials; Failed where no grant allows it."""
+    def fetch_credentials(self, target: str, permission: str) -> dict[str, str]:
+        """Fetch credentials no wider than requested, as botocore's RefreshableCredentials takes
+        them.
+
+        One call. Raises JobFailed if no grant allows it.
+        """
         kind = {} if target.endswith("*") else {"TargetType": "Object"}
         try:
             given = self._control.get_data_access(
-                AccountId=self._account, Target=target, Permission=permission, Privilege="Minimal", **kind, **self._audit
+                AccountId=self._account,
+                Target=target,
+                Permission=permission,
+                Privilege="Minimal",
+                **kind,
+                **self._audit,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSALS:
-                raise self._denied(target, permission, error) from error
+            if error.response["Error"]["Code"] in DENIAL_CODES:
+                raise self._explain_denial(target, permission, error) from error
             raise
         self.used.add((permission, given.get("MatchedGrantTarget", target)))
         keys = given["Credentials"]
@@ -68,15 +92,16 @@ class Broker:
             "expiry_time": keys["Expiration"].isoformat(),
         }
 
-    def _denied(self, target: str, permission: str, error: ClientError) -> Failed:
+    def _explain_denial(self, target: str, permission: str, error: ClientError) -> JobFailed:
         said = error.response["Error"].get("Message", "").rstrip(".")
-        return Failed(
+        return JobFailed(
             ACCESS,
-            f"{self.role()} has no {permission} on {target} (asked GetDataAccess: {said}). A rule in a policy file gives it.",
+            f"{self.describe_role()} has no {permission} on {target} (asked GetDataAccess: "
+            f"{said}). A rule in a policy file gives it.",
         )
 
-    def role(self) -> str:
-        """Who the job is, as people call it; asking needs no permission."""
+    def describe_role(self) -> str:
+        """Return the role's name, for people; GetCallerIdentity needs no permission. One call."""
         try:
             arn = str(self.session.client("sts").get_caller_identity()["Arn"])
         except ClientError:
@@ -84,35 +109,43 @@ class Broker:
         return f"role {arn.split('/')[1]}" if ":assumed-role/" in arn else arn
 
 
-def own_session() -> boto3.Session:
-    """As the job's role, for what is not data: asking for access, and its own part of the operations bucket."""
-    return boto3.Session(region_name=region(), botocore_session=_core())
+def make_role_session() -> boto3.Session:
+    """Make a session as the job's role, for calls that do not touch the data.
+
+    Those are requests for credentials, and the role's own part of the operations bucket.
+    """
+    return boto3.Session(region_name=find_region(), botocore_session=_make_botocore_session())
 
 
-def _core() -> botocore.session.Session:
+def _make_botocore_session() -> botocore.session.Session:
     core = botocore.session.Session()
-    core.register_component("data_loader", MODELS)
+    core.register_component("data_loader", MODEL_LOADER)
     return core
 
 
-def region() -> str | None:
-    """The job's Region: SageMaker tells it in AWS_REGION, which boto3 does not read; None leaves it to boto3's own configuration."""
+def find_region() -> str | None:
+    """Return the Region from AWS_REGION, which SageMaker sets and boto3 does not read.
+
+    None leaves the Region to boto3's own configuration.
+    """
     return os.environ.get("AWS_REGION") or None
 
 
-def _knows(client: Any, member: str) -> bool:
+def _has_parameter(client: Any, member: str) -> bool:
     return member in client.meta.service_model.operation_model("GetDataAccess").input_shape.members
 
 
-def _client(fetch: Callable[[], dict[str, str]]) -> Any:
-    """An S3 client whose credentials are fetched now, and again before they expire."""
-    core = _core()
-    core.register_component("credential_provider", CredentialResolver([_Vended(fetch)]))
-    core.get_credentials()  # fetched here, so that a refusal is told here
-    return boto3.Session(region_name=region(), botocore_session=core).client("s3")
+def _make_vended_client(fetch: Callable[[], dict[str, str]]) -> Any:
+    """Make an S3 client whose credentials are fetched now, and again before they expire."""
+    core = _make_botocore_session()
+    core.register_component(
+        "credential_provider", CredentialResolver([_VendedCredentialProvider(fetch)])
+    )
+    core.get_credentials()  # fetched here, so that a denial is raised here
+    return boto3.Session(region_name=find_region(), botocore_session=core).client("s3")
 
 
-class _Vended(CredentialProvider):
+class _VendedCredentialProvider(CredentialProvider):
     METHOD = "access-grants"
 
     def __init__(self, fetch: Callable[[], dict[str, str]]) -> None:

@@ -1,6 +1,7 @@
-"""What the job is told: the article's five arguments, which are enough, and what the launcher knows besides.
+"""The arguments of the job: the article's five, which suffice, and those that the launcher adds.
 
---account_id 111122223333 --s3_input_bucket B --s3_input_key_prefix UserA --s3_output_bucket B --s3_output_key_prefix UserA/output
+--account_id 111122223333 --s3_input_bucket B --s3_input_key_prefix UserA
+  --s3_output_bucket B --s3_output_key_prefix UserA/output
 """
 
 import argparse
@@ -9,121 +10,154 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from abalone.exits import ARGUMENTS, Failed
+from abalone.exits import ARGUMENTS, JobFailed
 
-NAME = "abalone.csv"  # what is meant in a folder
-TOLERATED = "10%"  # of the lines may be refused before the whole input is
-MODES = ("auto", "s3a", "staged")
+DEFAULT_FILE_NAME = "abalone.csv"  # the input if the argument names a folder
+DEFAULT_QUARANTINE_LIMIT = "10%"  # of the lines may be quarantined before the run fails
+ACCESS_MODES = ("auto", "s3a", "staged")
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How many refused lines are too many: more than so many, or more than such a share of all."""
+class QuarantineLimit:
+    """How many quarantined lines a run tolerates: a number, or a share of all lines in percent."""
 
     text: str
     count: float
     share: bool
 
-    def exceeded(self, refused: int, lines: int) -> bool:
-        """Whether so many of so many are too many."""
+    def is_exceeded(self, refused: int, lines: int) -> bool:
+        """Whether `refused` of `lines` are more than the limit."""
         return refused > (lines * self.count / 100 if self.share else self.count)
 
 
 @dataclass(frozen=True)
-class Order:
-    """One job as it was asked for. Keys stand as they are in S3: nothing in them is decoded."""
+class JobOrder:
+    """One job as it was ordered. Keys are as in S3; nothing in them is decoded."""
 
     account: str
     input_bucket: str
     input_key: str
     output_bucket: str
-    output_folder: str  # a key with a slash at its end, or empty: the bucket itself
-    run_id: str = ""  # what is empty from here on, the job works out for itself
+    output_folder: str  # a key that ends with a slash, or empty for the bucket itself
+    run_id: str = ""  # from here on, the job determines itself what is empty
     input_etag: str = ""
     input_version: str = ""
     job_name: str = ""
-    summary: str = ""  # where its counts go, with the role's own right
+    summary: str = ""  # URI of summary.json, which the role writes with its own permission
     access: str = "auto"
-    tolerated: Limit = Limit(TOLERATED, 10.0, share=True)
+    quarantine_limit: QuarantineLimit = QuarantineLimit(DEFAULT_QUARANTINE_LIMIT, 10.0, share=True)
 
     @property
-    def input(self) -> str:
-        """The object that is read."""
+    def input_uri(self) -> str:
+        """The URI of the object that the job reads."""
         return f"s3://{self.input_bucket}/{self.input_key}"
 
     @property
-    def output(self) -> str:
-        """The folder that everything is written below."""
+    def output_uri(self) -> str:
+        """The URI of the folder that the job writes below."""
         return f"s3://{self.output_bucket}/{self.output_folder}"
 
 
-def parsed(words: Sequence[str]) -> Order:
-    """The order that a command line gives; Failed, with ARGUMENTS, says what is wrong with it."""
-    told = _parser().parse_args(_joined(words))
-    etag = told.input_etag.strip('"')
-    return Order(
-        account=_fits(told.account_id, r"\d{12}", "--account_id is the account's twelve digits"),
-        input_bucket=_bucket(told.s3_input_bucket, "--s3_input_bucket"),
-        input_key=_object(told.s3_input_key_prefix, exact=bool(etag)),
-        output_bucket=_bucket(told.s3_output_bucket, "--s3_output_bucket"),
-        output_folder=_folder(told.s3_output_key_prefix),
-        run_id=told.run_id and _fits(told.run_id, r"[0-9a-f]{20}", "--run_id is twenty hexadecimal digits"),
+def parse_arguments(words: Sequence[str]) -> JobOrder:
+    """Parse a command line; raises JobFailed with ARGUMENTS if it is wrong."""
+    options = _build_parser().parse_args(_join_options(words))
+    etag = options.input_etag.strip('"')
+    return JobOrder(
+        account=_require_match(
+            options.account_id, r"\d{12}", "--account_id is the account's twelve digits"
+        ),
+        input_bucket=_parse_bucket(options.s3_input_bucket, "--s3_input_bucket"),
+        input_key=_parse_object(options.s3_input_key_prefix, exact=bool(etag)),
+        output_bucket=_parse_bucket(options.s3_output_bucket, "--s3_output_bucket"),
+        output_folder=_parse_folder(options.s3_output_key_prefix),
+        run_id=options.run_id
+        and _require_match(
+            options.run_id, r"[0-9a-f]{20}", "--run_id is twenty hexadecimal digits"
+        ),
         input_etag=etag,
-        input_version=told.input_version,
-        job_name=told.job_name,
-        summary=told.summary and _fits(told.summary, r"s3://[^/]+/.+", "--summary is an object, as s3://bucket/key"),
-        access=told.access,
-        tolerated=_limit(told.max_quarantine),
+        input_version=options.input_version,
+        job_name=options.job_name,
+        summary=options.summary
+        and _require_match(
+            options.summary, r"s3://[^/]+/.+", "--summary is an object, as s3://bucket/key"
+        ),
+        access=options.access,
+        quarantine_limit=_parse_limit(options.max_quarantine),
     )
 
 
-def _joined(words: Sequence[str]) -> list[str]:
-    """Each option with its value in one word, for a value may begin with a hyphen, too; every option has one."""
+def _join_options(words: Sequence[str]) -> list[str]:
+    """Join each option with its value in one word, since a value may begin with a hyphen.
+
+    Every option has a value.
+    """
     left = list(words)
     joined = []
     while left:
         word = left.pop(0)
-        joined.append(f"{word}={left.pop(0)}" if word.startswith("--") and "=" not in word and left else word)
+        joined.append(
+            f"{word}={left.pop(0)}" if word.startswith("--") and "=" not in word and left else word
+        )
     return joined
 
 
-class _Parser(argparse.ArgumentParser):
+class _ArgumentParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Failed(ARGUMENTS, f"The job was called wrongly: {message}. {self.format_usage().strip()}")
+        raise JobFailed(
+            ARGUMENTS, f"The job was called wrongly: {message}. {self.format_usage().strip()}"
+        )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="preprocess.py", allow_abbrev=False, description=__doc__)
-    for word in ("account_id", "s3_input_bucket", "s3_input_key_prefix", "s3_output_bucket", "s3_output_key_prefix"):
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _ArgumentParser(prog="preprocess.py", allow_abbrev=False, description=__doc__)
+    for word in (
+        "account_id",
+        "s3_input_bucket",
+        "s3_input_key_prefix",
+        "s3_output_bucket",
+        "s3_output_key_prefix",
+    ):
         parser.add_argument(f"--{word}", required=True)
     for word in ("run_id", "input_etag", "input_version", "job_name", "summary"):
         parser.add_argument(f"--{word}", default="")
-    parser.add_argument("--access", choices=MODES, default="auto")
-    parser.add_argument("--max_quarantine", default=TOLERATED, metavar="LINES_OR_PERCENT")
+    parser.add_argument("--access", choices=ACCESS_MODES, default="auto")
+    parser.add_argument(
+        "--max_quarantine", default=DEFAULT_QUARANTINE_LIMIT, metavar="LINES_OR_PERCENT"
+    )
     return parser
 
 
-def _fits(value: str, pattern: str, rule: str) -> str:
+def _require_match(value: str, pattern: str, rule: str) -> str:
     if not re.fullmatch(pattern, value):
-        raise Failed(ARGUMENTS, f"The job was called wrongly: {rule}, not {value!r}.")
+        raise JobFailed(ARGUMENTS, f"The job was called wrongly: {rule}, not {value!r}.")
     return value
 
 
-def _bucket(value: str, name: str) -> str:
-    return _fits(value, r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", f"{name} is a bucket's name without s3://")
+def _parse_bucket(value: str, name: str) -> str:
+    return _require_match(
+        value, r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", f"{name} is a bucket's name without s3://"
+    )
 
 
-def _object(value: str, *, exact: bool) -> str:
-    """The key: as it stands if its ETag was told or it names a .csv, else abalone.csv in the folder of this name."""
+def _parse_object(value: str, *, exact: bool) -> str:
+    """Return the key of the input.
+
+    The value is the key itself if the ETag is given or if it ends with .csv, else the folder of
+    abalone.csv.
+    """
     if exact or value.endswith(".csv"):
-        return _fits(value, r"(?s).+", "--s3_input_key_prefix is an object or a folder")
-    return f"{_folder(value)}{NAME}"
+        return _require_match(value, r"(?s).+", "--s3_input_key_prefix is an object or a folder")
+    return f"{_parse_folder(value)}{DEFAULT_FILE_NAME}"
 
 
-def _folder(value: str) -> str:
+def _parse_folder(value: str) -> str:
     return f"{value.rstrip('/')}/" if value.strip("/") else ""
 
 
-def _limit(value: str) -> Limit:
-    _fits(value, r"[0-9]{1,9}(\.[0-9]{1,6})?%|[0-9]{1,18}", "--max_quarantine is a number of lines, or a share as 1%")
-    return Limit(value, float(value.rstrip("%")), value.endswith("%"))
+def _parse_limit(value: str) -> QuarantineLimit:
+    _require_match(
+        value,
+        r"[0-9]{1,9}(\.[0-9]{1,6})?%|[0-9]{1,18}",
+        "--max_quarantine is a number of lines, or a share as 1%",
+    )
+    return QuarantineLimit(value, float(value.rstrip("%")), value.endswith("%"))

@@ -1,7 +1,9 @@
-"""The rules as expressions of Spark: those of lines.py, for billions of lines, and no Python to run them.
+"""The contract's rules as Spark expressions: those of lines.py, for billions of lines, without
+Python.
 
-What every line needs is cheap: one regular expression, one split, eight casts, one hash. What is wrong with a line is asked of no other, and
-in a step of its own: Java never compiles a method of more than 8,000 bytes, and Spark makes one method of a step.
+Every line costs one regular expression, one split, eight casts and one hash. The reason for a
+quarantine is computed for quarantined lines alone, and in a step of its own: Spark makes one method
+of a step, and Java never compiles a method of more than 8,000 bytes.
 """
 
 from collections.abc import Iterable
@@ -9,7 +11,7 @@ from functools import reduce
 from operator import and_
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know it
+from pyspark.sql import functions as F  # noqa: N812  -- the usual name among Spark users
 
 from abalone.contract import (
     BINS,
@@ -19,108 +21,134 @@ from abalone.contract import (
     LABEL,
     LINE,
     NUMBERS,
-    NUMBERS_SO_FAR,
-    OF,
+    NUMERIC_PREFIX,
     SALT,
     SEXES,
-    TRAIN,
+    SHARE_BASE,
+    TRAIN_SHARE,
 )
 
 SPLITS = ("train", "validation", "quarantine")
 
 
-def rows(lines: DataFrame) -> DataFrame:
-    """Each line (`value`) as a row: the `octets` that it was, the `split` that it goes into (of SPLITS), and as `value` its features, or itself.
+def classify_lines(lines: DataFrame) -> DataFrame:
+    """Turn each line (`value`) into a row.
 
-    And what is to be measured, else null: the `sex` (of SEXES) of a line that can be read; the numbers of one that makes features, and their
-    `hash`. Places in those lists are narrower than their words, and each row is copied on its way.
+    A row has the `octets` of the line, its `split` (an index of SPLITS), and as `value` its
+    features or the line itself. For the measures it has, or else null: `sex` (an index of SEXES)
+    if the line can be parsed; the numbers and their `hash` if it becomes features. Indexes are
+    narrower than words, and Spark copies each row on its way.
     """
-    read = lines.select(_stripped().alias("value"), F.octet_length(F.col("value")).alias("octets"))
-    parsed = _parsed(read, F.col("value").rlike(LINE))
-    judged = parsed.select("*", F.coalesce(_fit(), F.lit(False)).alias("fit"))
+    read = lines.select(
+        _strip_carriage_return().alias("value"), F.octet_length(F.col("value")).alias("octets")
+    )
+    parsed = _parse_cells(read, F.col("value").rlike(LINE))
+    judged = parsed.select("*", F.coalesce(_is_within_contract(), F.lit(False)).alias("fit"))
     numbers = [F.when(F.col("fit"), F.col(name)).alias(name) for name in NUMBERS]
     written = judged.select(
         "octets",
         "fit",
-        F.when(F.col("fit"), _features()).otherwise(F.col("value")).alias("value"),
-        _place(F.col("cells")[0], SEXES).alias("sex"),
+        F.when(F.col("fit"), _format_features()).otherwise(F.col("value")).alias("value"),
+        _index_of(F.col("cells")[0], SEXES).alias("sex"),
         *numbers,
     )
-    hashed = written.select("*", F.when(F.col("fit"), F.crc32(F.concat(F.lit(SALT), F.col("value")))).alias("hash"))
-    return hashed.select("octets", _side().alias("split"), "value", "sex", *NUMBERS, "hash")
+    hashed = written.select(
+        "*", F.when(F.col("fit"), F.crc32(F.concat(F.lit(SALT), F.col("value")))).alias("hash")
+    )
+    return hashed.select("octets", _assign_split().alias("split"), "value", "sex", *NUMBERS, "hash")
 
 
-def explained(rows: DataFrame) -> DataFrame:
-    """What is written: `value` and `split`. Before a line that is refused stands the reason."""
+def format_rows(rows: DataFrame) -> DataFrame:
+    """Return what is written, `value` and `split`; a quarantined line is preceded by its reason."""
     refused = F.col("split") == SPLITS.index("quarantine")
-    parsed = _parsed(rows.select("value", "split"), refused & F.col("value").rlike(LINE))
-    reason = F.when(F.col("cells").isNull(), _misshapen()).otherwise(_outside())
+    parsed = _parse_cells(rows.select("value", "split"), refused & F.col("value").rlike(LINE))
+    reason = F.when(F.col("cells").isNull(), _find_format_fault()).otherwise(_find_range_fault())
     return parsed.select(
-        F.when(refused, F.concat_ws("\t", reason, F.col("value"))).otherwise(F.col("value")).alias("value"), "split"
+        F.when(refused, F.concat_ws("\t", reason, F.col("value")))
+        .otherwise(F.col("value"))
+        .alias("value"),
+        "split",
     )
 
 
-def _stripped() -> Column:
-    # By bytes, for a line may hold some that are no character.
+def _strip_carriage_return() -> Column:
+    # In bytes, since a line may hold bytes that are not characters.
     octets = F.col("value").cast("binary")
     return F.when(
-        F.col("value").endswith("\r"), octets.substr(F.lit(1), F.octet_length(F.col("value")) - 1).cast("string")
+        F.col("value").endswith("\r"),
+        octets.substr(F.lit(1), F.octet_length(F.col("value")) - 1).cast("string"),
     ).otherwise(F.col("value"))
 
 
-def _parsed(lines: DataFrame, which: Column) -> DataFrame:
-    """With the cells and the numbers of these lines; null for others."""
+def _parse_cells(lines: DataFrame, which: Column) -> DataFrame:
+    """Add the cells and the numbers of the lines that `which` selects; null for the others."""
     split = lines.select("*", F.when(which, F.split(F.col("value"), ",", -1)).alias("cells"))
     return split.select(
-        "*", *(F.col("cells")[at].cast("double").alias(name) for at, name in enumerate(COLUMNS) if name in NUMBERS)
+        "*",
+        *(
+            F.col("cells")[at].cast("double").alias(name)
+            for at, name in enumerate(COLUMNS)
+            if name in NUMBERS
+        ),
     )
 
 
-def _fit() -> Column:
-    within = [(F.col(name) > 0) & (F.col(name) <= BINS[name].most) for name in NUMBERS]
+def _is_within_contract() -> Column:
+    within = [(F.col(name) > 0) & (F.col(name) <= BINS[name].upper_bound) for name in NUMBERS]
     return reduce(and_, within) & (F.col(LABEL) == F.floor(LABEL))
 
 
-def _features() -> Column:
-    """Label and flags before the measures as they stood: all between the sex, a single letter, and the label."""
+def _format_features() -> Column:
+    """Put label and flags before the measures, which keep their text.
+
+    The measures are all that is between the sex, which is a single letter, and the label.
+    """
     cells, octets = F.col("cells"), F.col("value").cast("binary")
-    measures = octets.substr(F.lit(len("M,") + 1), F.octet_length("value") - F.octet_length(cells[8]) - len("M,,")).cast("string")
+    measures = octets.substr(
+        F.lit(len("M,") + 1), F.octet_length("value") - F.octet_length(cells[8]) - len("M,,")
+    ).cast("string")
     first, *others = [F.when(cells[0] == sex, hot) for sex, hot in SEXES.items()]
     return F.concat_ws(",", cells[8], F.coalesce(first, *others), measures)
 
 
-def _side() -> Column:
-    train = F.when(F.pmod(F.col("hash"), F.lit(OF)) < TRAIN, SPLITS.index("train")).otherwise(SPLITS.index("validation"))
+def _assign_split() -> Column:
+    train = F.when(
+        F.pmod(F.col("hash"), F.lit(SHARE_BASE)) < TRAIN_SHARE, SPLITS.index("train")
+    ).otherwise(SPLITS.index("validation"))
     return F.when(F.col("hash").isNull(), SPLITS.index("quarantine")).otherwise(train)
 
 
-def _place(value: Column, words: Iterable[str]) -> Column:
+def _index_of(value: Column, words: Iterable[str]) -> Column:
     first, *others = [F.when(value == word, at) for at, word in enumerate(words)]
     return F.coalesce(first, *others)
 
 
-def _misshapen() -> Column:
-    at = _commas(F.regexp_extract(F.col("value"), NUMBERS_SO_FAR, 0))
+def _find_format_fault() -> Column:
+    at = _count_commas(F.regexp_extract(F.col("value"), NUMERIC_PREFIX, 0))
     column = F.element_at(F.array(*map(F.lit, NUMBERS)), at + 1)
     missing = F.element_at(F.split(F.col("value"), ",", -1), at + 2).rlike(BLANK)
     return (
         F.when(F.col("value").rlike(BLANK), "blank line")
         .when(F.col("value").rlike(HEADER), "header line")
-        .when(_commas(F.col("value")) != len(COLUMNS) - 1, "not 9 columns")
+        .when(_count_commas(F.col("value")) != len(COLUMNS) - 1, "not 9 columns")
         .when(~F.substring_index(F.col("value"), ",", 1).isin(*SEXES), "sex not M, F or I")
         .otherwise(F.concat_ws(" ", column, F.when(missing, "missing").otherwise("not a number")))
     )
 
 
-def _commas(text: Column) -> Column:
-    return (F.octet_length(text) - F.octet_length(F.replace(text, F.lit(","), F.lit("")))).cast("int")
+def _count_commas(text: Column) -> Column:
+    return (F.octet_length(text) - F.octet_length(F.replace(text, F.lit(","), F.lit("")))).cast(
+        "int"
+    )
 
 
-def _outside() -> Column:
+def _find_range_fault() -> Column:
     faults = [
         F.when(F.col(name) == 0, f"{name} 0")
-        .when(F.col(name) > BINS[name].most, f"{name} out of range")
-        .when((F.col(name) != F.floor(name)) if name == LABEL else F.lit(False), f"{name} not whole")
+        .when(F.col(name) > BINS[name].upper_bound, f"{name} out of range")
+        .when(
+            (F.col(name) != F.floor(name)) if name == LABEL else F.lit(False), f"{name} not whole"
+        )
         for name in NUMBERS
     ]
     return F.coalesce(*faults)

@@ -1,54 +1,58 @@
-"""How Spark has to be configured so that S3A asks Access Grants for every request on a bucket, and never falls back on the role's own rights.
+"""The Spark configuration with which S3A asks Access Grants for every request on a bucket.
 
-One source for the launcher, which writes it into configuration.json, for the job, which sets what nobody has set, and for the tests.
-Standard library only.
+S3A never falls back on the role's own permissions. The launcher writes this configuration into
+configuration.json, the job sets what nobody has set, and the tests use it. Standard library only.
 """
 
 S3A = "spark.hadoop.fs.s3a."
 PARALLEL = "-XX:+UseParallelGC"
 
 
-def of_bucket(bucket: str) -> dict[str, str]:
-    """Properties for the bucket that the data is in."""
+def bucket_properties(bucket: str) -> dict[str, str]:
+    """Return the properties for one data bucket."""
     return {
         f"{S3A}bucket.{bucket}.access.grants.enabled": "true",
         f"{S3A}bucket.{bucket}.access.grants.fallback.to.iam": "false",
     }
 
 
-def common() -> dict[str, str]:
-    """Properties for whatever the job reads and writes."""
+def common_properties() -> dict[str, str]:
+    """Return the properties that hold for every bucket."""
     return {
-        f"{S3A}aws.credentials.provider": "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",
-        # Without the probes of the parent folders, which may lie outside what is granted.
+        f"{S3A}aws.credentials.provider": "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",  # noqa: E501  -- one text
+        # Skips the probes of parent folders, which may be outside the grants.
         f"{S3A}performance.flags": "create,mkdir",
-        # AWS's policy for a location's role does not allow ListBucketMultipartUploads.
+        # AWS's policy for the role of a location does not allow ListBucketMultipartUploads.
         f"{S3A}committer.abort.pending.uploads": "false",
-        # Else HeadBucket is asked for with the role's own credentials. The bucket is in the job's Region, as Access Grants demand.
+        # Otherwise S3A calls HeadBucket with the role's own credentials. The bucket is in the job's
+        # Region anyway, as Access Grants require.
         f"{S3A}cross.region.access.enabled": "false",
-        # What was denied is denied: S3A takes it for a failing network and would try for minutes.
+        # S3A takes a denial for a network failure and would retry for minutes.
         f"{S3A}retry.limit": "3",
-        # A larger file would be renamed by UploadPartCopy, which AWS's plugin (2.3.0) does not know and leaves to the role's own rights.
-        # Files of output are about a GiB at most.
+        # S3A renames a larger file by UploadPartCopy, which AWS's plugin (2.3.0) does not know and
+        # signs with the role's own credentials. Output files have about 1 GiB at most.
         f"{S3A}multipart.threshold": "1500M",
-        # A job that fails leaves no part files in sight; the container's own default, 2, does.
+        # With version 1 a failed job leaves no part files in sight; the container's default is 2.
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
-        # A reader of a folder finds data in it and nothing else.
+        # Readers of a folder find data in it and nothing else.
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.speculation": "false",
         "spark.driver.memory": "4g",
-        # A job has no pauses to spare anyone: 8 % less CPU at 10 million rows than Java 17's own choice. Said besides the options that the
-        # container brings, of which Java 17 knows no collector.
+        # A batch job need not avoid pauses: the parallel collector takes 8 % less CPU at 10 million
+        # rows than Java 17's default. The container's own options choose no collector that Java 17
+        # knows.
         "spark.driver.extraJavaOptions": PARALLEL,
         "spark.executor.extraJavaOptions": PARALLEL,
     }
 
 
 def spark_defaults(*buckets: str) -> dict[str, str]:
-    """All properties, for these buckets."""
-    return common() | {name: value for bucket in buckets for name, value in of_bucket(bucket).items()}
+    """Return all properties, for these buckets."""
+    return common_properties() | {
+        name: value for bucket in buckets for name, value in bucket_properties(bucket).items()
+    }
 
 
-def configuration(*buckets: str) -> list[dict[str, object]]:
-    """The content of configuration.json: EMR's classifications, as the container reads them."""
+def build_configuration(*buckets: str) -> list[dict[str, object]]:
+    """Return the content of configuration.json: EMR classifications, which the container reads."""
     return [{"Classification": "spark-defaults", "Properties": spark_defaults(*buckets)}]

@@ -1,4 +1,4 @@
-"""One pass of Spark over a file: features to train and to validate with, what is refused, and what is to be told of it all."""
+"""One pass of Spark over a file: features for training and validation, quarantine, and counts."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,58 +9,69 @@ from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know 
 
 from abalone import columns
 from abalone.columns import SPLITS
-from abalone.contract import LONGEST_LINE, NUMBERS, SAMPLE, SEXES, SHORTEST_LINE
-from abalone.exits import CONTRACT, Failed
-from abalone.measures import PARTS, Counts, counted
+from abalone.contract import MAX_LINE_BYTES, MAX_SAMPLE_ROWS, MIN_LINE_BYTES, NUMBERS, SEXES
+from abalone.exits import CONTRACT, JobFailed
+from abalone.measures import BILLION, Counts, collect_counts
 
-MEANT = re.compile(r"([\\{}\[\]*?])")  # what Spark takes for a pattern
-BOM = 3  # bytes, which Hadoop's reader takes away
+GLOB_CHARACTERS = re.compile(r"([\\{}\[\]*?])")  # Spark takes a path with these for a pattern
+BOM_BYTES = 3  # the size of the byte order mark, which Hadoop's reader removes
 
-# Of this pass alone, whatever the cluster has configured: a file open for each split spares a sort (which begins
-# when so many are open), and what is no number is null.
-SETTINGS = {
+# These hold for this pass alone, whatever the cluster has configured. Keeping one file open for
+# each split avoids a sort, which begins when that many files are open. Without ANSI mode, a cell
+# that is not a number becomes null.
+SESSION_SETTINGS = {
     "spark.sql.maxConcurrentOutputFileWriters": len(SPLITS) + 1,
     "spark.sql.ansi.enabled": False,
     "spark.sql.shuffle.partitions": 1,
     "spark.sql.files.openCostInBytes": 1,
 }
-READING = {
+READ_OPTIONS = {
     "lineSep": "\n",
-    "mapreduce.input.linerecordreader.line.maxlength": LONGEST_LINE + 2,
-}  # which it and its end stay below
-WRITING = {"compression": "none", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
+    # A line and what ends it must stay below this.
+    "mapreduce.input.linerecordreader.line.maxlength": MAX_LINE_BYTES + 2,
+}
+WRITE_OPTIONS = {"compression": "none", "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
-def transform(spark: SparkSession, source: str, target: str, files: int) -> Counts:
-    r"""Write the lines of the file `source` to target/train, target/validation and target/quarantine, each in at most so many files of text.
+def transform_file(spark: SparkSession, source: str, target: str, files: int) -> Counts:
+    r"""Write the lines of the file `source` to target/train, target/validation, target/quarantine.
 
-    What stood in these three goes first; where no line belongs, none is made. Lines end with \n or \r\n. Failed(CONTRACT) if one is longer
-    than a mebibyte: it is passed over without being held in memory, and seen in the end by the bytes that are missing; nothing counts then.
+    Each of these folders has at most `files` text files. They are deleted first; a split without
+    lines gets no folder. Lines end with \n or \r\n.
+
+    Raises JobFailed with CONTRACT if a line is longer than 1 MiB. Hadoop's reader skips such a line
+    without holding it in memory; it is detected at the end by the bytes that are missing.
     """
-    session, folder = _session(spark, files), _Folder(spark, target)
-    folder.clear()
-    size, seen = folder.size(source), Observation()
-    one_in = max(1, -(-size // (SHORTEST_LINE * SAMPLE)))
-    rows = columns.rows(_lines(session, source).coalesce(files)).observe(seen, *_asked(one_in))
-    _write(rows, folder.apart)
-    _whole(seen.get, size, source)
-    folder.settle()
-    return counted(seen.get, _reasons(session, f"{target}/quarantine", seen.get), one_in)
+    session, folder = _derive_session(spark, files), _SplitFolders(spark, target)
+    folder.delete_splits()
+    size, seen = folder.file_size(source), Observation()
+    one_in = max(1, -(-size // (MIN_LINE_BYTES * MAX_SAMPLE_ROWS)))
+    rows = columns.classify_lines(_read_lines(session, source).coalesce(files)).observe(
+        seen, *_observe_columns(one_in)
+    )
+    _write_splits(rows, folder.staging)
+    _check_all_read(seen.get, size, source)
+    folder.rename_splits()
+    return collect_counts(
+        seen.get, _count_reasons(session, f"{target}/quarantine", seen.get), one_in
+    )
 
 
-def _session(spark: SparkSession, files: int) -> SparkSession:
+def _derive_session(spark: SparkSession, files: int) -> SparkSession:
     session = spark.newSession()
-    for name, value in {**SETTINGS, "spark.sql.files.minPartitionNum": files}.items():
+    for name, value in {**SESSION_SETTINGS, "spark.sql.files.minPartitionNum": files}.items():
         session.conf.set(name, value)
     return session
 
 
-def _lines(session: SparkSession, path: str) -> DataFrame:
-    return session.read.options(**READING).text(MEANT.sub(r"\\\1", path))
+def _read_lines(session: SparkSession, path: str) -> DataFrame:
+    return session.read.options(**READ_OPTIONS).text(GLOB_CHARACTERS.sub(r"\\\1", path))
 
 
-def _asked(one_in: int) -> Iterator[Column]:
-    """What is counted while the rows go by: see measures.counted. Each figure more is paid for by every row."""
+def _observe_columns(one_in: int) -> Iterator[Column]:
+    """Yield what is counted in passing (see measures.collect_counts); each costs time on every
+    row.
+    """
     yield F.count(F.lit(1)).alias("rows")
     yield F.sum("octets").alias("octets")
     yield F.count("hash").alias("kept")
@@ -68,55 +79,77 @@ def _asked(one_in: int) -> Iterator[Column]:
     for at, sex in enumerate(SEXES):
         yield F.count(F.when(F.col("sex") == at, 1)).alias(sex)
     for name in NUMBERS:
-        # As whole numbers: those Spark compares by one instruction, others by a method that minds NaN.
-        whole = (F.col(name) * PARTS + 0.5).cast("bigint")
-        yield from (F.min(whole).alias(f"{name} min"), F.max(whole).alias(f"{name} max"), F.sum(name).alias(f"{name} sum"))
-    # Histograms from a part of the rows, as one text: the 171 counters that it takes to count each would take as long as all else.
+        # Whole numbers, since Spark compares them by one instruction, and doubles by a method that
+        # handles NaN.
+        whole = (F.col(name) * BILLION + 0.5).cast("bigint")
+        yield from (
+            F.min(whole).alias(f"{name} min"),
+            F.max(whole).alias(f"{name} max"),
+            F.sum(name).alias(f"{name} sum"),
+        )
+    # Histograms are made from a sample of the rows, collected as one text. Counting them in Spark
+    # takes 171 counters, which would double the time of the pass.
     picked = F.when(F.pmod("hash", F.lit(one_in)) == 0, F.col("value"))
     yield F.concat_ws("\n", F.collect_list(picked)).alias("sample")
 
 
-def _write(rows: DataFrame, path: str) -> None:
-    columns.explained(rows).write.options(**WRITING).partitionBy("split").text(path)
+def _write_splits(rows: DataFrame, path: str) -> None:
+    columns.format_rows(rows).write.options(**WRITE_OPTIONS).partitionBy("split").text(path)
 
 
-def _whole(told: Mapping[str, Any], size: int, source: str) -> None:
-    """Failed if bytes of the file are in none of its lines: then a line was too long, and was passed over."""
-    if size - (told["octets"] or 0) - told["rows"] > BOM:
-        why = f"has a line of more than {LONGEST_LINE:,} bytes, which can be no line of nine columns"
-        raise Failed(CONTRACT, f"{source} {why}. Upload it again with a line for each row.")
+def _check_all_read(observed: Mapping[str, Any], size: int, source: str) -> None:
+    """Raise JobFailed if some bytes of the file are in none of its lines: a line was too long."""
+    if size - (observed["octets"] or 0) - observed["rows"] > BOM_BYTES:
+        why = (
+            f"has a line of more than {MAX_LINE_BYTES:,} bytes, which can be no line of nine "
+            "columns"
+        )
+        raise JobFailed(CONTRACT, f"{source} {why}. Upload it again with a line for each row.")
 
 
-def _reasons(session: SparkSession, path: str, told: Mapping[str, Any]) -> dict[str, int]:
-    """Read back from where they stand: few rows are refused, and all the others would pay for counting them on their way."""
-    if told["rows"] == told["kept"]:
+def _count_reasons(session: SparkSession, path: str, observed: Mapping[str, Any]) -> dict[str, int]:
+    """Count the rows by reason, from the quarantine as written.
+
+    Few rows are quarantined; counting the reasons in the main pass would cost time on every row.
+    """
+    if observed["rows"] == observed["kept"]:
         return {}
     reason = F.substring_index("value", "\t", 1).alias("reason")
-    return {row["reason"]: row["count"] for row in _lines(session, path).groupBy(reason).count().collect()}
+    return {
+        row["reason"]: row["count"]
+        for row in _read_lines(session, path).groupBy(reason).count().collect()
+    }
 
 
-class _Folder:
-    """Where the splits stand, in whatever file system. Spark can only write them as split=0, …; they are renamed in the end."""
+class _SplitFolders:
+    """The folders of the splits, in any file system of Hadoop.
+
+    Spark can only write them as split=0, …, so they are renamed at the end.
+    """
 
     def __init__(self, spark: SparkSession, target: str) -> None:
-        self._path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path  # noqa: SLF001  -- pyspark has no public way there
+        # pyspark has no public way to the JVM.
+        self._path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path  # noqa: SLF001
         self._settings = spark.sparkContext._jsc.hadoopConfiguration()  # noqa: SLF001
-        self._target, self.apart = target, f"{target}/apart"
+        self._target, self.staging = target, f"{target}/apart"
 
-    def clear(self) -> None:
+    def delete_splits(self) -> None:
         for name in ("apart", *SPLITS):
             path = self._path(f"{self._target}/{name}")
             path.getFileSystem(self._settings).delete(path, True)
 
-    def size(self, source: str) -> int:
-        """Bytes of a file."""
+    def file_size(self, source: str) -> int:
+        """Return the size of a file in bytes."""
         path = self._path(source)
         return int(path.getFileSystem(self._settings).getFileStatus(path).getLen())
 
-    def settle(self) -> None:
+    def rename_splits(self) -> None:
         files = self._path(self._target).getFileSystem(self._settings)
         for at, split in enumerate(SPLITS):
-            written, wanted = self._path(f"{self.apart}/split={at}"), self._path(f"{self._target}/{split}")
+            written, wanted = (
+                self._path(f"{self.staging}/split={at}"),
+                self._path(f"{self._target}/{split}"),
+            )
             if files.exists(written) and not files.rename(written, wanted):
-                raise OSError(f"{written.toString()} could not be renamed to {wanted.toString()}")
-        files.delete(self._path(self.apart), True)
+                raise OSError(f"cannot rename {written.toString()} to {wanted.toString()}")
+        files.delete(self._path(self.staging), True)

@@ -1,4 +1,7 @@
-"""Which run a job is, where nobody has told it: the same content through the same code into the same folder is the same run."""
+"""The run id of a job that was started without one.
+
+The same content, processed by the same code into the same folder, is the same run.
+"""
 
 import hashlib
 import json
@@ -7,34 +10,44 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from abalone.arguments import Order
+from abalone.arguments import JobOrder
 from abalone.contract import VERSION
-from abalone.objects import Found
+from abalone.objects import FoundObject
 
 
-def run_id(order: Order, found: Found) -> str:
-    """The run id that was told, else 20 hex digits of its own."""
-    told = {
-        "bucket": order.input_bucket, "key": order.input_key, "etag": found.etag, "size": found.bytes, "output": order.output,
-        "arguments": [order.tolerated.text], "code": code(), "contract": VERSION,
+def compute_run_id(order: JobOrder, found: FoundObject) -> str:
+    """Return the run id of the order, or else 20 hex digits over what makes the run."""
+    essence = {
+        "bucket": order.input_bucket, "key": order.input_key, "etag": found.etag,
+        "size": found.bytes, "output": order.output_uri,
+        "arguments": [order.quarantine_limit.text], "code": hash_code(), "contract": VERSION,
     }  # fmt: skip
-    return order.run_id or hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+    return (
+        order.run_id
+        or hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:20]
+    )
 
 
 @cache
-def code() -> str:
-    """A hash over the job's modules, as they are run: from folders, or from the zip that Spark was given.
+def hash_code() -> str:
+    """Return a hash over the job's modules as they run, from folders or from the zip for Spark.
 
-    It is the one by which the launcher files them in the operations bucket: see functions/start_spark_job/pack.py.
+    The launcher stores the code in the operations bucket under this hash: see
+    functions/start_spark_job/pack.py.
     """
     package = {
-        f"{__package__}/{one.name}": one.read_bytes() for one in files(str(__package__)).iterdir() if one.name.endswith(".py")
+        f"{__package__}/{module.name}": module.read_bytes()
+        for module in files(str(__package__)).iterdir()
+        if module.name.endswith(".py")
     }
-    listed = [[name, hashlib.sha256(body).hexdigest()] for name, body in sorted((package | _entry()).items())]
+    listed = [
+        [name, hashlib.sha256(body).hexdigest()]
+        for name, body in sorted((package | _read_entry_point()).items())
+    ]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:32]
 
 
-def _entry() -> dict[str, bytes]:
-    """The program that was started, if it is the job's own."""
+def _read_entry_point() -> dict[str, bytes]:
+    """Return the program that was started, if it is the job's entry point."""
     started = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     return {started.name: started.read_bytes()} if started.name == "preprocess.py" else {}

@@ -1,7 +1,8 @@
-"""One run from its arguments to its exit code.
+"""One run, from its arguments to its exit code.
 
-What was made already is made visible, and nothing is computed. Else the grants are asked for before Spark starts, the input is looked at
-before it is read and again before its features are published, and whatever dies in between, no reader sees half a run.
+If the run was already published, the job makes sure that readers find it and computes nothing.
+Otherwise it requests the grants before Spark starts, checks the input before it reads it and again
+before it publishes the features. Whatever is killed in between, no reader sees half a run.
 """
 
 import traceback
@@ -10,153 +11,233 @@ from datetime import UTC, datetime
 from typing import Any
 
 from abalone import drift, identity, manifest, measures, publish, report
-from abalone.access import READ, WRITE, Broker
-from abalone.arguments import Order, parsed
+from abalone.access import READ, WRITE, CredentialBroker
+from abalone.arguments import JobOrder, parse_arguments
+from abalone.compute import ComputedRun, ComputeTask, compute_run
 from abalone.contract import VERSION
-from abalone.exits import CONTRACT, DONE, INPUT, INTERNAL, Failed, explained
-from abalone.making import Made, Task, made
-from abalone.objects import Found, Objects
-from abalone.sniff import FIRST, odd
-from abalone.summary import Summary, step, tell
+from abalone.exits import CONTRACT, DONE, INPUT, INTERNAL, JobFailed, explain_failure
+from abalone.objects import FoundObject, ObjectFolder
+from abalone.summary import RunSummary, report_summary, time_step
 
-COUNTED = {"in": "rows in", "train": "to train", "validation": "to validate", "quarantine": "in quarantine"}
+ROW_LABELS = {
+    "in": "rows in",
+    "train": "to train",
+    "validation": "to validate",
+    "quarantine": "in quarantine",
+}
+SNIFFED_BYTES = 1 << 16  # the first bytes of the input, which tell its file type
+MAGIC_NUMBERS = {
+    b"\x1f\x8b": "gzip, compressed",
+    b"PK\x03\x04": "a zip archive, or a workbook of Excel",
+    b"BZh": "bzip2, compressed",
+    b"\x28\xb5\x2f\xfd": "zstd, compressed",
+    b"\xfd7zXZ\x00": "xz, compressed",
+    b"PAR1": "Parquet",
+    b"ORC": "ORC",
+    b"Obj\x01": "Avro",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
 
 
-def main(words: Sequence[str], make: Callable[[Task], Made] = made) -> int:
-    """Run what the arguments order; the exit code. `make` puts the run's files into its folder, and counts."""
-    summary, place = Summary(), ""
+def main(words: Sequence[str], make: Callable[[ComputeTask], ComputedRun] = compute_run) -> int:
+    """Run the job and return its exit code.
+
+    `make` writes the run's files into its folder and counts the rows.
+    """
+    summary, target = RunSummary(), ""
     try:
-        order = parsed(words)
-        summary.run_id, place = order.run_id, order.summary
-        summary.sentence = Run(order, summary, make).outcome()
+        order = parse_arguments(words)
+        summary.run_id, target = order.run_id, order.summary
+        summary.sentence = JobRun(order, summary, make).execute()
         summary.exit = DONE
-    except BaseException as failure:  # noqa: BLE001  -- however it ends, it ends with a code and a sentence
-        known = explained(failure)
+    except BaseException as failure:  # noqa: BLE001  -- every end has an exit code and a sentence
+        known = explain_failure(failure)
         if known.code == INTERNAL:
             traceback.print_exc()
         summary.outcome, summary.exit, summary.sentence = "failed", known.code, known.sentence
-    tell(summary, place)
+    report_summary(summary, target)
     return summary.exit
 
 
-class Run:
-    """One order, and what is known of it so far."""
+class JobRun:
+    """One run: its order, and what is known of it so far."""
 
-    def __init__(self, order: Order, summary: Summary, make: Callable[[Task], Made] = made) -> None:
+    def __init__(
+        self,
+        order: JobOrder,
+        summary: RunSummary,
+        make: Callable[[ComputeTask], ComputedRun] = compute_run,
+    ) -> None:
         self.order, self.summary, self.make = order, summary, make
         self.started = datetime.now(UTC).isoformat()
-        self.broker = Broker(order.account, order.job_name)
-        self.source = Objects(self.broker, order.input_bucket, order.input_key)
-        below = Objects(self.broker, order.output_bucket, f"{order.output_folder}*")
-        self.output = publish.Output(below, order.output_folder)
+        self.broker = CredentialBroker(order.account, order.job_name)
+        self.source = ObjectFolder(self.broker, order.input_bucket, order.input_key)
+        below = ObjectFolder(self.broker, order.output_bucket, f"{order.output_folder}*")
+        self.output = publish.RunFolder(below, order.output_folder)
 
-    def outcome(self) -> str:
-        """The run is published, by this job or before; what is to be told of it. Failed if it can not be."""
-        with step(self.summary, "look"):
-            found = self._looked_up()
-            self.summary.run_id = identity.run_id(self.order, found)
-            self.output.objects.need(READ, WRITE)
-            before = publish.published(self.output, self.summary.run_id)
+    def execute(self) -> str:
+        """Publish the run, unless that was done before, and return its sentence.
+
+        Raises JobFailed if it cannot be published.
+        """
+        with time_step(self.summary, "look"):
+            found = self._find_input()
+            self.summary.run_id = identity.compute_run_id(self.order, found)
+            self.output.objects.require_grants(READ, WRITE)
+            before = publish.read_published(self.output, self.summary.run_id)
         self.summary.outcome = "already" if before else "done"
-        told = before or self._made(found)
-        with step(self.summary, "show"):
-            return self._told(told, self._shown(told, found))
+        published = before or self._compute_and_publish(found)
+        with time_step(self.summary, "show"):
+            return self._summarize_run(published, self._show_run(published, found))
 
-    def _looked_up(self) -> Found:
-        """The input, if it is what was ordered."""
-        found = self.source.find(self.order.input_key)
+    def _find_input(self) -> FoundObject:
+        """Find the input; raises JobFailed unless it is the one that was ordered."""
+        found = self.source.find_object(self.order.input_key)
         if found is None:
-            raise Failed(INPUT, f"{self.order.input} is not there. Upload it; that starts a run.")
+            raise JobFailed(
+                INPUT, f"{self.order.input_uri} is not there. Upload it; that starts a run."
+            )
         if self.order.input_etag and found.etag != self.order.input_etag:
-            why = f"{self.order.input} was replaced after this job was ordered. What has come starts a run of its own."
-            raise Failed(INPUT, why)
+            why = (
+                f"{self.order.input_uri} was replaced after this job was ordered. What has "
+                "come starts a run of its own."
+            )
+            raise JobFailed(INPUT, why)
         return found
 
-    def _made(self, found: Found) -> Mapping[str, Any]:
-        """Spark has made the features, and their manifest stands beside them."""
-        self._plausible(found)
-        publish.clear(self.output, self.summary.run_id)
-        making = self.make(Task(self.order, found, self.source, self.output, self.summary))
-        with step(self.summary, "read back"):
-            files = publish.files(self.output, self.summary.run_id)
-        if wrong := manifest.miscounted(self.summary.rows, files):
-            raise Failed(INTERNAL, f"The run does not add up and is not published: {wrong}. Start the job again.")
-        self._unchanged(found)
-        before = self._before()
-        told = self._manifest(found, making, files, before)
-        return publish.publish(self.output, told, report.page(told, before))
+    def _compute_and_publish(self, found: FoundObject) -> Mapping[str, Any]:
+        """Compute the features with Spark, and publish them with their manifest."""
+        self._check_first_bytes(found)
+        publish.delete_run(self.output, self.summary.run_id)
+        computed = self.make(ComputeTask(self.order, found, self.source, self.output, self.summary))
+        with time_step(self.summary, "read back"):
+            files = publish.digest_files(self.output, self.summary.run_id)
+        if wrong := manifest.find_miscount(self.summary.rows, files):
+            raise JobFailed(
+                INTERNAL,
+                f"The run does not add up and is not published: {wrong}. Start the job again.",
+            )
+        self._check_unchanged(found)
+        before = self._read_previous()
+        wanted = self._build_manifest(found, computed, files, before)
+        return publish.publish_run(self.output, wanted, report.render_page(wanted, before))
 
-    def _plausible(self, found: Found) -> None:
-        """Failed if a look at the input's first bytes is enough to know that nothing will come of it."""
+    def _check_first_bytes(self, found: FoundObject) -> None:
+        """Raise JobFailed if the input's first bytes already show that it is not lines of text."""
         if not found.bytes:
-            raise Failed(CONTRACT, f"{self.order.input} is empty. Upload it again with its lines.")
-        if kind := odd(self.source.beginning(found, FIRST)):
+            raise JobFailed(
+                CONTRACT, f"{self.order.input_uri} is empty. Upload it again with its lines."
+            )
+        if kind := detect_wrong_type(self.source.read_beginning(found, SNIFFED_BYTES)):
             how = "Upload it as lines of plain text in UTF-8, nine columns with commas between"
-            raise Failed(CONTRACT, f"{self.order.input} is {kind}. {how}.")
+            raise JobFailed(CONTRACT, f"{self.order.input_uri} is {kind}. {how}.")
 
-    def _unchanged(self, found: Found) -> None:
-        """The input is still what it was, so that no features of a mixture are published; Failed else."""
-        now = self.source.find(found.key)
+    def _check_unchanged(self, found: FoundObject) -> None:
+        """Raise JobFailed if the input has changed, so that no mixture of inputs is published."""
+        now = self.source.find_object(found.key)
         if now is None or now.etag != found.etag:
-            publish.clear(self.output, self.summary.run_id)
+            publish.delete_run(self.output, self.summary.run_id)
             gone = "was deleted" if now is None else "was replaced"
-            raise Failed(
+            raise JobFailed(
                 INPUT,
-                f"{self.order.input} {gone} while the job worked on it; nothing was published. What comes starts a new run.",
+                f"{self.order.input_uri} {gone} while the job worked on it; nothing was "
+                "published. What comes starts a new run.",
             )
 
-    def _before(self) -> Mapping[str, Any] | None:
-        """The run that is published now, to compare with; none if its manifest is of another kind."""
-        held = publish.latest(self.output)
-        before = publish.published(self.output, held[0].run_id) if held else None
+    def _read_previous(self) -> Mapping[str, Any] | None:
+        """Return the manifest of the run that LATEST names; None if it has another format."""
+        held = publish.read_latest(self.output)
+        before = publish.read_published(self.output, held[0].run_id) if held else None
         return before if before and before["format"] == manifest.FORMAT else None
 
-    def _manifest(
-        self, found: Found, making: Made, files: Sequence[manifest.File], before: Mapping[str, Any] | None
+    def _build_manifest(
+        self,
+        found: FoundObject,
+        computed: ComputedRun,
+        files: Sequence[manifest.ManifestFile],
+        before: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        order, counts = self.order, measures.to_json(making.counts)
-        self.summary.drift = drift.compare(counts, before)
-        source = manifest.Input(
-            order.input_bucket, found.key, self.source.version(found.key), found.etag, found.bytes, found.modified
+        order, counts = self.order, measures.encode_counts(computed.counts)
+        self.summary.drift = drift.describe_drift(counts, before)
+        source = manifest.ManifestInput(
+            order.input_bucket,
+            found.key,
+            self.source.read_version(found.key),
+            found.etag,
+            found.bytes,
+            found.modified,
         )
         return {
             "format": manifest.FORMAT,
             "run_id": self.summary.run_id,
             "job": order.job_name,
             "account": order.account,
-            "code": identity.code(),
+            "code": identity.hash_code(),
             "contract": {"version": VERSION},
-            "input": manifest.plain(source),
-            "output": order.output,
+            "input": manifest.to_dict(source),
+            "output": order.output_uri,
             **counts,
-            "files": [manifest.plain(one) for one in files],
+            "files": [manifest.to_dict(file) for file in files],
             "drift": self.summary.drift,
             "before": before and before["run_id"],
-            "access": self._access(making),
-            "spark": making.spark,
+            "access": self._summarize_access(computed),
+            "spark": computed.spark,
             "started": self.started,
             "at": datetime.now(UTC).isoformat(),
             "seconds": dict(self.summary.seconds),
         }
 
-    def _access(self, making: Made) -> dict[str, Any]:
+    def _summarize_access(self, computed: ComputedRun) -> dict[str, Any]:
         grants = sorted(f"{permission} {target}" for permission, target in self.broker.used)
-        self.summary.access = {"mode": making.mode, "why": making.why, "grants": grants}
+        self.summary.access = {"mode": computed.mode, "why": computed.why, "grants": grants}
         return self.summary.access
 
-    def _shown(self, told: Mapping[str, Any], found: Found) -> publish.Pointer:
-        """Where LATEST points; the plain files are of the same run."""
-        wanted = publish.pointer(self.output, told["run_id"], found.modified, self.started)
-        held = publish.point(self.output, wanted)
-        publish.lay_plain(self.output)
+    def _show_run(self, published: Mapping[str, Any], found: FoundObject) -> publish.LatestPointer:
+        """Move LATEST to the run unless it names a newer one, and sync the plain files with it."""
+        wanted = publish.make_pointer(
+            self.output, published["run_id"], found.modified, self.started
+        )
+        held = publish.move_latest(self.output, wanted)
+        publish.sync_plain_files(self.output)
         return held
 
-    def _told(self, told: Mapping[str, Any], held: publish.Pointer) -> str:
-        here = publish.pointer(self.output, told["run_id"], "", "")
-        summary, rows = self.summary, told["rows"]
-        summary.rows, summary.quarantine, summary.drift = told["rows"], told["quarantine"], told["drift"]
-        summary.manifest, summary.report, summary.access = here.manifest, here.report, told["access"]
-        how = "were published already, and nothing was computed" if summary.outcome == "already" else "are published"
-        counts = ", ".join(f"{rows[name]:,} {said}" for name, said in COUNTED.items())
-        late = "" if held.run_id == told["run_id"] else f" LATEST stays with run {held.run_id}, whose input is newer."
-        return f"Features of {self.order.input} {how} (run {told['run_id']}): {counts}.{late}"
+    def _summarize_run(self, published: Mapping[str, Any], held: publish.LatestPointer) -> str:
+        here = publish.make_pointer(self.output, published["run_id"], "", "")
+        summary, rows = self.summary, published["rows"]
+        summary.rows, summary.quarantine, summary.drift = (
+            published["rows"],
+            published["quarantine"],
+            published["drift"],
+        )
+        summary.manifest, summary.report, summary.access = (
+            here.manifest,
+            here.report,
+            published["access"],
+        )
+        how = (
+            "were published already, and nothing was computed"
+            if summary.outcome == "already"
+            else "are published"
+        )
+        counts = ", ".join(f"{rows[name]:,} {label}" for name, label in ROW_LABELS.items())
+        late = (
+            ""
+            if held.run_id == published["run_id"]
+            else f" LATEST stays with run {held.run_id}, whose input is newer."
+        )
+        return (
+            f"Features of {self.order.input_uri} {how} (run {published['run_id']}): {counts}.{late}"
+        )
+
+
+def detect_wrong_type(first: bytes) -> str:
+    r"""Return why the first bytes are not lines of plain text; "" if they are.
+
+    >>> detect_wrong_type(b"M,0.455,0.365"), detect_wrong_type(b"\x1f\x8b\x08\x00")
+    ('', 'gzip, compressed')
+    >>> detect_wrong_type(b"M,0\x00455")
+    'no text: it has zero bytes in it'
+    """
+    kind = next((name for sign, name in MAGIC_NUMBERS.items() if first.startswith(sign)), "")
+    return kind or ("no text: it has zero bytes in it" if b"\x00" in first else "")

@@ -1,22 +1,25 @@
-"""What was made from what: the document that makes a run's files a published data set, and its lineage.
+"""The manifest of a run, which makes its files a published data set and records their lineage.
 
-_manifest.json of a run, put last, at OUT/runs/RUN/:
+_manifest.json is put last, at OUT/runs/RUN/. Its members:
 
     format       1
     run_id       20 hex digits
-    job          the processing job's name, "" by hand
-    account      whose data it is
+    job          the name of the processing job, "" for a run by hand
+    account      the account of the data
     code         hash of the job's code
-    contract     the data contract: its version and whatever it says of itself
-    input        bucket, key, version ("" without versions), etag, bytes, modified
-    output       s3:// folder that the run lies below
+    contract     the data contract: its version
+    input        bucket, key, version ("" without versioning), etag, bytes, modified
+    output       the s3:// folder that the run is below
     rows         in, train, validation, quarantine
-    files        path below the run's folder, split, bytes, rows, sha256, etag: of each, as read back from S3
-    quarantine, columns, categories   the measures: see measures.py
-    drift        what has changed since the run before, in sentences
-    before       the run that it was compared with, or null
-    access       mode (s3a or staged), why, grants (permission and place of all that the driver was vended)
-    spark, started, at (published), seconds (by step)
+    files        for each file, as read back from S3: path below the run's folder, split, bytes,
+                 rows, sha256, etag
+    quarantine, categories, columns, sampled
+                 the measures: see measures.py
+    drift        what has changed since the previous run, in sentences
+    before       the id of the previous run, or null
+    access       mode (s3a or staged), why, grants (permission and target of all credentials that
+                 the driver was given)
+    spark, started, at (time of publication), seconds (by step)
 """
 
 import json
@@ -24,17 +27,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from abalone.objects import Digest, Found
+from abalone.objects import Digest, FoundObject
 
 FORMAT = 1
-NAME = "_manifest.json"
+MANIFEST_NAME = "_manifest.json"
 SPLITS = ("train", "validation", "quarantine")
-# What two runs of the same run id must have in common to be the same: not when and by which attempt it was made.
-ESSENCE = ("format", "run_id", "code", "contract", "input", "output", "rows", "quarantine")
+# What two manifests of one run id must have in common; times and attempts may differ.
+IDENTITY_FIELDS = ("format", "run_id", "code", "contract", "input", "output", "rows", "quarantine")
 
 
 @dataclass(frozen=True)
-class File:
+class ManifestFile:
     """One file of a run."""
 
     path: str
@@ -46,8 +49,8 @@ class File:
 
 
 @dataclass(frozen=True)
-class Input:
-    """The object that the run was made from, in the words of S3; `version` is empty in a bucket without versions."""
+class ManifestInput:
+    """The object that the run was made from; `version` is empty in a bucket without versioning."""
 
     bucket: str
     key: str
@@ -57,24 +60,26 @@ class Input:
     modified: str
 
 
-def file(folder: str, found: Found, read: Digest) -> File:
-    """The file that an object below the run's folder is."""
+def describe_file(folder: str, found: FoundObject, read: Digest) -> ManifestFile:
+    """Describe an object below the run's folder as a file of the manifest."""
     path = found.key.removeprefix(folder)
-    return File(path, path.partition("/")[0], read.bytes, read.rows, read.sha256, found.etag)
+    return ManifestFile(
+        path, path.partition("/")[0], read.bytes, read.rows, read.sha256, found.etag
+    )
 
 
-def written(manifest: Mapping[str, Any]) -> bytes:
-    """As it is stored."""
+def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """Return the bytes that are stored."""
     return json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def plain(value: Any) -> dict[str, Any]:
-    """A dataclass as the manifest has it."""
+def to_dict(value: Any) -> dict[str, Any]:
+    """Return a dataclass as the manifest holds it."""
     return asdict(value)
 
 
-def miscounted(rows: Mapping[str, int], files: Sequence[File]) -> str:
-    """What does not add up between what Spark counted and what stands in the files; empty if all does."""
+def find_miscount(rows: Mapping[str, int], files: Sequence[ManifestFile]) -> str:
+    """Return where Spark's counts and the rows in the files differ; "" if they agree."""
     sums = {split: sum(one.rows for one in files if one.split == split) for split in SPLITS}
     wrong = [
         f"{rows[split]:,} rows of {split} were counted and {sums[split]:,} are there"
@@ -82,15 +87,19 @@ def miscounted(rows: Mapping[str, int], files: Sequence[File]) -> str:
         if rows[split] != sums[split]
     ]
     if sum(rows[split] for split in SPLITS) != rows["in"]:
-        wrong.append(f"{rows['in']:,} rows came in and {sum(rows[split] for split in SPLITS):,} went out")
+        wrong.append(
+            f"{rows['in']:,} rows came in and {sum(rows[split] for split in SPLITS):,} went out"
+        )
     return "; ".join(wrong)
 
 
-def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two manifests say the same of the same data."""
-    return all(one.get(name) == other.get(name) for name in ESSENCE) and _contents(one) == _contents(other)
+def is_same_run(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two manifests describe the same run with the same data."""
+    return all(one.get(name) == other.get(name) for name in IDENTITY_FIELDS) and _list_contents(
+        one
+    ) == _list_contents(other)
 
 
-def _contents(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the files hold, whatever Spark called them."""
+def _list_contents(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List the content of the files, without their names."""
     return sorted((one["split"], one["sha256"]) for one in manifest.get("files", ()))

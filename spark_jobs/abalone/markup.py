@@ -1,53 +1,98 @@
-"""HTML and SVG as values: whatever is not markup already is text, and is written so that it stays text."""
+"""HTML and SVG as values: everything that is not Markup is text and is escaped."""
 
 import html
 from collections.abc import Iterable
 
-# Elements of HTML that have no end; those of SVG end as in XML.
-VOID = {"meta", "br", "col"}
+# HTML elements without an end tag; SVG elements end as in XML.
+VOID_ELEMENTS = {"meta", "br", "col"}
 
 
 class Markup(str):
-    """Text that is markup already. Only this module makes it from data."""
+    """Text that is already markup. Only this module makes it from data."""
 
     __slots__ = ()
 
 
-Inside = str | Iterable[str] | None
+type Inside = str | Iterable[Inside] | None
 
 
-def tag(name: str, /, *inside: Inside, **attributes: object) -> Markup:
-    """An element. A name that Python keeps for itself ends with _, and _ within a name is a hyphen; None leaves an attribute out.
+def make_tag(name: str, /, *inside: Inside, **attributes: object) -> Markup:
+    """Make an element.
 
-    >>> tag("td", "a < b", class_="number", data_row=3, title=None)
+    A reserved word as an attribute ends with _, and _ within a name becomes a hyphen; an attribute
+    that is None is left out.
+
+    >>> make_tag("td", "a < b", class_="number", data_row=3, title=None)
     '<td class="number" data-row="3">a &lt; b</td>'
     """
-    said = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text(str(value))}"' for key, value in attributes.items() if value is not None
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape_text(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
     )
-    return Markup(f"<{name}{said}>" if name in VOID else f"<{name}{said}>{together(*inside)}</{name}>")
+    return Markup(
+        f"<{name}{written}>"
+        if name in VOID_ELEMENTS
+        else f"<{name}{written}>{join_markup(*inside)}</{name}>"
+    )
 
 
-def together(*inside: Inside) -> Markup:
-    """One thing after another; what is not markup is escaped."""
-    return Markup("".join(_parts(inside)))
+def join_markup(*inside: Inside) -> Markup:
+    """Join the parts; what is not Markup is escaped."""
+    return Markup("".join(_flatten_parts(inside)))
 
 
-def text(said: str) -> Markup:
-    r"""Text as it is shown: signs that nobody sees, or that turn a line around, are written out.
+def escape_text(content: str) -> Markup:
+    r"""Escape a text; invisible characters and those that change the direction are written out.
 
-    >>> text("<b>"), text("a\u202eb"), text("\ud800")
+    >>> escape_text("<b>"), escape_text("a\u202eb"), escape_text("\ud800")
     ('&lt;b&gt;', 'a\\u202eb', '\\ud800')
     """
-    if isinstance(said, Markup):
-        return said
-    seen = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in said)
-    return Markup(html.escape(seen))
+    if isinstance(content, Markup):
+        return content
+    printable = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in content
+    )
+    return Markup(html.escape(printable))
 
 
-def _parts(inside: Iterable[Inside]) -> Iterable[Markup]:
+def _flatten_parts(inside: Iterable[Inside]) -> Iterable[Markup]:
     for part in inside:
         if isinstance(part, str):
-            yield text(part)
+            yield escape_text(part)
         elif part is not None:
-            yield from _parts(part)
+            yield from _flatten_parts(part)
+
+
+def render_table(
+    caption: str, heads: Iterable[str], rows: Iterable[Iterable[Inside]], numbers: Iterable[int]
+) -> Markup:
+    """Make a table with a caption, and heads for columns and rows, for screen readers, too.
+
+    The first cell of a row is its head. `numbers` are the indexes of right-aligned columns; a
+    column without a head holds a drawing.
+    """
+    aligned = set(numbers)
+    kinds = [
+        ("number" if at in aligned else None if head else "drawn") for at, head in enumerate(heads)
+    ]
+    top = make_tag(
+        "tr", (_render_head(head, kind) for head, kind in zip(heads, kinds, strict=True))
+    )
+    body = (make_tag("tr", _render_cells(list(row), kinds)) for row in rows)
+    made = make_tag(
+        "table", make_tag("caption", caption), make_tag("thead", top), make_tag("tbody", body)
+    )
+    return make_tag("div", made, class_="wide", tabindex=0, role="region", aria_label=caption)
+
+
+def _render_head(head: str, kind: str | None) -> Markup:
+    return make_tag("th", head, scope="col", class_=kind) if head else make_tag("td")
+
+
+def _render_cells(row: list[Inside], kinds: list[str | None]) -> Markup:
+    first = make_tag("th", row[0], scope="row", class_=kinds[0])
+    return join_markup(
+        first,
+        (make_tag("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)),
+    )

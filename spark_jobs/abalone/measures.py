@@ -1,13 +1,16 @@
-"""What is counted of a run, and what has changed since the run before: sentences for whoever trains on the features.
+"""The counts and measures of a run.
 
-As JSON, in a manifest:
+In JSON, as a manifest holds them:
 
     rows         in, train, validation, quarantine
-    quarantine   rows by reason, the most frequent first
-    categories   rows by sex, of all lines that can be read
-    columns      of what made features, by name: min and max (to a billionth), mean, deviation (standard), null where there is no row; edges
-                 and counts of the histogram; and missing, the share of all rows that are in quarantine because they have nothing there
-    sampled      deviations and histograms are of one row in so many, picked by a hash; 1 for files of up to some 5 MB
+    quarantine   rows by reason, the most frequent reason first
+    categories   rows by sex, over all lines that can be parsed
+    columns      by name, over the rows that became features: min and max (to a billionth), mean,
+                 deviation (standard), each null if there is no row; edges and counts of the
+                 histogram; missing: the share of all rows that are in quarantine because the
+                 column is empty
+    sampled      N: deviations and histograms cover one row in N, picked by a hash; 1 for files of
+                 up to about 5 MB
 """
 
 import math
@@ -19,12 +22,12 @@ from typing import Any
 from abalone.contract import BINS, NUMBERS, SEXES
 
 Json = Mapping[str, Any]
-PARTS = 1_000_000_000  # of one, in which Spark counts the smallest and the largest
+BILLION = 1_000_000_000  # Spark computes min and max as whole billionths
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One column of what made features."""
+    """The measures of one column, over the rows that became features."""
 
     min: float | None
     max: float | None
@@ -37,7 +40,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Counts:
-    """All that is counted of a run."""
+    """All counts and measures of a run."""
 
     rows: Mapping[str, int]
     quarantine: Mapping[str, int]
@@ -46,64 +49,88 @@ class Counts:
     sampled: int
 
 
-def to_json(counts: Counts) -> dict[str, Any]:
-    """As a manifest has it."""
+def encode_counts(counts: Counts) -> dict[str, Any]:
+    """Return the counts as a manifest holds them."""
     columns = {
         name: asdict(measure) | {"edges": list(measure.edges), "counts": list(measure.counts)}
         for name, measure in counts.columns.items()
     }
-    plain = {"rows": dict(counts.rows), "quarantine": dict(counts.quarantine), "categories": dict(counts.categories)}
+    plain = {
+        "rows": dict(counts.rows),
+        "quarantine": dict(counts.quarantine),
+        "categories": dict(counts.categories),
+    }
     return {**plain, "columns": columns, "sampled": counts.sampled}
 
 
-def from_json(told: Json) -> Counts:
-    """From a manifest, whatever else stands there."""
+def decode_counts(manifest: Json) -> Counts:
+    """Read the counts from a manifest; other members are ignored."""
     columns = {
-        name: Measure(**(dict(measure) | {"edges": tuple(measure["edges"]), "counts": tuple(measure["counts"])}))
-        for name, measure in told["columns"].items()
+        name: Measure(
+            **(
+                dict(measure)
+                | {"edges": tuple(measure["edges"]), "counts": tuple(measure["counts"])}
+            )
+        )
+        for name, measure in manifest["columns"].items()
     }
-    return Counts(dict(told["rows"]), dict(told["quarantine"]), dict(told["categories"]), columns, told["sampled"])
+    rows, quarantine = dict(manifest["rows"]), dict(manifest["quarantine"])
+    return Counts(rows, quarantine, dict(manifest["categories"]), columns, manifest["sampled"])
 
 
-def counted(told: Json, reasons: Mapping[str, int], sampled: int) -> Counts:
-    """From what Spark observed: `rows` and those of them that were `kept`, of these `train`; by sex; `min` and `max` in billionths and the
-    `sum` by column; and as a `sample` of what was written, a line for each row.
+def collect_counts(observed: Json, reasons: Mapping[str, int], sampled: int) -> Counts:
+    """Build the counts from what Spark observed (engine._observe_columns).
+
+    `observed` has `rows`, `kept` (rows that became features) and `train` (those of them in the
+    train split); the rows of each sex; `min` and `max` (in billionths) and `sum` of each column;
+    and `sample`, a sample of the written features, one line for each row.
     """
-    kept = told["kept"]
-    rows = {"in": told["rows"], "train": told["train"], "validation": kept - told["train"], "quarantine": told["rows"] - kept}
-    drawn = [_numbers(line) for line in told["sample"].split("\n") if line]
+    kept, total, train = observed["kept"], observed["rows"], observed["train"]
+    rows = {"in": total, "train": train, "validation": kept - train, "quarantine": total - kept}
+    sample = [_parse_sample_line(line) for line in observed["sample"].split("\n") if line]
     return Counts(
         rows,
-        dict(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
-        {sex: told[sex] for sex in SEXES},
-        {name: _measure(name, told, reasons, [row[at] for row in drawn]) for at, name in enumerate(NUMBERS)},
+        dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        {sex: observed[sex] for sex in SEXES},
+        {
+            name: _measure_column(name, observed, reasons, [row[index] for row in sample])
+            for index, name in enumerate(NUMBERS)
+        },
         sampled,
     )
 
 
-def _numbers(line: str) -> list[float]:
-    """In the contract's order; the line has the label first, and two flags."""
+def _parse_sample_line(line: str) -> list[float]:
+    """Return the numbers in the contract's order; the line begins with the label and two flags."""
     label, _, _, *measures = map(float, line.split(","))
     return [*measures, label]
 
 
-def _measure(name: str, told: Json, reasons: Mapping[str, int], drawn: list[float]) -> Measure:
-    rows, bins = told["kept"], BINS[name]
-    placed = Counter(map(bins.place, drawn))
-    low, high = (None if told[f"{name} {end}"] is None else told[f"{name} {end}"] / PARTS for end in ("min", "max"))
-    mean = _rounded(told[f"{name} sum"] / rows) if rows else None
-    missing = reasons.get(f"{name} missing", 0) / told["rows"] if told["rows"] else 0.0
-    counts = tuple(placed[at] for at in range(bins.count + 1))
-    return Measure(low, high, mean, _deviation(drawn), _rounded(missing), bins.edges, counts)
+def _measure_column(
+    name: str, observed: Json, reasons: Mapping[str, int], sample: list[float]
+) -> Measure:
+    kept, total, bins = observed["kept"], observed["rows"], BINS[name]
+    by_bin = Counter(map(bins.find_bin, sample))
+    low, high = (
+        None if (extreme := observed[f"{name} {end}"]) is None else extreme / BILLION
+        for end in ("min", "max")
+    )
+    mean = _round_digits(observed[f"{name} sum"] / kept) if kept else None
+    missing = _round_digits(reasons.get(f"{name} missing", 0) / total if total else 0.0)
+    counts = tuple(by_bin[index] for index in range(bins.count + 1))
+    return Measure(low, high, mean, _standard_deviation(sample), missing, bins.edges, counts)
 
 
-def _deviation(values: list[float]) -> float | None:
+def _standard_deviation(values: list[float]) -> float | None:
     if len(values) < 2:
         return None
     mean = math.fsum(values) / len(values)
-    return _rounded(math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)))
+    return _round_digits(
+        math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    )
 
 
-def _rounded(value: float) -> float:
-    # The order in which Spark adds changes the last digits, and would make two manifests of one file differ.
+def _round_digits(value: float) -> float:
+    # The order in which Spark adds affects the last digits; without rounding, two manifests of the
+    # same file would differ.
     return float(f"{value:.9g}")

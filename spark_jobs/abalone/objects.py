@@ -1,4 +1,6 @@
-"""A folder of objects in S3, reached with vended credentials: every call asks for the permission that it needs and for no more."""
+"""Objects in S3, reached with vended credentials; each call uses just the permission that it
+needs.
+"""
 
 import hashlib
 import tempfile
@@ -11,20 +13,24 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from abalone.access import BOTH, READ, WRITE, Broker
+from abalone.access import READ, READWRITE, WRITE, CredentialBroker
 
-AT_ONCE = 8  # objects that are sent, fetched or copied at the same time
-CHUNK = 1 << 20
-LOST = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")  # how S3 says that a condition was not met
+MAX_PARALLEL_OBJECTS = 8  # objects that are uploaded, downloaded or copied at the same time
+CHUNK_BYTES = 1 << 20
+LOST_RACE_CODES = (
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+    "NoSuchKey",
+)  # S3: a condition is not met
 
 
-class Lost(Exception):
-    """Somebody else wrote the object first."""
+class LostRace(Exception):
+    """Another job wrote the object first."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object as a list shows it."""
+class FoundObject:
+    """An object as ListObjectsV2 shows it."""
 
     key: str
     etag: str
@@ -34,172 +40,214 @@ class Found:
 
 @dataclass(frozen=True)
 class Digest:
-    """What stands in an object, read to its end."""
+    """The content of an object, read to its end."""
 
     bytes: int
     rows: int  # line feeds
     sha256: str
 
 
-class Objects:
-    """What lies below `scope` (an object, or a prefix with * at its end) in a bucket. Raises Failed where no grant allows a call."""
+class ObjectFolder:
+    """The objects in a `scope` of a bucket: one object, or a prefix ending in *.
 
-    def __init__(self, broker: Broker, bucket: str, scope: str) -> None:
+    Every method raises JobFailed if no grant allows its call.
+    """
+
+    def __init__(self, broker: CredentialBroker, bucket: str, scope: str) -> None:
         self.bucket = bucket
         self._broker = broker
         self._scope = f"s3://{bucket}/{scope}"
 
-    def _s3(self, permission: str) -> Any:
+    def _client_for(self, permission: str) -> Any:
         return self._broker.s3(self._scope, permission)
 
-    def within(self, scope: str) -> "Objects":
-        """What lies below another scope in the same bucket."""
-        return Objects(self._broker, self.bucket, scope)
+    def narrow_scope(self, scope: str) -> "ObjectFolder":
+        """Return the objects in another scope of the same bucket."""
+        return ObjectFolder(self._broker, self.bucket, scope)
 
-    def need(self, *permissions: str) -> None:
-        """Failed unless a grant allows each of them here."""
+    def require_grants(self, *permissions: str) -> None:
+        """Raise JobFailed unless grants allow each of the permissions on the scope."""
         for permission in permissions:
-            self._s3(permission)
+            self._client_for(permission)
 
-    def may(self, permission: str) -> bool:
-        """Whether a grant allows it here."""
-        return self._broker.may(self._scope, permission)
+    def is_granted(self, permission: str) -> bool:
+        """Whether a grant allows the permission on the scope."""
+        return self._broker.is_granted(self._scope, permission)
 
-    def find(self, key: str) -> Found | None:
-        """The object, or None. It is looked for by a list: HeadObject says 403 of what is missing to whoever may not list the bucket."""
+    def find_object(self, key: str) -> FoundObject | None:
+        """Return the object, or None.
+
+        It is looked up by listing: without ListBucket, HeadObject returns 403 for a missing object.
+        """
         try:
-            return next((found for found in self._listed(key, 1) if found.key == key), None)
+            return next((found for found in self._list_pages(key, 1) if found.key == key), None)
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDenied":
                 raise
-            return self._found(key)
+            return self._head_object(key)
 
-    def _found(self, key: str) -> Found | None:
-        """The object for whoever may read it and list nothing, as a grant for one object may mean it; 403 then says that it is missing."""
+    def _head_object(self, key: str) -> FoundObject | None:
+        """Return the object for a role that may read but not list, as with a grant for one object.
+
+        Then 403 means that the object is missing.
+        """
         try:
-            answer = self._s3(READ).head_object(Bucket=self.bucket, Key=key)
+            answer = self._client_for(READ).head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("403", "404"):
                 return None
             raise
-        return Found(key, answer["ETag"].strip('"'), answer["ContentLength"], answer["LastModified"].isoformat())
+        return FoundObject(
+            key,
+            answer["ETag"].strip('"'),
+            answer["ContentLength"],
+            answer["LastModified"].isoformat(),
+        )
 
-    def list(self, prefix: str) -> list[Found]:
-        """All objects below a prefix."""
-        return list(self._listed(prefix, 1000))
+    def list_objects(self, prefix: str) -> list[FoundObject]:
+        """Return all objects below a prefix."""
+        return list(self._list_pages(prefix, 1000))
 
-    def _listed(self, prefix: str, page: int) -> Iterator[Found]:
+    def _list_pages(self, prefix: str, page: int) -> Iterator[FoundObject]:
         request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": page}
         while True:
-            answer = self._s3(READ).list_objects_v2(**request)
+            answer = self._client_for(READ).list_objects_v2(**request)
             for one in answer.get("Contents", ()):
-                yield Found(one["Key"], one["ETag"].strip('"'), one["Size"], one["LastModified"].isoformat())
+                yield FoundObject(
+                    one["Key"], one["ETag"].strip('"'), one["Size"], one["LastModified"].isoformat()
+                )
             if page == 1 or not answer.get("IsTruncated"):
                 return
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
-    def version(self, key: str) -> str:
-        """The version id of an object; empty in a bucket without versions."""
-        return str(self._s3(READ).head_object(Bucket=self.bucket, Key=key).get("VersionId", ""))
+    def read_version(self, key: str) -> str:
+        """Return the version id of an object; "" in a bucket without versioning."""
+        return str(
+            self._client_for(READ).head_object(Bucket=self.bucket, Key=key).get("VersionId", "")
+        )
 
-    def read(self, key: str) -> tuple[bytes, str] | None:
-        """A small object and its ETag, or None."""
-        if self.find(key) is None:
+    def read_object(self, key: str) -> tuple[bytes, str] | None:
+        """Return the content of a small object and its ETag, or None."""
+        if self.find_object(key) is None:
             return None
         try:
-            answer = self._s3(READ).get_object(Bucket=self.bucket, Key=key)
+            answer = self._client_for(READ).get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":  # it has gone since
+            if error.response["Error"]["Code"] == "NoSuchKey":  # deleted since
                 return None
             raise
         return answer["Body"].read(), answer["ETag"].strip('"')
 
-    def beginning(self, found: Found, count: int) -> bytes:
-        """The first bytes of an object."""
+    def read_beginning(self, found: FoundObject, count: int) -> bytes:
+        """Return the first `count` bytes of an object."""
         if not found.bytes:
             return b""
-        wanted = {"Bucket": self.bucket, "Key": found.key, "Range": f"bytes=0-{count - 1}", "IfMatch": found.etag}
-        return bytes(self._s3(READ).get_object(**wanted)["Body"].read())
+        wanted = {
+            "Bucket": self.bucket,
+            "Key": found.key,
+            "Range": f"bytes=0-{count - 1}",
+            "IfMatch": found.etag,
+        }
+        return bytes(self._client_for(READ).get_object(**wanted)["Body"].read())
 
-    def download(self, found: Found, path: Path) -> None:
-        """The object into a file; the parts of a large one side by side, and all of one content, as boto3 sees to."""
-        self._s3(READ).download_file(self.bucket, found.key, str(path))
+    def download_object(self, found: FoundObject, path: Path) -> None:
+        """Download an object; boto3 fetches the parts of a large one in parallel, of one ETag."""
+        self._client_for(READ).download_file(self.bucket, found.key, str(path))
 
-    def digest(self, found: Found) -> Digest:
-        """What stands in the object, as a reader sees it."""
-        body = self._s3(READ).get_object(Bucket=self.bucket, Key=found.key, IfMatch=found.etag)["Body"]
+    def digest_object(self, found: FoundObject) -> Digest:
+        """Read the object as a reader would, and return its size, rows and hash."""
+        body = self._client_for(READ).get_object(
+            Bucket=self.bucket, Key=found.key, IfMatch=found.etag
+        )["Body"]
         count, rows, sha256 = 0, 0, hashlib.sha256()
-        for chunk in body.iter_chunks(CHUNK):
+        for chunk in body.iter_chunks(CHUNK_BYTES):
             count, rows = count + len(chunk), rows + chunk.count(b"\n")
             sha256.update(chunk)
         return Digest(count, rows, sha256.hexdigest())
 
-    def upload(self, path: Path, key: str) -> None:
-        """A file of any size, in parts if it is large."""
-        self._s3(WRITE).upload_file(str(path), self.bucket, key)
+    def upload_file(self, path: Path, key: str) -> None:
+        """Upload a file of any size, in parts if it is large."""
+        self._client_for(WRITE).upload_file(str(path), self.bucket, key)
 
     def put_new(self, key: str, body: bytes, kind: str = "application/json") -> str:
-        """A small object that nobody has put before; its ETag. Lost if somebody has."""
-        return self._put(WRITE, Key=key, Body=body, ContentType=kind, IfNoneMatch="*")
+        """Put a small object and return its ETag; raises LostRace if the key exists."""
+        return self._put_conditionally(WRITE, Key=key, Body=body, ContentType=kind, IfNoneMatch="*")
 
-    def replace(self, key: str, body: bytes, etag: str, kind: str = "application/json") -> str:
-        """A small object in place of the one with this ETag; its own. Lost if that one is there no more.
+    def replace_object(
+        self, key: str, body: bytes, etag: str, kind: str = "application/json"
+    ) -> str:
+        """Replace a small object if it still has this ETag; return its new ETag.
 
-        On AWS If-Match reads the object, too, so it is done under READWRITE if one grant gives both.
+        Raises LostRace if it has another one. On AWS, If-Match also reads the object, so the call
+        uses READWRITE if one grant gives both.
         """
-        return self._put(self._both(), Key=key, Body=body, ContentType=kind, IfMatch=etag)
+        return self._put_conditionally(
+            self._update_permission(), Key=key, Body=body, ContentType=kind, IfMatch=etag
+        )
 
-    def put(self, key: str, body: bytes, kind: str) -> None:
-        """A small object, whatever was there."""
-        self._put(WRITE, Key=key, Body=body, ContentType=kind)
+    def put_object(self, key: str, body: bytes, kind: str) -> None:
+        """Put a small object, whatever was there."""
+        self._put_conditionally(WRITE, Key=key, Body=body, ContentType=kind)
 
-    def _put(self, permission: str, **request: Any) -> str:
+    def _put_conditionally(self, permission: str, **request: Any) -> str:
         try:
-            return str(self._s3(permission).put_object(Bucket=self.bucket, **request)["ETag"]).strip('"')
+            return str(
+                self._client_for(permission).put_object(Bucket=self.bucket, **request)["ETag"]
+            ).strip('"')
         except ClientError as error:
-            if error.response["Error"]["Code"] in LOST:
-                raise Lost(request["Key"]) from error
+            if error.response["Error"]["Code"] in LOST_RACE_CODES:
+                raise LostRace(request["Key"]) from error
             raise
 
-    def _both(self) -> str:
-        return BOTH if self.may(BOTH) else WRITE
+    def _update_permission(self) -> str:
+        return READWRITE if self.is_granted(READWRITE) else WRITE
 
-    def copy_new(self, found: Found, key: str) -> None:
-        """The object once more under another key, at which nothing stands; Lost if something does. At most 5 GB.
+    def copy_new(self, found: FoundObject, key: str) -> None:
+        """Copy an object of at most 5 GB to a new key; raises LostRace if the key exists.
 
-        S3 copies it by itself under READWRITE; where reading and writing are granted apart, it passes through here.
+        With READWRITE, S3 copies it. With READ and WRITE in two grants, it passes through the
+        driver.
         """
-        if self.may(BOTH):
+        if self.is_granted(READWRITE):
             source = {"Bucket": self.bucket, "Key": found.key}
             wanted = {"CopySource": source, "CopySourceIfMatch": found.etag, "IfNoneMatch": "*"}
             try:
-                self._s3(BOTH).copy_object(Bucket=self.bucket, Key=key, **wanted)
+                self._client_for(READWRITE).copy_object(Bucket=self.bucket, Key=key, **wanted)
             except ClientError as error:
-                if error.response["Error"]["Code"] in LOST:
-                    raise Lost(key) from error
+                if error.response["Error"]["Code"] in LOST_RACE_CODES:
+                    raise LostRace(key) from error
                 raise
         else:
-            self._pass_on(found, key)
+            self._copy_through_driver(found, key)
 
-    def _pass_on(self, found: Found, key: str) -> None:
+    def _copy_through_driver(self, found: FoundObject, key: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "object"
-            self.download(found, path)
+            self.download_object(found, path)
             with path.open("rb") as file:
-                self._put(WRITE, Key=key, Body=file, IfNoneMatch="*")
+                self._put_conditionally(WRITE, Key=key, Body=file, IfNoneMatch="*")
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """These objects; what is not there does not matter. An error of S3 about any of them is raised."""
+    def delete_objects(self, keys: Iterable[str]) -> None:
+        """Delete the objects; missing ones do not matter. Raises ClientError if S3 refuses any."""
         for some in batched(keys, 1000):
             listed = {"Objects": [{"Key": key} for key in some], "Quiet": True}
-            answer = self._s3(WRITE).delete_objects(Bucket=self.bucket, Delete=listed)
+            answer = self._client_for(WRITE).delete_objects(Bucket=self.bucket, Delete=listed)
             for error in answer.get("Errors", ()):
                 raise ClientError(
-                    {"Error": {"Code": error["Code"], "Message": f"{error['Key']}: {error['Message']}"}}, "DeleteObjects"
+                    {
+                        "Error": {
+                            "Code": error["Code"],
+                            "Message": f"{error['Key']}: {error['Message']}",
+                        }
+                    },
+                    "DeleteObjects",
                 )
 
 
-def side_by_side[Item, Result](work: Any, items: Iterable[Item]) -> list[Result]:
-    """The work on each item, several at a time; the first error is raised when those begun have ended."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+def map_parallel[Item, Result](work: Any, items: Iterable[Item]) -> list[Result]:
+    """Do the work on each item, several at a time.
+
+    The first error is raised once the items that were begun have ended.
+    """
+    with ThreadPoolExecutor(MAX_PARALLEL_OBJECTS) as pool:
         return list(pool.map(work, items))

@@ -1,15 +1,24 @@
-"""How a run becomes visible: never half, never two mixed, whatever is killed in between.
+"""Publish a run so that no reader sees half a run or a mixture of two, whatever is killed in
+between.
 
-    OUT/runs/RUN/{train,validation,quarantine}/…   the files; invisible to whoever follows LATEST
+The objects are written in this order:
+
+    OUT/runs/RUN/{train,validation,quarantine}/…
+                       the files; readers that follow LATEST do not see them yet
     OUT/runs/RUN/report.html
-    OUT/runs/RUN/_manifest.json                    put if nobody has put it: from here on the run is published
-    OUT/LATEST.json                                put if it is still what was read: from here on readers find the run
-    OUT/train/part-00000, …  OUT/validation/…      the same files once more for the article's reader; LATEST says which run they are of
+    OUT/runs/RUN/_manifest.json
+                       put with If-None-Match: from here on the run is published
+    OUT/LATEST.json    put with If-Match: from here on readers find the run
+    OUT/train/part-00000, …  OUT/validation/…
+                       the same files again, for the article's reader ("plain files");
+                       LATEST says which run they belong to
 
-LATEST points at the run whose input is newest: of two runs, the one whose input was uploaded later as S3 dates it, and of the same upload
-the one that was started later. So a run that was overtaken while it worked publishes itself, and leaves LATEST alone.
+LATEST names the run with the newest input: the one whose input was uploaded later by S3's clock,
+and for the same upload the one that started later. So a run whose input is replaced while it works
+publishes itself and leaves LATEST alone.
 
-A run id is worked on by one job at a time (the launcher sees to that); different runs of one output may publish at the same moment.
+One job at a time works on a run id; the launcher guarantees that. Different runs of one output may
+publish at the same moment.
 """
 
 import json
@@ -20,192 +29,245 @@ from operator import itemgetter
 from typing import Any
 
 from abalone import manifest as manifests
-from abalone.exits import INTERNAL, Failed
-from abalone.objects import Found, Lost, Objects, side_by_side
+from abalone.exits import INTERNAL, JobFailed
+from abalone.objects import FoundObject, LostRace, ObjectFolder, map_parallel
 
 LATEST = "LATEST.json"
 REPORT = "report.html"
-PLAIN = ("train", "validation")  # the article's reader knows no quarantine
-TRIES = 20  # to move LATEST, against others who move it
+PLAIN_SPLITS = ("train", "validation")  # the article's reader knows no quarantine
+MAX_LATEST_ATTEMPTS = 20  # to write LATEST while other jobs write it, too
 
 Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Output:
-    """A folder of runs. `prefix` is a key with a slash at its end, or empty."""
+class RunFolder:
+    """The output folder of a job, which holds its runs; `prefix` ends with a slash or is empty."""
 
-    objects: Objects
+    objects: ObjectFolder
     prefix: str
 
-    def folder(self, run_id: str) -> str:
-        """Where a run lies."""
+    def run_prefix(self, run_id: str) -> str:
+        """Return the prefix of a run."""
         return f"{self.prefix}runs/{run_id}/"
 
-    def uri(self, key: str) -> str:
-        """A key as people write it."""
+    def format_uri(self, key: str) -> str:
+        """Return the s3:// URI of a key."""
         return f"s3://{self.objects.bucket}/{key}"
 
 
-def published(output: Output, run_id: str) -> Manifest | None:
-    """The run's manifest, if it stands there and every file that it names does; what has lost a file is no published run."""
-    folder = output.folder(run_id)
-    told = output.objects.read(f"{folder}{manifests.NAME}")
-    if told is None:
+def read_published(output: RunFolder, run_id: str) -> Manifest | None:
+    """Return the run's manifest if it and every file that it names exist; None otherwise."""
+    folder = output.run_prefix(run_id)
+    stored = output.objects.read_object(f"{folder}{manifests.MANIFEST_NAME}")
+    if stored is None:
         return None
-    manifest: Manifest = json.loads(told[0])
-    there = {found.key: found.etag for found in output.objects.list(folder)}
-    whole = all(there.get(f"{folder}{one['path']}") == one["etag"] for one in manifest["files"])
-    return manifest if whole else None
+    manifest: Manifest = json.loads(stored[0])
+    etags = {found.key: found.etag for found in output.objects.list_objects(folder)}
+    complete = all(
+        etags.get(f"{folder}{file['path']}") == file["etag"] for file in manifest["files"]
+    )
+    return manifest if complete else None
 
 
-def clear(output: Output, run_id: str) -> int:
-    """Nothing is left of a run that was begun; how many objects went. Its manifest goes first, if it names files that are gone."""
-    keys = [found.key for found in output.objects.list(output.folder(run_id))]
-    last = f"{output.folder(run_id)}{manifests.NAME}"
-    output.objects.delete(key for key in keys if key == last)
-    output.objects.delete(key for key in keys if key != last)
+def delete_run(output: RunFolder, run_id: str) -> int:
+    """Delete whatever exists of a run, its manifest first; return the number of objects."""
+    keys = [found.key for found in output.objects.list_objects(output.run_prefix(run_id))]
+    manifest = f"{output.run_prefix(run_id)}{manifests.MANIFEST_NAME}"
+    output.objects.delete_objects(key for key in keys if key == manifest)
+    output.objects.delete_objects(key for key in keys if key != manifest)
     return len(keys)
 
 
-def files(output: Output, run_id: str) -> list[manifests.File]:
-    """The run's files as a reader would get them, each read to its end. What is empty, or no data, is deleted."""
-    folder = output.folder(run_id)
-    found = output.objects.list(folder)
-    data = [one for one in found if one.bytes and _is_data(one.key.removeprefix(folder))]
-    output.objects.delete(one.key for one in found if one not in data)
-    return side_by_side(lambda one: manifests.file(folder, one, output.objects.digest(one)), data)
+def digest_files(output: RunFolder, run_id: str) -> list[manifests.ManifestFile]:
+    """Read each file of the run to its end, as a reader would; delete empty and foreign objects."""
+    folder = output.run_prefix(run_id)
+    found = output.objects.list_objects(folder)
+    data = [item for item in found if item.bytes and _is_data_file(item.key.removeprefix(folder))]
+    output.objects.delete_objects(item.key for item in found if item not in data)
+
+    def describe(item: FoundObject) -> manifests.ManifestFile:
+        return manifests.describe_file(folder, item, output.objects.digest_object(item))
+
+    return map_parallel(describe, data)
 
 
-def _is_data(path: str) -> bool:
+def _is_data_file(path: str) -> bool:
     split, _, name = path.partition("/")
     return split in manifests.SPLITS and name.startswith("part-") and "/" not in name
 
 
-def publish(output: Output, manifest: Manifest, report: str) -> Manifest:
-    """The run is published under this manifest, or was under an equal one: the one that holds. Failed if another has taken its place."""
-    folder = output.folder(manifest["run_id"])
-    output.objects.put(f"{folder}{REPORT}", report.encode(), "text/html; charset=utf-8")
+def publish_run(output: RunFolder, manifest: Manifest, report: str) -> Manifest:
+    """Publish the run under this manifest and return the manifest that is in force.
+
+    That is an equal one if another job published the same run. Raises JobFailed if another job
+    published other content under the run id.
+    """
+    folder = output.run_prefix(manifest["run_id"])
+    output.objects.put_object(f"{folder}{REPORT}", report.encode(), "text/html; charset=utf-8")
     try:
-        output.objects.put_new(f"{folder}{manifests.NAME}", manifests.written(manifest))
-    except Lost:
-        other = published(output, manifest["run_id"])
-        if other is None or not manifests.same(other, manifest):
-            why = f"{output.uri(folder)} was published by another job meanwhile, with other content. Start the job again."
-            raise Failed(INTERNAL, why) from None
+        output.objects.put_new(
+            f"{folder}{manifests.MANIFEST_NAME}", manifests.encode_manifest(manifest)
+        )
+    except LostRace:
+        other = read_published(output, manifest["run_id"])
+        if other is None or not manifests.is_same_run(other, manifest):
+            why = (
+                f"{output.format_uri(folder)} was published by another job meanwhile, with "
+                "other content. Start the job again."
+            )
+            raise JobFailed(INTERNAL, why) from None
         return other
     return manifest
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """What LATEST says: which run, from which upload, and of which run all of the plain files are (None: they are being changed)."""
+class LatestPointer:
+    """The content of LATEST.json."""
 
     run_id: str
     manifest: str
     report: str
-    modified: str  # when its input was uploaded, as S3 dates it
-    started: str  # when the job that pointed here was
-    plain: str | None = None
-    changing: str | None = None  # a word of whoever changes the plain files
+    modified: str  # when its input was uploaded, by S3's clock
+    started: str  # when the job that wrote this started
+    plain: str | None = None  # the run of all plain files; None while they are being replaced
+    changing: str | None = None  # a token of the job that is replacing the plain files
 
     @property
     def age(self) -> tuple[str, str]:
-        """Greater is newer."""
+        """Orders pointers; a greater value is newer."""
         return self.modified, self.started
 
-    def written(self) -> bytes:
-        """As it is stored."""
+    def encode(self) -> bytes:
+        """Return the JSON that is stored."""
         return json.dumps(asdict(self), indent=1).encode() + b"\n"
 
 
-def pointer(output: Output, run_id: str, modified: str, started: str) -> Pointer:
-    """What LATEST says once it points at this run."""
-    folder = output.folder(run_id)
-    return Pointer(run_id, output.uri(f"{folder}{manifests.NAME}"), output.uri(f"{folder}{REPORT}"), modified, started)
+def make_pointer(output: RunFolder, run_id: str, modified: str, started: str) -> LatestPointer:
+    """Return what LATEST holds once it names this run."""
+    folder = output.run_prefix(run_id)
+    return LatestPointer(
+        run_id,
+        output.format_uri(f"{folder}{manifests.MANIFEST_NAME}"),
+        output.format_uri(f"{folder}{REPORT}"),
+        modified,
+        started,
+    )
 
 
-def latest(output: Output) -> tuple[Pointer, str] | None:
-    """Where LATEST points, and its ETag; None if nothing was published yet."""
-    told = output.objects.read(f"{output.prefix}{LATEST}")
-    return told and (Pointer(**json.loads(told[0])), told[1])
+def read_latest(output: RunFolder) -> tuple[LatestPointer, str] | None:
+    """Return LATEST and its ETag; None if nothing was published yet."""
+    stored = output.objects.read_object(f"{output.prefix}{LATEST}")
+    return stored and (LatestPointer(**json.loads(stored[0])), stored[1])
 
 
-def point(output: Output, wanted: Pointer) -> Pointer:
-    """LATEST points at this run, or at a newer one: at which."""
-    for _ in range(TRIES):
-        held = latest(output)
-        if held and (held[0].age >= wanted.age or (held[0].run_id, held[0].modified) == (wanted.run_id, wanted.modified)):
+def move_latest(output: RunFolder, wanted: LatestPointer) -> LatestPointer:
+    """Make LATEST name this run unless it names a newer one; return what it names."""
+    for _ in range(MAX_LATEST_ATTEMPTS):
+        held = read_latest(output)
+        if held and (
+            held[0].age >= wanted.age
+            or (held[0].run_id, held[0].modified) == (wanted.run_id, wanted.modified)
+        ):
             return held[0]
-        if _put(output, replace(wanted, plain=held[0].plain if held else None), held[1] if held else None):
+        if _put_latest(
+            output,
+            replace(wanted, plain=held[0].plain if held else None),
+            held[1] if held else None,
+        ):
             return wanted
-    raise _busy(output)
+    raise _too_many_attempts(output)
 
 
-def _put(output: Output, wanted: Pointer, etag: str | None) -> str | None:
-    """LATEST in place of what was read; its new ETag, or None if somebody was faster."""
+def _put_latest(output: RunFolder, wanted: LatestPointer, etag: str | None) -> str | None:
+    """Write LATEST if it still has the ETag that was read; return its new ETag.
+
+    None if another job wrote it in between.
+    """
     key = f"{output.prefix}{LATEST}"
     try:
         if etag is None:
-            return output.objects.put_new(key, wanted.written())
-        return output.objects.replace(key, wanted.written(), etag)
-    except Lost:
+            return output.objects.put_new(key, wanted.encode())
+        return output.objects.replace_object(key, wanted.encode(), etag)
+    except LostRace:
         return None
 
 
-def lay_plain(output: Output) -> None:
-    """The plain files become those of the run that LATEST points at, whoever was killed or overtaken while laying them before.
+def sync_plain_files(output: RunFolder) -> None:
+    """Make the plain files those of the run that LATEST names.
 
-    Whoever lays them says so in LATEST first. What is said last holds: another who lays them at the same time notices when done.
+    Repairs what a job left that was killed while it replaced them. A job that replaces them first
+    puts a token into LATEST. The last token wins: a job that replaced them at the same time finds
+    another token in LATEST when it is done, and starts again.
     """
-    for _ in range(TRIES):
-        held = latest(output)
-        if held is None or (held[0].plain == held[0].run_id and _stands(output, held[0].run_id)):
-            return
-        changing = replace(held[0], plain=None, changing=uuid.uuid4().hex)
-        claim = _put(output, changing, held[1])
-        if (
-            claim
-            and _laid(output, changing.run_id)
-            and _put(output, replace(changing, plain=changing.run_id, changing=None), claim)
+    for _ in range(MAX_LATEST_ATTEMPTS):
+        held = read_latest(output)
+        if held is None or (
+            held[0].plain == held[0].run_id and _plain_files_match(output, held[0].run_id)
         ):
             return
-    raise _busy(output)
+        changing = replace(held[0], plain=None, changing=uuid.uuid4().hex)
+        claim = _put_latest(output, changing, held[1])
+        if (
+            claim
+            and _copy_plain_files(output, changing.run_id)
+            and _put_latest(output, replace(changing, plain=changing.run_id, changing=None), claim)
+        ):
+            return
+    raise _too_many_attempts(output)
 
 
-def _laid(output: Output, run_id: str) -> bool:
-    """The old ones are deleted, then the new ones put: at no moment do files of two runs stand there. False if somebody else put one."""
-    output.objects.delete(found.key for split in PLAIN for found in output.objects.list(f"{output.prefix}{split}/"))
-    wanted = _wanted(output, run_id)
+def _copy_plain_files(output: RunFolder, run_id: str) -> bool:
+    """Delete the old plain files, then put the new ones; False if another job put one in between.
+
+    At no moment do plain files of two runs exist side by side.
+    """
+    output.objects.delete_objects(
+        found.key
+        for split in PLAIN_SPLITS
+        for found in output.objects.list_objects(f"{output.prefix}{split}/")
+    )
+    wanted = _plan_plain_files(output, run_id)
     try:
-        side_by_side(lambda key: output.objects.copy_new(wanted[key], key), wanted)
-    except Lost:
+        map_parallel(lambda key: output.objects.copy_new(wanted[key], key), wanted)
+    except LostRace:
         return False
-    return _stands(output, run_id)
+    return _plain_files_match(output, run_id)
 
 
-def _stands(output: Output, run_id: str) -> bool:
+def _plain_files_match(output: RunFolder, run_id: str) -> bool:
     """Whether the plain files are those of the run, by name and size."""
-    there = {found.key: found.bytes for split in PLAIN for found in output.objects.list(f"{output.prefix}{split}/")}
-    return there == {key: found.bytes for key, found in _wanted(output, run_id).items()}
+    actual = {
+        found.key: found.bytes
+        for split in PLAIN_SPLITS
+        for found in output.objects.list_objects(f"{output.prefix}{split}/")
+    }
+    return actual == {key: found.bytes for key, found in _plan_plain_files(output, run_id).items()}
 
 
-def _wanted(output: Output, run_id: str) -> dict[str, Found]:
-    """The plain files of a run: key, and which file it is a copy of."""
-    manifest = published(output, run_id)
+def _plan_plain_files(output: RunFolder, run_id: str) -> dict[str, FoundObject]:
+    """Return the plain files of a run by key, each with the file that it is a copy of."""
+    manifest = read_published(output, run_id)
     if manifest is None:
-        why = f"LATEST points at run {run_id}, and {output.uri(output.folder(run_id))} is gone or incomplete. Upload the input again."
-        raise Failed(INTERNAL, why)
+        why = (
+            f"LATEST points at run {run_id}, and "
+            f"{output.format_uri(output.run_prefix(run_id))} is gone or incomplete. Upload the "
+            "input again."
+        )
+        raise JobFailed(INTERNAL, why)
     wanted = {}
-    for split in PLAIN:
-        named = sorted((one for one in manifest["files"] if one["split"] == split), key=itemgetter("path"))
-        for number, one in enumerate(named):
-            source = Found(f"{output.folder(run_id)}{one['path']}", one["etag"], one["bytes"], "")
+    for split in PLAIN_SPLITS:
+        in_split = (file for file in manifest["files"] if file["split"] == split)
+        for number, file in enumerate(sorted(in_split, key=itemgetter("path"))):
+            key = f"{output.run_prefix(run_id)}{file['path']}"
+            source = FoundObject(key, file["etag"], file["bytes"], "")
             wanted[f"{output.prefix}{split}/part-{number:05d}"] = source
     return wanted
 
 
-def _busy(output: Output) -> Failed:
-    return Failed(
-        INTERNAL, f"{output.uri(output.prefix + LATEST)} was changed by others {TRIES} times in a row. Start the job again."
+def _too_many_attempts(output: RunFolder) -> JobFailed:
+    return JobFailed(
+        INTERNAL,
+        f"{output.format_uri(output.prefix + LATEST)} was changed by others "
+        f"{MAX_LATEST_ATTEMPTS} times in a row. Start the job again.",
     )

@@ -1,227 +1,347 @@
-"""A run's report as one page: what came in, what went where, what has changed since last time, and what it was made from.
+"""The report of a run as one HTML page: rows, splits, drift, features, files, access and lineage.
 
-The page asks the network for nothing and runs no script. It is made from two manifests and nothing else, so it holds no data row.
+The page loads nothing from the network and runs no script. It is made from two manifests alone, so
+it contains no row of data.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from abalone.figures import change, duration, number, percent, size, time
-from abalone.look import SHEET
-from abalone.markup import Inside, Markup, tag
-from abalone.pictures import Histogram, Series, bar, histogram, split
-from abalone.tables import table
+from abalone.charts import Histogram, Series, draw_bar, draw_histogram, draw_split
+from abalone.formatting import (
+    format_change,
+    format_duration,
+    format_number,
+    format_percent,
+    format_size,
+    format_time,
+)
+from abalone.markup import Inside, Markup, make_tag, render_table
+from abalone.stylesheet import STYLESHEET
 
 Manifest = Mapping[str, Any]
-SPLITS = {"train": "to train on", "validation": "to validate with", "quarantine": "in quarantine"}
-MOST = 100  # files and grants that the page names; the manifest names all of them
+SPLIT_LABELS = {
+    "train": "to train on",
+    "validation": "to validate with",
+    "quarantine": "in quarantine",
+}
+MAX_LISTED_ITEMS = 100  # files, and grants, that the page lists; the manifest lists all of them
 
 
-def page(manifest: Manifest, before: Manifest | None = None) -> str:
-    """The run's report, compared with the run published before it, if there was one. It ends with a line feed."""
-    head = tag(
+def render_page(manifest: Manifest, before: Manifest | None = None) -> str:
+    """Render the report of a run, compared with the previous run if there was one."""
+    head = make_tag(
         "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content="default-src 'none'; style-src 'unsafe-inline'"),
-        tag("title", f"Abalone features, run {manifest['run_id']}"),
-        tag("style", Markup(SHEET)),
+        make_tag("meta", charset="utf-8"),
+        make_tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        make_tag(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content="default-src 'none'; style-src 'unsafe-inline'",
+        ),
+        make_tag("title", f"Abalone features, run {manifest['run_id']}"),
+        make_tag("style", Markup(STYLESHEET)),
     )
-    body = tag("body", _header(manifest), tag("main", _sections(manifest, before)), _footer(manifest))
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    body = make_tag(
+        "body",
+        _render_header(manifest),
+        make_tag("main", _render_sections(manifest, before)),
+        _render_footer(manifest),
+    )
+    return f"<!doctype html>\n{make_tag('html', head, body, lang='en')}\n"
 
 
-def _header(manifest: Manifest) -> Markup:
+def _render_header(manifest: Manifest) -> Markup:
     source = manifest["input"]
-    return tag(
+    return make_tag(
         "header",
-        tag("p", "Abalone features", class_="eyebrow"),
-        tag("h1", _headline(manifest["rows"])),
-        tag("p", "From ", _code(f"s3://{source['bucket']}/{source['key']}"), f", {time(manifest['at'])}", class_="soft"),
+        make_tag("p", "Abalone features", class_="eyebrow"),
+        make_tag("h1", _format_headline(manifest["rows"])),
+        make_tag(
+            "p",
+            "From ",
+            _render_code(f"s3://{source['bucket']}/{source['key']}"),
+            f", {format_time(manifest['at'])}",
+            class_="soft",
+        ),
     )
 
 
-def _headline(rows: Mapping[str, int]) -> str:
+def _format_headline(rows: Mapping[str, int]) -> str:
     kept = rows["train"] + rows["validation"]
-    odd = number(rows["quarantine"]) if rows["quarantine"] else "none"
-    return f"{number(rows['in'])} {'row' if rows['in'] == 1 else 'rows'} in, {number(kept)} made features, {odd} in quarantine"
+    odd = format_number(rows["quarantine"]) if rows["quarantine"] else "none"
+    return (
+        f"{format_number(rows['in'])} {'row' if rows['in'] == 1 else 'rows'} in, "
+        f"{format_number(kept)} made features, {odd} in quarantine"
+    )
 
 
-def _sections(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
-    yield _section("Rows", _rows(manifest, before))
-    yield _section("Since last time", _drift(manifest, before))
-    yield _section("Features", _features(manifest, before))
-    yield _section("Sex", _categories(manifest, before))
-    yield _section("Quarantine", _quarantine(manifest))
-    yield _section("Files", _files(manifest))
-    yield _section("Access", _access(manifest))
-    yield _section("Lineage", _lineage(manifest, before))
+def _render_sections(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
+    yield _wrap_section("Rows", _render_rows(manifest, before))
+    yield _wrap_section("Since last time", _render_drift(manifest, before))
+    yield _wrap_section("Features", _render_features(manifest, before))
+    yield _wrap_section("Sex", _render_categories(manifest, before))
+    yield _wrap_section("Quarantine", _render_quarantine(manifest))
+    yield _wrap_section("Files", _render_files(manifest))
+    yield _wrap_section("Access", _render_access(manifest))
+    yield _wrap_section("Lineage", _render_lineage(manifest, before))
 
 
-def _section(title: str, *inside: Inside) -> Markup:
+def _wrap_section(title: str, *inside: Inside) -> Markup:
     name = title.lower().replace(" ", "-")
-    return tag("section", tag("h2", title, id=name), inside, aria_labelledby=name)
+    return make_tag("section", make_tag("h2", title, id=name), inside, aria_labelledby=name)
 
 
-def _rows(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
+def _render_rows(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     rows, past = manifest["rows"], before["rows"] if before else {}
-    moved = change(rows["in"], past.get("in"))
-    figures = [_figure("rows in", rows["in"], moved and f"{moved} since last time".replace("as before since", "as many as"))]
-    for kind, said in SPLITS.items():
-        figures.append(_figure(said, rows[kind], percent(rows[kind], rows["in"]), kind))
-    yield tag("ul", figures, class_="sum")
-    yield split([(kind, rows[kind]) for kind in SPLITS])
+    moved = format_change(rows["in"], past.get("in"))
+    figures = [
+        _render_figure(
+            "rows in",
+            rows["in"],
+            moved and f"{moved} since last time".replace("as before since", "as many as"),
+        )
+    ]
+    for kind, label in SPLIT_LABELS.items():
+        share = format_percent(rows[kind], rows["in"])
+        figures.append(_render_figure(label, rows[kind], share, kind))
+    yield make_tag("ul", figures, class_="sum")
+    yield draw_split([(kind, rows[kind]) for kind in SPLIT_LABELS])
 
 
-def _figure(said: str, count: int, more: str, kind: str | None = None) -> Markup:
-    swatch = kind and tag("span", class_=f"swatch {kind}", aria_hidden="true")
-    return tag("li", tag("strong", number(count)), swatch, said, tag("span", f" {more}", class_="soft") if more else None)
+def _render_figure(label: str, count: int, more: str, kind: str | None = None) -> Markup:
+    swatch = kind and make_tag("span", class_=f"swatch {kind}", aria_hidden="true")
+    note = make_tag("span", f" {more}", class_="soft") if more else None
+    return make_tag("li", make_tag("strong", format_number(count)), swatch, label, note)
 
 
-def _drift(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
+def _render_drift(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     if before is None:
-        yield tag("p", "This is the first run that was published here: there is nothing to compare it with.")
+        yield make_tag(
+            "p",
+            "This is the first run that was published here: there is nothing to compare it with.",
+        )
         return
-    yield tag("p", "Compared with run ", _code(before["run_id"]), f" of {time(before['at'])}.", class_="soft")
-    said = manifest["drift"] or ["Nothing has drifted: columns, categories and quarantine are much as they were."]
-    yield tag("ul", (tag("li", sentence) for sentence in said), class_="said" if manifest["drift"] else "said good")
+    yield make_tag(
+        "p",
+        "Compared with run ",
+        _render_code(before["run_id"]),
+        f" of {format_time(before['at'])}.",
+        class_="soft",
+    )
+    none = "Nothing has drifted: columns, categories and quarantine are much as they were."
+    sentences = manifest["drift"] or [none]
+    kind = "said" if manifest["drift"] else "said good"
+    yield make_tag("ul", (make_tag("li", sentence) for sentence in sentences), class_=kind)
 
 
-def _features(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
+def _render_features(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     kept = manifest["rows"]["train"] + manifest["rows"]["validation"]
     if not kept:
-        yield tag("p", "No row made features, so there is nothing to measure.")
+        yield make_tag("p", "No row made features, so there is nothing to measure.")
         return
-    yield _key(before, manifest["sampled"])
-    yield tag("div", (_shape(name, manifest, before) for name in manifest["columns"]), class_="shapes")
+    yield _render_legend(before, manifest["sampled"])
+    yield make_tag(
+        "div",
+        (_render_column(name, manifest, before) for name in manifest["columns"]),
+        class_="shapes",
+    )
 
 
-def _key(before: Manifest | None, sampled: int) -> Markup:
-    """Which series is which, what the triangles are, and of what the heights are shares."""
-    now = (tag("span", class_="swatch now", aria_hidden="true"), "now, as bars")
-    then = (tag("span", class_="swatch before", aria_hidden="true"), "last time, as a line")
-    said = [now, then] if before else [now]
-    heights = f"heights are shares of {f'a sample, one row in {number(sampled)}' if sampled > 1 else 'the rows'}"
-    mean = tag("span", "\N{BLACK UP-POINTING TRIANGLE} mean")
-    return tag("p", (tag("span", one) for one in said), mean, tag("span", heights), class_="key")
+def _render_legend(before: Manifest | None, sampled: int) -> Markup:
+    """Render the legend: the series, the triangles, and what the heights are shares of."""
+    now = (make_tag("span", class_="swatch now", aria_hidden="true"), "now, as bars")
+    then = (make_tag("span", class_="swatch before", aria_hidden="true"), "last time, as a line")
+    series = [now, then] if before else [now]
+    heights = (
+        "heights are shares of "
+        f"{f'a sample, one row in {format_number(sampled)}' if sampled > 1 else 'the rows'}"
+    )
+    mean = make_tag("span", "\N{BLACK UP-POINTING TRIANGLE} mean")
+    spans = (make_tag("span", one) for one in series)
+    return make_tag("p", spans, mean, make_tag("span", heights), class_="key")
 
 
-def _shape(name: str, manifest: Manifest, before: Manifest | None) -> Markup:
-    """One measure: its picture, its figures in a line, and all of it as a table."""
-    column, past = manifest["columns"][name], _same_bins(name, manifest, before)
-    drawn = Histogram(column["edges"], _series(column), _series(past) if past else None)
+def _render_column(name: str, manifest: Manifest, before: Manifest | None) -> Markup:
+    """Render one column: its chart, its figures in one line, and all of them as a table."""
+    column, past = manifest["columns"][name], _find_comparable_column(name, manifest, before)
+    drawn = Histogram(column["edges"], _make_series(column), _make_series(past) if past else None)
     words = name.replace("_", " ")
-    return tag(
-        "div", tag("h3", words), histogram(drawn, words),
-        tag("p", _ends(column, past), class_="ends"), tag("details", tag("summary", f"{words} in figures"), _bins(words, drawn.seen())),
+    return make_tag(
+        "div", make_tag("h3", words), draw_histogram(drawn, words),
+        make_tag("p", _format_column_figures(column, past), class_="ends"),
+        make_tag(
+            "details",
+            make_tag("summary", f"{words} in figures"),
+            _render_bin_table(words, drawn.trim_empty_bins()),
+        ),
         class_="shape",
     )  # fmt: skip
 
 
-def _ends(column: Mapping[str, Any], past: Mapping[str, Any] | None) -> str:
-    """The column's figures in a line."""
-    moved = change(column["mean"], past["mean"]) if past else ""
-    said = f"mean {number(column['mean'])}{moved and f' ({moved})'}, from {number(column['min'])} to {number(column['max'])}"
-    return said + (f", missing in {percent(column['missing'], 1)} of lines" if column["missing"] else "")
+def _format_column_figures(column: Mapping[str, Any], past: Mapping[str, Any] | None) -> str:
+    """Format the column's figures in one line."""
+    moved = format_change(column["mean"], past["mean"]) if past else ""
+    mean, low, high = (format_number(column[name]) for name in ("mean", "min", "max"))
+    missing = f", missing in {format_percent(column['missing'], 1)} of lines"
+    figures = f"mean {mean}{moved and f' ({moved})'}, from {low} to {high}"
+    return figures + (missing if column["missing"] else "")
 
 
-def _same_bins(name: str, manifest: Manifest, before: Manifest | None) -> Mapping[str, Any] | None:
-    """The column as it was, if it was counted in the same bins; a contract may have changed them."""
+def _find_comparable_column(
+    name: str, manifest: Manifest, before: Manifest | None
+) -> Mapping[str, Any] | None:
+    """Return the previous run's column if its bins are the same; a new contract may change bins."""
     past = before["columns"].get(name) if before else None
-    return past if past and list(past["edges"]) == list(manifest["columns"][name]["edges"]) else None
+    return (
+        past if past and list(past["edges"]) == list(manifest["columns"][name]["edges"]) else None
+    )
 
 
-def _series(column: Mapping[str, Any]) -> Series:
+def _make_series(column: Mapping[str, Any]) -> Series:
     return Series(column["counts"], column["mean"])
 
 
-def _bins(words: str, drawn: Histogram) -> Markup:
+def _render_bin_table(words: str, drawn: Histogram) -> Markup:
     heads = ("from", "to", "rows now") + (("rows last time",) if drawn.before else ())
-    counts = zip(*(series.counts for series in drawn.all()), strict=True)
+    counts = zip(*(series.counts for series in drawn.list_series()), strict=True)
     rows = (
-        (number(low), number(high), *map(number, both))
+        (format_number(low), format_number(high), *map(format_number, both))
         for low, high, both in zip(drawn.edges, drawn.edges[1:], counts, strict=False)
     )
-    return table(f"Rows by {words}", heads, rows, numbers=range(len(heads)))
+    return render_table(f"Rows by {words}", heads, rows, numbers=range(len(heads)))
 
 
-def _categories(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
+def _render_categories(manifest: Manifest, before: Manifest | None) -> Iterator[Markup]:
     now, past = manifest["categories"], (before or {}).get("categories", {})
     whole, whole_past = sum(now.values()), sum(past.values())
     heads = ("sex", "rows", "share") + (("share last time",) if past else ()) + ("",)
     rows = (
         (
-            name, number(now.get(name, 0)), percent(now.get(name, 0), whole),
-            *([percent(past.get(name, 0), whole_past)] if past else []),
-            bar(now.get(name, 0), whole, past.get(name, 0) / whole_past if whole_past else None),
+            name, format_number(now.get(name, 0)), format_percent(now.get(name, 0), whole),
+            *([format_percent(past.get(name, 0), whole_past)] if past else []),
+            draw_bar(
+                now.get(name, 0), whole, past.get(name, 0) / whole_past if whole_past else None
+            ),
         )
         for name in sorted({*now, *past})
     )  # fmt: skip
-    yield table("Lines that can be read, by sex", heads, rows, numbers=range(1, len(heads) - 1))
+    yield render_table(
+        "Lines that can be read, by sex", heads, rows, numbers=range(1, len(heads) - 1)
+    )
 
 
-def _quarantine(manifest: Manifest) -> Iterator[Markup]:
+def _render_quarantine(manifest: Manifest) -> Iterator[Markup]:
     if not manifest["quarantine"]:
-        yield tag("p", "Every line kept to the contract.")
+        yield make_tag("p", "Every line kept to the contract.")
         return
-    yield tag("p", "These lines made no features. They stand in ", _code("quarantine/"), " as they came, each after its reason.")
+    yield make_tag(
+        "p",
+        "These lines made no features. They stand in ",
+        _render_code("quarantine/"),
+        " as they came, each after its reason.",
+    )
     reasons = sorted(manifest["quarantine"].items(), key=lambda one: (-one[1], one[0]))
     odd = sum(manifest["quarantine"].values())
-    rows = ((reason, number(count), percent(count, odd), bar(count, odd, kind="quarantine")) for reason, count in reasons)
-    yield table("Lines in quarantine, by reason", ("reason", "lines", "share", ""), rows, numbers=(1, 2))
+    rows = (
+        (
+            reason,
+            format_number(count),
+            format_percent(count, odd),
+            draw_bar(count, odd, kind="quarantine"),
+        )
+        for reason, count in reasons
+    )
+    yield render_table(
+        "Lines in quarantine, by reason", ("reason", "lines", "share", ""), rows, numbers=(1, 2)
+    )
 
 
-def _files(manifest: Manifest) -> Iterator[Markup]:
+def _render_files(manifest: Manifest) -> Iterator[Markup]:
     files = manifest["files"]
     heads = ("file", "rows", "size", "SHA-256")
-    rows = ((_code(one["path"]), number(one["rows"]), size(one["bytes"]), _code(one["sha256"])) for one in files[:MOST])
-    yield table("Files of this run", heads, rows, numbers=(1, 2))
-    yield from _more(len(files), "files")
+    rows = (
+        (
+            _render_code(one["path"]),
+            format_number(one["rows"]),
+            format_size(one["bytes"]),
+            _render_code(one["sha256"]),
+        )
+        for one in files[:MAX_LISTED_ITEMS]
+    )
+    yield render_table("Files of this run", heads, rows, numbers=(1, 2))
+    yield from _render_remainder(len(files), "files")
 
 
-def _access(manifest: Manifest) -> Iterator[Markup]:
+def _render_access(manifest: Manifest) -> Iterator[Markup]:
     access = manifest["access"]
-    how = {"s3a": "request by request, by Spark's S3A", "staged": "by the driver, which staged the data"}
-    yield tag(
-        "p", f"The data was reached with credentials that S3 Access Grants gave out, {how.get(access['mode'], access['mode'])}."
+    how = {
+        "s3a": "request by request, by Spark's S3A",
+        "staged": "by the driver, which staged the data",
+    }
+    yield make_tag(
+        "p",
+        "The data was reached with credentials that S3 Access Grants gave out, "
+        f"{how.get(access['mode'], access['mode'])}.",
     )
     if access["why"]:
-        yield tag("p", f"S3A was not used: {access['why']}.", class_="soft")
-    yield tag("p", "What the job itself asked for, and was given:")
-    yield tag("ul", (tag("li", _code(grant)) for grant in access["grants"][:MOST]), class_="said good")
-    yield from _more(len(access["grants"]), "grants")
+        yield make_tag("p", f"S3A was not used: {access['why']}.", class_="soft")
+    yield make_tag("p", "What the job itself asked for, and was given:")
+    yield make_tag(
+        "ul",
+        (make_tag("li", _render_code(grant)) for grant in access["grants"][:MAX_LISTED_ITEMS]),
+        class_="said good",
+    )
+    yield from _render_remainder(len(access["grants"]), "grants")
 
 
-def _more(count: int, what: str) -> Iterator[Markup]:
-    if count > MOST:
-        yield tag("p", f"… and {number(count - MOST)} more {what}, which the manifest names.", class_="soft")
+def _render_remainder(count: int, what: str) -> Iterator[Markup]:
+    if count > MAX_LISTED_ITEMS:
+        yield make_tag(
+            "p",
+            f"… and {format_number(count - MAX_LISTED_ITEMS)} more {what}, which the "
+            "manifest names.",
+            class_="soft",
+        )
 
 
-def _lineage(manifest: Manifest, before: Manifest | None) -> Markup:
+def _render_lineage(manifest: Manifest, before: Manifest | None) -> Markup:
     source = manifest["input"]
-    said: list[tuple[str, Inside]] = [
-        ("Input", _code(f"s3://{source['bucket']}/{source['key']}")),
-        ("Version", _code(source["version"] or "none")),
-        ("ETag", _code(source["etag"])),
-        ("Size", size(source["bytes"])),
-        ("Run", _code(manifest["run_id"])),
-        ("Run before it", _code(before["run_id"]) if before else "none"),
-        ("Processing job", _code(manifest["job"] or "none: run by hand")),
-        ("Code", _code(manifest["code"])),
+    terms: list[tuple[str, Inside]] = [
+        ("Input", _render_code(f"s3://{source['bucket']}/{source['key']}")),
+        ("Version", _render_code(source["version"] or "none")),
+        ("ETag", _render_code(source["etag"])),
+        ("Size", format_size(source["bytes"])),
+        ("Run", _render_code(manifest["run_id"])),
+        ("Run before it", _render_code(before["run_id"]) if before else "none"),
+        ("Processing job", _render_code(manifest["job"] or "none: run by hand")),
+        ("Code", _render_code(manifest["code"])),
         ("Contract", f"version {manifest['contract']['version']}"),
         ("Spark", manifest["spark"]),
-        ("Started", time(manifest["started"])),
-        ("Published", time(manifest["at"])),
-        ("Took", ", ".join(f"{what} {duration(seconds)}" for what, seconds in manifest["seconds"].items())),
+        ("Started", format_time(manifest["started"])),
+        ("Published", format_time(manifest["at"])),
+        (
+            "Took",
+            ", ".join(
+                f"{what} {format_duration(seconds)}"
+                for what, seconds in manifest["seconds"].items()
+            ),
+        ),
     ]
-    return tag("dl", ((tag("dt", term), tag("dd", what)) for term, what in said))
+    return make_tag("dl", ((make_tag("dt", term), make_tag("dd", what)) for term, what in terms))
 
 
-def _footer(manifest: Manifest) -> Markup:
-    return tag(
-        "footer", tag("p", "Made from ", _code("_manifest.json"), f" of run {manifest['run_id']}, which holds the same figures.")
+def _render_footer(manifest: Manifest) -> Markup:
+    return make_tag(
+        "footer",
+        make_tag(
+            "p",
+            "Made from ",
+            _render_code("_manifest.json"),
+            f" of run {manifest['run_id']}, which holds the same figures.",
+        ),
     )
 
 
-def _code(said: str) -> Markup:
-    return tag("code", said)
+def _render_code(code: str) -> Markup:
+    return make_tag("code", code)

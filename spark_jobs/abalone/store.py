@@ -1,9 +1,10 @@
-"""Where Spark reads and writes: straight from and to S3, or in the cluster, where the driver brings the input and fetches what was made.
+"""Where Spark reads and writes: in S3 itself, or in the cluster's file system.
 
     s3a      S3A asks Access Grants for each request, on the driver and on every executor
-    staged   only the driver talks to S3, by boto3; works on every image, and with READ and WRITE granted apart
+    staged   only the driver calls S3, with boto3: it moves the input into the cluster and the
+             output to S3; works on every image, and with READ and WRITE in two grants
 
-Both leave the files of a run in its folder in S3, and nothing of it is published yet.
+Either way, the files of a run end up in its folder in S3, and are not published yet.
 """
 
 import re
@@ -16,123 +17,155 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from abalone.manifest import SPLITS
-from abalone.objects import Found, Objects, side_by_side
-from abalone.publish import Output
+from abalone.objects import FoundObject, ObjectFolder, map_parallel
+from abalone.publish import RunFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What a key may not hold to be read or written by S3A: an empty step or one that goes up; a hidden file; a pattern of Hadoop's; and, with
-# Access Grants, any sign that does not stand for itself in a URI, such as a space: AWS's plugin (2.3.0) takes the key for one.
-UNNAMEABLE = re.compile(r"[^\w/.!~'()=@:,;&$+-]|//|(?:^|/)\.{1,2}(?:/|$)|^/|(?:^|/)[._][^/]*$", re.ASCII)
-VOLUME = Path("/opt/ml/processing")  # the job's own disk, where SageMaker gives it one
+# What a key may not contain if S3A is to read or write it: an empty, "." or ".." segment; a hidden
+# file; a glob pattern of Hadoop; and, with Access Grants, any character that must be escaped in a
+# URI, such as a space: AWS's plugin (2.3.0) takes the key for a URI.
+S3A_UNSAFE_KEY = re.compile(
+    r"[^\w/.!~'()=@:,;&$+-]|//|(?:^|/)\.{1,2}(?:/|$)|^/|(?:^|/)[._][^/]*$", re.ASCII
+)
+JOB_VOLUME = Path("/opt/ml/processing")  # the disk that SageMaker gives a job
 
 
-class Store(Protocol):
-    """What Spark reads (`source`) and the folder that it writes train/, validation/ and quarantine/ into (`target`)."""
+class RunStore(Protocol):
+    """The file that Spark reads, and the folder that it writes the splits into."""
 
     @property
     def mode(self) -> str:
-        """s3a or staged."""
+        """The access mode, "s3a" or "staged"."""
 
     @property
     def source(self) -> str:
-        """A file, as Spark calls it."""
+        """The input, as a URI or path for Spark."""
 
     @property
     def target(self) -> str:
-        """A folder, as Spark calls it."""
+        """The output folder, as a URI or path for Spark."""
 
-    def keep(self, splits: tuple[str, ...] = SPLITS) -> None:
-        """What Spark wrote for these splits stands in the run's folder in S3, and nothing else does."""
+    def keep_splits(self, splits: tuple[str, ...] = SPLITS) -> None:
+        """Make the run's folder in S3 hold what Spark wrote for these splits, and nothing else."""
 
 
 @dataclass(frozen=True)
-class Straight:
-    """Spark's S3A does it all."""
+class S3AStore:
+    """Spark's S3A reads and writes S3 itself."""
 
-    output: Output
+    output: RunFolder
     run_id: str
     source: str
     mode: str = "s3a"
 
     @property
     def target(self) -> str:
-        """The run's folder: below what is granted, never at its root, whose own name no grant covers."""
-        return f"s3a://{self.output.objects.bucket}/{self.output.folder(self.run_id)}".rstrip("/")
+        """The run's folder: below the granted prefix, never the prefix itself, which no grant
+        covers.
+        """
+        return f"s3a://{self.output.objects.bucket}/{self.output.run_prefix(self.run_id)}".rstrip(
+            "/"
+        )
 
-    def keep(self, splits: tuple[str, ...] = SPLITS) -> None:
-        """What is not to be kept goes."""
+    def keep_splits(self, splits: tuple[str, ...] = SPLITS) -> None:
+        """Delete the other splits."""
         for split in SPLITS:
             if split not in splits:
-                folder = f"{self.output.folder(self.run_id)}{split}/"
-                self.output.objects.delete(found.key for found in self.output.objects.list(folder))
+                folder = f"{self.output.run_prefix(self.run_id)}{split}/"
+                self.output.objects.delete_objects(
+                    found.key for found in self.output.objects.list_objects(folder)
+                )
 
 
 @dataclass(frozen=True)
-class Staged:
-    """In a folder of the cluster's file system, which is HDFS in the container, and of this machine's."""
+class StagedStore:
+    """Spark reads and writes the cluster's file system, which is HDFS in the container."""
 
-    output: Output
+    output: RunFolder
     run_id: str
-    cluster: "Cluster"
+    cluster: "ClusterFolder"
     source: str
     target: str
     mode: str = "staged"
 
-    def keep(self, splits: tuple[str, ...] = SPLITS) -> None:
-        """Several files at a time, and a large one in parts."""
-        here = self.cluster.fetched("output")
+    def keep_splits(self, splits: tuple[str, ...] = SPLITS) -> None:
+        """Upload the splits: several files at a time, and a large file in parts."""
+        here = self.cluster.move_from_cluster("output")
         made = [path for split in splits for path in sorted((here / split).glob("part-*"))]
-        folder = self.output.folder(self.run_id)
-        side_by_side(lambda path: self.output.objects.upload(path, f"{folder}{path.relative_to(here).as_posix()}"), made)
+        folder = self.output.run_prefix(self.run_id)
+        map_parallel(
+            lambda path: self.output.objects.upload_file(
+                path, f"{folder}{path.relative_to(here).as_posix()}"
+            ),
+            made,
+        )
 
 
 @contextmanager
-def staged(spark: "SparkSession", objects: Objects, found: Found, output: Output, run_id: str) -> Iterator[Staged]:
-    """The input is brought into the cluster; nothing of it is left there, or here, in the end."""
-    with cluster(spark) as place:
-        objects.download(found, place.here / "input")
-        yield Staged(output, run_id, place, place.brought("input"), place.uri("output"))
+def open_staged_store(
+    spark: "SparkSession", objects: ObjectFolder, found: FoundObject, output: RunFolder, run_id: str
+) -> Iterator[StagedStore]:
+    """Move the input into the cluster; at the end, delete everything there and on this machine."""
+    with open_cluster_folder(spark) as place:
+        objects.download_object(found, place.here / "input")
+        yield StagedStore(
+            output, run_id, place, place.move_to_cluster("input"), place.format_uri("output")
+        )
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """A folder of this machine, and one of the cluster's file system; they are one where that is this machine's."""
+class ClusterFolder:
+    """A folder on this machine, and one in the cluster's file system.
+
+    They are the same folder if the cluster's file system is this machine's (`is_local`).
+    """
 
     here: Path
     there: str
     files: Any  # org.apache.hadoop.fs.FileSystem
     path: Any  # org.apache.hadoop.fs.Path
-    one: bool
+    is_local: bool
 
-    def uri(self, name: str) -> str:
-        """What Spark calls it."""
+    def format_uri(self, name: str) -> str:
+        """Return the URI of a file in the cluster."""
         return f"{self.there}/{name}"
 
-    def brought(self, name: str) -> str:
-        """A file of this machine is in the cluster, and there only."""
-        if not self.one:
-            self.files.moveFromLocalFile(self.path(str(self.here / name)), self.path(self.uri(name)))
-        return self.uri(name)
+    def move_to_cluster(self, name: str) -> str:
+        """Move a file from this machine into the cluster; return its URI."""
+        if not self.is_local:
+            self.files.moveFromLocalFile(
+                self.path(str(self.here / name)), self.path(self.format_uri(name))
+            )
+        return self.format_uri(name)
 
-    def fetched(self, name: str) -> Path:
-        """A folder of the cluster is on this machine."""
-        if not self.one:
-            self.files.moveToLocalFile(self.path(self.uri(name)), self.path(str(self.here / name)))
+    def move_from_cluster(self, name: str) -> Path:
+        """Move a folder from the cluster to this machine; return its path."""
+        if not self.is_local:
+            self.files.moveToLocalFile(
+                self.path(self.format_uri(name)), self.path(str(self.here / name))
+            )
         return self.here / name
 
 
 @contextmanager
-def cluster(spark: "SparkSession") -> Iterator[Cluster]:
-    """A folder for this run alone, on the file system that Spark has for its default."""
+def open_cluster_folder(spark: "SparkSession") -> Iterator[ClusterFolder]:
+    """Make a folder for this run alone, on Spark's default file system; delete it at the end."""
     jvm = spark.sparkContext._jvm  # noqa: SLF001  -- pyspark has no public way to the JVM
-    files = jvm.org.apache.hadoop.fs.FileSystem.get(spark.sparkContext._jsc.hadoopConfiguration())  # noqa: SLF001
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()  # noqa: SLF001
+    files = jvm.org.apache.hadoop.fs.FileSystem.get(configuration)
     root = files.getUri().toString()
-    with tempfile.TemporaryDirectory(prefix="abalone-", dir=VOLUME if VOLUME.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="abalone-", dir=JOB_VOLUME if JOB_VOLUME.is_dir() else None
+    ) as folder:
         one = root.startswith("file:")
-        there = f"file://{folder}" if one else f"{files.getHomeDirectory().toString()}/abalone-{uuid.uuid4().hex}"
-        place = Cluster(Path(folder), there, files, jvm.org.apache.hadoop.fs.Path, one)
+        there = (
+            f"file://{folder}"
+            if one
+            else f"{files.getHomeDirectory().toString()}/abalone-{uuid.uuid4().hex}"
+        )
+        place = ClusterFolder(Path(folder), there, files, jvm.org.apache.hadoop.fs.Path, one)
         try:
             yield place
         finally:

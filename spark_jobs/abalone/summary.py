@@ -1,27 +1,27 @@
-"""What is told of a job at its end: counts and a sentence, never a row of data.
+"""The summary of a job: counts and a sentence, never a row of data.
 
-summary.json goes to the operations bucket by the role's own right there; the sentence goes to SageMaker's message file and to stderr, as the
-last line.
+summary.json goes to the operations bucket, with the role's own permission there. The sentence goes
+to SageMaker's message file and to stderr, as the last line.
 """
 
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from abalone.access import own_session
+from abalone.access import make_role_session
 
-MESSAGE = Path("/opt/ml/output/message")  # SageMaker shows what stands there as ExitMessage
-LONGEST = 1000  # characters of it
+MESSAGE_FILE = Path("/opt/ml/output/message")  # SageMaker returns its content as ExitMessage
+MAX_MESSAGE_CHARS = 1000
 
 
 @dataclass
-class Summary:
-    """What became of the job so far; each step adds what it knows."""
+class RunSummary:
+    """The summary of a run so far; each step adds what it knows."""
 
     run_id: str = ""
     outcome: str = "failed"  # done, already, failed
@@ -37,8 +37,8 @@ class Summary:
 
 
 @contextmanager
-def step(summary: Summary, name: str) -> Iterator[None]:
-    """What is done within is a step of the job, and its time is told."""
+def time_step(summary: RunSummary, name: str) -> Iterator[None]:
+    """Record the time that the block takes, as a step of the job."""
     begun = time.monotonic()
     try:
         yield
@@ -46,23 +46,32 @@ def step(summary: Summary, name: str) -> Iterator[None]:
         summary.seconds[name] = round(time.monotonic() - begun, 3)
 
 
-def tell(summary: Summary, place: str) -> None:
-    """Put it at `place` (an s3:// URI, or empty), and say the sentence. What cannot be put is said before it; the outcome stays."""
-    for how in (lambda: _put(summary, place), lambda: _leave(summary.sentence)):
+def report_summary(summary: RunSummary, target: str) -> None:
+    """Put the summary at `target` (an s3:// URI, or empty) and print its sentence.
+
+    If it cannot be written, that is printed first; the outcome of the job stays.
+    """
+    writers: tuple[Callable[[], None], ...] = (
+        lambda: _put_summary(summary, target),
+        lambda: _write_message(summary.sentence),
+    )
+    for write in writers:
         try:
-            how()
-        except Exception as failure:  # noqa: BLE001  -- what became of the data is told all the same
-            print(f"The summary could not be left: {failure}", file=sys.stderr)
+            write()
+        except Exception as failure:  # noqa: BLE001  -- the sentence is printed all the same
+            print(f"The summary could not be written: {failure}", file=sys.stderr)
     print(summary.sentence, file=sys.stderr, flush=True)
 
 
-def _put(summary: Summary, place: str) -> None:
-    if place:
-        bucket, _, key = place.removeprefix("s3://").partition("/")
+def _put_summary(summary: RunSummary, target: str) -> None:
+    if target:
+        bucket, _, key = target.removeprefix("s3://").partition("/")
         body = json.dumps(asdict(summary), indent=1, ensure_ascii=False).encode() + b"\n"
-        own_session().client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        make_role_session().client("s3").put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType="application/json"
+        )
 
 
-def _leave(sentence: str) -> None:
-    if MESSAGE.parent.is_dir():
-        MESSAGE.write_text(sentence[:LONGEST])
+def _write_message(sentence: str) -> None:
+    if MESSAGE_FILE.parent.is_dir():
+        MESSAGE_FILE.write_text(sentence[:MAX_MESSAGE_CHARS])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
-from tests.jobs.place import Place, furnish
+from tests.jobs.launcher import LauncherSetup, set_up_launcher
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,5 @@ def jobs_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 
 @pytest.fixture
-def place(jobs_sandbox: Sandbox, tmp_path: Path) -> Place:
-    return furnish(jobs_sandbox, tmp_path)
+def launcher(jobs_sandbox: Sandbox, tmp_path: Path) -> LauncherSetup:
+    return set_up_launcher(jobs_sandbox, tmp_path)

@@ -4,9 +4,18 @@ from typing import Any
 
 import pytest
 
-from grantor.core.jobs.decide import QUIET
-from tests.estate import ACCOUNT, ARTICLE
-from tests.jobs.place import JOB, Place, again, carry, granted, ticked, uploaded
+from grantor.settings import INPUT_QUIET_FIRST_SECONDS
+from tests.conftest import ACCOUNT
+from tests.estate import ARTICLE
+from tests.jobs.launcher import (
+    JOB,
+    LauncherSetup,
+    grants_event,
+    retry_event,
+    schedule_event,
+    upload_event,
+    write_job_code,
+)
 
 KEY = "UserA/abalone.csv"
 QUOTA = (
@@ -38,251 +47,320 @@ def rule_for(role: str) -> str:
     return f"  - name: shared\n    to: {{role: {role}}}\n    on: s3://{{data_bucket}}/Shared/*\n    allow: READWRITE\n"
 
 
-def test_a_missing_grant_is_told_once_with_the_rule_that_would_give_it_and_no_cluster_is_paid_for(place: Place) -> None:
-    role = place.estate.role("role-etl")
-    place.estate.policy("article", ARTICLE + job_for(role))
-    event = place.put("Shared/abalone.csv")
+def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_no_cluster_is_paid_for(
+    launcher: LauncherSetup,
+) -> None:
+    role = launcher.estate.role("role-etl")
+    launcher.estate.policy("article", ARTICLE + job_for(role))
+    event = launcher.upload("Shared/abalone.csv")
     for _ in range(3):
-        assert place.ring(event, event) == []
+        assert launcher.deliver(event, event) == []
 
-    (said,) = place.called()
+    (said,) = launcher.read_alerts()
     assert "role/role-etl holds no READ on s3://data/Shared/abalone.csv" in said
     assert f'to: {{role: {role}}}\n    on: "s3://data/Shared/*"\n    allow: READ\n' in said
-    assert f'to: {{role: {role}}}\n    on: "s3://data/Shared/output/*"\n    allow: READWRITE' in said
-    assert (place.listed(), place.sent(), len(place.waiting())) == ({}, 0, 1)
+    assert (
+        f'to: {{role: {role}}}\n    on: "s3://data/Shared/output/*"\n    allow: READWRITE' in said
+    )
+    assert (launcher.list_statuses(), launcher.count_sent(), len(launcher.list_waiting())) == (
+        {},
+        0,
+        1,
+    )
 
 
-def test_data_that_waits_for_a_grant_is_processed_when_the_grant_comes(place: Place) -> None:
-    role = place.estate.role("role-etl")
-    place.estate.policy("article", ARTICLE + job_for(role))
-    place.ring(place.put("Shared/abalone.csv"))
-    place.estate.policy("article", ARTICLE + rule_for(role) + job_for(role))
-    place.estate.run()
-    assert place.listed() == {}
+def test_data_that_waits_for_a_grant_is_processed_when_the_grant_comes(
+    launcher: LauncherSetup,
+) -> None:
+    role = launcher.estate.role("role-etl")
+    launcher.estate.policy("article", ARTICLE + job_for(role))
+    launcher.deliver(launcher.upload("Shared/abalone.csv"))
+    launcher.estate.policy("article", ARTICLE + rule_for(role) + job_for(role))
+    launcher.estate.run()
+    assert launcher.list_statuses() == {}
 
-    place.ring(granted())
-    assert [run.label for run in place.runs()] == ["abalone for role-etl"]
-    place.ring(place.ends(place.running()[0]))
-    assert place.waiting() == []
+    launcher.deliver(grants_event())
+    assert [run.label for run in launcher.list_runs()] == ["abalone for role-etl"]
+    launcher.deliver(launcher.end_job(launcher.list_running()[0]))
+    assert launcher.list_waiting() == []
 
 
-@pytest.mark.parametrize("rings", [granted, ticked], ids=["a run of the reconciler", "the clock"])
-def test_of_many_uploads_that_wait_each_gets_a_message_of_its_own(place: Place, rings: Any) -> None:
-    role = place.estate.role("role-etl")
-    place.estate.policy(
+@pytest.mark.parametrize(
+    "make_event", [grants_event, schedule_event], ids=["a run of the reconciler", "the clock"]
+)
+def test_of_many_uploads_that_wait_each_gets_a_message_of_its_own(
+    launcher: LauncherSetup, make_event: Any
+) -> None:
+    role = launcher.estate.role("role-etl")
+    launcher.estate.policy(
         "article", ARTICLE + "jobs:\n" + "".join(job_for(role).removeprefix("jobs:\n").replace("Shared", f"S{n}").replace("abalone\n    run", f"a{n}\n    run") for n in range(12))
     )  # fmt: skip
-    place.ring(*(place.put(f"S{n}/abalone.csv") for n in range(12)))
-    assert len(place.waiting()) == 12
+    launcher.deliver(*(launcher.upload(f"S{n}/abalone.csv") for n in range(12)))
+    assert len(launcher.list_waiting()) == 12
 
-    place.ring(rings())
-    assert place.sent() == 7
-
-
-def test_the_job_of_a_profile_that_is_seconds_old_waits_for_its_grants_and_starts(place: Place) -> None:
-    place.estate.profile("userC")
-    event = place.put("UserC/abalone.csv")
-    assert place.ring(event, event) == []
-    assert (place.listed(), place.sent(), place.called()) == ({}, 1, [])
-
-    place.ring(again("UserC/abalone.csv", 1))
-    assert (place.listed(), place.sent()) == ({}, 1)
-    place.estate.run()
-    place.ring(again("UserC/abalone.csv", 2))
-    assert [run.label for run in place.runs()] == ["abalone for userC"]
+    launcher.deliver(make_event())
+    assert launcher.count_sent() == 7
 
 
-def test_an_upload_that_waits_has_one_message_on_its_way_however_often_it_rings(place: Place) -> None:
-    place.estate.profile("userC")
-    event = place.put("UserC/abalone.csv")
+def test_the_job_of_a_profile_that_is_seconds_old_waits_for_its_grants_and_starts(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.estate.profile("userC")
+    event = launcher.upload("UserC/abalone.csv")
+    assert launcher.deliver(event, event) == []
+    assert (launcher.list_statuses(), launcher.count_sent(), launcher.read_alerts()) == ({}, 1, [])
+
+    launcher.deliver(retry_event("UserC/abalone.csv", 1))
+    assert (launcher.list_statuses(), launcher.count_sent()) == ({}, 1)
+    launcher.estate.run()
+    launcher.deliver(retry_event("UserC/abalone.csv", 2))
+    assert [run.label for run in launcher.list_runs()] == ["abalone for userC"]
+
+
+def test_an_upload_that_waits_has_one_message_on_its_way_however_often_it_rings(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.estate.profile("userC")
+    event = launcher.upload("UserC/abalone.csv")
     for _ in range(5):
-        place.ring(event)
-    assert place.sent() == 1
+        launcher.deliver(event)
+    assert launcher.count_sent() == 1
 
-    place.ring(again("UserC/abalone.csv", 1))
-    place.ring(again("UserC/abalone.csv", 1), event)  # the first of them comes late, and is doubled
-    assert place.sent() == 1
+    launcher.deliver(retry_event("UserC/abalone.csv", 1))
+    launcher.deliver(
+        retry_event("UserC/abalone.csv", 1), event
+    )  # the first of them comes late, and is doubled
+    assert launcher.count_sent() == 1
 
 
-def test_what_has_waited_for_a_quarter_of_an_hour_is_told_to_a_person(place: Place) -> None:
-    place.estate.profile("userC")
-    place.ring(place.put("UserC/abalone.csv"))
-    place.ring(again("UserC/abalone.csv", 1), jobs=place.later(1_000))
+def test_an_upload_that_has_waited_for_a_quarter_of_an_hour_raises_an_alert(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.estate.profile("userC")
+    launcher.deliver(launcher.upload("UserC/abalone.csv"))
+    launcher.deliver(retry_event("UserC/abalone.csv", 1), jobs=launcher.build_later(1_000))
 
-    (said,) = place.called()
+    (said,) = launcher.read_alerts()
     assert "has waited for 17 minutes" in said
     assert "does not hold" in said
 
 
-def test_a_quota_is_named_to_a_person_once_and_the_upload_tries_again_by_itself(place: Place) -> None:
-    place.faults(LIMITED | {"message": QUOTA})
-    event = place.put(KEY)
-    assert place.ring(event) == []
-    assert place.ring(again(KEY, 1), jobs=place.jobs()) == []
+def test_a_quota_is_named_to_a_person_once_and_the_upload_tries_again_by_itself(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.faults(LIMITED | {"message": QUOTA})
+    event = launcher.upload(KEY)
+    assert launcher.deliver(event) == []
+    assert launcher.deliver(retry_event(KEY, 1), jobs=launcher.build_jobs()) == []
 
-    (said,) = place.called()
+    (said,) = launcher.read_alerts()
     assert "ml.m5.xlarge for processing job usage" in said
-    assert (place.sent(), place.runs()) == (2, [])
-    place.faults()
-    place.ring(again(KEY, 2))
-    assert [run.attempt for run in place.runs()] == [1]
+    assert (launcher.count_sent(), launcher.list_runs()) == (2, [])
+    launcher.faults()
+    launcher.deliver(retry_event(KEY, 2))
+    assert [run.attempt for run in launcher.list_runs()] == [1]
 
 
-def test_a_busy_sagemaker_makes_an_upload_wait_and_starts_one_job(place: Place) -> None:
-    place.faults({"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "refuse", "code": "ThrottlingException", "status": 400, "message": "Rate exceeded"})  # fmt: skip
-    event = place.put(KEY)
-    assert place.ring(event, jobs=place.jobs()) == []
-    place.faults()
-    assert (place.sent(), place.called()) == (1, [])
+def test_a_busy_sagemaker_makes_an_upload_wait_and_starts_one_job(launcher: LauncherSetup) -> None:
+    launcher.faults({"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "refuse", "code": "ThrottlingException", "status": 400, "message": "Rate exceeded"})  # fmt: skip
+    event = launcher.upload(KEY)
+    assert launcher.deliver(event, jobs=launcher.build_jobs()) == []
+    launcher.faults()
+    assert (launcher.count_sent(), launcher.read_alerts()) == (1, [])
 
-    place.ring(again(KEY, 1), jobs=place.later(100))
-    assert len(place.running()) == 1
+    launcher.deliver(retry_event(KEY, 1), jobs=launcher.build_later(100))
+    assert len(launcher.list_running()) == 1
 
 
-def test_a_role_that_may_not_be_passed_is_refused_by_the_policys_place_in_its_file(place: Place) -> None:
-    place.roles = frozenset((f"arn:aws:iam::{ACCOUNT}:role/other-*",))
-    assert place.ring(place.put(KEY)) == []
+def test_a_role_that_may_not_be_passed_is_refused_by_the_policys_place_in_its_file(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.roles = frozenset((f"arn:aws:iam::{ACCOUNT}:role/other-*",))
+    assert launcher.deliver(launcher.upload(KEY)) == []
 
-    (said,) = place.called()
-    assert said.startswith("policy/article.yaml:12:5: job abalone for profile Product-Domain/userA: ")
+    (said,) = launcher.read_alerts()
+    assert said.startswith(
+        "policy/article.yaml:12:5: job abalone for profile Product-Domain/userA: "
+    )
     assert "JobRoles" in said
-    assert place.listed() == {}
+    assert launcher.list_statuses() == {}
 
 
 @pytest.mark.parametrize(
     ("action", "words"), [("iam:PassRole", "may not pass"), ("sagemaker:AddTags", "may not tag"), ("sagemaker:CreateProcessingJob", "may not start")]
 )  # fmt: skip
-def test_a_right_that_the_launcher_lacks_is_named(place: Place, action: str, words: str) -> None:
+def test_a_right_that_the_launcher_lacks_is_named(
+    launcher: LauncherSetup, action: str, words: str
+) -> None:
     message = f"User: arn:aws:sts::{ACCOUNT}:assumed-role/x/y is not authorized to perform: {action} on resource: *"
-    place.faults({**LIMITED, "code": "AccessDeniedException", "message": message})
-    place.ring(place.put(KEY))
+    launcher.faults({**LIMITED, "code": "AccessDeniedException", "message": message})
+    launcher.deliver(launcher.upload(KEY))
 
-    (said,) = place.called()
+    (said,) = launcher.read_alerts()
     assert words in said
-    assert [one.due for one in place.waiting()] == [0.0]
-    place.faults()
-    place.ring(ticked())
-    assert len(place.running()) == 1
+    assert [one.due for one in launcher.list_waiting()] == [0.0]
+    launcher.faults()
+    launcher.deliver(schedule_event())
+    assert len(launcher.list_running()) == 1
 
 
-def test_a_job_that_was_denied_is_tried_again_when_grants_change_and_three_times_at_most(place: Place) -> None:
-    place.ring(place.put(KEY))
+def test_a_job_that_was_denied_is_tried_again_when_grants_change_and_three_times_at_most(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.deliver(launcher.upload(KEY))
     for _ in range(2):
-        place.ring(place.ends(place.running()[0], 10, {"outcome": "failed", "exit": 10, "sentence": "denied"}))
-        place.ring(ticked())
-        assert place.running() == []
-        place.ring(granted())
-    place.ring(place.ends(place.running()[0], 10), granted(), granted())
+        launcher.deliver(
+            launcher.end_job(
+                launcher.list_running()[0],
+                10,
+                {"outcome": "failed", "exit": 10, "sentence": "denied"},
+            )
+        )
+        launcher.deliver(schedule_event())
+        assert launcher.list_running() == []
+        launcher.deliver(grants_event())
+    launcher.deliver(
+        launcher.end_job(launcher.list_running()[0], 10), grants_event(), grants_event()
+    )
 
-    assert (place.running(), sorted(run.attempt for run in place.runs())) == ([], [1, 2, 3])
-    assert any("given up after 3 attempts" in said for said in place.called())
+    assert (launcher.list_running(), sorted(run.attempt for run in launcher.list_runs())) == (
+        [],
+        [1, 2, 3],
+    )
+    assert any("given up after 3 attempts" in said for said in launcher.read_alerts())
 
 
-def test_a_job_that_failed_inside_is_tried_again_by_itself_three_times_and_then_given_up(place: Place) -> None:
-    place.ring(place.put(KEY))
+def test_a_job_that_failed_inside_is_tried_again_by_itself_three_times_and_then_given_up(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.deliver(launcher.upload(KEY))
     for _ in range(3):
-        place.ring(place.ends(place.running()[0], 20))
+        launcher.deliver(launcher.end_job(launcher.list_running()[0], 20))
 
-    assert (place.running(), len(place.runs())) == ([], 3)
-    assert any("given up after 3 attempts" in said for said in place.called())
-    place.ring(place.put(KEY))
-    assert len(place.running()) == 1
+    assert (launcher.list_running(), len(launcher.list_runs())) == ([], 3)
+    assert any("given up after 3 attempts" in said for said in launcher.read_alerts())
+    launcher.deliver(launcher.upload(KEY))
+    assert len(launcher.list_running()) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "word"), [(11, "input"), (12, "contract"), (13, "quarantine"), (14, "capability")], ids=["input", "contract", "quarantine", "capability"]
 )  # fmt: skip
-def test_a_job_whose_data_is_bad_waits_for_other_data(place: Place, code: int, word: str) -> None:
-    place.ring(place.put(KEY, b"bad"))
-    place.ring(place.ends(place.running()[0], code))
-    place.ring(uploaded(KEY), ticked(), granted())
-    (said,) = place.called()
-    assert (place.running(), word in said) == ([], True)
+def test_a_job_whose_data_is_bad_waits_for_other_data(
+    launcher: LauncherSetup, code: int, word: str
+) -> None:
+    launcher.deliver(launcher.upload(KEY, b"bad"))
+    launcher.deliver(launcher.end_job(launcher.list_running()[0], code))
+    launcher.deliver(upload_event(KEY), schedule_event(), grants_event())
+    (said,) = launcher.read_alerts()
+    assert (launcher.list_running(), word in said) == ([], True)
 
-    place.ring(place.put(KEY, b"good"), jobs=place.later(QUIET))
-    assert len(place.running()) == 1
-
-
-def test_data_that_was_replaced_while_its_job_ran_is_nobodys_business(place: Place) -> None:
-    place.ring(place.put(KEY, b"first"))
-    (first,) = place.running()
-    place.put(KEY, b"second")
-    place.ring(place.ends(first, 11), jobs=place.later(QUIET))
-
-    assert (len(place.running()), place.called()) == (1, [])
+    launcher.deliver(
+        launcher.upload(KEY, b"good"), jobs=launcher.build_later(INPUT_QUIET_FIRST_SECONDS)
+    )
+    assert len(launcher.list_running()) == 1
 
 
-def test_a_job_that_somebody_stopped_stays_stopped_until_the_data_is_put_again(place: Place) -> None:
-    place.ring(place.put(KEY))
-    (name,) = place.running()
-    place.ring(place.stops(name))
-    place.ring(uploaded(KEY), ticked())
-    assert (place.running(), place.runs()[0].status) == ([], "Stopped")
-    assert any("was stopped" in said for said in place.called())
+def test_data_that_was_replaced_while_its_job_ran_raises_no_alert(launcher: LauncherSetup) -> None:
+    launcher.deliver(launcher.upload(KEY, b"first"))
+    (first,) = launcher.list_running()
+    launcher.upload(KEY, b"second")
+    launcher.deliver(
+        launcher.end_job(first, 11), jobs=launcher.build_later(INPUT_QUIET_FIRST_SECONDS)
+    )
 
-    place.ring(place.put(KEY))
-    assert [run.attempt for run in place.runs() if run.status == "InProgress"] == [2]
-
-
-def test_new_code_processes_what_the_old_code_had_failed_on(place: Place) -> None:
-    place.ring(place.put(KEY))
-    place.ring(place.ends(place.running()[0], 12))
-    place.ring(ticked())
-    assert place.running() == []
-
-    carry(place.carried, "beef" * 8)
-    place.ring(ticked())
-    assert len(place.running()) == 1
+    assert (len(launcher.list_running()), launcher.read_alerts()) == (1, [])
 
 
-def test_a_key_that_is_too_long_for_sagemaker_is_said_to_be(place: Place) -> None:
+def test_a_job_that_somebody_stopped_stays_stopped_until_the_data_is_put_again(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.deliver(launcher.upload(KEY))
+    (name,) = launcher.list_running()
+    launcher.deliver(launcher.stop_job(name))
+    launcher.deliver(upload_event(KEY), schedule_event())
+    assert (launcher.list_running(), launcher.list_runs()[0].status) == ([], "Stopped")
+    assert any("was stopped" in said for said in launcher.read_alerts())
+
+    launcher.deliver(launcher.upload(KEY))
+    assert [run.attempt for run in launcher.list_runs() if run.status == "InProgress"] == [2]
+
+
+def test_new_code_processes_what_the_old_code_had_failed_on(launcher: LauncherSetup) -> None:
+    launcher.deliver(launcher.upload(KEY))
+    launcher.deliver(launcher.end_job(launcher.list_running()[0], 12))
+    launcher.deliver(schedule_event())
+    assert launcher.list_running() == []
+
+    write_job_code(launcher.job_code, "beef" * 8)
+    launcher.deliver(schedule_event())
+    assert len(launcher.list_running()) == 1
+
+
+def test_a_key_that_is_too_long_for_sagemaker_is_said_to_be(launcher: LauncherSetup) -> None:
     folder = "f" * 250
-    role = place.estate.role("role-etl")
-    place.estate.policy("article", ARTICLE + rule_for(role).replace("Shared", folder) + job_for(role).replace("Shared", folder))
-    place.estate.run()
-    place.ring(place.put(f"{folder}/abalone.csv"))
+    role = launcher.estate.role("role-etl")
+    launcher.estate.policy(
+        "article",
+        ARTICLE
+        + rule_for(role).replace("Shared", folder)
+        + job_for(role).replace("Shared", folder),
+    )
+    launcher.estate.run()
+    launcher.deliver(launcher.upload(f"{folder}/abalone.csv"))
 
-    assert place.listed() == {}
-    assert any("256" in said for said in place.called())
+    assert launcher.list_statuses() == {}
+    assert any("256" in said for said in launcher.read_alerts())
 
 
-def test_an_input_that_is_not_there_yet_is_waited_for(place: Place) -> None:
-    job = JOB.replace("abalone.csv\n", "_READY\n    input: s3://{data_bucket}/{profile.folder}/abalone.csv\n")
-    place.estate.policy("article", ARTICLE + job)
-    place.estate.run()
-    place.ring(place.put("UserA/_READY", b""))
-    (said,) = place.called()
+def test_an_input_that_is_not_there_yet_is_waited_for(launcher: LauncherSetup) -> None:
+    job = JOB.replace(
+        "abalone.csv\n", "_READY\n    input: s3://{data_bucket}/{profile.folder}/abalone.csv\n"
+    )
+    launcher.estate.policy("article", ARTICLE + job)
+    launcher.estate.run()
+    launcher.deliver(launcher.upload("UserA/_READY", b""))
+    (said,) = launcher.read_alerts()
     assert "s3://data/UserA/abalone.csv" in said
 
-    place.put(KEY)
-    place.ring(ticked())
-    assert len(place.running()) == 1
+    launcher.upload(KEY)
+    launcher.deliver(schedule_event())
+    assert len(launcher.list_running()) == 1
 
 
-def test_while_policy_files_can_not_be_read_no_upload_is_lost(place: Place) -> None:
-    event = place.put(KEY)
-    place.faults(
-        {"service": "s3", "operation": "GetObject", "kind": "refuse", "code": "AccessDenied", "status": 403, "message": "no"}
+def test_while_policy_files_cannot_be_read_no_upload_is_lost(launcher: LauncherSetup) -> None:
+    event = launcher.upload(KEY)
+    launcher.faults(
+        {
+            "service": "s3",
+            "operation": "GetObject",
+            "kind": "refuse",
+            "code": "AccessDenied",
+            "status": 403,
+            "message": "no",
+        }
     )
-    assert place.ring(event, jobs=place.jobs()) == [event]
-    place.faults()
+    assert launcher.deliver(event, jobs=launcher.build_jobs()) == [event]
+    launcher.faults()
 
-    assert place.ring(event) == []
-    assert len(place.running()) == 1
+    assert launcher.deliver(event) == []
+    assert len(launcher.list_running()) == 1
 
 
-def test_a_message_that_is_no_event_comes_again_and_the_others_are_answered(place: Place) -> None:
-    event: Any = place.put(KEY)
+def test_a_message_that_is_no_event_comes_again_and_the_others_are_answered(
+    launcher: LauncherSetup,
+) -> None:
+    event: Any = launcher.upload(KEY)
     bad: Any = [1]
 
-    assert place.ring(bad, event) == [bad]
-    assert len(place.running()) == 1
+    assert launcher.deliver(bad, event) == [bad]
+    assert len(launcher.list_running()) == 1
 
 
-def test_a_job_whose_policy_is_gone_waits_no_more(place: Place) -> None:
-    place.estate.profile("userC")
-    place.ring(place.put("UserC/abalone.csv"))
-    place.estate.policy("article", ARTICLE)
-    place.ring(ticked())
+def test_a_job_whose_policy_is_gone_waits_no_more(launcher: LauncherSetup) -> None:
+    launcher.estate.profile("userC")
+    launcher.deliver(launcher.upload("UserC/abalone.csv"))
+    launcher.estate.policy("article", ARTICLE)
+    launcher.deliver(schedule_event())
 
-    assert place.waiting() == []
+    assert launcher.list_waiting() == []

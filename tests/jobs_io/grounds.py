@@ -15,8 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from sandbox.testing.helpers import call_control, policy_document, unique_name
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
-from tests.sandbox.desk import allowing, ask, own
 
 ASK = ["s3:GetDataAccess", "s3:GetAccessGrantsInstanceForPrefix"]
 HOST = f"{ACCOUNT}.localhost"  # where AWS's clients look for S3 Control, given http://localhost
@@ -47,19 +47,30 @@ class Grounds:
 
     def take_back(self) -> None:
         """Every credential that was vended so far is worth nothing from now on, as IAM revokes sessions."""
-        deny = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
-        self.sandbox.client("iam").put_role_policy(RoleName=self.location, PolicyName="revoked", PolicyDocument=deny)
+        deny = json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
+            }
+        )
+        self.sandbox.client("iam").put_role_policy(
+            RoleName=self.location, PolicyName="revoked", PolicyDocument=deny
+        )
 
     def upload(self, key: str, body: bytes) -> str:
         """The ETag."""
-        return str(self.sandbox.client("s3").put_object(Bucket=self.data, Key=key, Body=body)["ETag"]).strip('"')
+        return str(
+            self.sandbox.client("s3").put_object(Bucket=self.data, Key=key, Body=body)["ETag"]
+        ).strip('"')
 
     def delete(self, key: str) -> None:
         self.sandbox.client("s3").delete_object(Bucket=self.data, Key=key)
 
     def get(self, key: str) -> bytes | None:
         try:
-            return bytes(self.sandbox.client("s3").get_object(Bucket=self.data, Key=key)["Body"].read())
+            return bytes(
+                self.sandbox.client("s3").get_object(Bucket=self.data, Key=key)["Body"].read()
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -76,16 +87,20 @@ class Grounds:
 
     def summary(self, name: str = "summary.json") -> Any:
         """What the job left in the operations bucket."""
-        body = self.sandbox.client("s3").get_object(Bucket=self.operations, Key=f"runs/{self.role}/{name}")["Body"]
+        body = self.sandbox.client("s3").get_object(
+            Bucket=self.operations, Key=f"runs/{self.role}/{name}"
+        )["Body"]
         return json.load(body)
 
-    def words(self, key: str = "UserA/abalone.csv", folder: str = "UserA/output", **more: str) -> list[str]:
+    def words(
+        self, key: str = "UserA/abalone.csv", folder: str = "UserA/output", **more: str
+    ) -> list[str]:
         """The job's arguments: the article's five, and more."""
-        told = {
+        options = {
             "account_id": ACCOUNT, "s3_input_bucket": self.data, "s3_input_key_prefix": key,
             "s3_output_bucket": self.data, "s3_output_key_prefix": folder, **more,
         }  # fmt: skip
-        return [word for name, value in told.items() for word in (f"--{name}", value)]
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
 
     def place_of_summary(self, name: str = "summary.json") -> str:
         return f"s3://{self.operations}/runs/{self.role}/{name}"
@@ -93,7 +108,11 @@ class Grounds:
     def keys_of_role(self) -> dict[str, Any]:
         """A session of the role, as SageMaker gives it to a container."""
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
-        return dict(self.sandbox.client("sts").assume_role(RoleArn=arn, RoleSessionName="job")["Credentials"])
+        return dict(
+            self.sandbox.client("sts").assume_role(RoleArn=arn, RoleSessionName="job")[
+                "Credentials"
+            ]
+        )
 
     def environment(self) -> dict[str, str]:
         """What a process has that is the job: the way to the sandbox, and a session of the role."""
@@ -106,15 +125,15 @@ class Grounds:
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls that were made by the role or with what was vended to it, in order."""
-        made = ask(self.sandbox, "calls?record=1")
+        made = call_control(self.sandbox, "calls?record=1")
         return [call for call in made if call["principal"] in (self.role, self.location)]
 
     def switch(self, **values: Any) -> None:
         """From now on Access Grants behaves so; see docs/sandbox.md."""
-        ask(self.sandbox, "faults", "POST", {"switches": values})
+        call_control(self.sandbox, "faults", "POST", {"switches": values})
 
     def no_faults(self) -> None:
-        ask(self.sandbox, "faults", "DELETE")
+        call_control(self.sandbox, "faults", "DELETE")
 
 
 def addresses(sandbox: Sandbox) -> dict[str, str]:
@@ -132,7 +151,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "http_proxy": here,
         "no_proxy": "127.0.0.1,*.localhost",  # the star means something to Java only
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'spark_jobs'}",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'sandbox/src'}:{ROOT / 'spark_jobs'}",
     }
 
 
@@ -145,21 +164,36 @@ def java(hosts: Path) -> str:
 def lay(sandbox: Sandbox, *grants: tuple[str, str]) -> Grounds:
     """Everything anew, beside whatever is there; `grants` are (scope in the data bucket, permission)."""
     iam, s3 = sandbox.client("iam"), sandbox.client("s3")
-    names = Grounds(sandbox, own("data"), own("ops"), own("userA"), own("location"), "")
+    names = Grounds(
+        sandbox,
+        unique_name("data"),
+        unique_name("ops"),
+        unique_name("userA"),
+        unique_name("location"),
+        "",
+    )
     for bucket in (names.data, names.operations):
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=names.data, VersioningConfiguration={"Status": "Enabled"})
     iam.create_role(
         RoleName=names.role,
         AssumeRolePolicyDocument=_trust(
-            {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": "sagemaker.amazonaws.com"}, "sts:AssumeRole"
+            {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": "sagemaker.amazonaws.com"},
+            "sts:AssumeRole",
         ),
     )
-    own_part = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{names.operations}/runs/{names.role}/*"}
+    own_part = {
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{names.operations}/runs/{names.role}/*",
+    }
     iam.put_role_policy(
-        RoleName=names.role, PolicyName="job", PolicyDocument=allowing({"Action": ASK, "Resource": "*"}, own_part)
+        RoleName=names.role,
+        PolicyName="job",
+        PolicyDocument=policy_document({"Action": ASK, "Resource": "*"}, own_part),
     )
-    grounds = Grounds(sandbox, names.data, names.operations, names.role, names.location, _location(sandbox, names))
+    grounds = Grounds(
+        sandbox, names.data, names.operations, names.role, names.location, _location(sandbox, names)
+    )
     for scope, permission in grants:
         grounds.grant(scope, permission)
     return grounds
@@ -172,18 +206,29 @@ def _location(sandbox: Sandbox, names: Grounds) -> str:
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessGrantsInstanceAlreadyExists":
             raise
-    trusted = _trust({"Service": "access-grants.s3.amazonaws.com"}, ["sts:AssumeRole", "sts:SetSourceIdentity"])
+    trusted = _trust(
+        {"Service": "access-grants.s3.amazonaws.com"}, ["sts:AssumeRole", "sts:SetSourceIdentity"]
+    )
     role = iam.create_role(RoleName=names.location, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
     everything = [f"arn:aws:s3:::{names.data}", f"arn:aws:s3:::{names.data}/*"]
     iam.put_role_policy(
-        RoleName=names.location, PolicyName="data", PolicyDocument=allowing({"Action": "s3:*", "Resource": everything})
+        RoleName=names.location,
+        PolicyName="data",
+        PolicyDocument=policy_document({"Action": "s3:*", "Resource": everything}),
     )
-    made = control.create_access_grants_location(AccountId=ACCOUNT, LocationScope=f"s3://{names.data}/", IAMRoleArn=role)
+    made = control.create_access_grants_location(
+        AccountId=ACCOUNT, LocationScope=f"s3://{names.data}/", IAMRoleArn=role
+    )
     return str(made["AccessGrantsLocationId"])
 
 
 def _trust(whom: dict[str, str], action: str | list[str]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": whom, "Action": action}]})
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": whom, "Action": action}],
+        }
+    )
 
 
 def sha256(body: bytes) -> str:

@@ -36,12 +36,18 @@ def look(grounds: Grounds, folder: str = "UserA/output") -> Seen:
 
 def whole(grounds: Grounds, folder: str, run: str) -> dict[str, Any]:
     """The run's manifest, when every file that it names holds what it says."""
-    manifest: dict[str, Any] = json.loads(grounds.get(f"{folder}/runs/{run}/_manifest.json") or b"null")
+    manifest: dict[str, Any] = json.loads(
+        grounds.get(f"{folder}/runs/{run}/_manifest.json") or b"null"
+    )
     assert manifest, f"LATEST leads to run {run}, which has no manifest"
     for file in manifest["files"]:
         body = grounds.get(f"{folder}/runs/{run}/{file['path']}")
         assert body is not None, f"{file['path']} is missing"
-        assert (len(body), body.count(b"\n"), sha256(body)) == (file["bytes"], file["rows"], file["sha256"])
+        assert (len(body), body.count(b"\n"), sha256(body)) == (
+            file["bytes"],
+            file["rows"],
+            file["sha256"],
+        )
     return manifest
 
 
@@ -49,7 +55,10 @@ def plain_files(manifest: dict[str, Any]) -> dict[str, str]:
     """What the plain files of a run are: path below the folder, and digest."""
     found: dict[str, str] = {}
     for part in ("train", "validation"):
-        named = sorted((file for file in manifest["files"] if file["split"] == part), key=lambda file: file["path"])
+        named = sorted(
+            (file for file in manifest["files"] if file["split"] == part),
+            key=lambda file: file["path"],
+        )
         found |= {f"{part}/part-{at:05d}": file["sha256"] for at, file in enumerate(named)}
     return found
 

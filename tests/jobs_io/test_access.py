@@ -5,35 +5,49 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from abalone.access import Broker
-from abalone.objects import Objects
+from abalone.access import CredentialBroker
+from abalone.objects import ObjectFolder
+from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT, Sandbox
 from tests.jobs_io.grounds import Grounds, lay
 from tests.jobs_io.process import by_the_rules, environment, run_here
 from tests.jobs_io.reader import look
 from tests.jobs_io.rows import rows
-from tests.sandbox.desk import allowing, ask
 
 if TYPE_CHECKING:
-    from abalone.making import Made, Task
+    from abalone.compute import ComputedRun, ComputeTask
 
 INPUT, OUTPUT = "Product/abalone.csv", "UserA/output"
 MISSING = [
-    pytest.param([("UserA/*", "READWRITE")], "READ on s3://{data}/Product/abalone.csv", id="the input may not be read"),
+    pytest.param(
+        [("UserA/*", "READWRITE")],
+        "READ on s3://{data}/Product/abalone.csv",
+        id="the input may not be read",
+    ),
     pytest.param(
         [("Product/*", "WRITE"), ("UserA/*", "READWRITE")],
         "READ on s3://{data}/Product/abalone.csv",
         id="nor where it may be written",
     ),
-    pytest.param([("Product/*", "READ")], "READ on s3://{data}/UserA/output/*", id="nothing is granted for the output"),
     pytest.param(
-        [("Product/*", "READ"), ("UserA/*", "READ")], "WRITE on s3://{data}/UserA/output/*", id="the output may only be read"
+        [("Product/*", "READ")],
+        "READ on s3://{data}/UserA/output/*",
+        id="nothing is granted for the output",
     ),
     pytest.param(
-        [("Product/*", "READ"), ("UserA/*", "WRITE")], "READ on s3://{data}/UserA/output/*", id="the output may only be written"
+        [("Product/*", "READ"), ("UserA/*", "READ")],
+        "WRITE on s3://{data}/UserA/output/*",
+        id="the output may only be read",
     ),
     pytest.param(
-        [("Product/*", "READ"), ("UserB/*", "READWRITE")], "READ on s3://{data}/UserA/output/*", id="only somebody else's folder"
+        [("Product/*", "READ"), ("UserA/*", "WRITE")],
+        "READ on s3://{data}/UserA/output/*",
+        id="the output may only be written",
+    ),
+    pytest.param(
+        [("Product/*", "READ"), ("UserB/*", "READWRITE")],
+        "READ on s3://{data}/UserA/output/*",
+        id="only somebody else's folder",
     ),
 ]
 
@@ -44,7 +58,7 @@ def test_a_missing_grant_is_named_before_anything_is_read_or_written(
 ):
     grounds = lay(job_sandbox, *grants)
     grounds.upload(INPUT, rows(20))
-    ask(job_sandbox, "calls", "DELETE")
+    call_control(job_sandbox, "calls", "DELETE")
 
     ended = run_here(grounds, grounds.words(INPUT, OUTPUT, summary=grounds.place_of_summary()))
 
@@ -52,7 +66,12 @@ def test_a_missing_grant_is_named_before_anything_is_read_or_written(
     assert ended.sentence.startswith(
         f"role {grounds.role} has no {missing.format(data=grounds.data)} (asked GetDataAccess: You do not have"
     )
-    assert {call["operation"] for call in grounds.calls()} <= {"GetDataAccess", "GetCallerIdentity", "ListObjectsV2", "PutObject"}
+    assert {call["operation"] for call in grounds.calls()} <= {
+        "GetDataAccess",
+        "GetCallerIdentity",
+        "ListObjectsV2",
+        "PutObject",
+    }
     assert grounds.listed() == [INPUT]
     assert grounds.summary()["sentence"] == ended.sentence
 
@@ -60,8 +79,14 @@ def test_a_missing_grant_is_named_before_anything_is_read_or_written(
 SUFFICIENT = [
     pytest.param([("*", "READWRITE")], id="one grant for all"),
     pytest.param([("Product/*", "READ"), ("UserA/*", "READWRITE")], id="two places"),
-    pytest.param([("Product/*", "READ"), ("UserA/*", "READ"), ("UserA/*", "WRITE")], id="reading and writing granted apart"),
-    pytest.param([("Product/abalone.csv", "READ"), ("UserA/output/*", "READWRITE")], id="no more than there must be"),
+    pytest.param(
+        [("Product/*", "READ"), ("UserA/*", "READ"), ("UserA/*", "WRITE")],
+        id="reading and writing granted apart",
+    ),
+    pytest.param(
+        [("Product/abalone.csv", "READ"), ("UserA/output/*", "READWRITE")],
+        id="no more than there must be",
+    ),
 ]
 
 
@@ -77,7 +102,7 @@ def test_these_grants_are_enough(job_sandbox: Sandbox, grants: list[tuple[str, s
     assert (seen.manifest["rows"]["in"], seen.plain) == (30, seen.files)
 
 
-def test_a_role_that_may_not_ask_for_access_is_told_so(job_sandbox: Sandbox):
+def test_a_role_that_may_not_ask_for_access_gets_an_error_that_says_so(job_sandbox: Sandbox):
     grounds = lay(job_sandbox, ("UserA/*", "READWRITE"))
     grounds.upload("UserA/abalone.csv", rows(20))
     job_sandbox.client("iam").delete_role_policy(RoleName=grounds.role, PolicyName="job")
@@ -87,14 +112,20 @@ def test_a_role_that_may_not_ask_for_access_is_told_so(job_sandbox: Sandbox):
     assert (ended.code, "s3:GetDataAccess" in ended.sentence) == (10, True), ended.said
 
 
-def test_an_object_is_found_by_whoever_may_read_it_and_list_nothing(grounds: Grounds):
+def test_an_object_is_found_by_a_role_that_may_read_it_and_list_nothing(grounds: Grounds):
     etag = grounds.upload("UserA/abalone.csv", rows(20))
-    only = allowing({"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{grounds.data}/*"})
-    grounds.sandbox.client("iam").put_role_policy(RoleName=grounds.location, PolicyName="data", PolicyDocument=only)
+    only = policy_document({"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{grounds.data}/*"})
+    grounds.sandbox.client("iam").put_role_policy(
+        RoleName=grounds.location, PolicyName="data", PolicyDocument=only
+    )
 
     with environment(grounds.environment()):
-        found = Objects(Broker(ACCOUNT), grounds.data, "UserA/abalone.csv").find("UserA/abalone.csv")
-        missing = Objects(Broker(ACCOUNT), grounds.data, "UserA/other.csv").find("UserA/other.csv")
+        found = ObjectFolder(
+            CredentialBroker(ACCOUNT), grounds.data, "UserA/abalone.csv"
+        ).find_object("UserA/abalone.csv")
+        missing = ObjectFolder(
+            CredentialBroker(ACCOUNT), grounds.data, "UserA/other.csv"
+        ).find_object("UserA/other.csv")
 
     assert (found and found.etag, found and found.bytes, missing) == (etag, 940, None)
 
@@ -104,12 +135,12 @@ def test_a_job_goes_on_for_longer_than_its_credentials_last(grounds: Grounds):
     grounds.switch(vended_seconds=2)
     asked: list[int] = []
 
-    def slow(task: "Task") -> "Made":
+    def slow(task: "ComputeTask") -> "ComputedRun":
         asked.append(asks(grounds))
         time.sleep(3)  # the time that credentials last is what is tested here
         return by_the_rules(task)
 
-    ask(grounds.sandbox, "calls", "DELETE")
+    call_control(grounds.sandbox, "calls", "DELETE")
     try:
         ended = run_here(grounds, make=slow)
     finally:
@@ -122,20 +153,24 @@ def test_a_job_goes_on_for_longer_than_its_credentials_last(grounds: Grounds):
 
 def test_an_hour_is_not_asked_for_again_and_again(grounds: Grounds):
     grounds.upload("UserA/abalone.csv", rows(20))
-    ask(grounds.sandbox, "calls", "DELETE")
+    call_control(grounds.sandbox, "calls", "DELETE")
     run_here(grounds)
 
     assert asks(grounds) == 4  # READ on the input; READ, WRITE and READWRITE on the output
 
 
 @pytest.mark.parametrize("how", ["the credentials", "the grant"])
-def test_what_is_taken_back_meanwhile_ends_the_job_and_nothing_is_published(job_sandbox: Sandbox, how: str):
+def test_what_is_taken_back_meanwhile_ends_the_job_and_nothing_is_published(
+    job_sandbox: Sandbox, how: str
+):
     grounds = lay(job_sandbox)
     grant = grounds.grant("UserA/*", "READWRITE")
     grounds.upload("UserA/abalone.csv", rows(20))
-    grounds.switch(vended_seconds=3600 if how == "the credentials" else 1)  # else they would last for an hour
+    grounds.switch(
+        vended_seconds=3600 if how == "the credentials" else 1
+    )  # else they would last for an hour
 
-    def taken_back(task: "Task") -> "Made":
+    def taken_back(task: "ComputeTask") -> "ComputedRun":
         made = by_the_rules(task)
         grounds.take_back() if how == "the credentials" else grounds.no_grant(grant)
         return made

@@ -14,10 +14,12 @@ from tests.jobs_io.reader import look
 from tests.jobs_io.rows import LINE, rows
 
 if TYPE_CHECKING:
-    from abalone.making import Made, Task
+    from abalone.compute import ComputedRun, ComputeTask
 
 KEY = "UserA/abalone.csv"
-HEADER = b"sex,length,diameter,height,whole_weight,shucked_weight,viscera_weight,shell_weight,rings\n"
+HEADER = (
+    b"sex,length,diameter,height,whole_weight,shucked_weight,viscera_weight,shell_weight,rings\n"
+)
 
 
 def zipped(content: bytes) -> bytes:
@@ -66,7 +68,9 @@ PARTLY = {
 
 
 @pytest.mark.parametrize("case", PARTLY)
-def test_bad_lines_are_set_apart_with_their_reasons_and_the_good_ones_go_on(grounds: Grounds, case: str):
+def test_bad_lines_are_set_apart_with_their_reasons_and_the_good_ones_go_on(
+    grounds: Grounds, case: str
+):
     body, reasons = PARTLY[case]
     grounds.upload(KEY, body)
 
@@ -96,10 +100,17 @@ def test_what_was_refused_is_published_when_more_is_tolerated(grounds: Grounds):
     run_here(grounds, grounds.words(max_quarantine="4"))
 
     assert run_here(grounds, grounds.words(max_quarantine="5")).code == 0
-    assert look(grounds).manifest["rows"] == {"in": 65, "train": 46, "validation": 14, "quarantine": 5}
+    assert look(grounds).manifest["rows"] == {
+        "in": 65,
+        "train": 46,
+        "validation": 14,
+        "quarantine": 5,
+    }
 
 
-@pytest.mark.parametrize("key", ["UserA/a b/100%.csv", "UserA/%41 ü+&=.csv", "UserA/-x.csv", "UserA/[1]*.csv"])
+@pytest.mark.parametrize(
+    "key", ["UserA/a b/100%.csv", "UserA/%41 ü+&=.csv", "UserA/-x.csv", "UserA/[1]*.csv"]
+)
 def test_a_key_means_itself(grounds: Grounds, key: str):
     grounds.upload(key, rows(20))
 
@@ -117,7 +128,10 @@ def test_in_a_folder_abalone_csv_is_meant(grounds: Grounds):
 def test_what_is_not_there_is_said_to_be_missing(grounds: Grounds):
     ended = run_here(grounds)
 
-    assert (ended.code, ended.sentence) == (11, f"s3://{grounds.data}/{KEY} is not there. Upload it; that starts a run.")
+    assert (ended.code, ended.sentence) == (
+        11,
+        f"s3://{grounds.data}/{KEY} is not there. Upload it; that starts a run.",
+    )
 
 
 def test_what_was_replaced_before_the_job_began_is_left_to_its_own_run(grounds: Grounds):
@@ -129,10 +143,10 @@ def test_what_was_replaced_before_the_job_began_is_left_to_its_own_run(grounds: 
     assert (ended.code, "replaced after this job was ordered" in ended.sentence) == (11, True)
 
 
-def meanwhile(happens: Callable[[], object]) -> "Callable[[Task], Made]":
+def meanwhile(happens: Callable[[], object]) -> "Callable[[ComputeTask], ComputedRun]":
     """Files are made, and when they are, something happens."""
 
-    def make(task: "Task") -> "Made":
+    def make(task: "ComputeTask") -> "ComputedRun":
         made = by_the_rules(task)
         happens()
         return made
@@ -149,7 +163,9 @@ def test_what_is_deleted_meanwhile_is_not_published(grounds: Grounds):
     assert grounds.listed() == []
 
 
-def test_what_is_replaced_meanwhile_is_not_published_and_the_next_run_is_of_what_has_come(grounds: Grounds):
+def test_what_is_replaced_meanwhile_is_not_published_and_the_next_run_is_of_what_has_come(
+    grounds: Grounds,
+):
     grounds.upload(KEY, rows(20))
 
     ended = run_here(grounds, make=meanwhile(lambda: grounds.upload(KEY, rows(30))))

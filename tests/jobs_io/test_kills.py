@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.helpers import call_control
 from tests.conftest import Sandbox
 from tests.jobs_io.grounds import Grounds, lay
 from tests.jobs_io.process import run_here, start
 from tests.jobs_io.reader import Seen, look, plain_files
 from tests.jobs_io.rows import rows
-from tests.sandbox.desk import ask
 
 CHANGES = ("PutObject", "CopyObject", "DeleteObjects", "DeleteObject", "CompleteMultipartUpload")
 
@@ -59,14 +59,16 @@ def published(ground: Grounds) -> Grounds:
 
 
 def test_these_are_the_changes_of_a_job(published: Grounds) -> None:
-    ask(published.sandbox, "calls", "DELETE")
+    call_control(published.sandbox, "calls", "DELETE")
     assert run_here(published).code == 0
 
     assert changes(published) == [str(step) for step in STEPS]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)
-def test_readers_see_one_whole_run_wherever_a_job_is_killed(published: Grounds, step: Change) -> None:
+def test_readers_see_one_whole_run_wherever_a_job_is_killed(
+    published: Grounds, step: Change
+) -> None:
     before = look(published)
     killed_after(published, step)
 
@@ -83,8 +85,12 @@ def test_readers_see_one_whole_run_wherever_a_job_is_killed(published: Grounds, 
     assert left_over(published, after) == []
 
 
-def test_an_upload_that_is_cut_between_its_parts_is_seen_by_nobody_and_the_next_job_makes_it_whole(published: Grounds) -> None:
-    refused = (b"x" * 200_000 + b"\n") * 100  # of these the quarantine is a file of 20 MB, which goes up in three parts
+def test_an_upload_that_is_cut_between_its_parts_is_seen_by_nobody_and_the_next_job_makes_it_whole(
+    published: Grounds,
+) -> None:
+    refused = (
+        b"x" * 200_000 + b"\n"
+    ) * 100  # of these the quarantine is a file of 20 MB, which goes up in three parts
     published.upload("UserA/abalone.csv", rows(1_000) + refused)
     before = look(published)
 
@@ -93,7 +99,11 @@ def test_an_upload_that_is_cut_between_its_parts_is_seen_by_nobody_and_the_next_
     assert look(published) == before
     assert run_here(published).code == 0
     after = look(published)
-    assert (after.manifest["rows"]["quarantine"], after.plain, left_over(published, after)) == (100, after.files, [])
+    assert (after.manifest["rows"]["quarantine"], after.plain, left_over(published, after)) == (
+        100,
+        after.files,
+        [],
+    )
 
 
 def of_one_run(seen: Seen, before: Seen) -> bool:
@@ -120,7 +130,7 @@ def killed_after(grounds: Grounds, step: Change) -> None:
         "after": step.number - 1,
         "times": 1,
     }
-    ask(grounds.sandbox, "faults", "POST", {"rules": [rule]})
+    call_control(grounds.sandbox, "faults", "POST", {"rules": [rule]})
     process = start(grounds, grounds.words())
     try:
         for _ in range(600):
@@ -133,11 +143,11 @@ def killed_after(grounds: Grounds, step: Change) -> None:
     finally:
         process.kill()
         process.communicate()
-        ask(grounds.sandbox, "faults", "DELETE")
+        call_control(grounds.sandbox, "faults", "DELETE")
 
 
 def struck(grounds: Grounds) -> bool:
-    return any(rule["struck"] for rule in ask(grounds.sandbox, "faults")["rules"])
+    return any(rule["struck"] for rule in call_control(grounds.sandbox, "faults")["rules"])
 
 
 def changes(grounds: Grounds) -> list[str]:

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from abalone import publish
-from abalone.access import Broker
-from abalone.exits import Failed
-from abalone.objects import Objects
+from abalone.access import CredentialBroker
+from abalone.exits import JobFailed
+from abalone.objects import ObjectFolder
 from tests.conftest import ACCOUNT
 from tests.jobs_io.grounds import Grounds
 from tests.jobs_io.process import by_the_rules, environment, run_here
@@ -39,9 +39,14 @@ def test_the_same_content_again_computes_nothing_and_changes_nothing(grounds: Gr
 
     ended = run_here(grounds, grounds.words(summary=grounds.place_of_summary()), computing)
 
-    assert (ended.code, "were published already, and nothing was computed" in ended.sentence) == (0, True)
+    assert (ended.code, "were published already, and nothing was computed" in ended.sentence) == (
+        0,
+        True,
+    )
     assert (grounds.summary()["outcome"], grounds.summary()["run_id"]) == ("already", first)
-    assert {key for key in grounds.listed() if grounds.get(key) != before[key]} == {"UserA/output/LATEST.json"}  # a later upload
+    assert {key for key in grounds.listed() if grounds.get(key) != before[key]} == {
+        "UserA/output/LATEST.json"
+    }  # a later upload
 
 
 def test_content_that_comes_back_is_led_to_again(grounds: Grounds):
@@ -56,16 +61,18 @@ def test_content_that_comes_back_is_led_to_again(grounds: Grounds):
     assert (seen.run, seen.said, seen.plain) == (first, first, seen.files)
 
 
-def test_a_run_that_was_overtaken_is_published_and_leads_nobody_astray(grounds: Grounds):
+def test_a_superseded_run_is_published_and_misleads_no_reader(grounds: Grounds):
     """The older run has read its input, and is slow; the newer one comes and goes meanwhile."""
     output = at(grounds)
     upload(grounds, 50)
     newer = run(grounds)
     before = look(grounds)
-    older = publish.pointer(output, "0" * 20, "2001-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00")
+    older = publish.make_pointer(
+        output, "0" * 20, "2001-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"
+    )
 
     with environment(grounds.environment()):
-        held = publish.point(output, older)
+        held = publish.move_latest(output, older)
 
     assert held.run_id == newer
     assert look(grounds) == before
@@ -91,7 +98,9 @@ def test_what_is_published_is_compared_with_what_was(grounds: Grounds):
     assert manifest["before"] == first
     assert manifest["drift"][0] == "400 rows came in, before 40"
     assert grounds.summary()["drift"] == manifest["drift"]
-    assert b"400 rows came in, before 40" in (grounds.get(f"UserA/output/runs/{manifest['run_id']}/report.html") or b"")
+    assert b"400 rows came in, before 40" in (
+        grounds.get(f"UserA/output/runs/{manifest['run_id']}/report.html") or b""
+    )
 
 
 def test_what_somebody_deleted_is_made_again(grounds: Grounds):
@@ -107,7 +116,9 @@ def test_what_somebody_deleted_is_made_again(grounds: Grounds):
     assert grounds.summary()["outcome"] == "done"
 
 
-def test_plain_files_that_somebody_deleted_or_added_are_put_right_without_computing(grounds: Grounds):
+def test_plain_files_that_somebody_deleted_or_added_are_put_right_without_computing(
+    grounds: Grounds,
+):
     upload(grounds, 40)
     run(grounds)
     grounds.delete("UserA/output/validation/part-00000")
@@ -124,13 +135,21 @@ def test_what_a_job_left_that_was_killed_is_cleared_before_it_is_made_again(grou
     run_id = run(grounds)
     for key in grounds.listed("UserA/output/"):
         grounds.delete(key)
-    for path in ("train/part-00000-dead.txt", "train/_temporary/0/x", "quarantine/part-00000-dead.txt", "_SUCCESS"):
+    for path in (
+        "train/part-00000-dead.txt",
+        "train/_temporary/0/x",
+        "quarantine/part-00000-dead.txt",
+        "_SUCCESS",
+    ):
         grounds.upload(f"UserA/output/runs/{run_id}/{path}", b"1\n")
 
     run(grounds)
 
     manifest = look(grounds).manifest
-    there = {key.removeprefix(f"UserA/output/runs/{run_id}/") for key in grounds.listed(f"UserA/output/runs/{run_id}/")}
+    there = {
+        key.removeprefix(f"UserA/output/runs/{run_id}/")
+        for key in grounds.listed(f"UserA/output/runs/{run_id}/")
+    }
     assert there == {file["path"] for file in manifest["files"]} | {"_manifest.json", "report.html"}
 
 
@@ -159,22 +178,28 @@ def test_a_manifest_of_other_content_is_never_overwritten(grounds: Grounds):
     output, manifest = at(grounds), look(grounds).manifest
     other = manifest | {"rows": {"in": 1, "train": 1, "validation": 0, "quarantine": 0}}
 
-    with environment(grounds.environment()), pytest.raises(Failed, match="was published by another job meanwhile"):
-        publish.publish(output, other, "")
+    with (
+        environment(grounds.environment()),
+        pytest.raises(JobFailed, match="was published by another job meanwhile"),
+    ):
+        publish.publish_run(output, other, "")
 
     assert grounds.document(f"UserA/output/runs/{run_id}/_manifest.json") == manifest
 
 
-def test_whoever_lays_the_plain_files_last_lays_them_whole(grounds: Grounds):
+def test_the_last_job_that_writes_the_plain_files_writes_all_of_them(grounds: Grounds):
     """Two jobs lay them at the same moment: the first has said so, and stands still while the second does it all."""
     upload(grounds, 40)
     run_id = run(grounds)
     latest = json.loads(grounds.get("UserA/output/LATEST.json") or b"")
-    grounds.upload("UserA/output/LATEST.json", json.dumps(latest | {"plain": None, "changing": "somebody"}).encode())
+    grounds.upload(
+        "UserA/output/LATEST.json",
+        json.dumps(latest | {"plain": None, "changing": "somebody"}).encode(),
+    )
     grounds.delete("UserA/output/train/part-00000")
 
     with environment(grounds.environment()):
-        publish.lay_plain(at(grounds))
+        publish.sync_plain_files(at(grounds))
 
     seen = look(grounds)
     assert (seen.said, seen.plain) == (run_id, seen.files)
@@ -201,13 +226,19 @@ def test_the_manifest_says_what_was_made_from_what(grounds: Grounds):
         "key": KEY,
         "bytes": 1880,
     }
-    assert (manifest["run_id"], manifest["job"], manifest["account"]) == (run_id, "grantor-abalone-x-a1", ACCOUNT)
+    assert (manifest["run_id"], manifest["job"], manifest["account"]) == (
+        run_id,
+        "grantor-abalone-x-a1",
+        ACCOUNT,
+    )
     assert manifest["rows"] == {"in": 40, "train": 29, "validation": 11, "quarantine": 0}
     assert sum(file["rows"] for file in manifest["files"]) == 40
     assert manifest["access"]["grants"][0] == f"READ s3://{grounds.data}/UserA/abalone.csv"
     assert manifest["started"] < manifest["at"]
 
 
-def at(grounds: Grounds) -> publish.Output:
+def at(grounds: Grounds) -> publish.RunFolder:
     with environment(grounds.environment()):
-        return publish.Output(Objects(Broker(ACCOUNT), grounds.data, "UserA/output/*"), "UserA/output/")
+        return publish.RunFolder(
+            ObjectFolder(CredentialBroker(ACCOUNT), grounds.data, "UserA/output/*"), "UserA/output/"
+        )

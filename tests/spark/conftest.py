@@ -1,4 +1,4 @@
-"""What the job's tests may ask for. They run in an environment with pyspark (`make spark`), and are no part of any other."""
+"""What the job's tests may ask for. They run in an environment with pyspark (`make test-spark`), and are no part of any other."""
 
 import importlib.util
 import os
@@ -43,7 +43,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     os.environ.update(JAVA_HOME=_java(tmp_path_factory.mktemp("java")), SPARK_LOCAL_IP="127.0.0.1")
     os.environ.pop("SPARK_HOME", None)
     built = SparkSession.Builder().master("local[2]").config("spark.ui.enabled", "false")
-    made = built.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse"))).getOrCreate()
+    made = built.config(
+        "spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse"))
+    ).getOrCreate()
     yield made
     gateway = made.sparkContext._gateway
     made.stop()

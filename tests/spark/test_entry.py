@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from abalone.configuration import configuration
+from abalone.configuration import build_configuration
+from sandbox.testing.helpers import policy_document, wait_until
 from tests.conftest import ROOT, Sandbox
 from tests.jobs_io.grounds import Grounds, lay
 from tests.jobs_io.reader import look
 from tests.jobs_io.rows import rows
-from tests.sandbox.desk import allowing
-from tests.sandbox.ears import until
-from tests.spark.desk import JARS
+from tests.spark.spark_worker import JARS
 
-pytestmark = pytest.mark.skipif(not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made")
+pytestmark = pytest.mark.skipif(
+    not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made"
+)
 
 IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
 INSIDE, EVENTS = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
@@ -33,16 +34,20 @@ def grounds(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Grounds:
     """The article's role, and the job's code in the operations bucket as the launcher packs it."""
     made = lay(start_sandbox(), ("UserA/*", "READWRITE"))
     packed(tmp_path)
-    (tmp_path / "configuration.json").write_text(json.dumps(configuration(made.data)))
+    (tmp_path / "configuration.json").write_text(json.dumps(build_configuration(made.data)))
     s3 = made.sandbox.client("s3")
     for key in OWN.values():
-        s3.put_object(Bucket=made.operations, Key=key, Body=(tmp_path / Path(key).name).read_bytes())
+        s3.put_object(
+            Bucket=made.operations, Key=key, Body=(tmp_path / Path(key).name).read_bytes()
+        )
     below = [f"arn:aws:s3:::{made.operations}", f"arn:aws:s3:::{made.operations}/*"]
-    rights = allowing(
+    rights = policy_document(
         {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": below},
         {"Action": ["ecr:*", "logs:*"], "Resource": "*"},
     )
-    made.sandbox.client("iam").put_role_policy(RoleName=made.role, PolicyName="container", PolicyDocument=rights)
+    made.sandbox.client("iam").put_role_policy(
+        RoleName=made.role, PolicyName="container", PolicyDocument=rights
+    )
     return made
 
 
@@ -53,7 +58,7 @@ def packed(folder: Path) -> None:
     assert spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.pack(ROOT / "spark_jobs", folder)
+    module.pack_jobs(ROOT / "spark_jobs", folder)
 
 
 def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
@@ -68,7 +73,11 @@ def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
         }
         for what, key in OWN.items()
     ]  # fmt: skip
-    events = {"S3Uri": f"s3://{grounds.operations}/events/{name}/", "LocalPath": EVENTS, "S3UploadMode": "Continuous"}
+    events = {
+        "S3Uri": f"s3://{grounds.operations}/events/{name}/",
+        "LocalPath": EVENTS,
+        "S3UploadMode": "Continuous",
+    }
     sagemaker.create_processing_job(
         ProcessingJobName=name, RoleArn=f"arn:aws:iam::000000000000:role/{grounds.role}", ProcessingInputs=inputs,
         ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
@@ -83,10 +92,14 @@ def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
     )  # fmt: skip
 
     def over() -> dict[str, Any] | None:
-        told = sagemaker.describe_processing_job(ProcessingJobName=name)
-        return told if told["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped") else None
+        described = sagemaker.describe_processing_job(ProcessingJobName=name)
+        return (
+            described
+            if described["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped")
+            else None
+        )
 
-    return until(over, 120) or {}
+    return wait_until(over, 120) or {}
 
 
 def test_the_articles_five_arguments_make_a_published_run_by_s3a_and_a_failure_keeps_its_exit_code(
@@ -99,8 +112,14 @@ def test_the_articles_five_arguments_make_a_published_run_by_s3a_and_a_failure_k
 
     assert done["ProcessingJobStatus"] == "Completed", done
     seen = look(grounds)
-    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain) == ("s3a", 300, seen.files)
-    assert seen.manifest["code"] == json.loads((tmp_path / "carried.json").read_text())["code"]
+    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain) == (
+        "s3a",
+        300,
+        seen.files,
+    )
+    assert seen.manifest["code"] == json.loads((tmp_path / "abalone/code.json").read_text())["code"]
     assert (denied["ProcessingJobStatus"], "10" in denied["FailureReason"]) == ("Failed", True)
-    listed = grounds.sandbox.client("s3").list_objects_v2(Bucket=grounds.operations, Prefix="events/done/")
+    listed = grounds.sandbox.client("s3").list_objects_v2(
+        Bucket=grounds.operations, Prefix="events/done/"
+    )
     assert [one["Key"] for one in listed["Contents"]] != []

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.testing.helpers import call_control
 from tests.conftest import Sandbox
 from tests.jobs_io.grounds import Grounds, lay
 from tests.jobs_io.reader import look
 from tests.jobs_io.rows import rows
-from tests.sandbox.desk import ask
-from tests.spark.desk import JARS, Desk, desk
+from tests.spark.spark_worker import JARS, SparkWorker, start_worker
 
-pytestmark = pytest.mark.skipif(not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made")
+pytestmark = pytest.mark.skipif(
+    not JARS.is_dir(), reason="needs the jars: make .tools/spark/jars/.made"
+)
 
 KEY, FOLDER = "UserA/abalone.csv", "UserA/output"
 # The nth call of an operation, of those that are made with vended credentials. S3A writes each file below a name of its own,
@@ -27,20 +29,24 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def steady(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(start_sandbox(), tmp_path_factory.mktemp("steady")) as worker:
+def steady(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SparkWorker]:
+    with start_worker(start_sandbox(), tmp_path_factory.mktemp("steady")) as worker:
         yield worker
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_readers_see_one_whole_run_and_the_next_job_completes(steady: Desk, tmp_path: Path, place: str) -> None:
+def test_readers_see_one_whole_run_and_the_next_job_completes(
+    steady: SparkWorker, tmp_path: Path, place: str
+) -> None:
     grounds = lay(steady.sandbox, ("UserA/*", "READWRITE"))
     grounds.upload(KEY, rows(150))
     assert steady.run(grounds, grounds.words(access="s3a")).code == 0
     before = look(grounds)
     grounds.upload(KEY, rows(200))
 
-    with desk(steady.sandbox, tmp_path) as doomed:
+    with start_worker(steady.sandbox, tmp_path) as doomed:
         killed(doomed, grounds, *PLACES[place])
 
     assert look(grounds) == before
@@ -53,7 +59,7 @@ def test_readers_see_one_whole_run_and_the_next_job_completes(steady: Desk, tmp_
     assert {key.removeprefix(below) for key in grounds.listed(below)} == known
 
 
-def killed(doomed: Desk, grounds: Grounds, operation: str, number: int) -> None:
+def killed(doomed: SparkWorker, grounds: Grounds, operation: str, number: int) -> None:
     """A job whose machine is gone once this call of its is done, before it hears of it."""
     rule = {
         "service": "s3",
@@ -63,18 +69,18 @@ def killed(doomed: Desk, grounds: Grounds, operation: str, number: int) -> None:
         "after": number - 1,
         "times": 1,
     }
-    ask(grounds.sandbox, "faults", "POST", {"rules": [rule]})
+    call_control(grounds.sandbox, "faults", "POST", {"rules": [rule]})
     try:
         with doomed.under_way(grounds, grounds.words(access="s3a")):
             struck(grounds.sandbox)
             doomed.kill()
     finally:
-        ask(grounds.sandbox, "faults", "DELETE")
+        call_control(grounds.sandbox, "faults", "DELETE")
 
 
 def struck(sandbox: Sandbox) -> None:
     for _ in range(600):
-        if any(rule["struck"] for rule in ask(sandbox, "faults")["rules"]):
+        if any(rule["struck"] for rule in call_control(sandbox, "faults")["rules"]):
             return
         time.sleep(0.05)
     pytest.fail("the job did not come so far in 30 s")

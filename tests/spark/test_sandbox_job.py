@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.helpers import call_control, make_zip, policy_document, unique_name, wait_until
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.sandbox.desk import allowing, ask, own
-from tests.sandbox.ears import archive, until
 
-pytestmark = pytest.mark.skipif(not (ROOT / ".tools/spark/jars/.made").exists(), reason="needs `make .tools/spark/jars/.made`")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".tools/spark/jars/.made").exists(), reason="needs `make .tools/spark/jars/.made`"
+)
 
 IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
-GRANTS = {"spark.hadoop.fs.s3a.access.grants.enabled": "true", "spark.hadoop.fs.s3a.access.grants.fallback.to.iam": "false"}
+GRANTS = {
+    "spark.hadoop.fs.s3a.access.grants.enabled": "true",
+    "spark.hadoop.fs.s3a.access.grants.fallback.to.iam": "false",
+}
 OTHERS = {
     "spark.hadoop.fs.s3a.performance.flags": "create,mkdir",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
@@ -37,7 +41,7 @@ except Exception as denied:
 
 
 @dataclass
-class Desk:
+class SandboxJobs:
     """Buckets of data and of code, the job's role, and grants for it."""
 
     sandbox: Sandbox
@@ -48,8 +52,12 @@ class Desk:
 
     def runs(self, source: str, target: str) -> dict[str, Any]:
         """A job from its start to its end; what Describe tells of it."""
-        name, code = own("job"), f"s3://{self.operations}/code"
-        inputs = {"py-files": f"{code}/py-files", "conf": f"{code}/conf/configuration.json", "code": f"{code}/program.py"}
+        name, code = unique_name("job"), f"s3://{self.operations}/code"
+        inputs = {
+            "py-files": f"{code}/py-files",
+            "conf": f"{code}/conf/configuration.json",
+            "code": f"{code}/program.py",
+        }
         sagemaker = self.sandbox.client("sagemaker")
         events = "/opt/ml/processing/spark-events/"
         sagemaker.create_processing_job(
@@ -73,7 +81,13 @@ class Desk:
             },
         )  # fmt: skip
         over = ("Completed", "Failed", "Stopped")
-        until(lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] in over, 120)
+        wait_until(
+            lambda: (
+                sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"]
+                in over
+            ),
+            120,
+        )
         return dict(sagemaker.describe_processing_job(ProcessingJobName=name))
 
     def output(self, name: str) -> str:
@@ -88,58 +102,87 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(start_sandbox: Callable[..., Sandbox]) -> Desk:
+def sandbox_jobs(start_sandbox: Callable[..., Sandbox]) -> SandboxJobs:
     sandbox = start_sandbox()
     s3, iam, control = sandbox.client("s3"), sandbox.client("iam"), sandbox.client("s3control")
     for bucket in ("data", "ops"):
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket="data", Key="Product/numbers.txt", Body=b"1\n2\n3\n")
     s3.put_object(Bucket="ops", Key="code/program.py", Body=PROGRAM.encode())
-    s3.put_object(Bucket="ops", Key="code/py-files/helper.zip", Body=archive({"helper.py": "def doubled(n): return 2 * n"}))
+    s3.put_object(
+        Bucket="ops",
+        Key="code/py-files/helper.zip",
+        Body=make_zip({"helper.py": "def doubled(n): return 2 * n"}),
+    )
     settings = [{"Classification": "spark-defaults", "Properties": GRANTS | OTHERS}]
-    s3.put_object(Bucket="ops", Key="code/conf/configuration.json", Body=json.dumps(settings).encode())
+    s3.put_object(
+        Bucket="ops", Key="code/conf/configuration.json", Body=json.dumps(settings).encode()
+    )
     role = make_role(iam, "job", "sagemaker.amazonaws.com", [
         {"Action": ["s3:GetDataAccess", "s3:GetAccessGrantsInstanceForPrefix", "ecr:*", "logs:*"], "Resource": "*"},
         {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::ops", "arn:aws:s3:::ops/*"]},
     ])  # fmt: skip
-    place = make_role(iam, "location", "access-grants.s3.amazonaws.com", [{"Action": "s3:*", "Resource": "*"}])
+    place = make_role(
+        iam, "location", "access-grants.s3.amazonaws.com", [{"Action": "s3:*", "Resource": "*"}]
+    )
     control.create_access_grants_instance(AccountId=ACCOUNT)
-    location = control.create_access_grants_location(AccountId=ACCOUNT, LocationScope="s3://data/", IAMRoleArn=place)
+    location = control.create_access_grants_location(
+        AccountId=ACCOUNT, LocationScope="s3://data/", IAMRoleArn=place
+    )
     for prefix, permission in (("Product/*", "READ"), ("UserA/*", "READWRITE")):
         control.create_access_grant(
             AccountId=ACCOUNT, AccessGrantsLocationId=location["AccessGrantsLocationId"], Permission=permission,
             AccessGrantsLocationConfiguration={"S3SubPrefix": prefix}, Grantee={"GranteeType": "IAM", "GranteeIdentifier": role},
         )  # fmt: skip
-    return Desk(sandbox, "data", "ops", role, place)
+    return SandboxJobs(sandbox, "data", "ops", role, place)
 
 
 def make_role(iam: Any, name: str, service: str, rights: list[dict[str, Any]]) -> str:
-    trust = allowing({"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetContext"]})
+    trust = policy_document(
+        {"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetContext"]}
+    )
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=allowing(*rights))
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy_document(*rights))
     return str(arn)
 
 
-def test_a_job_reads_and_writes_by_vended_credentials_alone(desk: Desk):
-    ask(desk.sandbox, "calls", "DELETE")
-    ended = desk.runs("s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run1")
-    assert ended["ProcessingJobStatus"] == "Completed", desk.output(ended["ProcessingJobName"])
-    part = next(key for key in desk.keys("data", "UserA/output/run1/part-"))
-    calls = [call for call in ask(desk.sandbox, "calls?record=1") if "arn:aws:s3:::data/" in str(call["resource"])]
+def test_a_job_reads_and_writes_by_vended_credentials_alone(sandbox_jobs: SandboxJobs):
+    call_control(sandbox_jobs.sandbox, "calls", "DELETE")
+    ended = sandbox_jobs.runs("s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run1")
+    assert ended["ProcessingJobStatus"] == "Completed", sandbox_jobs.output(
+        ended["ProcessingJobName"]
+    )
+    part = next(key for key in sandbox_jobs.keys("data", "UserA/output/run1/part-"))
+    calls = [
+        call
+        for call in call_control(sandbox_jobs.sandbox, "calls?record=1")
+        if "arn:aws:s3:::data/" in str(call["resource"])
+    ]
 
-    assert desk.sandbox.client("s3").get_object(Bucket="data", Key=part)["Body"].read() == b"2\n4\n6\n"
+    assert (
+        sandbox_jobs.sandbox.client("s3").get_object(Bucket="data", Key=part)["Body"].read()
+        == b"2\n4\n6\n"
+    )
     by_job = [call for call in calls if call["principal"] != "root"]
     assert {(call["principal"], bool(call["vended"])) for call in by_job} == {("location", True)}
     assert all(call["session"].startswith("access-grants-") for call in by_job)
-    assert any(key.startswith(f"runs/{ended['ProcessingJobName']}/spark-events/local-") for key in desk.keys("ops", "runs/"))
+    assert any(
+        key.startswith(f"runs/{ended['ProcessingJobName']}/spark-events/local-")
+        for key in sandbox_jobs.keys("ops", "runs/")
+    )
 
 
-def test_a_job_without_a_grant_ends_with_its_own_exit_code_in_the_words_of_its_container(desk: Desk):
-    ended = desk.runs("s3a://data/Product/numbers.txt", "s3a://data/UserB/output/run1")
+def test_a_job_without_a_grant_ends_with_its_own_exit_code_in_the_words_of_its_container(
+    sandbox_jobs: SandboxJobs,
+):
+    ended = sandbox_jobs.runs("s3a://data/Product/numbers.txt", "s3a://data/UserB/output/run1")
 
     begin = "Algorithm Error: (caused by CalledProcessError): spark failed with a non-zero exit code: Command 'spark-submit --master yarn"
-    assert (ended["ProcessingJobStatus"], ended["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 10")
+    assert (ended["ProcessingJobStatus"], ended["FailureReason"]) == (
+        "Failed",
+        "AlgorithmError: , exit code: 10",
+    )
     assert ended["ExitMessage"].startswith(begin)
     assert ended["ExitMessage"].endswith("returned non-zero exit status 10.")
-    assert "You do not have READ permissions" in desk.output(ended["ProcessingJobName"])
-    assert desk.keys("data", "UserB/") == []
+    assert "You do not have READ permissions" in sandbox_jobs.output(ended["ProcessingJobName"])
+    assert sandbox_jobs.keys("data", "UserB/") == []

@@ -27,7 +27,10 @@ def says(container: Path, *words: str) -> tuple[int, str]:
     """How smspark-submit ends, and the message that it leaves."""
     environment = os.environ | {"SANDBOX_CONTAINER": str(container), "AWS_REGION": "us-east-1"}
     ended = subprocess.run(
-        [sys.executable, ROOT / "sandbox/processing/smspark.py", *words], env=environment, capture_output=True, check=False
+        [sys.executable, ROOT / "sandbox/src/sandbox/processing/smspark.py", *words],
+        env=environment,
+        capture_output=True,
+        check=False,
     )
     return ended.returncode, (container / "opt/ml/output/message").read_text()
 
@@ -37,7 +40,10 @@ def test_an_option_that_it_does_not_have_is_refused(container: Path):
 
 
 def test_without_an_application_nothing_runs(container: Path):
-    assert says(container) == (1, f"{BEGIN}Couldn't parse input.: the following arguments are required: app, rest")
+    assert says(container) == (
+        1,
+        f"{BEGIN}Couldn't parse input.: the following arguments are required: app, rest",
+    )
 
 
 def test_a_folder_without_files_is_refused_by_the_container_s_name_for_it(container: Path):
@@ -53,6 +59,10 @@ def test_a_file_that_is_not_there_is_refused(container: Path):
 
 
 def test_a_classification_that_the_container_does_not_know_is_refused(container: Path):
-    (container / INPUT / "conf/configuration.json").write_text(json.dumps([{"Classification": "emrfs-site", "Properties": {}}]))
+    (container / INPUT / "conf/configuration.json").write_text(
+        json.dumps([{"Classification": "emrfs-site", "Properties": {}}])
+    )
 
-    assert says(container, "x.py")[1].startswith(f"{UNPREPARED}Invalid classification: emrfs-site. Must be one of ['core-site', ")
+    assert says(container, "x.py")[1].startswith(
+        f"{UNPREPARED}Invalid classification: emrfs-site. Must be one of ['core-site', "
+    )

@@ -17,9 +17,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from abalone.compute import compute_run, open_session
 from abalone.job import main
-from abalone.making import made
-from abalone.session import session
 
 # Java reads where the role's credentials are from its environment, which stays, or from these, which can be set.
 JAVA = {
@@ -29,7 +28,7 @@ JAVA = {
 
 
 def work() -> None:
-    with session() as spark:
+    with open_session() as spark:
         print("ready", flush=True)
         for line in sys.stdin:
             print(json.dumps(done(spark, json.loads(line))), flush=True)
@@ -39,7 +38,7 @@ def done(spark: SparkSession, order: dict[str, Any]) -> dict[str, Any]:
     said, begun = io.StringIO(), time.monotonic()
     os.environ.update(order["environment"])
     with configured(spark, order["properties"]), redirect_stderr(said):
-        code = main(order["words"], partial(made, start=partial(once_more, spark, order)))
+        code = main(order["words"], partial(compute_run, start=partial(once_more, spark, order)))
     return {"code": code, "said": said.getvalue(), "seconds": round(time.monotonic() - begun, 2)}
 
 

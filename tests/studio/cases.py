@@ -1,9 +1,9 @@
-"""The same job asked for twice: as PySparkProcessor is told, and as our launcher's request is."""
+"""The same job requested twice: by PySparkProcessor, and by our launcher."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from grantor.core.jobs.request import Network, Submission, Terms
+from grantor.core.jobs.request import JobNetwork, JobTerms, SparkSubmission
 from grantor.core.rules import Instances
 
 BUCKET = "sagemaker-us-east-1-111122223333"  # the SDK's default, where it lays what it finds on the notebook's disk
@@ -24,52 +24,80 @@ class Case:
 
     processor: dict[str, Any]
     run: dict[str, Any]
-    what: Submission
-    terms: Terms
+    what: SparkSubmission
+    terms: JobTerms
     network: dict[str, Any] | None = None
 
-    def told(self) -> dict[str, Any]:
+    def encode(self) -> dict[str, Any]:
         """For sent.py."""
         machines = {"role": ROLE, "instance_count": 2, "instance_type": "ml.m5.2xlarge"}
-        run = {"submit_app": "preprocess.py", "arguments": ARTICLE, "job_name": "by-hand"} | self.run
-        return {"bucket": BUCKET, "network": self.network, "processor": machines | self.processor, "run": run}
+        run = {
+            "submit_app": "preprocess.py",
+            "arguments": ARTICLE,
+            "job_name": "by-hand",
+        } | self.run
+        return {
+            "bucket": BUCKET,
+            "network": self.network,
+            "processor": machines | self.processor,
+            "run": run,
+        }
 
 
-def terms(tag: str = "3.5-cpu-py312-v1.3", volume: int = 30, **more: Any) -> Terms:
-    return Terms(ROLE, f"{IMAGE}:{tag}", Instances("ml.m5.2xlarge", 2, volume), **more)
+def terms(tag: str = "3.5-cpu-py312-v1.3", volume: int = 30, **more: Any) -> JobTerms:
+    return JobTerms(ROLE, f"{IMAGE}:{tag}", Instances("ml.m5.2xlarge", 2, volume), **more)
 
 
 CASES = {
     "blog (v2 SDK)": Case(
         {"framework_version": "3.3"},
-        {"spark_event_logs_s3_uri": "s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs"},
-        Submission(APP, events="s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs", arguments=ARTICLE),
+        {
+            "spark_event_logs_s3_uri": "s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs"
+        },
+        SparkSubmission(
+            APP,
+            events="s3://OUT/Product/sagemaker/spark-preprocess-demo/ts/spark_event_logs",
+            arguments=ARTICLE,
+        ),
         terms("3.3-cpu"),
     ),
     "3.5 default": Case(
         {"framework_version": "3.5"},
         {"spark_event_logs_s3_uri": "s3://OUT/logs/"},
-        Submission(APP, events="s3://OUT/logs/", arguments=ARTICLE),
+        SparkSubmission(APP, events="s3://OUT/logs/", arguments=ARTICLE),
         terms("3.5-cpu"),
     ),
-    "3.5 no event logs, s3 code": Case(PINNED, {}, Submission(APP, arguments=ARTICLE), terms()),
+    "3.5 no event logs, s3 code": Case(
+        PINNED, {}, SparkSubmission(APP, arguments=ARTICLE), terms()
+    ),
     "3.5 py312 v1.3 + everything": Case(
         PINNED
-        | {"volume_size_in_gb": 50, "max_runtime_in_seconds": 3600, "env": {"AWS_SPARK_CONFIG_MODE": "2"}}
+        | {
+            "volume_size_in_gb": 50,
+            "max_runtime_in_seconds": 3600,
+            "env": {"AWS_SPARK_CONFIG_MODE": "2"},
+        }
         | {"tags": [{"Key": "team", "Value": "product"}]},
         {
             "submit_py_files": ["util.py"],
-            "configuration": [{"Classification": "spark-defaults", "Properties": {"spark.driver.memory": "4g"}}],
+            "configuration": [
+                {"Classification": "spark-defaults", "Properties": {"spark.driver.memory": "4g"}}
+            ],
             "spark_event_logs_s3_uri": "s3://OUT/logs",
         },
-        Submission(
-            APP, f"{LAID}/py-files", f"{LAID}/conf/configuration.json", "s3://OUT/logs", ARTICLE, {"AWS_SPARK_CONFIG_MODE": "2"}
+        SparkSubmission(
+            APP,
+            f"{LAID}/py-files",
+            f"{LAID}/conf/configuration.json",
+            "s3://OUT/logs",
+            ARTICLE,
+            {"AWS_SPARK_CONFIG_MODE": "2"},
         ),
         terms(
             volume=50,
             seconds=3600,
             tags={"team": "product"},
-            network=Network(("subnet-1", "subnet-2"), ("sg-1",), encrypted=True),
+            network=JobNetwork(("subnet-1", "subnet-2"), ("sg-1",), encrypted=True),
         ),
         {
             "enable_network_isolation": False,
@@ -81,8 +109,12 @@ CASES = {
     "code in S3, network": Case(
         PINNED,
         {"submit_app": "s3://ops/code/0123/preprocess.py"},
-        Submission("s3://ops/code/0123/preprocess.py", arguments=ARTICLE),
-        terms(network=Network(("subnet-1",), ("sg-1", "sg-2"))),
-        {"enable_network_isolation": False, "security_group_ids": ["sg-1", "sg-2"], "subnets": ["subnet-1"]},
+        SparkSubmission("s3://ops/code/0123/preprocess.py", arguments=ARTICLE),
+        terms(network=JobNetwork(("subnet-1",), ("sg-1", "sg-2"))),
+        {
+            "enable_network_isolation": False,
+            "security_group_ids": ["sg-1", "sg-2"],
+            "subnets": ["subnet-1"],
+        },
     ),
 }

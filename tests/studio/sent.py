@@ -28,7 +28,9 @@ def body(case: dict[str, Any]) -> Any:
     boto.events.register("before-call.sagemaker.CreateProcessingJob", stop)
     session = Session(boto, default_bucket=case["bucket"])
     network = NetworkConfig(**case["network"]) if case["network"] else None
-    processor = PySparkProcessor(sagemaker_session=session, network_config=network, **case["processor"])
+    processor = PySparkProcessor(
+        sagemaker_session=session, network_config=network, **case["processor"]
+    )
     try:
         processor.run(wait=False, **case["run"])
     except Ready as ready:

@@ -8,7 +8,8 @@ from string import Template
 
 import pytest
 
-from grantor.aws.services import Carried
+from grantor.aws.services import JobCode
+from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 from tests.estate import ARTICLE, DATA, Estate, lay
 from tests.studio.conftest import notebook
@@ -27,20 +28,30 @@ def estate(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     """The article's two users, each with a grant on their own folder and the rights of examples/studio/role.json."""
     estate = lay(server, tmp_path_factory.mktemp("estate"))
     estate.client("s3").create_bucket(Bucket=OPERATIONS)
-    data = {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"]}
+    data = {
+        "Effect": "Allow",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"],
+    }
     allow(estate, "location", json.dumps({"Version": "2012-10-17", "Statement": [data]}))
     rights = Template((CELLS / "role.json").read_text())
     for role in ("role-userA", "role-userB"):
-        allow(estate, role, rights.substitute(REGION=REGION, ACCOUNT=ACCOUNT, OPERATIONS=OPERATIONS, ROLE=role))
+        allow(
+            estate,
+            role,
+            rights.substitute(REGION=REGION, ACCOUNT=ACCOUNT, OPERATIONS=OPERATIONS, ROLE=role),
+        )
     estate.policy("article", ARTICLE)
     estate.run()
     return estate
 
 
-def test_whoever_has_a_grant_sees_five_rows_of_each_part(estate, tmp_path):
+def test_a_user_with_a_grant_sees_five_rows_of_each_part(estate, tmp_path):
     for part in ("train", "validation"):
         rows = "".join(f"{label},1,0,0.455,0.365\n" for label in range(7))
-        estate.client("s3").put_object(Bucket=DATA, Key=f"UserA/output/{part}/part-00000", Body=rows.encode())
+        estate.client("s3").put_object(
+            Bucket=DATA, Key=f"UserA/output/{part}/part-00000", Body=rows.encode()
+        )
 
     seen = notebook(estate.sandbox, tmp_path, CELLS / "validate.py", profile="userA", **PLACES)
 
@@ -50,25 +61,39 @@ def test_whoever_has_a_grant_sees_five_rows_of_each_part(estate, tmp_path):
     ] * 2
 
 
-def test_whoever_has_none_is_refused_in_one_sentence(estate, tmp_path):
+def test_a_user_without_a_grant_is_refused_in_one_sentence(estate, tmp_path):
     seen = notebook(estate.sandbox, tmp_path, CELLS / "validate.py", profile="userB", **PLACES)
 
     assert (seen.returncode, seen.stdout, seen.stderr.count("\n")) == (1, "", 1)
     assert seen.stderr.startswith(f"AccessDenied: arn:aws:sts::{ACCOUNT}:assumed-role/role-userB/")
-    assert "You do not have READ permissions to the requested S3 Prefix: s3://data/UserA/*" in seen.stderr
+    assert (
+        "You do not have READ permissions to the requested S3 Prefix: s3://data/UserA/*"
+        in seen.stderr
+    )
 
 
 def abalone(rows: int) -> bytes:
     """Lines as the data set has them, each another animal."""
-    return "".join(f"{'MFI'[n % 3]},0.455,0.365,0.095,0.{500 + n},0.2245,0.101,0.15,{5 + n % 9}\n" for n in range(rows)).encode()
+    return "".join(
+        f"{'MFI'[n % 3]},0.455,0.365,0.095,0.{500 + n},0.2245,0.101,0.15,{5 + n % 9}\n"
+        for n in range(rows)
+    ).encode()
 
 
 def job(estate: Estate, folder: Path, profile: str, code: str) -> subprocess.CompletedProcess[str]:
     role = estate.role(f"role-{profile}")
-    return notebook(estate.sandbox, folder, CELLS / "run_job.py", profile=profile, EXECUTION_ROLE=role, JOB_CODE=code, **PLACES)
+    return notebook(
+        estate.sandbox,
+        folder,
+        CELLS / "run_job.py",
+        profile=profile,
+        EXECUTION_ROLE=role,
+        JOB_CODE=code,
+        **PLACES,
+    )
 
 
-def told(estate: Estate) -> str:
+def describe_jobs(estate: Estate) -> str:
     """What the jobs have printed, for whoever looks for what went wrong."""
     logs = estate.client("logs").filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs")
     return "\n".join(event["message"] for event in logs["events"][-60:])
@@ -76,7 +101,9 @@ def told(estate: Estate) -> str:
 
 def events_of(estate: Estate, name: str) -> list[str]:
     """The keys of a job's event logs, which SageMaker puts there as the job's role."""
-    listed = estate.client("s3").list_objects_v2(Bucket=OPERATIONS, Prefix=f"runs/role-userA/{name}/spark-events/")
+    listed = estate.client("s3").list_objects_v2(
+        Bucket=OPERATIONS, Prefix=f"runs/role-userA/{name}/spark-events/"
+    )
     return [each["Key"] for each in listed.get("Contents", [])]
 
 
@@ -88,16 +115,22 @@ def local(estate: Estate, folder: Path) -> str:
 def launchers(estate: Estate, folder: Path) -> str:
     """The job's code as the launcher carries it and lays it into the operations bucket."""
     subprocess.run(
-        [sys.executable, ROOT / "functions/start_spark_job/pack.py", ROOT / "spark_jobs", folder / "carried"], check=True
+        [
+            sys.executable,
+            ROOT / "functions/start_spark_job/pack.py",
+            ROOT / "spark_jobs",
+            folder / "job_code",
+        ],
+        check=True,
     )
-    carried = Carried(folder / "carried")
-    for key, body in carried.files(DATA).items():
+    code = JobCode(SHIPPED_JOBS["abalone"], folder / "job_code" / "abalone")
+    for key, body in code.build_files(DATA).items():
         estate.client("s3").put_object(Bucket=OPERATIONS, Key=key, Body=body)
-    return f"s3://{OPERATIONS}/code/{carried.code.hash}"
+    return f"s3://{OPERATIONS}/code/{code.code.hash}"
 
 
 @pytest.mark.parametrize("code", [local, launchers])
-def test_the_job_of_whoever_has_a_grant_makes_what_the_second_cell_shows(code, estate, tmp_path):
+def test_the_job_of_a_user_with_a_grant_makes_what_the_second_cell_shows(code, estate, tmp_path):
     s3 = estate.client("s3")
     for old in s3.list_objects_v2(Bucket=DATA, Prefix="UserA/output/").get("Contents", []):
         s3.delete_object(Bucket=DATA, Key=old["Key"])
@@ -106,13 +139,15 @@ def test_the_job_of_whoever_has_a_grant_makes_what_the_second_cell_shows(code, e
     ran = job(estate, tmp_path, "userA", code(estate, tmp_path))
     seen = notebook(estate.sandbox, tmp_path, CELLS / "validate.py", profile="userA", **PLACES)
 
-    assert ran.returncode == 0, ran.stderr + told(estate)
-    assert ran.stdout.splitlines()[-1].endswith("Completed. See s3://data/UserA/output/train/ and validation/")
+    assert ran.returncode == 0, ran.stderr + describe_jobs(estate)
+    assert ran.stdout.splitlines()[-1].endswith(
+        "Completed. See s3://data/UserA/output/train/ and validation/"
+    )
     assert len([line for line in seen.stdout.splitlines() if "0.455" in line]) == 10, seen.stderr
     assert events_of(estate, ran.stdout.partition(":")[0])
 
 
-def test_the_job_of_whoever_has_none_ends_with_the_code_for_it(estate, tmp_path):
+def test_the_job_of_a_user_without_a_grant_exits_with_the_code_for_it(estate, tmp_path):
     ran = job(estate, tmp_path, "userB", local(estate, tmp_path))
 
     assert ran.returncode == 1

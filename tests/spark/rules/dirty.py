@@ -37,7 +37,10 @@ def _line(chance: random.Random) -> str:
 
 
 def _good(chance: random.Random) -> list[str]:
-    measures = [str(round(chance.uniform(0, most), chance.randint(0, 9))) for most in (2, 2, 2, 10, 10, 10, 10)]
+    measures = [
+        str(round(chance.uniform(0, most), chance.randint(0, 9)))
+        for most in (2, 2, 2, 10, 10, 10, 10)
+    ]
     return [chance.choice("MFI"), *measures, str(chance.randint(1, 60))]
 
 

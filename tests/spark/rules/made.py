@@ -16,20 +16,27 @@ SPLITS = ("train", "validation", "quarantine")
 Splits = dict[str, list[str]]
 
 
-def made(spark: SparkSession, folder: Path, content: bytes, files: int = 1) -> tuple[Counts, Splits]:
+def made(
+    spark: SparkSession, folder: Path, content: bytes, files: int = 1
+) -> tuple[Counts, Splits]:
     (folder / "abalone.csv").write_bytes(content)
-    counts = engine.transform(spark, str(folder / "abalone.csv"), str(folder / "out"), files)
+    counts = engine.transform_file(spark, str(folder / "abalone.csv"), str(folder / "out"), files)
     return counts, written(folder / "out")
 
 
 def written(out: Path) -> Splits:
-    return {split: [line for part in _parts(out / split) for line in lines.split(part.read_bytes())] for split in SPLITS}
+    return {
+        split: [
+            line for part in _parts(out / split) for line in lines.split_lines(part.read_bytes())
+        ]
+        for split in SPLITS
+    }
 
 
 def wanted(content: bytes) -> Splits:
     found: Splits = {split: [] for split in SPLITS}
-    for line in lines.split(content):
-        split, text = lines.one(line)
+    for line in lines.split_lines(content):
+        split, text = lines.transform_line(line)
         found[split].append(text)
     return found
 

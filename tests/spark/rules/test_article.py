@@ -2,8 +2,8 @@
 
 import pytest
 
-from abalone.lines import one, split
-from benchmarks.spark.article import csv_line, features
+from abalone.lines import split_lines, transform_line
+from benchmarks.spark.article_job import build_features, format_csv_line
 from tests.spark.rules.made import REAL, SAMPLE, made, wanted
 
 
@@ -12,8 +12,11 @@ def pairs(spark, tmp_path, request):
     """Of each line that is not refused: our numbers and the article's."""
     content = request.param.read_bytes()
     assert made(spark, tmp_path, content)[1] == wanted(content)
-    theirs = [csv_line((row.rings, row.features)) for row in features(spark, str(request.param)).coalesce(1).collect()]
-    said = zip(map(one, split(content)), theirs, strict=True)
+    theirs = [
+        format_csv_line((row.rings, row.features))
+        for row in build_features(spark, str(request.param)).coalesce(1).collect()
+    ]
+    said = zip(map(transform_line, split_lines(content)), theirs, strict=True)
     return [(numbers(text), numbers(line)) for (kind, text), line in said if kind != "quarantine"]
 
 
@@ -40,7 +43,11 @@ def test_all_rows_of_the_real_file_are_accounted_for(spark, tmp_path):
     assert counts.rows == {"in": 4177, "train": 3314, "validation": 861, "quarantine": 2}
     assert counts.categories == {"M": 1528, "I": 1342, "F": 1307}
     assert counts.quarantine == {"height 0": 2}
-    assert {kind: len(rows) for kind, rows in splits.items()} == {"train": 3314, "validation": 861, "quarantine": 2}
+    assert {kind: len(rows) for kind, rows in splits.items()} == {
+        "train": 3314,
+        "validation": 861,
+        "quarantine": 2,
+    }
 
 
 def numbers(line):

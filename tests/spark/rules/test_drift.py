@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from abalone.contract import BINS, NUMBERS
-from abalone.drift import compare
-from abalone.measures import Counts, Measure, to_json
+from abalone.drift import describe_drift
+from abalone.measures import Counts, Measure, encode_counts
 
 SHAPE = (0, 0, 100, 200, 400, 200, 100, *[0] * 14)
 HEIGHT = Measure(0.01, 0.5, 0.139, 0.042, 0.0, BINS["height"].edges, SHAPE)
@@ -17,7 +17,12 @@ BEFORE = Counts(ROWS, {}, SEXES, {"height": HEIGHT}, 1)
 
 def rows(many, refused=0):
     kept = many - refused
-    return {"in": many, "train": kept * 4 // 5, "validation": kept - kept * 4 // 5, "quarantine": refused}
+    return {
+        "in": many,
+        "train": kept * 4 // 5,
+        "validation": kept - kept * 4 // 5,
+        "quarantine": refused,
+    }
 
 
 def height(**moved):
@@ -50,19 +55,21 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("now", "said"), SENTENCES)
 def test_what_has_moved_is_said_and_nothing_else(now, said):
-    assert compare(to_json(replace(BEFORE, **now)), to_json(BEFORE)) == said
+    assert describe_drift(encode_counts(replace(BEFORE, **now)), encode_counts(BEFORE)) == said
 
 
 def test_without_a_run_before_there_is_nothing_to_say():
-    assert compare(to_json(BEFORE), None) == []
+    assert describe_drift(encode_counts(BEFORE), None) == []
 
 
 def test_few_rows_that_differ_as_chance_would_have_it_are_no_drift():
     shape = (0, 0, 2, 1, 5, 1, 1, *[0] * 14)
     few = Counts(rows(10), {}, {"M": 5, "I": 1, "F": 4}, height(mean=0.155, counts=shape), 1)
-    as_few = Counts(rows(10), {}, {"M": 3, "I": 4, "F": 3}, height(counts=(0, 0, 1, 2, 4, 2, 1, *[0] * 14)), 1)
+    as_few = Counts(
+        rows(10), {}, {"M": 3, "I": 4, "F": 3}, height(counts=(0, 0, 1, 2, 4, 2, 1, *[0] * 14)), 1
+    )
 
-    assert compare(to_json(few), to_json(as_few)) == []
+    assert describe_drift(encode_counts(few), encode_counts(as_few)) == []
 
 
 def test_a_name_is_said_as_people_say_it():
@@ -70,6 +77,8 @@ def test_a_name_is_said_as_people_say_it():
     column = Measure(0.0, 1.0, 0.2, 0.1, 0.0, (0.0, 1.0), (1000,))
     moved = replace(BEFORE, columns={"viscera_weight": replace(column, mean=0.5)})
 
-    said = compare(to_json(moved), to_json(replace(BEFORE, columns={"viscera_weight": column})))
+    said = describe_drift(
+        encode_counts(moved), encode_counts(replace(BEFORE, columns={"viscera_weight": column}))
+    )
 
     assert said == ["mean of viscera weight moved from 0.2 to 0.5 (+3.0 standard deviations)"]

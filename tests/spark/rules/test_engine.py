@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from abalone.contract import BINS, NUMBERS, SAMPLE
-from abalone.engine import transform
-from abalone.exits import CONTRACT, Failed
-from abalone.lines import one, split
-from abalone.measures import from_json, to_json
+from abalone.contract import BINS, MAX_SAMPLE_ROWS, NUMBERS
+from abalone.engine import transform_file
+from abalone.exits import CONTRACT, JobFailed
+from abalone.lines import split_lines, transform_line
+from abalone.measures import decode_counts, encode_counts
 from tests.spark.rules.dirty import lines as dirty
 from tests.spark.rules.made import GOOD, made, wanted, written
 from tests.spark.rules.test_lines import FEATURES, REFUSED
@@ -40,8 +40,12 @@ def test_spark_says_of_ten_thousand_spoilt_lines_what_the_oracle_says(spark, tmp
 
 
 def test_among_the_spoilt_lines_is_every_reason_that_there_is():
-    said = [one(line) for line in dirty(10_000, 7)]
-    each = {f"{name} {fault}" for name in NUMBERS for fault in ("missing", "not a number", "0", "out of range")}
+    said = [transform_line(line) for line in dirty(10_000, 7)]
+    each = {
+        f"{name} {fault}"
+        for name in NUMBERS
+        for fault in ("missing", "not a number", "0", "out of range")
+    }
 
     assert {text.partition("\t")[0] for kind, text in said if kind == "quarantine"} == each | {
         "rings not whole", "blank line", "header line", "not 9 columns", "sex not M, F or I",
@@ -61,7 +65,12 @@ def test_counts_are_those_that_plain_python_finds(spark, tmp_path):
         found = [0] * (BINS[name].count + 1)
         for value in values:
             found[min(bisect(measure.edges, value) - 1, BINS[name].count)] += 1
-        figures = (min(values), max(values), pytest.approx(statistics.fmean(values)), pytest.approx(statistics.stdev(values)))
+        figures = (
+            min(values),
+            max(values),
+            pytest.approx(statistics.fmean(values)),
+            pytest.approx(statistics.stdev(values)),
+        )
         assert (measure.min, measure.max, measure.mean, measure.deviation) == figures
         assert list(measure.counts) == found
         assert measure.missing == counts.quarantine.get(f"{name} missing", 0) / 10_000
@@ -77,14 +86,19 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above(spark, tmp_path):
 def test_counts_survive_their_way_through_json(spark, tmp_path):
     counts, _ = made(spark, tmp_path, file(dirty(100, 1)))
 
-    assert from_json(to_json(counts)) == counts
+    assert decode_counts(encode_counts(counts)) == counts
 
 
-def test_however_the_file_is_cut_the_rows_fall_into_the_same_splits_and_the_counts_are_the_same(spark, tmp_path):
+def test_however_the_file_is_cut_the_rows_fall_into_the_same_splits_and_the_counts_are_the_same(
+    spark, tmp_path
+):
     content = file(dirty(5_000, 9))
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole, cut = made(spark, tmp_path / "a", content, files=1), made(spark, tmp_path / "b", content, files=7)
+    whole, cut = (
+        made(spark, tmp_path / "a", content, files=1),
+        made(spark, tmp_path / "b", content, files=7),
+    )
 
     assert whole == cut
     assert len(list((tmp_path / "b/out/train").glob("part-*"))) == 7
@@ -109,7 +123,17 @@ def test_lines_that_end_as_on_windows_make_the_same_rows(spark, tmp_path):
         (bytes(range(256)), 2),
         ("Länge;Höhe\n".encode("latin-1") * 3, 3),
     ],
-    ids=["nothing", "a line feed", "a Windows line feed", "no end", "BOM", "BOM and Windows", "UTF-16", "each byte", "Latin-1"],
+    ids=[
+        "nothing",
+        "a line feed",
+        "a Windows line feed",
+        "no end",
+        "BOM",
+        "BOM and Windows",
+        "UTF-16",
+        "each byte",
+        "Latin-1",
+    ],
 )
 def test_odd_files_are_read_as_the_oracle_reads_them(spark, tmp_path, content, rows):
     counts, splits = made(spark, tmp_path, content)
@@ -130,7 +154,7 @@ def test_what_was_left_by_a_run_that_died_goes(spark, tmp_path):
 def test_a_name_means_itself(spark, tmp_path):
     source = tmp_path / "a [1]{2} 100%25 *.csv"
     source.write_text(GOOD)
-    transform(spark, str(source), str(tmp_path / "out"), 1)
+    transform_file(spark, str(source), str(tmp_path / "out"), 1)
 
     assert written(tmp_path / "out") == wanted(GOOD.encode())
 
@@ -139,7 +163,7 @@ def test_a_name_means_itself(spark, tmp_path):
 def test_a_line_too_long_for_memory_is_passed_over_and_the_file_refused(spark, tmp_path, end):
     content = file([GOOD]) + b"M" * (1 << 22) + end + (file([GOOD]) if end else b"")
 
-    with pytest.raises(Failed, match="has a line of more than 1,048,576 bytes") as refused:
+    with pytest.raises(JobFailed, match="has a line of more than 1,048,576 bytes") as refused:
         made(spark, tmp_path, content)
 
     assert refused.value.code == CONTRACT
@@ -151,10 +175,19 @@ def test_a_line_just_short_enough_is_put_aside_whole(spark, tmp_path):
     assert made(spark, tmp_path, content)[1] == wanted(content)
 
 
-def test_of_a_large_file_a_part_of_the_rows_stands_for_all_in_histograms_and_nowhere_else(spark, tmp_path):
-    content = file(split(file(FEATURES[at % 4][0].replace("0.", f"0.{at % 97}", 1) for at in range(150_000))))
+def test_of_a_large_file_a_part_of_the_rows_stands_for_all_in_histograms_and_nowhere_else(
+    spark, tmp_path
+):
+    content = file(
+        split_lines(
+            file(FEATURES[at % 4][0].replace("0.", f"0.{at % 97}", 1) for at in range(150_000))
+        )
+    )
     counts, _ = made(spark, tmp_path, content)
-    kept, drawn = counts.rows["train"] + counts.rows["validation"], sum(counts.columns["length"].counts)
+    kept, drawn = (
+        counts.rows["train"] + counts.rows["validation"],
+        sum(counts.columns["length"].counts),
+    )
 
-    assert (kept, counts.sampled) == (150_000, -(-len(content) // (18 * SAMPLE)))
+    assert (kept, counts.sampled) == (150_000, -(-len(content) // (18 * MAX_SAMPLE_ROWS)))
     assert drawn < kept

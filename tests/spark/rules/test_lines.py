@@ -2,13 +2,22 @@
 
 import pytest
 
-from abalone.lines import one, split
+from abalone.lines import split_lines, transform_line
 from tests.spark.rules.made import GOOD
 
 FEATURES = [
-    ("M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15", "15,1,0,0.455,0.365,0.095,0.514,0.2245,0.101,0.15"),
-    ("I,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055,7", "7,0,1,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055"),
-    ("F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9", "9,0,0,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21"),
+    (
+        "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15",
+        "15,1,0,0.455,0.365,0.095,0.514,0.2245,0.101,0.15",
+    ),
+    (
+        "I,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055,7",
+        "7,0,1,0.33,0.255,0.08,0.205,0.0895,0.0395,0.055",
+    ),
+    (
+        "F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9",
+        "9,0,0,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21",
+    ),
     ("M,2,2,2,10,10,10,10,60", "60,1,0,2,2,2,10,10,10,10"),
     ("M,0.000000001,01.50,1.0,1,1,1,1,09.0", "09.0,1,0,0.000000001,01.50,1.0,1,1,1,1"),
     (f"M,{'0' * 400}1,0.{'1' * 400},1,1,1,1,1,1", f"1,1,0,{'0' * 400}1,0.{'1' * 400},1,1,1,1,1"),
@@ -18,7 +27,7 @@ FEATURES = [
 
 @pytest.mark.parametrize(("line", "features"), FEATURES)
 def test_a_good_line_becomes_label_flags_and_measures_with_the_digits_it_had(line, features):
-    kind, text = one(line)
+    kind, text = transform_line(line)
 
     assert (kind in {"train", "validation"}, text) == (True, features)
 
@@ -66,15 +75,17 @@ REFUSED = [
 
 @pytest.mark.parametrize(("line", "reason"), REFUSED)
 def test_a_line_that_is_not_as_the_contract_says_keeps_its_words_and_gets_a_reason(line, reason):
-    assert one(line) == ("quarantine", f"{reason}\t{line.removesuffix('\r')}")
+    assert transform_line(line) == ("quarantine", f"{reason}\t{line.removesuffix('\r')}")
 
 
 def test_a_row_falls_into_the_same_split_whatever_ends_its_line():
-    assert one(GOOD) == one(f"{GOOD}\r")
+    assert transform_line(GOOD) == transform_line(f"{GOOD}\r")
 
 
 def test_four_of_five_rows_are_to_train_with():
-    kinds = [one(f"M,0.5,0.4,0.1,{at / 1000},0.2,0.1,0.1,9")[0] for at in range(1, 10000)]
+    kinds = [
+        transform_line(f"M,0.5,0.4,0.1,{at / 1000},0.2,0.1,0.1,9")[0] for at in range(1, 10000)
+    ]
 
     assert 0.79 < kinds.count("train") / len(kinds) < 0.81
 
@@ -92,4 +103,4 @@ def test_four_of_five_rows_are_to_train_with():
     ],
 )
 def test_a_file_is_cut_at_line_feeds_and_nowhere_else(content, lines):
-    assert list(split(content)) == lines
+    assert list(split_lines(content)) == lines

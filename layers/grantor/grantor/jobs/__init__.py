@@ -1,1 +1,1 @@
-"""New data starts its job: one upload is looked at, decided on, started, and what came of it is recorded and told."""
+"""Jobs: process uploads, start the jobs that they trigger, report on runs and settle them."""

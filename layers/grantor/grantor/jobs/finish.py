@@ -1,4 +1,8 @@
-"""Jobs are told of: as log lines and metrics, as events of our own on the bus, and to a person where one must act."""
+"""Report on jobs, and settle the runs that have ended.
+
+Reports are log lines, metrics, events of our own on EventBridge, and alerts where a person must
+act.
+"""
 
 from collections.abc import Callable
 
@@ -6,109 +10,145 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import NotYet
-from grantor.aws.job_store import Held, JobRun
-from grantor.aws.notifications import Kind
-from grantor.aws.services import JobWorld
-from grantor.core.jobs.decide import Cause, Status, Told
-from grantor.core.jobs.outcome import Outcome, outcome, read_summary
+from grantor.aws.clients import RetryableError
+from grantor.aws.job_store import InputItem, JobRun
+from grantor.aws.notifications import DetailType
+from grantor.aws.services import JobServices
+from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
+from grantor.core.jobs.outcome import JobOutcome, derive_outcome, parse_summary
+from grantor.core.planning.rendering import SCHEMA_VERSION
 
 logger = Logger(service="start-spark-job")
 metrics = Metrics(namespace="Grantor", service="start-spark-job")
 
 
-def started(jobs: JobWorld, run: JobRun, rung_at: float | None) -> None:
-    """A processing job is made; `rung_at` is when its data arrived, in seconds since 1970."""
+def report_started(jobs: JobServices, run: JobRun, uploaded_at: float | None) -> None:
+    """Report that a processing job was created.
+
+    `uploaded_at` is when its data arrived, in seconds since the epoch.
+    """
     metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
-    if rung_at is not None:
-        metrics.add_metric("UploadToStart", MetricUnit.Milliseconds, max(0.0, (jobs.clock() - rung_at) * 1000))
+    if uploaded_at is not None:
+        elapsed = max(0.0, (jobs.clock() - uploaded_at) * 1000)
+        metrics.add_metric("UploadToStart", MetricUnit.Milliseconds, elapsed)
     sentence = f"{run.label} is started as {run.name}"
     logger.info(sentence, job=run.name, input=run.input, role=run.role)
-    _quietly(lambda: _announce(jobs, Kind.JOB_STARTED, run, sentence))
+    _log_delivery_errors(lambda: _put_job_event(jobs, DetailType.JOB_STARTED, run, sentence))
 
 
-def report_end(jobs: JobWorld, run: JobRun, came: Outcome) -> None:
-    """A run is over; a person is called if it has failed. What can't be told raises NotYet or ClientError: then it is told again.
+def report_end(jobs: JobServices, run: JobRun, outcome: JobOutcome) -> None:
+    """Report that a run has ended, with an alert if it failed.
 
-    Input that was replaced or deleted meanwhile is nobody's business: what is there now is looked at next.
+    A run whose input was replaced or deleted meanwhile needs no alert: what is there now is looked
+    at next. Raises RetryableError or ClientError if the alert cannot be sent; then the caller
+    reports again.
     """
-    failed = came.status is not Status.COMPLETED
-    overtaken = failed and came.cause is Cause.INPUT
-    (logger.error if failed and not overtaken else logger.info)(came.sentence, job=run.name, rows=dict(came.summary.rows))
-    _measure(came, "JobsOvertaken" if overtaken else "JobsFailed" if failed else "JobsCompleted")
-    _quietly(lambda: _announce(jobs, Kind.JOB_FAILED if failed else Kind.JOB_COMPLETED, run, came.sentence))
-    if failed and not overtaken:
-        person(jobs, f"{run.label} {'failed' if came.status is Status.FAILED else 'was stopped'}", came.sentence, run.name)
+    failed = outcome.status is not JobStatus.COMPLETED
+    superseded = failed and outcome.cause is FailureCause.INPUT
+    log = logger.error if failed and not superseded else logger.info
+    log(outcome.sentence, job=run.name, rows=dict(outcome.summary.rows))
+    metric = "JobsSuperseded" if superseded else "JobsFailed" if failed else "JobsCompleted"
+    _add_end_metrics(outcome, metric)
+    kind = DetailType.JOB_FAILED if failed else DetailType.JOB_COMPLETED
+    _log_delivery_errors(lambda: _put_job_event(jobs, kind, run, outcome.sentence))
+    if failed and not superseded:
+        verb = "failed" if outcome.status is JobStatus.FAILED else "was stopped"
+        alert_once(jobs, f"{run.label} {verb}", outcome.sentence, run.name)
 
 
-def waits(sentence: str) -> None:
-    """Something is looked at again later."""
+def report_waiting(sentence: str) -> None:
+    """Report that an upload is looked at again later."""
     logger.warning(sentence)
     metrics.add_metric("JobsWaiting", MetricUnit.Count, 1)
 
 
-def person(jobs: JobWorld, headline: str, sentence: str, cause: str = "") -> None:
-    """Call a person because of this, once a day for each cause; without one, the sentence is the cause. Raises as ended."""
+def alert_once(jobs: JobServices, headline: str, sentence: str, cause: str = "") -> None:
+    """Send an alert, once a day for each cause; without a cause, the sentence is the cause.
+
+    Raises as report_end does.
+    """
     why, now = cause or sentence, jobs.clock()
-    if jobs.records.said(why, now):
+    if jobs.store.was_alerted(why, now):
         return
     logger.error(sentence)
-    jobs.world.notices.call(f"Grantor {jobs.world.names.stack}: {headline}", sentence)
-    # Last: after a crash a person is rather called twice than not at all.
-    jobs.records.has_said(why, now)
+    subject = f"Grantor {jobs.services.names.stack_name}: {headline}"
+    jobs.services.notifications.send_alert(subject, sentence)
+    # Recorded last: after a crash, two alerts are better than none.
+    jobs.store.record_alert(why, now)
 
 
-def _announce(jobs: JobWorld, kind: Kind, run: JobRun, sentence: str) -> None:
-    detail = {
-        "stack": jobs.world.names.stack, "job": run.job, "name": run.name, "profile": run.profile, "role": run.role,
-        "input": run.input, "output": run.output, "run": run.run, "attempt": run.attempt, "sentence": sentence,
-        "rows": dict(run.rows), "quarantine": dict(run.quarantine), "manifest": run.manifest,
-    }  # fmt: skip
-    jobs.world.notices.tell(kind, detail)
+def settle_ended_job(jobs: JobServices, name: str) -> str:
+    """Settle the run of a processing job that has ended, unless that is done.
 
-
-def _quietly(tell: Callable[[], None]) -> None:
-    """A job is not undone by its report: what can't be told is logged instead."""
-    try:
-        tell()
-    except (ClientError, NotYet):
-        logger.exception("it could not be told of on the bus")
-
-
-def _measure(came: Outcome, ended: str) -> None:
-    metrics.add_metric(ended, MetricUnit.Count, 1)
-    metrics.add_metric("JobSeconds", MetricUnit.Seconds, came.seconds)
-    for name, rows in (("RowsIn", "in"), ("RowsInQuarantine", "quarantine")):
-        if rows in came.summary.rows:
-            metrics.add_metric(name, MetricUnit.Count, came.summary.rows[rows])
-
-
-def ended(jobs: JobWorld, name: str) -> str:
-    """Settle the run of a processing job that has ended, if that is not done yet; the upload that is to be looked at now.
-
-    "" for a job that nobody here has started. NotYet while SageMaker does not say itself that it is over.
+    Returns the upload to look at now; "" for a job that this stack did not start. Raises
+    RetryableError while SageMaker itself does not show that the job has ended.
     """
-    pointer = jobs.records.pointer(name)
-    run = jobs.records.run(pointer.record) if pointer else None
+    pointer = jobs.store.read_pointer(name)
+    run = jobs.store.read_run(pointer.record) if pointer else None
     if pointer is None or run is None:
         return ""
-    held = jobs.records.held(pointer.subject)
-    if held.standing.name == name and held.standing.status is Status.IN_PROGRESS:
-        told = jobs.jobs.describe(name)
-        if told is None or not told.status.over:
-            raise NotYet(f"{name} is said to have ended, and SageMaker does not show it yet")
-        settle(jobs, held, told)
+    held = jobs.store.read_input(pointer.subject)
+    if held.status.name == name and held.status.status is JobStatus.IN_PROGRESS:
+        description = jobs.jobs.describe_job(name)
+        if description is None or not description.status.is_over:
+            raise RetryableError(
+                f"an event says that {name} has ended; SageMaker does not show it yet"
+            )
+        settle_run(jobs, held, description)
     return run.upload
 
 
-def settle(jobs: JobWorld, held: Held, told: Told) -> None:
-    """Write down and tell what came of the run that the input stands in.
+def settle_run(jobs: JobServices, held: InputItem, description: JobDescription) -> None:
+    """Record and report the outcome of the run that is in progress on the input.
 
-    The input is freed last: after a crash all of it is done again, and a person is called once.
+    The input is released last: after a crash, all of it is repeated, with one alert.
     """
-    run = jobs.records.run(held.record) or JobRun(told.name, held.record.partition(" ")[0])
-    came = outcome(run.label or run.name, told, read_summary(jobs.operations.read(f"{run.folder}summary.json")))
-    over = run.over(came, told.ended or jobs.clock())
-    jobs.records.keep(held.subject, over)
-    report_end(jobs, over, came)
-    jobs.records.swap(held, held.standing.ended(came.status, came.cause), held.record)
+    run = jobs.store.read_run(held.record)
+    run = run or JobRun(description.name, held.record.partition(" ")[0])
+    summary = parse_summary(jobs.operations.read_small(f"{run.folder}summary.json"))
+    outcome = derive_outcome(run.label or run.name, description, summary, run.program)
+    ended = run.with_outcome(outcome, description.ended or jobs.clock())
+    jobs.store.record_run(held.subject, ended)
+    report_end(jobs, ended, outcome)
+    status = held.status.end_attempt(outcome.status, outcome.cause)
+    jobs.store.replace_input(held, status, held.record)
+
+
+def _put_job_event(jobs: JobServices, kind: DetailType, run: JobRun, sentence: str) -> None:
+    detail = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "job",
+        "stack": jobs.services.names.stack_name,
+        "job": run.job,
+        "name": run.name,
+        "profile": run.profile,
+        "role": run.role,
+        "input": run.input,
+        "output": run.output,
+        "run_id": run.run,
+        "attempt": run.attempt,
+        "started_at": run.at,
+        "status": run.status,
+        "cause": run.cause or None,
+        "sentence": sentence,
+        "rows": dict(run.rows),
+        "quarantine": dict(run.quarantine),
+        "manifest": run.manifest or None,
+    }
+    jobs.services.notifications.put_event(kind, detail)
+
+
+def _log_delivery_errors(deliver: Callable[[], None]) -> None:
+    """Deliver a report; an error is logged, since a report must not undo a job."""
+    try:
+        deliver()
+    except (ClientError, RetryableError):
+        logger.exception("the event could not be put on EventBridge")
+
+
+def _add_end_metrics(outcome: JobOutcome, metric: str) -> None:
+    metrics.add_metric(metric, MetricUnit.Count, 1)
+    metrics.add_metric("JobSeconds", MetricUnit.Seconds, outcome.seconds)
+    for name, rows in (("RowsIn", "in"), ("RowsInQuarantine", "quarantine")):
+        if rows in outcome.summary.rows:
+            metrics.add_metric(name, MetricUnit.Count, outcome.summary.rows[rows])

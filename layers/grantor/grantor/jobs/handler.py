@@ -1,207 +1,252 @@
-"""One upload is looked at: which jobs it starts, by the policy files as they are now, and whether it is to be looked at again."""
+"""Process the triggers of an invocation: for each upload, start its jobs and decide on a retry.
+
+A trigger names an upload, a processing job that has ended, or all uploads that wait. The policy
+files in force say which jobs an upload starts.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 
-from grantor.aws.clients import NotYet
-from grantor.aws.job_store import Waiting
-from grantor.aws.services import JobWorld
-from grantor.core.jobs.match import as_rule, candidates, needed, starts, subjects
-from grantor.core.jobs.upload_triggers import JobBell, job_bell
+from grantor.aws.clients import RetryableError
+from grantor.aws.job_store import WaitingUpload
+from grantor.aws.queues import Record, parse_record, retry_sooner
+from grantor.aws.services import JobServices
+from grantor.core.jobs.match import find_candidates, find_subjects, plan_starts
 from grantor.core.rules import Job
-from grantor.core.snapshot import Facts, Focus
+from grantor.core.snapshot import Focus, Inventory
+from grantor.core.triggers import UploadTrigger, parse_upload_trigger
 from grantor.jobs import finish
-from grantor.jobs.finish import ended, metrics
-from grantor.jobs.start import Came, Starter, Wait
-from grantor.reconcile.handler import carried, sooner
-from grantor.reconcile.policies import Intake, intake
-from grantor.reconcile.read import focused, whole
-
-ATTEMPTS = 30  # messages of an upload's own, the last of them after some four hours; then the clock's bell is soon enough
-SLACK = 60.0  # seconds that a message may be late before another one takes its place
-PATIENCE = 900.0  # seconds that may pass until a person hears of what should have come by itself
-
-
-@dataclass(frozen=True)
-class Looker:
-    """Looks at uploads, by the policies in force."""
-
-    jobs: JobWorld
-    policies: Intake
-
-    def look(self, bell: JobBell) -> list[Came]:
-        """What came of the upload that the bell is about. Raises NotYet or ClientError where the world can't be read or written."""
-        every = [job for policy in self.policies.policies.values() for job in policy.jobs]
-        meant = candidates(every, bell.upload)
-        came = self._start(every, meant, bell) if meant else []
-        if meant or bell.waiting:
-            self._remember(bell, came)
-        return came
-
-    def _start(self, every: Iterable[Job], meant: tuple[Job, ...], bell: JobBell) -> list[Came]:
-        found = starts(every, bell.upload, self._facts(meant, bell.upload), self.jobs.names.roles)
-        for refused in found.refused:
-            finish.person(self.jobs, "a job is refused", str(refused))
-        came = [Came(str(refused), Wait.RUNG) for refused in found.refused]
-        came += [Came(unread, Wait.SOON) for unread in found.unread]
-        starter = Starter(self.jobs, self.policies, bell)
-        return came + [starter.begin(start) for start in found.starts]
-
-    def _facts(self, meant: tuple[Job, ...], upload: str) -> Facts:
-        """The profiles that the jobs can be for, and who stands beside them."""
-        world, now = self.jobs.world, datetime.fromtimestamp(self.jobs.clock(), UTC)
-        rules = [as_rule(job) for job in meant if needed([job])]
-        chosen = subjects(meant, upload)
-        if chosen is None:
-            return whole(world, rules, now, ())
-        return focused(world, rules, Focus.of(chosen), now) if chosen else Facts(now)
-
-    def _remember(self, bell: JobBell, came: list[Came]) -> None:
-        """Whether it is looked at again is written down, and, if that is to be soon, a message is sent: one at a time."""
-        records, waiting = self.jobs.records, self.jobs.records.waiting(bell.upload)
-        why = "; ".join(one.sentence for one in came if one.wait is not Wait.NO)
-        if not why:
-            if waiting:
-                records.waits_no_more(bell.upload)
-        elif soon := [one.after for one in came if one.wait is Wait.SOON]:
-            self._soon(bell, waiting, why, 0.0 if 0.0 in soon else min(soon))
-        elif waiting is None or (waiting.due, waiting.why) != (0.0, why):
-            records.wait(Waiting(bell.upload, waiting.since if waiting else self.jobs.clock(), 0.0, 0, why))
-
-    def _soon(self, bell: JobBell, waiting: Waiting | None, why: str, after: float) -> None:
-        now = self.jobs.clock()
-        since = waiting.since if waiting and waiting.why == why else now
-        finish.waits(why)
-        if now - since > PATIENCE:
-            sentence = f"{bell.upload} has waited for {(now - since) / 60:.0f} minutes: {why}"
-            finish.person(self.jobs, "a job waits", sentence, why)
-        if waiting and waiting.due > now and waiting.attempt != bell.attempt:
-            return  # its message is on its way
-        due, attempt = self._sent(bell, now, after)
-        self.jobs.records.wait(Waiting(bell.upload, since, due, attempt, why))
-
-    def _sent(self, bell: JobBell, now: float, after: float) -> tuple[float, int]:
-        """When a message of its own has come, and its number; (0, 0) where whatever rings for all that waits is soon enough."""
-        if bell.attempt >= ATTEMPTS or (bell.waiting and not bell.attempt):
-            return 0.0, 0
-        attempt = bell.attempt + 1
-        return now + self.jobs.queue.later(replace(bell, attempt=attempt), after) + SLACK, attempt
+from grantor.jobs.finish import logger, metrics
+from grantor.jobs.start import JobStarter, RetryWhen, StartResult
+from grantor.reconcile.policies import PolicySet, read_policies
+from grantor.reconcile.read import read_all_profiles, read_some_profiles
+from grantor.settings import (
+    MAX_UPLOADS_PER_PASS,
+    UPLOAD_ALERT_SECONDS,
+    UPLOAD_MARGIN_SECONDS,
+    UPLOAD_RETRY_ATTEMPTS,
+    UPLOAD_RETRY_SLACK_SECONDS,
+)
 
 
-logger = Logger(service="start-spark-job")
-
-MARGIN = 20.0  # seconds before the function's time limit at which no further upload is looked at
-FEW = 5  # uploads that wait and are looked at by whoever is rung; of more, each gets a message of its own
-
-
-def ring(jobs: JobWorld, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an SQS batch with the messages that must come again, and a bare event with what came of it.
+def handle(jobs: JobServices, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an SQS batch with the messages to deliver again, and a bare event with its results.
 
     Raises, for a bare event, whatever could not be read or written.
     """
     logger.append_keys(request=getattr(context, "aws_request_id", ""))
-    metrics.add_dimension("stack", jobs.world.names.stack)  # the stacks of an account are told apart by it
-    run = Round(jobs, context)
+    # Tells the stacks of an account apart.
+    metrics.add_dimension("stack", jobs.services.names.stack_name)
+    invocation = Invocation(jobs, context)
     try:
         if "Records" in event:
-            return _batch(jobs, run, event["Records"])
-        bell = job_bell(event)
-        return {"came": run.answer([bell]) or [_nothing(bell)]}
+            return _handle_batch(jobs, invocation, event["Records"])
+        trigger = parse_upload_trigger(event)
+        results = invocation.process_triggers([trigger])
+        return {"results": results or [_explain_no_result(trigger)]}
     finally:
-        metrics.add_metric("UploadsLookedAt", MetricUnit.Count, run.looks)
+        count = invocation.processed_uploads
+        metrics.add_metric("UploadsProcessed", MetricUnit.Count, count)
         metrics.flush_metrics()
 
 
-def _nothing(bell: JobBell) -> str:
-    """What somebody reads who rings by hand, and nothing came of it."""
-    why = "no job of the policy files in force is for it" if bell.upload else "nothing is to be done"
-    return f"{bell}: {why}"
+class Invocation:
+    """The triggers of one invocation, until its time runs out."""
 
-
-class Round:
-    """The bells of one invocation."""
-
-    def __init__(self, jobs: JobWorld, context: Any) -> None:
+    def __init__(self, jobs: JobServices, context: Any) -> None:
         self._jobs = jobs
         left = getattr(context, "get_remaining_time_in_millis", None)
-        self._until = jobs.clock() + left() / 1000 - MARGIN if left else float("inf")
-        self._looker: Looker | None = None
-        self.looks = 0  # that were taken
+        self._deadline = float("inf")  # in seconds since the epoch
+        if left:
+            self._deadline = jobs.clock() + left() / 1000 - UPLOAD_MARGIN_SECONDS
+        self._processor: UploadProcessor | None = None
+        self.processed_uploads = 0
 
-    def answer(self, bells: Sequence[JobBell]) -> list[str]:
-        """What came of these bells, which are about the same things. Raises NotYet or ClientError where they must ring again."""
-        uploads = merged(upload for bell in bells for upload in self._uploads(bell))
-        return [sentence for bell in uploads for sentence in self._look(bell)]
+    def process_triggers(self, triggers: Sequence[UploadTrigger]) -> list[str]:
+        """Process triggers about the same thing; return what was done, as sentences.
 
-    def _look(self, bell: JobBell) -> list[str]:
-        if self._jobs.clock() > self._until:
-            raise NotYet("there is no time left for it in this invocation")
-        looker = self._looker = self._looker or Looker(self._jobs, _policies(self._jobs))
-        sentences = [came.sentence for came in looker.look(bell)]
-        self.looks += 1
-        if sentences:
-            logger.info("looked at", upload=bell.upload, versions=bell.versions, came=sentences)
-        if looker.policies.unread:
-            raise NotYet(f"what could not be read may hold jobs, too: {dict(looker.policies.unread)}")
-        return sentences
-
-    def _uploads(self, bell: JobBell) -> Iterator[JobBell]:
-        """The uploads that are to be looked at because of a bell."""
-        if bell.upload:
-            yield bell
-        elif bell.ended:
-            if upload := ended(self._jobs, bell.ended):
-                yield JobBell(upload=upload)
-        elif bell.waiting:
-            waiting = [JobBell(upload=one.upload, waiting=True, granted=bell.granted) for one in self._jobs.records.all_waiting()]
-            yield from waiting[:FEW]
-            self._jobs.queue.now(waiting[FEW:])
-
-
-def merged(bells: Iterable[JobBell]) -> list[JobBell]:
-    """One bell for each upload, for the first time that it rang and the last of its attempts."""
-    found: dict[str, JobBell] = {}
-    for bell in bells:
-        one = found.setdefault(bell.upload, bell)
-        times = [time for time in (one.at, bell.at) if time is not None]
-        found[bell.upload] = replace(
-            one,
-            at=min(times, default=None),
-            attempt=max(one.attempt, bell.attempt),
-            granted=one.granted or bell.granted,
-            waiting=one.waiting or bell.waiting,
-            versions=(*one.versions, *(version for version in bell.versions if version not in one.versions)),
+        Raises RetryableError or ClientError if their messages must be delivered again.
+        """
+        uploads = merge_triggers(
+            upload for trigger in triggers for upload in self._list_uploads(trigger)
         )
-    return list(found.values())
+        return [sentence for upload in uploads for sentence in self._process_upload(upload)]
+
+    def _process_upload(self, trigger: UploadTrigger) -> list[str]:
+        if self._jobs.clock() > self._deadline:
+            raise RetryableError("this invocation has no time left for it")
+        if not self._processor:
+            self._processor = UploadProcessor(self._jobs, _read_policies(self._jobs))
+        results = [result.sentence for result in self._processor.process_upload(trigger)]
+        self.processed_uploads += 1
+        if results:
+            logger.info(
+                "upload processed",
+                upload=trigger.upload, versions=trigger.versions, results=results,
+            )  # fmt: skip
+        if unread := self._processor.policies.unread:
+            raise RetryableError(f"files that could not be read may contain jobs: {dict(unread)}")
+        return results
+
+    def _list_uploads(self, trigger: UploadTrigger) -> Iterator[UploadTrigger]:
+        """Yield the uploads to process because of a trigger."""
+        if trigger.upload:
+            yield trigger
+        elif trigger.ended:
+            if upload := finish.settle_ended_job(self._jobs, trigger.ended):
+                yield UploadTrigger(upload=upload)
+        elif trigger.waiting:
+            waiting = [
+                UploadTrigger(upload=item.upload, waiting=True, granted=trigger.granted)
+                for item in self._jobs.store.iterate_waiting()
+            ]
+            yield from waiting[:MAX_UPLOADS_PER_PASS]
+            self._jobs.queue.enqueue_now(waiting[MAX_UPLOADS_PER_PASS:])
 
 
-def _policies(jobs: JobWorld) -> Intake:
-    """As a run of the reconciler reads them, and nothing is accepted: what is kept in memory is read again only if it has changed."""
-    world = jobs.world
-    return intake(world.files, world.records.accepted(), world.names.data_bucket)
+@dataclass(frozen=True)
+class UploadProcessor:
+    """Processes uploads by the policies in force."""
+
+    jobs: JobServices
+    policies: PolicySet
+
+    def process_upload(self, trigger: UploadTrigger) -> list[StartResult]:
+        """Start the jobs of an upload, and record whether to look at it again.
+
+        Raises RetryableError or ClientError if something cannot be read or written.
+        """
+        every_job = [job for policy in self.policies.policies.values() for job in policy.jobs]
+        candidates = find_candidates(every_job, trigger.upload)
+        results = self._start_jobs(every_job, candidates, trigger) if candidates else []
+        if candidates or trigger.waiting:
+            self._record_waiting(trigger, results)
+        return results
+
+    def _start_jobs(
+        self, every_job: Iterable[Job], candidates: tuple[Job, ...], trigger: UploadTrigger
+    ) -> list[StartResult]:
+        inventory = self._read_inventory(candidates, trigger.upload)
+        plan = plan_starts(every_job, trigger.upload, inventory, self.jobs.names.roles)
+        for refused in plan.refused:
+            finish.alert_once(self.jobs, "a job is refused", str(refused))
+        results = [StartResult(str(refused), RetryWhen.ON_EVENT) for refused in plan.refused]
+        results += [StartResult(unread, RetryWhen.SOON) for unread in plan.unread]
+        starter = JobStarter(self.jobs, self.policies, trigger)
+        return results + [starter.start_job(start) for start in plan.starts]
+
+    def _read_inventory(self, candidates: tuple[Job, ...], upload: str) -> Inventory:
+        """Read the profiles that the jobs may be for, and those that share a role with them."""
+        services, now = self.jobs.services, datetime.fromtimestamp(self.jobs.clock(), UTC)
+        queries = [query for job in candidates if (query := job.profile_query)]
+        subjects = find_subjects(candidates, upload)
+        if subjects is None:
+            return read_all_profiles(services, queries, now)
+        if not subjects:
+            return Inventory(now)
+        return read_some_profiles(services, queries, Focus.build(subjects), now)
+
+    def _record_waiting(self, trigger: UploadTrigger, results: list[StartResult]) -> None:
+        """Record whether to look at the upload again; enqueue a message if that is to be soon.
+
+        An upload has one message of its own at a time.
+        """
+        store, waiting = self.jobs.store, self.jobs.store.read_waiting(trigger.upload)
+        pending = [result for result in results if result.retry is not RetryWhen.NEVER]
+        why = "; ".join(result.sentence for result in pending)
+        if not pending:
+            if waiting:
+                store.delete_waiting(trigger.upload)
+        elif soon := [result.delay for result in pending if result.retry is RetryWhen.SOON]:
+            self._retry_soon(trigger, waiting, why, 0.0 if 0.0 in soon else min(soon))
+        elif waiting is None or (waiting.due, waiting.why) != (0.0, why):
+            since = waiting.since if waiting else self.jobs.clock()
+            store.record_waiting(WaitingUpload(trigger.upload, since, 0.0, 0, why))
+
+    def _retry_soon(
+        self, trigger: UploadTrigger, waiting: WaitingUpload | None, why: str, delay: float
+    ) -> None:
+        now = self.jobs.clock()
+        since = waiting.since if waiting and waiting.why == why else now
+        finish.report_waiting(why)
+        if now - since > UPLOAD_ALERT_SECONDS:
+            minutes = f"{(now - since) / 60:.0f} minutes"
+            sentence = f"{trigger.upload} has waited for {minutes}: {why}"
+            finish.alert_once(self.jobs, "a job waits", sentence, why)
+        if waiting and waiting.due > now and waiting.attempt != trigger.attempt:
+            return  # its message is in the queue
+        due, attempt = self._enqueue_retry(trigger, now, delay)
+        self.jobs.store.record_waiting(WaitingUpload(trigger.upload, since, due, attempt, why))
+
+    def _enqueue_retry(self, trigger: UploadTrigger, now: float, delay: float) -> tuple[float, int]:
+        """Enqueue a message about the upload; return when it has arrived, and its number.
+
+        Returns (0, 0) without a message if events about all waiting uploads are soon enough.
+        """
+        if trigger.attempt >= UPLOAD_RETRY_ATTEMPTS or (trigger.waiting and not trigger.attempt):
+            return 0.0, 0
+        attempt = trigger.attempt + 1
+        seconds = self.jobs.queue.enqueue_later(replace(trigger, attempt=attempt), delay)
+        return now + seconds + UPLOAD_RETRY_SLACK_SECONDS, attempt
 
 
-def _batch(jobs: JobWorld, run: Round, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Messages about the same thing are one; those that fail come again, and the others don't."""
-    failed: list[Mapping[str, Any]] = []
-    together: dict[str, list[tuple[Mapping[str, Any], JobBell]]] = {}
+def merge_triggers(triggers: Iterable[UploadTrigger]) -> list[UploadTrigger]:
+    """Merge the triggers of each upload, with the earliest time and the last attempt."""
+    merged: dict[str, UploadTrigger] = {}
+    for trigger in triggers:
+        first = merged.setdefault(trigger.upload, trigger)
+        times = [time for time in (first.at, trigger.at) if time is not None]
+        merged[trigger.upload] = replace(
+            first,
+            at=min(times, default=None),
+            attempt=max(first.attempt, trigger.attempt),
+            granted=first.granted or trigger.granted,
+            waiting=first.waiting or trigger.waiting,
+            versions=tuple(dict.fromkeys((*first.versions, *trigger.versions))),
+        )
+    return list(merged.values())
+
+
+def _handle_batch(
+    jobs: JobServices, invocation: Invocation, records: Sequence[Record]
+) -> dict[str, Any]:
+    """Process messages about the same thing together; return those that failed."""
+    failed: list[Record] = []
+    groups: dict[str, list[tuple[Record, UploadTrigger]]] = {}
     for record in records:
-        if (event := carried(record, logger)) is None:
+        if (event := parse_record(record, logger)) is None:
             failed.append(record)
         else:
-            bell = job_bell(event)
-            together.setdefault(str(bell), []).append((record, bell))
-    logger.info("rung", bells=list(together), events=[bell.id for rung in together.values() for _, bell in rung])
-    for rung in together.values():
+            trigger = parse_upload_trigger(event)
+            groups.setdefault(str(trigger), []).append((record, trigger))
+    events = [trigger.id for group in groups.values() for _, trigger in group]
+    logger.info("events received", triggers=list(groups), events=events)
+    for about, group in groups.items():
         try:
-            run.answer([bell for _, bell in rung])
-        except Exception:
-            logger.exception("this will ring again", about=str(rung[0][1]))
-            failed += [record for record, _ in rung]
-    sooner(jobs.queue.again, failed, logger)
+            invocation.process_triggers([trigger for _, trigger in group])
+        except Exception:  # noqa: BLE001  -- logged; its messages are delivered again
+            logger.exception("this failed; SQS delivers its messages again", about=about)
+            failed += [record for record, _ in group]
+    retry_sooner(jobs.queue.retry_later, failed, logger)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+
+def _explain_no_result(trigger: UploadTrigger) -> str:
+    """Explain to a person who invokes the function by hand why nothing was done."""
+    if trigger.upload:
+        return f"{trigger}: no job in the policy files in force is for it"
+    return f"{trigger}: nothing to do"
+
+
+def _read_policies(jobs: JobServices) -> PolicySet:
+    """Read the policies in force as the reconciler does, without accepting new versions.
+
+    Files that are kept in memory are read again only if they have changed.
+    """
+    services = jobs.services
+    accepted = services.run_store.read_accepted()
+    return read_policies(services.policy_files, accepted, services.names.data_bucket)

@@ -1,219 +1,281 @@
-"""What a job's role holds, and what the rules in force would give it; the second is asked only where the first is not enough."""
+"""Start jobs: check the role's grants, claim the run, create its processing job."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 
-from grantor.aws.clients import NotYet
-from grantor.aws.job_store import Held, JobRun
-from grantor.aws.processing import QuotaReached, Refused, Taken
-from grantor.aws.services import JobWorld, World
-from grantor.core.grant import Grant, Grantee, profile_subject
-from grantor.core.jobs.decide import LIMIT, Cause, Decision, Do, Standing, Status, Told, WantedRun, decide
-from grantor.core.jobs.identity import Attempt, Input, bucket_and_key, run_id, subject
-from grantor.core.jobs.preflight import Answer, Preflight, preflight
-from grantor.core.jobs.request import Unsendable, of_attempt, runs
-from grantor.core.jobs.upload_triggers import JobBell
-from grantor.core.planning import inputs
-from grantor.core.planning.expand import expand
-from grantor.core.rules import Policy, Principal, Rule, Start
-from grantor.core.snapshot import Focus, Wanted
+from grantor.aws.clients import RetryableError
+from grantor.aws.job_store import InputItem, JobRun
+from grantor.aws.processing import NameTaken, QuotaReached, RequestRefused
+from grantor.aws.services import JobServices, Services
+from grantor.core.grant import Grant, iam_grantee, profile_subject
+from grantor.core.jobs.decide import (
+    FailureCause,
+    InputStatus,
+    JobDescription,
+    JobStatus,
+    StartAction,
+    StartDecision,
+    WantedRun,
+    decide_start,
+)
+from grantor.core.jobs.preflight import PreflightAnswer, PreflightResult, check_grants
+from grantor.core.jobs.request import (
+    Attempt,
+    InputObject,
+    UnsendableRequest,
+    build_attempt_request,
+    compute_input_id,
+    compute_run_id,
+    run_folder,
+    split_uri,
+)
+from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.required_reads import filter_rules
+from grantor.core.rules import IamPrincipal, Policy, Rule, Start
+from grantor.core.snapshot import Focus, WantedGrants
+from grantor.core.triggers import UploadTrigger
 from grantor.jobs import finish
-from grantor.jobs.finish import settle
-from grantor.reconcile.policies import Intake
-from grantor.reconcile.read import focused
+from grantor.reconcile.policies import PolicySet
+from grantor.reconcile.read import read_focused
+from grantor.settings import JOB_START_ROUNDS, MAX_JOB_FAILURES
 
-EVERYTHING = Focus()
-
-
-def judge(world: World, policies: Intake, start: Start, now: datetime) -> Preflight:
-    """Whether the role holds what the job needs. A call if it does; else what the reconciler would read for it.
-
-    Raises ClientError or NotYet where that can't be read.
-    """
-    held = world.grants.list([Grantee("IAM", start.role)])
-    found = preflight(start, held, ())
-    if found.answer is Answer.OK:
-        return found
-    wanted = _wanted(world, policies, start, now)
-    grants: set[Grant] = {grant for one in wanted for grant in one.grants}
-    unread = [*(held.why for one in wanted for held in one.held), *policies.unread.values()]
-    return preflight(start, held, grants, sorted(set(unread)))
+FULL_FOCUS = Focus()
 
 
-def _wanted(world: World, policies: Intake, start: Start, now: datetime) -> list[Wanted]:
-    """What rules for the role itself give, and what rules for the profile do."""
-    own = [_only(policy, start.role) for policy in policies.policies.values()]
-    found = [_expanded(world, own, EVERYTHING, now)]
-    if start.profile:
-        focus = Focus.of([profile_subject(*start.profile.split("/", 1))])
-        found.append(_expanded(world, policies.policies.values(), focus, now))
-    return found
+class RetryWhen(Enum):
+    """When to look at an upload again."""
 
-
-def _expanded(world: World, policies: Iterable[Policy], focus: Focus, now: datetime) -> Wanted:
-    listed = list(policies)
-    rules = inputs.concerned([rule for policy in listed for rule in policy.rules], focus)
-    return expand(listed, focused(world, rules, focus, now), focus) if rules else Wanted()
-
-
-def _only(policy: Policy, role: str) -> Policy:
-    """The policy with those of its rules that name the role."""
-    return replace(policy, rules=tuple(rule for rule in policy.rules if _names(rule, role)))
-
-
-def _names(rule: Rule, role: str) -> bool:
-    return isinstance(rule.to, Principal) and (rule.to.arn == role or "{" in rule.to.arn)
-
-
-ROUNDS = 4  # looks at one input, each of which the world may overtake
-
-
-class Wait(Enum):
-    """When an upload is to be looked at again."""
-
-    NO = "nothing is left to do"
-    RUNG = "when something rings: a run ends, grants change, the clock"
+    NEVER = "nothing is left to do"
+    ON_EVENT = "at the next event: a run ends, grants change, the schedule fires"
     SOON = "soon, by a message of its own"
 
 
 @dataclass(frozen=True)
-class Came:
-    """What came of looking at one start."""
+class StartResult:
+    """The result of one start."""
 
     sentence: str
-    wait: Wait = Wait.NO
-    after: float = 0.0  # seconds until there will be something to do, if that is known
+    retry: RetryWhen = RetryWhen.NEVER
+    delay: float = 0.0  # seconds until there is something to do, if that is known
 
 
 @dataclass(frozen=True)
-class _Look:
-    held: Held
-    given: Input | None
+class _InputCheck:
+    """What was read about an input, and the decision that follows."""
+
+    held: InputItem
+    input: InputObject | None
     run: str
-    told: Told | None
-    decision: Decision
+    description: JobDescription | None
+    decision: StartDecision
 
 
 @dataclass(frozen=True)
-class Starter:
-    """Starts what a bell asks for, by the policies in force."""
+class JobStarter:
+    """Starts the jobs that an upload triggers, by the policies in force."""
 
-    jobs: JobWorld
-    policies: Intake
-    bell: JobBell
+    jobs: JobServices
+    policies: PolicySet
+    trigger: UploadTrigger
 
-    def begin(self, start: Start) -> Came:
-        """What came of it. Raises NotYet or ClientError where the world can't be read or written."""
-        for _ in range(ROUNDS):
-            look = self._look(start)
-            if look.decision.do is Do.SETTLE and look.told:
-                settle(self.jobs, look.held, look.told)
-            elif look.decision.do is not Do.START or not look.given:
-                return self._nothing(start, look)
-            elif came := self._launch(start, look, look.given):
-                return came
-        return Came(f"{start.upload} changes faster than it can be looked at", Wait.SOON)
+    def start_job(self, start: Start) -> StartResult:
+        """Start one job, or say why not.
 
-    def _look(self, start: Start) -> _Look:
-        held = self.jobs.records.held(subject(start))
-        given = self.jobs.uploads.latest(start.input)
-        run = run_id(start, given, self.jobs.carried.code) if given else ""
-        told = self.jobs.jobs.describe(held.standing.name) if held.standing.status is Status.IN_PROGRESS else None
-        wanted = WantedRun(run, given.version, self.bell.granted, given.uploaded) if given else WantedRun("")
-        return _Look(held, given, run, told, decide(held.standing, wanted, told, self.jobs.clock()))
+        Raises RetryableError or ClientError if something cannot be read or written.
+        """
+        for _ in range(JOB_START_ROUNDS):
+            check = self._check_input(start)
+            if check.decision.action is StartAction.SETTLE and check.description:
+                finish.settle_run(self.jobs, check.held, check.description)
+            elif check.decision.action is not StartAction.START or not check.input:
+                return self._explain_no_start(start, check)
+            elif result := self._launch_job(start, check, check.input):
+                return result
+        return StartResult(
+            f"{start.upload} changes faster than it can be looked at", RetryWhen.SOON
+        )
 
-    def _nothing(self, start: Start, look: _Look) -> Came:
-        """Why nothing starts now, and whether that may change."""
-        do, standing = look.decision.do, look.held.standing
-        if do is Do.UNSETTLED and look.given:
-            return self._unsettled(start, standing, look.given)
-        came = f"{start.job.name} on {start.input}: {do}"
-        if do is Do.GIVEN_UP:
-            sentence = f"{came} after {LIMIT} attempts, the last of them {standing.name}: {standing.cause}"
-            finish.person(self.jobs, "a job is given up", f"{sentence}; upload the data again to try again")
-        if do is Do.FAILED and standing.cause is Cause.INPUT:
-            sentence = f"{came}: {standing.name} ended because of its input ({standing.cause}), and that is as it was"
-            finish.person(self.jobs, "a job failed", f"{sentence}; upload the data again to try again")
-        if do is Do.GONE and start.input != start.upload:
-            finish.person(self.jobs, "a job has no input", f"{came}; it is started when {start.input} is there")
-            return Came(came, Wait.RUNG)
-        waits = {Do.DONE: Wait.NO, Do.GONE: Wait.NO, Do.CLAIMED: Wait.SOON}
-        return Came(came, waits.get(do, Wait.RUNG))
+    def _check_input(self, start: Start) -> _InputCheck:
+        held = self.jobs.store.read_input(compute_input_id(start))
+        found = self.jobs.uploads.read_latest(start.input)
+        run = compute_run_id(start, found, self.jobs.codes[start.job.run].code) if found else ""
+        in_progress = held.status.status is JobStatus.IN_PROGRESS
+        description = self.jobs.jobs.describe_job(held.status.name) if in_progress else None
+        wanted = WantedRun("")
+        if found:
+            wanted = WantedRun(run, found.version, self.trigger.granted, found.uploaded)
+        decision = decide_start(held.status, wanted, description, self.jobs.clock())
+        return _InputCheck(held, found, run, description, decision)
 
-    def _unsettled(self, start: Start, standing: Standing, given: Input) -> Came:
-        """Nothing starts while uploads follow each other so fast that each overtakes the run of the one before."""
-        runs = "the last run was" if standing.overtaken == 1 else f"the last {standing.overtaken} runs were"
-        why = f"{runs} overtaken by newer data; the next starts when nothing has been uploaded for {standing.quiet:.0f} seconds"
-        left = given.uploaded + standing.quiet - self.jobs.clock()
-        return Came(f"{start.job.name} on {start.input}: {why}", Wait.SOON, max(1.0, left))
+    def _explain_no_start(self, start: Start, check: _InputCheck) -> StartResult:
+        """Say why nothing starts now, alert a person if one must act, and choose the retry."""
+        action, status = check.decision.action, check.held.status
+        if action is StartAction.UNSETTLED and check.input:
+            return self._explain_unsettled(start, status, check.input)
+        sentence = f"{start.job.name} on {start.input}: {action}"
+        again = "upload the data again to try again"
+        if action is StartAction.GIVEN_UP:
+            last = f"the last of them {status.name}: {status.cause}"
+            why = f"{sentence} after {MAX_JOB_FAILURES} attempts, {last}; {again}"
+            finish.alert_once(self.jobs, "a job is given up", why)
+        if action is StartAction.FAILED and status.cause is FailureCause.INPUT:
+            cause = f"{status.name} ended because of its input ({status.cause})"
+            why = f"{sentence}: {cause}, which has not changed; {again}"
+            finish.alert_once(self.jobs, "a job failed", why)
+        if action is StartAction.GONE and start.input != start.upload:
+            why = f"{sentence}; it starts when {start.input} is there"
+            finish.alert_once(self.jobs, "a job has no input", why)
+            return StartResult(sentence, RetryWhen.ON_EVENT)
+        retries = {
+            StartAction.DONE: RetryWhen.NEVER,
+            StartAction.GONE: RetryWhen.NEVER,
+            StartAction.CLAIMED: RetryWhen.SOON,
+        }
+        return StartResult(sentence, retries.get(action, RetryWhen.ON_EVENT))
 
-    def _launch(self, start: Start, look: _Look, given: Input) -> Came | None:
-        """Make the processing job, if the role holds what it needs; None if somebody else was faster, so look again."""
-        check = judge(self.jobs.world, self.policies, start, datetime.fromtimestamp(self.jobs.clock(), UTC))
-        if check.answer is Answer.MISSING:
-            finish.person(self.jobs, "a grant is missing for a job", f"{start.job.id} on {start.input}: {check.sentence}")
-            return Came(check.sentence, Wait.RUNG)
-        if check.answer is Answer.NOT_YET:
-            return Came(check.sentence, Wait.SOON)
-        attempt = Attempt(start, given, look.run, look.decision.attempt)
+    def _explain_unsettled(
+        self, start: Start, status: InputStatus, found: InputObject
+    ) -> StartResult:
+        """Say that the start waits until uploads pause, since each superseded the last run."""
+        count = status.superseded
+        runs = "the last run was" if count == 1 else f"the last {count} runs were"
+        pause = f"nothing has been uploaded for {status.quiet_seconds:.0f} seconds"
+        why = f"{runs} superseded by newer data; the next starts when {pause}"
+        left = max(1.0, found.uploaded + status.quiet_seconds - self.jobs.clock())
+        return StartResult(f"{start.job.name} on {start.input}: {why}", RetryWhen.SOON, left)
+
+    def _launch_job(
+        self, start: Start, check: _InputCheck, found: InputObject
+    ) -> StartResult | None:
+        """Create the processing job if the role holds the grants that the job needs.
+
+        None if another invocation was faster; then the caller looks at the input again.
+        """
+        now = datetime.fromtimestamp(self.jobs.clock(), UTC)
+        grants = check_role_grants(self.jobs.services, self.policies, start, now)
+        if grants.answer is PreflightAnswer.MISSING:
+            why = f"{start.job.id} on {start.input}: {grants.sentence}"
+            finish.alert_once(self.jobs, "a grant is missing for a job", why)
+            return StartResult(grants.sentence, RetryWhen.ON_EVENT)
+        if grants.answer is PreflightAnswer.NOT_YET:
+            return StartResult(grants.sentence, RetryWhen.SOON)
+        attempt = Attempt(start, found, check.run, check.decision.attempt)
+        code = self.jobs.codes[start.job.run]
         try:
-            request = of_attempt(attempt, self.jobs.desk)
-        except Unsendable as reason:
-            finish.person(self.jobs, "a job can not be asked for", f"{attempt.label}: {reason}")
-            return Came(str(reason), Wait.RUNG)
-        self.jobs.place_code(bucket_and_key(start.input)[0])
-        run = self._recorded(attempt, look.held.standing.version)
-        claim = look.held.standing.claimed(attempt, look.decision.failures, self.jobs.clock())
-        mine = self.jobs.records.swap(look.held, claim, run.key)
-        return _Claim(self.jobs, look.held, mine, run, self.bell).make(request) if mine else None
+            request = build_attempt_request(attempt, self.jobs.launch_environment(code.code))
+        except UnsendableRequest as reason:
+            finish.alert_once(self.jobs, "a job cannot be requested", f"{attempt.label}: {reason}")
+            return StartResult(str(reason), RetryWhen.ON_EVENT)
+        self.jobs.place_code(code, split_uri(start.input)[0])
+        run = self._build_run_record(attempt, check.held.status.version)
+        status = check.held.status
+        claim = status.claim_attempt(attempt, check.decision.failures, self.jobs.clock())
+        claimed = self.jobs.store.replace_input(check.held, claim, run.sort_key)
+        if not claimed:
+            return None
+        return _StartClaim(self.jobs, check.held, claimed, run, self.trigger).create_job(request)
 
-    def _recorded(self, attempt: Attempt, before: str) -> JobRun:
-        """What is written down of an attempt; `before` is the input's version that had the last one, if there was one."""
-        folder = runs(self.jobs.names.operations, attempt.start.role, attempt.name)
-        passed_over = self.jobs.uploads.between(attempt.given, before) if before else 0
-        return JobRun.of(attempt, self.jobs.clock(), folder, passed_over)
+    def _build_run_record(self, attempt: Attempt, before: str) -> JobRun:
+        """Build the record of an attempt; `before` is the last input's version, or ""."""
+        folder = run_folder(self.jobs.names.operations_bucket, attempt.start.role, attempt.name)
+        uploads = self.jobs.uploads
+        passed_over = uploads.count_versions_between(attempt.input, before) if before else 0
+        return JobRun.from_attempt(attempt, self.jobs.clock(), folder, passed_over)
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """A name that is ours to start: what stood before it, what stands now."""
+class _StartClaim:
+    """A claimed name of a processing job: the input's item before the claim, and with it."""
 
-    jobs: JobWorld
-    before: Held
-    mine: Held
+    jobs: JobServices
+    before: InputItem
+    claimed: InputItem
     run: JobRun
-    bell: JobBell
+    trigger: UploadTrigger
 
-    def make(self, request: dict[str, object]) -> Came | None:
-        """Make the processing job; None if one of the name was there, so that it is looked at anew."""
-        self.jobs.records.keep(self.mine.subject, self.run)
+    def create_job(self, request: dict[str, object]) -> StartResult | None:
+        """Create the processing job; None if its name exists, so that the caller looks again."""
+        label = self.run.label
+        self.jobs.store.record_run(self.claimed.subject, self.run)
         try:
-            self.jobs.jobs.create(request)
-        except Taken:
-            self._follow()
+            self.jobs.jobs.create_job(request)
+        except NameTaken:
+            self._close_previous_record()
             return None
         except QuotaReached as quota:
-            return self._release(f"{self.run.label} waits for a quota: {quota}", "a quota is reached", Wait.SOON)
-        except Refused as refusal:
-            return self._release(f"{self.run.label}: {refusal}", "SageMaker refuses a job", Wait.RUNG)
-        except NotYet as reason:  # it may have been made: the claim stays, until SageMaker tells
-            return Came(f"{self.run.label}: {reason}", Wait.SOON)
-        self._follow()
-        finish.started(self.jobs, self.run, self.bell.at)
-        return Came(f"{self.run.label} is started as {self.run.name}", Wait.RUNG)
+            why = f"{label} waits for a quota: {quota}"
+            return self._release_claim(why, "a quota is reached", RetryWhen.SOON)
+        except RequestRefused as refusal:
+            why = f"{label}: {refusal}"
+            return self._release_claim(why, "SageMaker refuses a job", RetryWhen.ON_EVENT)
+        except RetryableError as reason:
+            # The job may exist: the claim stays until SageMaker describes it or does not know it.
+            return StartResult(f"{label}: {reason}", RetryWhen.SOON)
+        self._close_previous_record()
+        finish.report_started(self.jobs, self.run, self.trigger.at)
+        return StartResult(f"{label} is started as {self.run.name}", RetryWhen.ON_EVENT)
 
-    def _follow(self) -> None:
-        """The record of the last run ends in time; that of a claim of which nothing came was never a run."""
-        if self.before.standing.status is Status.IN_PROGRESS:
-            self.jobs.records.drop(self.before.record)
+    def _close_previous_record(self) -> None:
+        """Let the record of the input's last run expire; delete that of a claim without a job."""
+        if self.before.status.status is JobStatus.IN_PROGRESS:
+            self.jobs.store.delete_run(self.before.record)
         elif self.before.record:
-            self.jobs.records.last_no_more(self.before.record)
+            self.jobs.store.expire_run(self.before.record)
 
-    def _release(self, sentence: str, headline: str, wait: Wait) -> Came:
-        """No job was made: it stands as it stood before."""
-        self.jobs.records.swap(self.mine, self.before.standing, self.before.record)
-        self.jobs.records.drop(self.run.key)
-        finish.person(self.jobs, headline, sentence)
-        return Came(sentence, wait)
+    def _release_claim(self, sentence: str, headline: str, retry: RetryWhen) -> StartResult:
+        """Restore the input's item, since no job was created, and alert a person."""
+        self.jobs.store.replace_input(self.claimed, self.before.status, self.before.record)
+        self.jobs.store.delete_run(self.run.sort_key)
+        finish.alert_once(self.jobs, headline, sentence)
+        return StartResult(sentence, retry)
+
+
+def check_role_grants(
+    services: Services, policies: PolicySet, start: Start, now: datetime
+) -> PreflightResult:
+    """Check that the role holds what the job needs.
+
+    One call if it does; otherwise also what the reconciler reads for the role and its profile, to
+    see whether rules in force give it. Raises ClientError or RetryableError if that cannot be read.
+    """
+    held = services.grants.list_grants([iam_grantee(start.role)])
+    result = check_grants(start, held, ())
+    if result.answer is PreflightAnswer.OK:
+        return result
+    wanted = _list_wanted_grants(services, policies, start, now)
+    grants: set[Grant] = {grant for one in wanted for grant in one.grants}
+    unread = {*(held.why for one in wanted for held in one.on_hold), *policies.unread.values()}
+    return check_grants(start, held, grants, sorted(unread), services.names.home)
+
+
+def _list_wanted_grants(
+    services: Services, policies: PolicySet, start: Start, now: datetime
+) -> list[WantedGrants]:
+    """Return what rules for the role itself give, and what rules for the profile give."""
+    own = [_select_role_rules(policy, start.role) for policy in policies.policies.values()]
+    found = [_expand_policies(services, own, FULL_FOCUS, now)]
+    if start.profile:
+        focus = Focus.build([profile_subject(*start.profile.split("/", 1))])
+        found.append(_expand_policies(services, policies.policies.values(), focus, now))
+    return found
+
+
+def _expand_policies(
+    services: Services, policies: Iterable[Policy], focus: Focus, now: datetime
+) -> WantedGrants:
+    listed = list(policies)
+    rules = filter_rules([rule for policy in listed for rule in policy.rules], focus)
+    if not rules:
+        return WantedGrants()
+    return expand_rules(listed, read_focused(services, rules, focus, now), focus)
+
+
+def _select_role_rules(policy: Policy, role: str) -> Policy:
+    """Return the policy with those of its rules that name the role."""
+    return replace(policy, rules=tuple(rule for rule in policy.rules if _names_role(rule, role)))
+
+
+def _names_role(rule: Rule, role: str) -> bool:
+    return isinstance(rule.to, IamPrincipal) and (rule.to.arn == role or "{" in rule.to.arn)

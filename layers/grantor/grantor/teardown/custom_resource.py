@@ -1,6 +1,7 @@
-"""How a custom resource answers CloudFormation, so that a failure is told at once instead of after an hour of waiting.
+"""Run the work of a custom resource and respond to CloudFormation.
 
-The answer's shape: AWS CloudFormation User Guide, "Custom resource response objects".
+The response also reports a failure, so that CloudFormation need not wait an hour for a timeout. Its
+format: AWS CloudFormation User Guide, "Custom resource response objects".
 """
 
 import json
@@ -14,28 +15,35 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from grantor.aws import cloudformation
-from grantor.aws.clients import Clients, NotYet, code, passing
+from grantor.aws.clients import Clients, RetryableError, error_code, retryable
+from grantor.settings import (
+    NEW_PERMISSION_SECONDS,
+    TEARDOWN_ANSWER_SECONDS,
+    TEARDOWN_RESERVE_SECONDS,
+)
 
 logger = Logger(service="custom-resource")
 
 
-class Later(Exception):
-    """The work is not done and goes on in another invocation, which answers; the text says what it waits for."""
+class ContinueLater(Exception):
+    """The work continues in another invocation, which responds; the text says what it waits for."""
 
 
-def answer(event: Mapping[str, Any], context: Any, work: Callable[[], dict[str, str]]) -> None:
-    """Do the work and tell CloudFormation how it went: SUCCESS with what it returned, or FAILED with the reason.
+def run_and_respond(
+    event: Mapping[str, Any], context: Any, work: Callable[[], dict[str, str]]
+) -> None:
+    """Do the work and respond: SUCCESS with what it returned, or FAILED with the reason.
 
-    Later goes through, and nothing is told.
+    Lets ContinueLater through, without a response.
     """
     try:
         status, reason, data = "SUCCESS", "", work()
-    except Later:
+    except ContinueLater:
         raise
     except Exception as error:
         logger.exception("the work failed")
         status, reason, data = "FAILED", f"{type(error).__name__}: {error}", {}
-    told = {
+    response = {
         "Status": status,
         "Reason": reason or f"see log stream {context.log_stream_name}",
         "PhysicalResourceId": event.get("PhysicalResourceId") or event["LogicalResourceId"],
@@ -44,85 +52,103 @@ def answer(event: Mapping[str, Any], context: Any, work: Callable[[], dict[str, 
         "LogicalResourceId": event["LogicalResourceId"],
         "Data": data,
     }
-    _put(event["ResponseURL"], json.dumps(told).encode())
+    _send_response(event["ResponseURL"], json.dumps(response).encode())
 
 
-def _put(url: str, body: bytes) -> None:
-    # The URL is one that CloudFormation signed for this request; the signature covers an empty content type.
-    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310  -- it is CloudFormation's own
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310  -- as above
+def _send_response(url: str, body: bytes) -> None:
+    # The URL comes from CloudFormation, which signed it for an empty content type.
+    headers = {"Content-Type": ""}
+    request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
         pass
 
 
-UNDONE = "ROLLBACK_IN_PROGRESS"  # the end of a creation that failed; a nested stack is then deleted
-GOING = {"DELETE_IN_PROGRESS", UNDONE}
-RESERVE = 10  # seconds of an invocation that are kept for calling itself again, or for answering
-MARGIN = 30  # seconds before CloudFormation gives up in which it is told why
-NEW = 60  # seconds in which a right that was just given may not be known everywhere
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+ROLLBACK_STATUS = "ROLLBACK_IN_PROGRESS"  # a failed creation is undone; nested stacks are deleted
+DELETION_STATUSES = {"DELETE_IN_PROGRESS", ROLLBACK_STATUS}
+DENIAL_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One invocation's part of the work: `left` is how many milliseconds it has, `until` when the whole must be done (since 1970)."""
+class TeardownPass:
+    """One invocation of a teardown step. Times are in seconds since the epoch."""
 
-    left: Callable[[], int]
-    since: float
-    until: float
-    undone: bool  # the stack was never completed: nobody has put anything in it
+    remaining_millis: Callable[[], int]  # of this invocation
+    started_at: float  # when CloudFormation asked for the deletion
+    deadline: float  # of the whole deletion
+    rolled_back: bool  # the stack was never completed, so nobody has put data into it
 
-    def go_on(self, why: str = "there is more to do") -> None:
-        """Returns while there is time. Later when this invocation is at its end, RuntimeError when CloudFormation's patience is."""
-        if time.time() > self.until:
-            raise RuntimeError(f"{why}: it took too long; delete the stack again and it goes on from here")
-        if self.left() < RESERVE * 1000:
-            raise Later(why)
+    def check_time(self, why: str = "there is more to do") -> None:
+        """Check that there is time left.
+
+        Raises ContinueLater if this invocation is near its end, and RuntimeError if
+        CloudFormation's timeout is.
+        """
+        if time.time() > self.deadline:
+            again = "delete the stack again to continue from here"
+            raise RuntimeError(f"{why}: it took too long; {again}")
+        if self.remaining_millis() < TEARDOWN_RESERVE_SECONDS * 1000:
+            raise ContinueLater(why)
 
 
-Work = Callable[[Mapping[str, Any], Turn], dict[str, str]]
+TeardownStep = Callable[[Mapping[str, Any], TeardownPass], dict[str, str]]
 
 
-def leave(event: Mapping[str, Any], context: Any, work: Work) -> None:
-    """Do the work when the stack is deleted, or its creation undone, and answer CloudFormation when it is done.
+def run_teardown(event: Mapping[str, Any], context: Any, step: TeardownStep) -> None:
+    """Run a step if the stack is deleted or its creation undone; respond when it is done.
 
-    Nothing is done for a creation or a change; nor when an update takes the resource out of a stack that stays.
+    Does nothing if the resource is created or changed, or if an update removes the resource from a
+    stack that stays.
     """
     clients = Clients()
+    deletes = event["RequestType"] == "Delete"
+
+    def work() -> dict[str, str]:
+        return _run_step(event, context, step, clients) if deletes else {}
+
     try:
-        answer(event, context, lambda: _leave(event, context, work, clients) if event["RequestType"] == "Delete" else {})
-    except Later as later:
-        logger.info("to be continued", extra={"waits_for": str(later)})
-        again = json.dumps({**event, "Since": _since(event)}).encode()
-        clients.functions.invoke(FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=again)
+        run_and_respond(event, context, work)
+    except ContinueLater as later:
+        logger.info("another invocation continues", extra={"waits_for": str(later)})
+        again = json.dumps({**event, "Since": _started_at(event)}).encode()
+        clients.functions.invoke(
+            FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=again
+        )
 
 
-def _leave(event: Mapping[str, Any], context: Any, work: Work, clients: Clients) -> dict[str, str]:
-    status, above = cloudformation.statuses(clients.cloudformation, event["StackId"])
-    if status not in GOING:
+def _run_step(
+    event: Mapping[str, Any], context: Any, step: TeardownStep, clients: Clients
+) -> dict[str, str]:
+    status, parent = cloudformation.read_statuses(clients.cloudformation, event["StackId"])
+    if status not in DELETION_STATUSES:
         return {}
-    properties, since = event["ResourceProperties"], _since(event)
-    patience = float(properties.get("ServiceTimeout", 3600)) - MARGIN
-    turn = Turn(context.get_remaining_time_in_millis, since, since + patience, UNDONE in (status, above))
-    return _until_done(work, properties, turn)
+    properties, started_at = event["ResourceProperties"], _started_at(event)
+    seconds = float(properties.get("ServiceTimeout", 3600)) - TEARDOWN_ANSWER_SECONDS
+    rolled_back = ROLLBACK_STATUS in (status, parent)
+    remaining_millis = context.get_remaining_time_in_millis
+    turn = TeardownPass(remaining_millis, started_at, started_at + seconds, rolled_back)
+    return _repeat_until_done(step, properties, turn)
 
 
-def _until_done(work: Work, properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:
+def _repeat_until_done(
+    step: TeardownStep, properties: Mapping[str, Any], turn: TeardownPass
+) -> dict[str, str]:
     pause = 0.1
     while True:
         try:
-            with passing():
-                return work(properties, turn)
-        except NotYet as error:
+            with retryable():
+                return step(properties, turn)
+        except RetryableError as error:
             why = str(error)
         except ClientError as error:
-            if code(error) not in DENIED or time.time() > turn.since + NEW:
+            is_new = time.time() <= turn.started_at + NEW_PERMISSION_SECONDS
+            if error_code(error) not in DENIAL_CODES or not is_new:
                 raise
             why = str(error)
-        turn.go_on(why)
+        turn.check_time(why)
         time.sleep(pause)
         pause = min(pause * 1.5, 5)
 
 
-def _since(event: Mapping[str, Any]) -> float:
-    """When CloudFormation asked, seconds since 1970: the first invocation's own time."""
+def _started_at(event: Mapping[str, Any]) -> float:
+    """Return when the first invocation began, in seconds since the epoch."""
     return float(event.get("Since") or time.time())

@@ -1,85 +1,103 @@
-"""Every grant of ours goes, and then the location that they were made at, if that is ours too."""
+"""Teardown steps that revoke the stack's grants and stop its jobs."""
 
 from collections.abc import Mapping
 from itertools import batched
 from typing import Any
 
 from grantor.aws.access_grants import OWNER
-from grantor.aws.clients import AT_ONCE, NotYet, each
+from grantor.aws.clients import RetryableError, map_concurrently
 from grantor.aws.processing import ProcessingJobs
-from grantor.aws.services import World, world
-from grantor.core.jobs.identity import PREFIX
-from grantor.reconcile.read import certain
-from grantor.teardown.custom_resource import Turn
+from grantor.aws.services import Services, build_services
+from grantor.core.triggers import JOB_NAME_PREFIX
+from grantor.reconcile.read import settle_doubts
+from grantor.settings import CONCURRENT_CALLS, MAX_LISTED_NAMES, TEARDOWN_LEASE_SECONDS
+from grantor.teardown.custom_resource import TeardownPass
 
-HOLDER = "leaving"
-FOR_GOOD = 7200  # seconds, longer than any deletion: no run may make a grant again
-SHOWN = 3  # foreign grants that a refusal names
+LEASE_HOLDER = "teardown"
 
 
-def revoke(properties: Mapping[str, Any], turn: Turn) -> dict[str, str]:
-    """Delete what the ledger knows, or may know, then the location of `Location`, an id or empty.
+def revoke_grants(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
+    """Delete the grants in the ledger, then the location whose id is `Location`, unless it is
+    empty.
 
-    NotYet while a run is going on, or while the service still sees grants there that are gone. RuntimeError, with their ids,
-    when somebody else's grants stand at the location.
+    Raises RetryableError while a run is in progress, or while the service still counts deleted
+    grants at the location. Raises RuntimeError, with their ids, if grants of others are at the
+    location.
     """
-    here = world()
-    # The doorbells are silent by now, but a run that they began may still be going on; after this none begins.
-    if here.leases.ring(HOLDER, {}, here.clock(), FOR_GOOD) is None:
-        raise NotYet("a run of Grantor is still going on")
-    count = _revoke_ours(here, turn)
-    # Deletes are seen late: CloudFormation would be refused and not try again, but what it finds gone is fine with it.
-    if properties["Location"] and not here.grants.drop_location(properties["Location"]):
-        _look_again(here, properties["Location"])
-        raise NotYet("the location is said to hold grants that are gone")
+    services = build_services()
+    # No events arrive any more, but a run may be in progress. No run begins after this.
+    if (
+        services.lease_store.acquire(LEASE_HOLDER, {}, services.clock(), TEARDOWN_LEASE_SECONDS)
+        is None
+    ):
+        raise RetryableError("a run of Grantor is still in progress")
+    count = _delete_ledger_grants(services, turn)
+    # The service notices deleted grants late. CloudFormation would then fail to delete the location
+    # and not retry, but it accepts a location that is gone.
+    if properties["Location"] and not services.grants.delete_location(properties["Location"]):
+        _delete_untracked_grants(services, properties["Location"])
+        raise RetryableError("the service still counts deleted grants at the location")
     return {"Grants": str(count)}
 
 
-def _revoke_ours(here: World, turn: Turn) -> int:
-    entries = {entry.grant: entry for entry in here.ledger.entries()}
-    actual, asked = certain(here.grants, entries, (), here.grants.list())
-    ours = [actual[grant] for grant, entry in entries.items() if actual.get(grant) == entry.id or grant in asked]
-    for some in batched(ours, AT_ONCE * 10):
-        turn.go_on("grants are still being revoked")
-        each(here.grants.take_away, some)
-    return len(ours)
+def _delete_ledger_grants(services: Services, turn: TeardownPass) -> int:
+    entries = {entry.grant: entry for entry in services.ledger.iterate_entries()}
+    listed = services.grants.list_grants()
+    actual, ours = settle_doubts(services.grants, entries, (), listed)
+    grants = [
+        actual[grant]
+        for grant, entry in entries.items()
+        if actual.get(grant) == entry.id or grant in ours
+    ]
+    for some in batched(grants, CONCURRENT_CALLS * 10):
+        turn.check_time("grants are still being revoked")
+        map_concurrently(services.grants.delete_grant, some)
+    return len(grants)
 
 
-def _look_again(here: World, location: str) -> None:
-    """Take away what a lost ledger does not know; RuntimeError if the rest is somebody else's."""
-    tags = {grant: here.grants.tags(grant) for grant in here.grants.at(location)}
-    there = {grant: told.get(OWNER) for grant, told in tags.items() if told is not None}
-    for grant, owner in there.items():
-        if owner == here.names.stack:
-            here.grants.take_away(grant)
-    if foreign := sorted(grant for grant, owner in there.items() if owner != here.names.stack):
-        raise RuntimeError(_not_ours(foreign, location))
+def _delete_untracked_grants(services: Services, location: str) -> None:
+    """Delete our grants that a lost ledger does not know; raise RuntimeError if others remain."""
+    grants, ours = services.grants, services.names.stack_name
+    tags = {grant: grants.read_tags(grant) for grant in grants.list_grants_at(location)}
+    owners = {grant: found.get(OWNER) for grant, found in tags.items() if found is not None}
+    for grant, owner in owners.items():
+        if owner == ours:
+            grants.delete_grant(grant)
+    if unmanaged := sorted(grant for grant, owner in owners.items() if owner != ours):
+        raise RuntimeError(_describe_unmanaged(unmanaged, location))
 
 
-def _not_ours(foreign: list[str], location: str) -> str:
-    more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
-    what = f"{len(foreign)} grants at location {location} are not this stack's: {', '.join(foreign[:SHOWN])}{more}"
-    return f"{what}. What others made is not deleted: let them delete it, then delete the stack again"
+def _describe_unmanaged(grants: list[str], location: str) -> str:
+    named = ", ".join(grants[:MAX_LISTED_NAMES])
+    left = len(grants) - MAX_LISTED_NAMES
+    more = f" and {left} more" if left > 0 else ""
+    what = f"{len(grants)} grants at location {location} are not this stack's: {named}{more}"
+    remedy = "let their owners delete them, then delete the stack again"
+    return f"{what}. Grants that others made are not deleted: {remedy}"
 
 
-def stop(_: Mapping[str, Any], turn: Turn) -> dict[str, str]:
-    """Stop each job that carries this stack's tag. NotYet until all are over: SageMaker gives a job two minutes to end."""
-    here = world()
-    client = here.clients.sagemaker
-    jobs = ProcessingJobs(client)
-    left = 0
+def stop_jobs(_: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
+    """Stop each job that has this stack's tag.
+
+    Raises RetryableError until all have ended: SageMaker gives a job two minutes to stop.
+    """
+    services = build_services()
+    client = services.clients.sagemaker
+    pages = client.get_paginator("list_processing_jobs")
+    jobs, left = ProcessingJobs(client), 0
     for status in ("InProgress", "Stopping"):
-        # All stacks' jobs have the prefix; the tag says whose they are.
-        for page in client.get_paginator("list_processing_jobs").paginate(NameContains=PREFIX, StatusEquals=status):
+        # The jobs of all stacks have the prefix; the tag names the stack.
+        for page in pages.paginate(NameContains=JOB_NAME_PREFIX, StatusEquals=status):
             for job in page["ProcessingJobSummaries"]:
-                turn.go_on("jobs are still being stopped")
-                if _owner(client, job["ProcessingJobArn"]) == here.names.stack:
-                    jobs.stop(job["ProcessingJobName"])
+                turn.check_time("jobs are still being stopped")
+                if _read_owner(client, job["ProcessingJobArn"]) == services.names.stack_name:
+                    jobs.stop_job(job["ProcessingJobName"])
                     left += 1
     if left:
-        raise NotYet(f"{left} jobs are still stopping")
+        raise RetryableError(f"{left} jobs are still stopping")
     return {}
 
 
-def _owner(client: Any, arn: str) -> str | None:
-    return next((tag["Value"] for tag in client.list_tags(ResourceArn=arn)["Tags"] if tag["Key"] == OWNER), None)
+def _read_owner(client: Any, arn: str) -> str | None:
+    tags = client.list_tags(ResourceArn=arn)["Tags"]
+    return next((tag["Value"] for tag in tags if tag["Key"] == OWNER), None)

@@ -1,1 +1,1 @@
-"""Jobs that new data starts: which, as whom, under which name, whether now, and what came of it."""
+"""Jobs, pure: match uploads, decide on starts, check grants, build requests, read outcomes."""

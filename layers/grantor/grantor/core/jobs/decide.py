@@ -1,18 +1,23 @@
-"""How a job stands on one input: which run it made last, whether that goes on, and what is remembered of the ones before."""
+"""Decide what to do about a job's input, from the status of its last run and what is there now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from grantor.core.jobs.identity import Attempt
+from grantor.core.jobs.request import Attempt
+from grantor.core.triggers import compute_delay
+from grantor.settings import (
+    CLOCK_SKEW_SECONDS,
+    INPUT_QUIET_FIRST_SECONDS,
+    INPUT_QUIET_MAX_SECONDS,
+    JOB_CLAIM_SECONDS,
+    MAX_JOB_FAILURES,
+    MAX_REMEMBERED_RUNS,
+)
 
-REMEMBERED = 40  # runs whose attempts are counted; the name of an older one is found taken, and the next one taken
-LIMIT = 3  # failures in a row after which nothing starts by itself
-QUIET, LONGEST = 30.0, 600.0  # seconds for which an input that has overtaken a run is to be left alone: at first, and at most
 
-
-class Status(StrEnum):
-    """A processing job's status, as SageMaker names it; NEVER before the first."""
+class JobStatus(StrEnum):
+    """The status of a processing job, as SageMaker names it; NEVER before the first run."""
 
     NEVER = ""
     IN_PROGRESS = "InProgress"
@@ -22,12 +27,12 @@ class Status(StrEnum):
     STOPPED = "Stopped"
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self in (Status.COMPLETED, Status.FAILED, Status.STOPPED)
+    def is_over(self) -> bool:
+        """Whether the job has ended."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED)
 
 
-class Cause(StrEnum):
+class FailureCause(StrEnum):
     """Why a run did not complete."""
 
     NONE = ""
@@ -43,17 +48,17 @@ class Cause(StrEnum):
     STOPPED = "stopped"
 
     @property
-    def again(self) -> bool:
-        """Whether another attempt may mend it though nothing else has changed."""
-        return self in (Cause.INTERNAL, Cause.INFRASTRUCTURE)
+    def is_retryable(self) -> bool:
+        """Whether another attempt may succeed although nothing else has changed."""
+        return self in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE)
 
 
 @dataclass(frozen=True)
-class Told:
-    """What SageMaker says of a processing job that exists; times in seconds since 1970, 0 for none."""
+class JobDescription:
+    """A processing job as SageMaker describes it; times in seconds since the epoch, 0 for none."""
 
     name: str
-    status: Status
+    status: JobStatus
     created: float = 0.0
     began: float = 0.0
     ended: float = 0.0
@@ -64,66 +69,77 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The last attempt, and what it takes to decide on the next one.
+class InputStatus:
+    """The last attempt on an input, and what the decision on the next one needs.
 
-    In progress from the moment that its name is claimed, which is before it exists. `at` is when that was, in seconds since 1970.
+    The status is "in progress" from the moment that the job's name is claimed, before the job
+    exists. `at` is that moment, in seconds since the epoch.
     """
 
     name: str = ""
     run: str = ""
     attempt: int = 0
-    status: Status = Status.NEVER
+    status: JobStatus = JobStatus.NEVER
     at: float = 0.0
     version: str = ""  # of the input
-    cause: Cause = Cause.NONE
+    cause: FailureCause = FailureCause.NONE
     failures: int = 0  # in a row, of this run
-    overtaken: int = 0  # runs in a row that ended because their input had been replaced or deleted
+    superseded: int = 0  # runs in a row whose input was replaced or deleted meanwhile
     done: str = ""  # the last run that completed, which LATEST follows
     tried: Mapping[str, int] = field(default_factory=dict)  # run → attempts
 
     @property
-    def quiet(self) -> float:
-        """For how many seconds the input is to be left alone before a machine is paid for again: longer after each run that was overtaken.
+    def quiet_seconds(self) -> float:
+        """How many seconds must pass without an upload before the next run starts.
 
-        >>> [Standing(overtaken=runs).quiet for runs in (0, 1, 2, 9)]
+        They double with each run in a row that was superseded.
+
+        >>> [InputStatus(superseded=runs).quiet_seconds for runs in (0, 1, 2, 9)]
         [0.0, 30.0, 60.0, 600.0]
         """
-        return min(LONGEST, QUIET * 2.0 ** (self.overtaken - 1)) if self.overtaken else 0.0
+        if not self.superseded:
+            return 0.0
+        return compute_delay(self.superseded, INPUT_QUIET_FIRST_SECONDS, INPUT_QUIET_MAX_SECONDS)
 
-    def claimed(self, attempt: Attempt, failures: int, at: float) -> "Standing":
-        """This, once a new attempt is claimed."""
-        run, version = attempt.run, attempt.given.version
-        tried = {past: count for past, count in self.tried.items() if past != run} | {run: attempt.number}
-        kept = dict(list(tried.items())[-REMEMBERED:])
-        return Standing(
-            attempt.name, run, attempt.number, Status.IN_PROGRESS, at, version,
-            failures=failures, overtaken=self.overtaken, done=self.done, tried=kept,
+    def claim_attempt(self, attempt: Attempt, failures: int, at: float) -> "InputStatus":
+        """Return the status once a new attempt is claimed."""
+        run, version = attempt.run, attempt.input.version
+        tried = {past: count for past, count in self.tried.items() if past != run} | {
+            run: attempt.number
+        }
+        kept = dict(list(tried.items())[-MAX_REMEMBERED_RUNS:])
+        return InputStatus(
+            attempt.name, run, attempt.number, JobStatus.IN_PROGRESS, at, version,
+            failures=failures, superseded=self.superseded, done=self.done, tried=kept,
         )  # fmt: skip
 
-    def ended(self, status: Status, cause: Cause) -> "Standing":
-        """This, once its attempt is over."""
-        if status is Status.COMPLETED:
-            return replace(self, status=status, cause=Cause.NONE, failures=0, overtaken=0, done=self.run)
-        overtaken = self.overtaken + 1 if cause is Cause.INPUT else 0
-        return replace(self, status=status, cause=cause, failures=self.failures + 1, overtaken=overtaken)
+    def end_attempt(self, status: JobStatus, cause: FailureCause) -> "InputStatus":
+        """Return the status once the attempt has ended."""
+        if status is JobStatus.COMPLETED:
+            return replace(
+                self,
+                status=status,
+                cause=FailureCause.NONE,
+                failures=0,
+                superseded=0,
+                done=self.run,
+            )
+        superseded = self.superseded + 1 if cause is FailureCause.INPUT else 0
+        return replace(
+            self, status=status, cause=cause, failures=self.failures + 1, superseded=superseded
+        )
 
 
-# Seconds in which whoever has claimed a name creates its job, or has died: the function's time limit and a margin.
-CLAIM = 90.0
-SKEW = 300.0  # seconds that SageMaker's clock and ours may differ
-
-
-class Do(StrEnum):
-    """What is to be done about an input."""
+class StartAction(StrEnum):
+    """What to do about an input."""
 
     START = "start"
     RUNNING = "already running"
     DONE = "already done"
     CLAIMED = "about to be started"
     WAIT = "wait until the other run ends"
-    UNSETTLED = "wait until the input is left alone"
-    SETTLE = "write down what came of the last run"
+    UNSETTLED = "wait until uploads pause"
+    SETTLE = "record the outcome of the last run"
     FAILED = "failed, and another attempt would change nothing"
     GIVEN_UP = "given up"
     GONE = "the input is gone"
@@ -131,9 +147,10 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class WantedRun:
-    """The run that the latest input stands for ("" if the input is gone), its version, and whether grants have changed since.
+    """The run that the latest version of the input calls for; `run` is "" if the input is gone.
 
-    `uploaded` is when that version was put there, in seconds since 1970.
+    `granted`: grants have changed. `uploaded` is when the version was put, in seconds since the
+    epoch.
     """
 
     run: str
@@ -143,56 +160,71 @@ class WantedRun:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What to do; for a start, which attempt it is and how often in a row this run has failed before."""
+class StartDecision:
+    """What to do; for a start, the attempt's number and the failures in a row of this run."""
 
-    do: Do
+    action: StartAction
     attempt: int = 0
     failures: int = 0
 
 
-def decide(standing: Standing, wanted: WantedRun, told: Told | None, now: float) -> Decision:
-    """`told` is what SageMaker says of the run that goes on, None if it knows none of the name; `now` in seconds since 1970."""
-    if standing.status is Status.IN_PROGRESS:
-        return _going_on(standing, wanted, told, now)
+def decide_start(
+    current: InputStatus, wanted: WantedRun, description: JobDescription | None, now: float
+) -> StartDecision:
+    """Decide what to do about an input; `now` is in seconds since the epoch.
+
+    `description` is the processing job of the run in progress, None if SageMaker does not know it.
+    """
+    if current.status is JobStatus.IN_PROGRESS:
+        return _decide_running(current, wanted, description, now)
     if not wanted.run:
-        return Decision(Do.GONE)
-    if wanted.run == standing.done:
-        return Decision(Do.DONE)
-    return _again(standing, wanted, now) if wanted.run == standing.run else _first(standing, wanted, now)
+        return StartDecision(StartAction.GONE)
+    if wanted.run == current.done:
+        return StartDecision(StartAction.DONE)
+    return (
+        _decide_retry(current, wanted, now)
+        if wanted.run == current.run
+        else _decide_first(current, wanted, now)
+    )
 
 
-def _going_on(standing: Standing, wanted: WantedRun, told: Told | None, now: float) -> Decision:
-    same = wanted.run == standing.run
-    if told is None:
-        return _unheard_of(standing, wanted, same, now)
-    if not told.status.over:
-        return Decision(Do.RUNNING if same else Do.WAIT)
-    if told.created < standing.at - SKEW:
-        return _first(standing, wanted, now) if wanted.run else Decision(Do.GONE)
-    return Decision(Do.SETTLE)
+def _decide_running(
+    current: InputStatus, wanted: WantedRun, description: JobDescription | None, now: float
+) -> StartDecision:
+    same = wanted.run == current.run
+    if description is None:
+        return _decide_unknown(current, wanted, same, now)
+    if not description.status.is_over:
+        return StartDecision(StartAction.RUNNING if same else StartAction.WAIT)
+    if description.created < current.at - CLOCK_SKEW_SECONDS:
+        return (
+            _decide_first(current, wanted, now) if wanted.run else StartDecision(StartAction.GONE)
+        )
+    return StartDecision(StartAction.SETTLE)
 
 
-def _unheard_of(standing: Standing, wanted: WantedRun, same: bool, now: float) -> Decision:
-    if now < standing.at + CLAIM:
-        return Decision(Do.CLAIMED)
+def _decide_unknown(
+    current: InputStatus, wanted: WantedRun, same: bool, now: float
+) -> StartDecision:
+    if now < current.at + JOB_CLAIM_SECONDS:
+        return StartDecision(StartAction.CLAIMED)
     if same:
-        return Decision(Do.START, standing.attempt, standing.failures)
-    return _first(standing, wanted, now) if wanted.run else Decision(Do.GONE)
+        return StartDecision(StartAction.START, current.attempt, current.failures)
+    return _decide_first(current, wanted, now) if wanted.run else StartDecision(StartAction.GONE)
 
 
-def _again(standing: Standing, wanted: WantedRun, now: float) -> Decision:
-    if wanted.version != standing.version:  # somebody has put it there again, who wants another try
-        return _first(standing, wanted, now)
-    if standing.failures >= LIMIT:
-        return Decision(Do.GIVEN_UP)
-    if standing.cause.again or (wanted.granted and standing.cause is Cause.ACCESS):
-        return Decision(Do.START, standing.attempt + 1, standing.failures)
-    return Decision(Do.FAILED)
+def _decide_retry(current: InputStatus, wanted: WantedRun, now: float) -> StartDecision:
+    if wanted.version != current.version:  # uploaded again, which asks for another try
+        return _decide_first(current, wanted, now)
+    if current.failures >= MAX_JOB_FAILURES:
+        return StartDecision(StartAction.GIVEN_UP)
+    if current.cause.is_retryable or (wanted.granted and current.cause is FailureCause.ACCESS):
+        return StartDecision(StartAction.START, current.attempt + 1, current.failures)
+    return StartDecision(StartAction.FAILED)
 
 
-def _first(standing: Standing, wanted: WantedRun, now: float) -> Decision:
-    # A machine that starts while uploads still follow each other is paid for in vain.
-    if now < wanted.uploaded + standing.quiet:
-        return Decision(Do.UNSETTLED)
-    return Decision(Do.START, standing.tried.get(wanted.run, 0) + 1)
+def _decide_first(current: InputStatus, wanted: WantedRun, now: float) -> StartDecision:
+    # A run that starts while uploads follow each other would be superseded, at full cost.
+    if now < wanted.uploaded + current.quiet_seconds:
+        return StartDecision(StartAction.UNSETTLED)
+    return StartDecision(StartAction.START, current.tried.get(wanted.run, 0) + 1)

@@ -1,6 +1,7 @@
-"""What came of a run: its status, why it did not complete, and a sentence for people that says what to do.
+"""The outcome of a run: its status, why it did not complete, and a sentence that says what to do.
 
-A job's own reasons are its exit codes; SageMaker repeats them in FailureReason, and in nothing else that a machine can read.
+A job gives its reason by its exit code. SageMaker repeats the code in the text of FailureReason,
+and in no other field.
 """
 
 import json
@@ -9,48 +10,65 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.jobs.decide import Cause, Status, Told
+from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
+from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+from grantor.settings import MAX_OUTCOME_CHARACTERS
 
-LONGEST = 400  # characters of a text that somebody else has written
-EXIT = re.compile(r"(?:returned non-zero exit status|exit code:?) (-?\d{1,3})")
-EXITS = {
-    2: Cause.SET_UP,  # it was called wrongly
-    10: Cause.ACCESS,
-    11: Cause.INPUT,
-    12: Cause.CONTRACT,
-    13: Cause.QUARANTINE,
-    14: Cause.CAPABILITY,
-    20: Cause.INTERNAL,
-    137: Cause.INFRASTRUCTURE,  # killed, mostly for its memory
+EXIT_PATTERN = re.compile(r"(?:returned non-zero exit status|exit code:?) (-?\d{1,3})")
+EXIT_CAUSES = {
+    2: FailureCause.SET_UP,  # wrong arguments
+    10: FailureCause.ACCESS,
+    11: FailureCause.INPUT,
+    12: FailureCause.CONTRACT,
+    13: FailureCause.QUARANTINE,
+    14: FailureCause.CAPABILITY,
+    20: FailureCause.INTERNAL,
+    137: FailureCause.INFRASTRUCTURE,  # killed, mostly for lack of memory
 }
-# What SageMaker begins a FailureReason with when it was the job's code, and when it was not.
-CODE = ("AlgorithmError", "Algorithm Error")
-SERVICE = ("InternalServerError", "CapacityError", "ResourceLimitExceeded", "InternalError")
-# What happens next by itself; and what a person can do, where the job did not say so in its own sentence.
-NEXT = {
-    Cause.ACCESS: "it is tried again when grants change",
-    Cause.INTERNAL: "it is tried again by itself, three times at most",
-    Cause.INFRASTRUCTURE: "it is tried again by itself, three times at most",
+# How FailureReason begins if the job's code failed, and if the service failed.
+CODE_ERROR_PREFIXES = ("AlgorithmError", "Algorithm Error")
+SERVICE_ERROR_PREFIXES = (
+    "InternalServerError",
+    "CapacityError",
+    "ResourceLimitExceeded",
+    "InternalError",
+)
+# What happens next without anybody's help. And what a person can do, used if the job's own sentence
+# is missing.
+NEXT_STEPS = {
+    FailureCause.ACCESS: "it is tried again when grants change",
+    FailureCause.INTERNAL: "it is tried again automatically, three times at most",
+    FailureCause.INFRASTRUCTURE: "it is tried again automatically, three times at most",
 }
 REMEDIES = {
-    Cause.ACCESS: "see that its role holds the grants",
-    Cause.INPUT: "what has come since starts a run of its own; upload it again if it was deleted by mistake",
-    Cause.CONTRACT: "upload a file of abalone's nine columns, as lines of plain text",
-    Cause.QUARANTINE: "see the reasons in the quarantine, and upload a better file, or allow more by max_quarantine",
-    Cause.CAPABILITY: "the image does not know S3 Access Grants; see the job's log",
-    Cause.INTERNAL: "see the job's log",
-    Cause.SET_UP: "see what SageMaker says; it is tried again when the data is uploaded again",
-    Cause.TIME: "give the job more time or machines (time_limit, instances), and upload the data again",
-    Cause.STOPPED: "somebody stopped it; upload the data again to start it again",
+    FailureCause.ACCESS: "check that its role holds the grants",
+    FailureCause.INPUT: (
+        "data that was uploaded since starts a run of its own; "
+        "upload the data again if it was deleted by mistake"
+    ),
+    FailureCause.CONTRACT: "upload a file that keeps to the job's contract",
+    FailureCause.QUARANTINE: (
+        "see the reasons in the quarantine, and upload a better file, "
+        "or allow more by max_quarantine"
+    ),
+    FailureCause.CAPABILITY: "the image does not know S3 Access Grants; see the job's log",
+    FailureCause.INTERNAL: "see the job's log",
+    FailureCause.SET_UP: (
+        "see what SageMaker says; it is tried again when the data is uploaded again"
+    ),
+    FailureCause.TIME: (
+        "give the job more time or machines (time_limit, instances), and upload the data again"
+    ),
+    FailureCause.STOPPED: "somebody stopped it; upload the data again to start it again",
 }
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The job's own summary.json, as far as it holds what it should: the role that wrote it may have written anything."""
+class JobSummary:
+    """The job's summary.json, as far as it is valid: the role that wrote it may write anything."""
 
     outcome: str = ""
-    exit: int | None = None
+    exit_code: int | None = None
     sentence: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
     quarantine: Mapping[str, int] = field(default_factory=dict)
@@ -60,100 +78,129 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is recorded of a run that is over, and told."""
+class JobOutcome:
+    """The outcome of a run that has ended, which is recorded and reported."""
 
-    status: Status
-    cause: Cause
+    status: JobStatus
+    cause: FailureCause
     sentence: str
-    exit: int | None = None
-    seconds: float = 0.0  # that it ran
-    summary: Summary = Summary()
+    exit_code: int | None = None
+    seconds: float = 0.0  # how long it ran
+    summary: JobSummary = JobSummary()
 
 
-def outcome(label: str, told: Told, summary: Summary) -> Outcome:
-    """`label` is what a sentence calls the run: "abalone for userA"."""
-    code, seconds = _exit(told.reason, summary), max(0.0, told.ended - told.began) if told.began else 0.0
-    if told.status is Status.COMPLETED:
-        return Outcome(told.status, Cause.NONE, f"{label}: {_done(summary)}", 0, seconds, summary)
-    cause = _cause(told, code, seconds)
-    return Outcome(told.status, cause, _failed(label, told, cause, code, summary), code, seconds, summary)
+def derive_outcome(
+    label: str, job: JobDescription, summary: JobSummary, program: str = ""
+) -> JobOutcome:
+    """Derive the outcome of a run.
+
+    `label` is what a sentence calls the run, such as "abalone for userA"; `program` is the job's
+    name in SHIPPED_JOBS.
+    """
+    code = _find_exit_code(job.reason, summary)
+    seconds = max(0.0, job.ended - job.began) if job.began else 0.0
+    if job.status is JobStatus.COMPLETED:
+        sentence = f"{label}: {_describe_success(summary)}"
+        return JobOutcome(job.status, FailureCause.NONE, sentence, 0, seconds, summary)
+    cause = _find_cause(job, code, seconds)
+    verb = "was stopped" if job.status is JobStatus.STOPPED else "failed"
+    number = f" (exit {code})" if code is not None else ""
+    why = (summary.sentence or _clean_text(job.message) or _clean_text(job.reason)).rstrip(".")
+    remedy = "" if summary.sentence else _find_remedy(cause, program)
+    head = f"{label} {verb}: {cause}{number}" + (f": {why}" if why else "")
+    sentence = "; ".join(filter(None, (head, remedy, NEXT_STEPS.get(cause, ""))))
+    return JobOutcome(job.status, cause, sentence, code, seconds, summary)
 
 
-def read_summary(text: bytes) -> Summary:
-    """What the bytes hold of a summary; of what is not as it should be, nothing."""
+def parse_summary(text: bytes) -> JobSummary:
+    """Parse a summary.json; invalid members are dropped."""
     try:
         found = json.loads(text)
     except ValueError:
-        return Summary()
+        return JobSummary()
     if not isinstance(found, dict):
-        return Summary()
-    words = {name: _word(found.get(name)) for name in ("outcome", "sentence", "manifest", "report")}
+        return JobSummary()
+    texts = {
+        name: _clean_text(found.get(name)) for name in ("outcome", "sentence", "manifest", "report")
+    }
     drift = found.get("drift")
-    drifted = tuple(filter(None, map(_word, drift if isinstance(drift, list) else ())))
+    drifted = tuple(filter(None, map(_clean_text, drift if isinstance(drift, list) else ())))
     code = found.get("exit")
-    return Summary(
-        exit=code if type(code) is int else None,
-        rows=_counts(found.get("rows")),
-        quarantine=_counts(found.get("quarantine")),
+    return JobSummary(
+        exit_code=code if type(code) is int else None,
+        rows=_read_counts(found.get("rows")),
+        quarantine=_read_counts(found.get("quarantine")),
         drift=drifted[:20],
-        **words,
+        **texts,
     )
 
 
-def _done(summary: Summary) -> str:
+def _describe_success(summary: JobSummary) -> str:
     if summary.outcome == "already":
         return summary.sentence or "this very run was published already"
     if "in" not in summary.rows:
         return summary.sentence or "done, and it left no summary"
-    return "; ".join([f"{summary.rows['in']:,} rows in, {_quarantined(summary)}", *summary.drift])
+    return "; ".join(
+        [f"{summary.rows['in']:,} rows in, {_describe_quarantine(summary)}", *summary.drift]
+    )
 
 
-def _quarantined(summary: Summary) -> str:
+def _describe_quarantine(summary: JobSummary) -> str:
     count = summary.rows.get("quarantine", 0)
-    reasons = ", ".join(f"{reason}: {number:,}" for reason, number in sorted(summary.quarantine.items()))
+    reasons = ", ".join(
+        f"{reason}: {number:,}" for reason, number in sorted(summary.quarantine.items())
+    )
     return f"{count:,} in quarantine" + (f" ({reasons})" if reasons and count else "")
 
 
-def _failed(label: str, told: Told, cause: Cause, code: int | None, summary: Summary) -> str:
-    verb = "was stopped" if told.status is Status.STOPPED else "failed"
-    number = f" (exit {code})" if code is not None else ""
-    why = (summary.sentence or _word(told.message) or _word(told.reason)).rstrip(".")
-    then = ["" if summary.sentence else REMEDIES.get(cause, ""), NEXT.get(cause, "")]
-    return "; ".join([f"{label} {verb}: {cause}{number}" + (f": {why}" if why else ""), *filter(None, then)])
+def _find_remedy(cause: FailureCause, program: str) -> str:
+    if cause is FailureCause.CONTRACT and program in SHIPPED_JOBS:
+        return SHIPPED_JOBS[program].input_remedy
+    return REMEDIES.get(cause, "")
 
 
-def _cause(told: Told, code: int | None, seconds: float) -> Cause:
-    if told.status is Status.STOPPED:
-        return Cause.TIME if told.limit and seconds >= told.limit else Cause.STOPPED
+def _find_cause(job: JobDescription, code: int | None, seconds: float) -> FailureCause:
+    if job.status is JobStatus.STOPPED:
+        return FailureCause.TIME if job.limit and seconds >= job.limit else FailureCause.STOPPED
     if code is not None:
-        return EXITS.get(code, Cause.INTERNAL)
-    if told.reason.startswith(CODE):
-        return Cause.INTERNAL
-    return Cause.INFRASTRUCTURE if told.reason.startswith(SERVICE) else Cause.SET_UP
+        return EXIT_CAUSES.get(code, FailureCause.INTERNAL)
+    if job.reason.startswith(CODE_ERROR_PREFIXES):
+        return FailureCause.INTERNAL
+    return (
+        FailureCause.INFRASTRUCTURE
+        if job.reason.startswith(SERVICE_ERROR_PREFIXES)
+        else FailureCause.SET_UP
+    )
 
 
-def _exit(reason: str, summary: Summary) -> int | None:
-    """The exit code; SageMaker sometimes sends people to the log instead, and then the job's own word has to do."""
-    found = EXIT.search(reason)
+def _find_exit_code(reason: str, summary: JobSummary) -> int | None:
+    """Return the exit code from FailureReason, or else from the job's summary.
+
+    FailureReason sometimes refers to the log instead of naming the code.
+    """
+    found = EXIT_PATTERN.search(reason)
     if found:
         return int(found[1])
-    return summary.exit if summary.exit and reason.startswith(CODE) else None
+    return (
+        summary.exit_code if summary.exit_code and reason.startswith(CODE_ERROR_PREFIXES) else None
+    )
 
 
-def _word(value: object) -> str:
-    """A text in one line that can be printed; "" if it is none."""
+def _clean_text(value: object) -> str:
+    """Return a text as one printable line; "" if the value is not a text."""
     if not isinstance(value, str):
         return ""
-    line = "".join(sign if sign.isprintable() else " " for sign in value[: 2 * LONGEST])
-    return " ".join(line.split())[:LONGEST]
+    line = "".join(
+        sign if sign.isprintable() else " " for sign in value[: 2 * MAX_OUTCOME_CHARACTERS]
+    )
+    return " ".join(line.split())[:MAX_OUTCOME_CHARACTERS]
 
 
-def _counts(value: object) -> dict[str, int]:
-    return dict(_numbers(value)) if isinstance(value, dict) else {}
+def _read_counts(value: object) -> dict[str, int]:
+    return dict(_iterate_counts(value)) if isinstance(value, dict) else {}
 
 
-def _numbers(value: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
+def _iterate_counts(value: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
     for name, number in list(value.items())[:50]:
         if isinstance(number, int) and not isinstance(number, bool):
-            yield _word(name), number
+            yield _clean_text(name), number

@@ -1,10 +1,12 @@
-"""Before a cluster is paid for: does the role hold the grants that the job's requests will ask for?
+"""Check, before a cluster is paid for, that the role holds the grants that the job needs.
 
-S3A asks for each request by itself. What it asks for was measured: HEAD and GET of the input's key, and a list of what lies below
-`key/`, want READ; the output is read, written and copied, which wants READWRITE of one grant. That grant may be on the very output
-folder: no request is for its root, since a run writes below OUTPUT/runs/RUN/, and its files are put beside that one by one.
+S3A asks Access Grants for each request. Its requests were measured: HEAD and GET of the input's key
+and a list of what is below `key/` need READ; it reads, writes and copies the output, which needs
+READWRITE in one grant. That grant may be on exactly the output folder: no request is for the folder
+itself, since a run writes below OUTPUT/runs/RUN/ and its plain files are put one by one.
 
-A job that is told to stage asks by itself: READ on the key, and on the output READ and WRITE, which may be two grants.
+A job with access: staged calls GetDataAccess itself: for READ on the key, and for READ and WRITE on
+the output, which may be two grants.
 """
 
 import json
@@ -12,33 +14,41 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from grantor.core.grant import Grant, Grantee, Permission, of_subject, profile_subject
+from grantor.core.grant import Grant, Permission, iam_grantee
+from grantor.core.planning.rendering import Home, describe_grantee
 from grantor.core.rules import Start
 from grantor.core.scope import covers
 
-STAGED = ("access", "staged")  # the argument by which a policy file orders it
-STAGING = "\nWhat it holds is enough for a job that stages: `arguments: {access: staged}` in the policy file orders that."
+STAGED_ARGUMENT = ("access", "staged")  # the argument by which a policy file orders staging
+STAGING_HINT = (
+    "\nThe grants that it holds are enough for a job that stages: "
+    "write `arguments: {access: staged}` in the policy file."
+)
 
 
-class Answer(StrEnum):
+class PreflightAnswer(StrEnum):
     """Whether the job can be started."""
 
     OK = "ok"
-    NOT_YET = "not yet"  # a rule gives it, and the grant is about to come
+    NOT_YET = "not yet"  # a rule gives the grant, or rules could not be read
     MISSING = "missing"
 
 
 @dataclass(frozen=True)
-class Preflight:
-    """The answer, and the sentence that a person hears of it; "" if all is well."""
+class PreflightResult:
+    """The answer, and a sentence for people; "" if the job can be started."""
 
-    answer: Answer
+    answer: PreflightAnswer
     sentence: str = ""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A permission, and what it is needed on, in words and as a scope; `rule` is the scope that a rule for it would have."""
+    """A permission that the job needs.
+
+    `on` describes what it is needed on, `scope` is that as a scope, and `rule` is the scope that a
+    rule for it would have.
+    """
 
     permission: Permission
     on: str
@@ -48,67 +58,97 @@ class Need:
     def __str__(self) -> str:
         return f"{self.permission} on {self.on}"
 
-    def met(self, grant: Grant) -> bool:
-        """Whether this grant gives it."""
-        return grant.permission in (self.permission, Permission.READWRITE) and covers(grant.scope, self.scope)
+    def is_met_by(self, grant: Grant) -> bool:
+        """Whether this grant gives the permission."""
+        sufficient = (self.permission, Permission.READWRITE)
+        return grant.permission in sufficient and covers(grant.scope, self.scope)
 
 
-def needs(start: Start) -> tuple[Need, ...]:
-    """What the job's requests ask for."""
+def list_needs(start: Start) -> tuple[Need, ...]:
+    """List what the job's requests need."""
     folder, output = f"{start.input[: start.input.rindex('/')]}/*", f"{start.output}*"
     key = Need(Permission.READ, start.input, start.input, folder)
-    if STAGED in start.job.arguments:
-        return (key, Need(Permission.READ, output, output, output), Need(Permission.WRITE, output, output, output))
+    if STAGED_ARGUMENT in start.job.arguments:
+        read = Need(Permission.READ, output, output, output)
+        return (key, read, replace(read, permission=Permission.WRITE))
     below = Need(Permission.READ, f"what lies below {start.input}/", f"{start.input}/*", folder)
     return (key, below, Need(Permission.READWRITE, output, output, output))
 
 
-def unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
-    """What none of the grants gives the role."""
-    grantee = Grantee("IAM", start.role)
-    # A grant through an application is for sessions that Identity Center made; a job's role has none.
+def find_unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
+    """Return the needs that none of the grants meets for the job's role."""
+    grantee = iam_grantee(start.role)
+    # A grant with an application is for sessions that Identity Center made; a job's role has none.
     own = [grant for grant in grants if grant.grantee == grantee and not grant.application]
-    return tuple(need for need in needs(start) if not any(map(need.met, own)))
+    return tuple(need for need in list_needs(start) if not any(map(need.is_met_by, own)))
 
 
-def preflight(start: Start, held: Collection[Grant], wanted: Iterable[Grant], unread: Iterable[str] = ()) -> Preflight:
-    """`held` are the grants that there are, `wanted` those that rules in force give, `unread` what could not be read of them."""
-    lacking = unmet(start, held)
+def check_grants(
+    start: Start,
+    held: Collection[Grant],
+    wanted: Iterable[Grant],
+    unread: Iterable[str] = (),
+    home: Home | None = None,
+) -> PreflightResult:
+    """Check the grants that the role holds, and those that rules in force give it.
+
+    `unread` says which rules could not be read. `home` is the stack's account: roles of other
+    accounts, or all without it, are shown with their full ARNs.
+    """
+    lacking = find_unmet(start, held)
     if not lacking:
-        return Preflight(Answer.OK)
-    never = set(map(str, unmet(start, wanted)))
-    missing = [need for need in lacking if str(need) in never]
-    if missing and not (why := "; ".join(unread)):
-        other = "" if unmet(_staged(start), held) else STAGING
-        return Preflight(Answer.MISSING, f"{_whose(start)} holds no {_listed(missing)}. {_remedy(start, missing)}{other}")
-    waits = f"{_whose(start)} does not hold {_listed(lacking)} yet"
-    return Preflight(Answer.NOT_YET, f"{waits}: {why}" if missing else f"{waits}, though a rule gives it")
+        return PreflightResult(PreflightAnswer.OK)
+    without_rule = set(map(str, find_unmet(start, wanted)))
+    missing = [need for need in lacking if str(need) in without_rule]
+    runner = _describe_runner(start, home)
+    why = "; ".join(unread)
+    if missing and not why:
+        hint = "" if find_unmet(_as_staged(start), held) else STAGING_HINT
+        sentence = (
+            f"{runner} holds no {_join_needs(missing)}. {_propose_rules(start, missing)}{hint}"
+        )
+        return PreflightResult(PreflightAnswer.MISSING, sentence)
+    cause = f": {why}" if missing else ", though a rule gives it"
+    sentence = f"{runner} does not hold {_join_needs(lacking)} yet{cause}"
+    return PreflightResult(PreflightAnswer.NOT_YET, sentence)
 
 
-def _staged(start: Start) -> Start:
-    return replace(start, job=replace(start.job, arguments=(STAGED,)))
+def _as_staged(start: Start) -> Start:
+    return replace(start, job=replace(start.job, arguments=(STAGED_ARGUMENT,)))
 
 
-def _whose(start: Start) -> str:
-    named = of_subject(profile_subject(*start.profile.split("/", 1))) if start.profile else None
-    role = Grantee("IAM", start.role)
-    return f"profile {named[1]} of {named[0]} ({role})" if named else str(role)
+def _describe_runner(start: Start, home: Home | None) -> str:
+    grantee = iam_grantee(start.role)
+    role = describe_grantee(grantee, home) if home else str(grantee)
+    domain, _, name = start.profile.partition("/")
+    return f"profile {name} of {domain} ({role})" if name else role
 
 
-def _listed(lacking: Iterable[Need]) -> str:
+def _join_needs(lacking: Iterable[Need]) -> str:
     return " and no ".join(map(str, lacking))
 
 
-def _remedy(start: Start, missing: Iterable[Need]) -> str:
+def _propose_rules(start: Start, missing: Iterable[Need]) -> str:
     scopes: dict[str, Permission] = {}
     for need in missing:
         same = scopes.get(need.rule, need.permission) is need.permission
         scopes[need.rule] = need.permission if same else Permission.READWRITE
-    rules = [_rule(start, number, scope, permission) for number, (scope, permission) in enumerate(scopes.items(), 1)]
-    return "\n".join([f"This would give it, below `rules:` in {start.job.file}:", *rules])
+    rules = (
+        _format_rule(start, number, scope, permission)
+        for number, (scope, permission) in enumerate(scopes.items(), 1)
+    )
+    head = f"This would give it, below `rules:` in {start.job.file}:"
+    return "\n".join([head, *rules])
 
 
-def _rule(start: Start, number: int, scope: str, permission: Permission) -> str:
+def _format_rule(start: Start, number: int, scope: str, permission: Permission) -> str:
     domain, _, name = start.profile.partition("/")
-    whom = f"profiles: {{domain: {json.dumps(domain)}, names: [{json.dumps(name)}]}}" if name else f"role: {start.role}"
-    return f"  - name: {start.job.name}-{number}\n    to: {{{whom}}}\n    on: {json.dumps(scope)}\n    allow: {permission}"
+    selector = f"{{domain: {json.dumps(domain)}, names: [{json.dumps(name)}]}}"
+    grantee = f"profiles: {selector}" if name else f"role: {start.role}"
+    lines = (
+        f"  - name: {start.job.name}-{number}",
+        f"    to: {{{grantee}}}",
+        f"    on: {json.dumps(scope)}",
+        f"    allow: {permission}",
+    )
+    return "\n".join(lines)

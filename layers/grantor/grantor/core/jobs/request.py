@@ -1,44 +1,163 @@
-"""The request for a processing job, as PySparkProcessor of the SageMaker SDK (v3) would send it, without the SDK's gigabyte.
+"""The identity of a run, and the request for its processing job.
 
-The SDK's own requests were captured and stand beside the tests; what is built here is equal to them.
+The same job on the same content into the same output with the same code is the same run. It has the
+same name, so nothing starts twice.
+
+The request equals the one of PySparkProcessor in the SageMaker SDK (v3), which has a gigabyte of
+dependencies. The SDK's requests were captured; the tests compare with them.
 """
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.jobs.identity import Attempt, bucket_and_key, role_name
-from grantor.core.rules import LONGEST, Instances
+from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+from grantor.core.rules import Instances, Start
+from grantor.core.triggers import JOB_NAME_PREFIX
+from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS, MAX_CONTAINER_ARGUMENTS
+from grantor.settings import MAX_JOB_NAME_CHARACTERS
 
-# Spark 3.5.6 of EMR 7.12, whose S3A knows S3 Access Grants; Python 3.12, Java 17. Never the floating tag.
-TAG = "3.5-cpu-py312-v1.3"
-MOST = 100  # arguments (SageMaker's model)
-INPUT, EVENTS = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
-# Who owns the image in each Region, as the SDK v3 lists them (sagemaker 3.27.0).
-ACCOUNTS = {
-    "af-south-1": "309385258863", "ap-east-1": "732049463269", "ap-east-2": "533267296287", "ap-northeast-1": "411782140378",
-    "ap-northeast-2": "860869212795", "ap-northeast-3": "102471314380", "ap-south-1": "105495057255", "ap-south-2": "873151114052",
-    "ap-southeast-1": "759080221371", "ap-southeast-2": "440695851116", "ap-southeast-3": "800295151634",
-    "ap-southeast-4": "819679513684", "ap-southeast-5": "841784149062", "ap-southeast-6": "278240940207",
-    "ap-southeast-7": "471112967968", "ca-central-1": "446299261295", "ca-west-1": "000907499111", "cn-north-1": "671472414489",
-    "cn-northwest-1": "844356804704", "eu-central-1": "906073651304", "eu-central-2": "142351485170",
-    "eu-isoe-west-1": "010264522435", "eu-north-1": "330188676905", "eu-south-1": "753923664805", "eu-south-2": "833944533722",
-    "eu-west-1": "571004829621", "eu-west-2": "836651553127", "eu-west-3": "136845547031", "eusc-de-east-1": "713710892325",
-    "il-central-1": "408426139102", "me-central-1": "395420993607", "me-south-1": "750251592176", "mx-central-1": "211125459255",
-    "sa-east-1": "737130764395", "us-east-1": "173754725891", "us-east-2": "314815235551", "us-gov-east-1": "260923028637",
-    "us-gov-west-1": "271483468897", "us-west-1": "667973535471", "us-west-2": "153931337802",
+INVALID_NAME_CHARACTERS = re.compile(r"[^a-zA-Z0-9]+")
+# Spark 3.5.6 of EMR 7.12, whose S3A knows S3 Access Grants; Python 3.12, Java 17. Never use the
+# floating tag.
+IMAGE_TAG = "3.5-cpu-py312-v1.3"
+INPUT_PATH, EVENT_LOG_PATH = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
+# The account that owns the image in each Region, from the SDK v3 (sagemaker 3.27.0).
+IMAGE_ACCOUNTS = {
+    "af-south-1": "309385258863", "ap-east-1": "732049463269", "ap-east-2": "533267296287",
+    "ap-northeast-1": "411782140378", "ap-northeast-2": "860869212795",
+    "ap-northeast-3": "102471314380", "ap-south-1": "105495057255", "ap-south-2": "873151114052",
+    "ap-southeast-1": "759080221371", "ap-southeast-2": "440695851116",
+    "ap-southeast-3": "800295151634", "ap-southeast-4": "819679513684",
+    "ap-southeast-5": "841784149062", "ap-southeast-6": "278240940207",
+    "ap-southeast-7": "471112967968", "ca-central-1": "446299261295", "ca-west-1": "000907499111",
+    "cn-north-1": "671472414489", "cn-northwest-1": "844356804704", "eu-central-1": "906073651304",
+    "eu-central-2": "142351485170", "eu-isoe-west-1": "010264522435", "eu-north-1": "330188676905",
+    "eu-south-1": "753923664805", "eu-south-2": "833944533722", "eu-west-1": "571004829621",
+    "eu-west-2": "836651553127", "eu-west-3": "136845547031", "eusc-de-east-1": "713710892325",
+    "il-central-1": "408426139102", "me-central-1": "395420993607", "me-south-1": "750251592176",
+    "mx-central-1": "211125459255", "sa-east-1": "737130764395", "us-east-1": "173754725891",
+    "us-east-2": "314815235551", "us-gov-east-1": "260923028637", "us-gov-west-1": "271483468897",
+    "us-west-1": "667973535471", "us-west-2": "153931337802",
 }  # fmt: skip
-# Where a partition's hosts end; everywhere else it is amazonaws.com.
-SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "eu-isoe-": "cloud.adc-e.uk"}
-
-
-class Unsendable(ValueError):
-    """No such request can be made; the text says why, and what to do instead."""
+# The domain of a partition's hosts, by the beginning of the Region; elsewhere it is amazonaws.com.
+HOST_SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "eu-isoe-": "cloud.adc-e.uk"}
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What smspark-submit is given: places in S3 for its code, its py-files, its configuration and its event logs; "" for none."""
+class InputObject:
+    """The latest version of an object: ETag without quotes, size in bytes, and S3's version id.
+
+    The version is "null" without versioning. `uploaded` is in seconds since the epoch.
+    """
+
+    uri: str
+    etag: str
+    size: int
+    version: str = "null"
+    uploaded: float = 0.0
+
+
+@dataclass(frozen=True)
+class CodeVersion:
+    """The hash over a job's code, and the version of its data contract."""
+
+    hash: str
+    contract: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of a run: what starts, its input, the run's id, and its number, from 1."""
+
+    start: Start
+    input: InputObject
+    run: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The name of its processing job."""
+        return format_job_name(self.start.job.name, self.run, self.number)
+
+    @property
+    def label(self) -> str:
+        """What sentences call it: the job, and the profile or role that it is for."""
+        return (
+            f"{self.start.job.name} for "
+            f"{self.start.profile.rpartition('/')[2] or role_name(self.start.role)}"
+        )
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Split an s3:// URI into bucket and key.
+
+    >>> split_uri("s3://data/UserA/abalone 100%.csv")
+    ('data', 'UserA/abalone 100%.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def compute_run_id(start: Start, given: InputObject, code: CodeVersion) -> str:
+    """Return 20 hex digits for this content, processed by this code into this output.
+
+    The version id is not part of it: the same content, uploaded again, is the same run.
+    """
+    bucket, key = split_uri(given.uri)
+    essence = {
+        "job": start.job.id, "bucket": bucket, "key": key, "etag": given.etag,
+        "size": given.size, "output": start.output,
+        "arguments": start.job.arguments, "code": code.hash, "contract": code.contract,
+    }  # fmt: skip
+    return _hash_json(essence)[:20]
+
+
+def compute_input_id(start: Start) -> str:
+    """Return 32 hex digits for this job on this input into this output.
+
+    No two runs of it may be in progress at the same time.
+    """
+    return _hash_json([start.job.id, start.input, start.output])[:32]
+
+
+def format_job_name(job: str, run: str, attempt: int) -> str:
+    """Return the name of the processing job, which has at most 63 characters.
+
+    >>> format_job_name("abalone_for.everybody in it", "0123456789abcdef0123", 2)
+    'grantor-abalone-for-everybod-0123456789abcdef0123-a2'
+    """
+    shown = INVALID_NAME_CHARACTERS.sub("-", job[:MAX_JOB_NAME_CHARACTERS]).strip("-") or "job"
+    return f"{JOB_NAME_PREFIX}{shown}-{run}-a{attempt}"
+
+
+def role_name(role: str) -> str:
+    """Return the name of a role, without its path.
+
+    >>> role_name("arn:aws:iam::111122223333:role/studio/sagemaker-usera-role")
+    'sagemaker-usera-role'
+    """
+    return role.rpartition("/")[2]
+
+
+def _hash_json(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class UnsendableRequest(ValueError):
+    """The request cannot be made; the text says why, and what to do instead."""
+
+
+@dataclass(frozen=True)
+class SparkSubmission:
+    """What smspark-submit gets.
+
+    The first four are s3:// URIs of code, py-files, configuration and event logs; "" for none.
+    """
 
     app: str
     py_files: str = ""
@@ -49,68 +168,77 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Network:
-    """The subnets and security groups that the job's machines stand in; none: SageMaker's own."""
+class JobNetwork:
+    """The subnets and security groups of the job's machines; by default SageMaker's network."""
 
     subnets: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    encrypted: bool = False  # what they say to each other
+    encrypted: bool = False  # the traffic between them
 
 
 @dataclass(frozen=True)
-class Terms:
-    """As whom the job runs, in which image, on which machines and for how long at most (0 seconds: not said)."""
+class JobTerms:
+    """The role, image and machines of a job, and its time limit; 0 seconds is none."""
 
     role: str  # ARN
     image: str
     instances: Instances
     seconds: int = 0
-    network: Network = Network()
+    network: JobNetwork = JobNetwork()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where the launcher works: its stack, account, Region, operations bucket, the job's code in it, and the network for jobs."""
+class LaunchEnvironment:
+    """The launcher's stack, account, Region, operations bucket, the hash of the job's code,
+    network.
+    """
 
     stack: str
     account: str
     region: str
     operations: str
     code: str  # its hash
-    network: Network = Network()
+    network: JobNetwork = JobNetwork()
 
 
-def image(region: str, tag: str = TAG) -> str:
-    """The image's address in this Region; Unsendable where there is none.
+def image_uri(region: str, tag: str = IMAGE_TAG) -> str:
+    """Return the image's URI in a Region; raises UnsendableRequest if there is none.
 
-    >>> image("cn-north-1")
+    >>> image_uri("cn-north-1")
     '671472414489.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-spark-processing:3.5-cpu-py312-v1.3'
     """
-    if region not in ACCOUNTS:
-        raise Unsendable(f"AWS has no Spark image for SageMaker Processing in {region}: run the jobs in a Region that has one")
-    suffix = next((end for start, end in SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
-    return f"{ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/sagemaker-spark-processing:{tag}"
+    if region not in IMAGE_ACCOUNTS:
+        raise UnsendableRequest(
+            f"AWS has no Spark image for SageMaker Processing in {region}: run the jobs in "
+            "a Region that has one"
+        )
+    suffix = next(
+        (end for start, end in HOST_SUFFIXES.items() if region.startswith(start)), "amazonaws.com"
+    )
+    return f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/sagemaker-spark-processing:{tag}"
 
 
-def request(name: str, what: Submission, terms: Terms) -> dict[str, Any]:
-    """CreateProcessingJob's parameters; what is not asked for is left out, as the SDK leaves it out."""
+def build_request(name: str, what: SparkSubmission, terms: JobTerms) -> dict[str, Any]:
+    """Build the parameters of CreateProcessingJob; like the SDK, leave out what is not needed."""
     asked: dict[str, Any] = {
         "ProcessingJobName": name,
-        "ProcessingResources": {"ClusterConfig": _cluster(terms.instances)},
+        "ProcessingResources": {"ClusterConfig": _build_cluster(terms.instances)},
         "AppSpecification": {
             "ImageUri": terms.image,
             "ContainerArguments": list(what.arguments),
-            "ContainerEntrypoint": _entrypoint(what),
+            "ContainerEntrypoint": _build_entrypoint(what),
         },
         "RoleArn": terms.role,
-        "ProcessingInputs": _inputs(what),
+        "ProcessingInputs": _build_inputs(what),
         "Environment": dict(what.environment),
     }
     if what.events:
-        asked["ProcessingOutputConfig"] = {"Outputs": [_output("spark-event-logs", what.events)]}
+        asked["ProcessingOutputConfig"] = {
+            "Outputs": [_build_output("spark-event-logs", what.events)]
+        }
     if terms.network.subnets:
-        asked["NetworkConfig"] = _network(terms.network)
+        asked["NetworkConfig"] = _build_network(terms.network)
     if terms.seconds:
         asked["StoppingCondition"] = {"MaxRuntimeInSeconds": terms.seconds}
     if terms.tags:
@@ -118,36 +246,51 @@ def request(name: str, what: Submission, terms: Terms) -> dict[str, Any]:
     return asked
 
 
-def of_attempt(attempt: Attempt, desk: Desk) -> dict[str, Any]:
-    """The request for one attempt; Unsendable where the Region has no image, or an argument is too long for SageMaker."""
-    start, code = attempt.start, f"s3://{desk.operations}/code/{desk.code}"
-    what = Submission(
-        app=f"{code}/preprocess.py",
+def build_attempt_request(attempt: Attempt, environment: LaunchEnvironment) -> dict[str, Any]:
+    """Build the request for one attempt.
+
+    Raises UnsendableRequest if the Region has no image, or an argument is too long for SageMaker.
+    """
+    start, code = attempt.start, f"s3://{environment.operations}/code/{environment.code}"
+    what = SparkSubmission(
+        app=f"{code}/{SHIPPED_JOBS[start.job.run].entry}",
         py_files=f"{code}/py-files",
-        configuration=f"{code}/conf/{bucket_and_key(start.input)[0]}/configuration.json",
-        events=f"{runs(desk.operations, start.role, attempt.name)}spark-events/",
-        arguments=_fitting(arguments(attempt, desk)),
+        configuration=f"{code}/conf/{split_uri(start.input)[0]}/configuration.json",
+        events=f"{run_folder(environment.operations, start.role, attempt.name)}spark-events/",
+        arguments=_check_arguments(build_arguments(attempt, environment)),
     )
-    seconds, tags = int(start.job.time_limit.total_seconds()), {"grantor:stack": desk.stack, "grantor:job": start.job.name}
-    terms = Terms(start.role, image(desk.region), start.job.instances, seconds, desk.network, tags)
-    return request(attempt.name, what, terms)
+    seconds, tags = (
+        int(start.job.time_limit.total_seconds()),
+        {"grantor:stack": environment.stack, "grantor:job": start.job.name},
+    )
+    terms = JobTerms(
+        start.role,
+        image_uri(environment.region),
+        start.job.instances,
+        seconds,
+        environment.network,
+        tags,
+    )
+    return build_request(attempt.name, what, terms)
 
 
-def runs(operations: str, role: str, name: str) -> str:
-    """The folder of one processing job in the operations bucket; only the role that it runs as may write there.
+def run_folder(operations: str, role: str, name: str) -> str:
+    """Return the folder of a processing job in the operations bucket; only its role may write
+    there.
 
-    >>> runs("ops", "arn:aws:iam::111122223333:role/sagemaker-usera-role", "grantor-abalone-0123-a1")
+    >>> role = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
+    >>> run_folder("ops", role, "grantor-abalone-0123-a1")
     's3://ops/runs/sagemaker-usera-role/grantor-abalone-0123-a1/'
     """
     return f"s3://{operations}/runs/{role_name(role)}/{name}/"
 
 
-def arguments(attempt: Attempt, desk: Desk) -> list[str]:
-    """What the job's code is told: the article's five, who it is, and what the policy adds."""
-    start, given = attempt.start, attempt.given
-    (source, key), (target, folder) = bucket_and_key(start.input), bucket_and_key(start.output)
-    told = {
-        "account_id": desk.account,
+def build_arguments(attempt: Attempt, environment: LaunchEnvironment) -> list[str]:
+    """Build the job's arguments: the article's five, the run's identity, and the policy file's."""
+    start, given = attempt.start, attempt.input
+    (source, key), (target, folder) = split_uri(start.input), split_uri(start.output)
+    arguments = {
+        "account_id": environment.account,
         "s3_input_bucket": source,
         "s3_input_key_prefix": key,
         "s3_output_bucket": target,
@@ -156,54 +299,73 @@ def arguments(attempt: Attempt, desk: Desk) -> list[str]:
         "input_etag": given.etag,
         "input_version": given.version,
         "job_name": attempt.name,
-        "summary": f"{runs(desk.operations, start.role, attempt.name)}summary.json",
+        "summary": f"{run_folder(environment.operations, start.role, attempt.name)}summary.json",
         **dict(start.job.arguments),
     }
-    return [word for name, value in told.items() for word in (f"--{name}", value)]
+    return [word for name, value in arguments.items() for word in (f"--{name}", value)]
 
 
-def _fitting(words: list[str]) -> list[str]:
-    """The words, if SageMaker takes them all."""
-    if long := next((word for word in words if len(word) > LONGEST), ""):
-        why = f"SageMaker takes arguments of up to {LONGEST} characters"
-        raise Unsendable(f"{long[:60]!r}… has {len(long)} characters, and {why}: shorten the key, the folder or the argument")
-    if len(words) > MOST:
-        raise Unsendable(f"the job has {len(words)} arguments, and SageMaker takes up to {MOST}: leave some out")
+def _check_arguments(words: list[str]) -> list[str]:
+    """Return the words if SageMaker accepts them all; raises UnsendableRequest otherwise."""
+    if long := next((word for word in words if len(word) > MAX_CONTAINER_ARGUMENT_CHARACTERS), ""):
+        why = f"SageMaker takes arguments of up to {MAX_CONTAINER_ARGUMENT_CHARACTERS} characters"
+        raise UnsendableRequest(
+            f"{long[:60]!r}… has {len(long)} characters, and {why}: shorten the key, the "
+            "folder or the argument"
+        )
+    if len(words) > MAX_CONTAINER_ARGUMENTS:
+        raise UnsendableRequest(
+            f"the job has {len(words)} arguments, and SageMaker takes up to "
+            f"{MAX_CONTAINER_ARGUMENTS}: leave some out"
+        )
     return words
 
 
-def _entrypoint(what: Submission) -> list[str]:
+def _build_entrypoint(what: SparkSubmission) -> list[str]:
     words = ["smspark-submit"]
-    words += ["--py-files", f"{INPUT}/py-files"] if what.py_files else []
-    words += ["--local-spark-event-logs-dir", EVENTS] if what.events else []
-    return [*words, f"{INPUT}/code/{what.app.rpartition('/')[2]}"]
+    words += ["--py-files", f"{INPUT_PATH}/py-files"] if what.py_files else []
+    words += ["--local-spark-event-logs-dir", EVENT_LOG_PATH] if what.events else []
+    return [*words, f"{INPUT_PATH}/code/{what.app.rpartition('/')[2]}"]
 
 
-def _inputs(what: Submission) -> list[dict[str, Any]]:
+def _build_inputs(what: SparkSubmission) -> list[dict[str, Any]]:
     named = (("py-files", what.py_files), ("conf", what.configuration), ("code", what.app))
-    return [_input(name, uri) for name, uri in named if uri]
+    return [_build_input(name, uri) for name, uri in named if uri]
 
 
-def _input(name: str, uri: str) -> dict[str, Any]:
+def _build_input(name: str, uri: str) -> dict[str, Any]:
     how = {
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
         "S3DataDistributionType": "FullyReplicated",
         "S3CompressionType": "None",
     }
-    return {"InputName": name, "S3Input": {"S3Uri": uri, "LocalPath": f"{INPUT}/{name}", **how}}
+    return {
+        "InputName": name,
+        "S3Input": {"S3Uri": uri, "LocalPath": f"{INPUT_PATH}/{name}", **how},
+    }
 
 
-def _output(name: str, uri: str) -> dict[str, Any]:
-    return {"OutputName": name, "S3Output": {"S3Uri": uri, "LocalPath": EVENTS, "S3UploadMode": "Continuous"}}
+def _build_output(name: str, uri: str) -> dict[str, Any]:
+    return {
+        "OutputName": name,
+        "S3Output": {"S3Uri": uri, "LocalPath": EVENT_LOG_PATH, "S3UploadMode": "Continuous"},
+    }
 
 
-def _cluster(instances: Instances) -> dict[str, Any]:
-    return {"InstanceType": instances.type, "InstanceCount": instances.count, "VolumeSizeInGB": instances.volume}
+def _build_cluster(instances: Instances) -> dict[str, Any]:
+    return {
+        "InstanceType": instances.type,
+        "InstanceCount": instances.count,
+        "VolumeSizeInGB": instances.volume,
+    }
 
 
-def _network(network: Network) -> dict[str, Any]:
-    # Isolation would cut off S3 itself. The SDK says so in every request that has a network.
-    told: dict[str, Any] = {"EnableNetworkIsolation": False}
-    told |= {"EnableInterContainerTrafficEncryption": True} if network.encrypted else {}
-    return {**told, "VpcConfig": {"SecurityGroupIds": list(network.groups), "Subnets": list(network.subnets)}}
+def _build_network(network: JobNetwork) -> dict[str, Any]:
+    # Isolation would cut off S3. The SDK sends False in every request that has a network.
+    config: dict[str, Any] = {"EnableNetworkIsolation": False}
+    config |= {"EnableInterContainerTrafficEncryption": True} if network.encrypted else {}
+    return {
+        **config,
+        "VpcConfig": {"SecurityGroupIds": list(network.groups), "Subnets": list(network.subnets)},
+    }

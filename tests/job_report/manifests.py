@@ -43,7 +43,14 @@ def manifest(**changes: Any) -> dict[str, Any]:
 
 def file(split: str, rows: int) -> dict[str, Any]:
     """A file of the run."""
-    return {"path": f"{split}/part-00000", "split": split, "bytes": 46 * rows, "rows": rows, "sha256": SHA, "etag": "0f34"}
+    return {
+        "path": f"{split}/part-00000",
+        "split": split,
+        "bytes": 46 * rows,
+        "rows": rows,
+        "sha256": SHA,
+        "etag": "0f34",
+    }
 
 
 def column(counts: Sequence[int], mean: float | None, missing: float = 0.0) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT
-from tests.leaving.conftest import Lived, grants, trusting
-from tests.leaving.stage import ARTIFACTS, NAME, Stage, until
-from tests.sandbox.desk import allowing, ask
+from tests.teardown.conftest import Lived, grants, trusting
+from tests.teardown.stage import ARTIFACTS, NAME, Stage, until
 
 INPUT = "/opt/ml/processing/input"
 
@@ -37,7 +37,9 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("service", "operation", "after"), PLACES.values(), ids=PLACES)
-def test_a_deletion_that_was_interrupted_is_repeated_and_leaves_nothing(lived: Lived, service, operation, after):
+def test_a_deletion_that_was_interrupted_is_repeated_and_leaves_nothing(
+    lived: Lived, service, operation, after
+):
     lived.stage.fault(service, operation, after)
 
     assert lived.stack.delete() == "DELETE_FAILED"
@@ -53,7 +55,7 @@ def test_it_is_deleted_in_one_go(lived: Lived):
 
 
 def test_grants_whose_end_is_seen_late_are_waited_for(lived: Lived):
-    ask(lived.stage.sandbox, "faults", "POST", {"switches": {"late_deletes": 6}})
+    call_control(lived.stage.sandbox, "faults", "POST", {"switches": {"late_deletes": 6}})
 
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert lived.stage.things() == lived.before
@@ -61,25 +63,39 @@ def test_grants_whose_end_is_seen_late_are_waited_for(lived: Lived):
 
 @pytest.mark.parametrize("kind", ["throttle", "error", "lost"])
 def test_faults_that_pass_are_outlasted(lived: Lived, kind):
-    for service, operation in (("s3", "DeleteObjects"), ("s3control", "DeleteAccessGrant"), ("efs", "DeleteFileSystem")):
+    for service, operation in (
+        ("s3", "DeleteObjects"),
+        ("s3control", "DeleteAccessGrant"),
+        ("efs", "DeleteFileSystem"),
+    ):
         lived.stage.fault(service, operation, kind=kind)
 
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert lived.stage.things() == lived.before
 
 
-def test_an_app_that_ends_slowly_outlasts_the_function_which_goes_on_in_other_invocations(lived: Lived):
-    ask(lived.stage.sandbox, "settle", "POST", {"App": 14})
-    lived.stage.client("lambda").update_function_configuration(FunctionName=f"{NAME}-close-studio", Timeout=13)
-    ask(lived.stage.sandbox, "calls", "DELETE")
+def test_an_app_that_ends_slowly_outlasts_the_function_which_goes_on_in_other_invocations(
+    lived: Lived,
+):
+    call_control(lived.stage.sandbox, "settle", "POST", {"App": 14})
+    lived.stage.client("lambda").update_function_configuration(
+        FunctionName=f"{NAME}-close-studio", Timeout=13
+    )
+    call_control(lived.stage.sandbox, "calls", "DELETE")
 
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert lived.stage.things() == lived.before
-    calls = [row for row in ask(lived.stage.sandbox, "calls") if (row["service"], row["operation"]) == ("lambda", "Invoke")]
+    calls = [
+        row
+        for row in call_control(lived.stage.sandbox, "calls")
+        if (row["service"], row["operation"]) == ("lambda", "Invoke")
+    ]
     assert sum(row["answered"] for row in calls) >= 3
 
 
-def test_what_others_granted_at_our_location_is_named_and_nothing_is_emptied_until_they_take_it_back(lived: Lived):
+def test_what_others_granted_at_our_location_is_named_and_nothing_is_emptied_until_they_take_it_back(
+    lived: Lived,
+):
     control = lived.stage.client("s3control")
     ours = grants(lived.stage)[0]
     theirs = control.create_access_grant(
@@ -88,9 +104,15 @@ def test_what_others_granted_at_our_location_is_named_and_nothing_is_emptied_unt
     )["AccessGrantId"]  # fmt: skip
 
     assert lived.stack.delete() == "DELETE_FAILED"
-    assert f"1 grants at location {ours['AccessGrantsLocationId']} are not this stack's: {theirs}." in lived.stack.why()
+    assert (
+        f"1 grants at location {ours['AccessGrantsLocationId']} are not this stack's: {theirs}."
+        in lived.stack.why()
+    )
     assert [grant["AccessGrantId"] for grant in grants(lived.stage)] == [theirs]
-    assert lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read() == b"1,2"
+    assert (
+        lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read()
+        == b"1,2"
+    )
     control.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=theirs)
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert lived.stage.things() == lived.before
@@ -105,18 +127,26 @@ def test_our_jobs_are_stopped_and_another_stacks_go_on(lived: Lived):
 
     assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
     assert statuses(studio) == ("Stopped", "InProgress")
-    assert lived.stage.things() - lived.before == {"iam roles: working", "logs log_groups: /aws/sagemaker/ProcessingJobs"}
+    assert lived.stage.things() - lived.before == {
+        "iam roles: working",
+        "logs log_groups: /aws/sagemaker/ProcessingJobs",
+    }
 
 
 def statuses(studio: Any) -> tuple[str, ...]:
     names = ("grantor-abalone-1-a1", "grantor-abalone-2-a1")
-    return tuple(studio.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] for name in names)
+    return tuple(
+        studio.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"]
+        for name in names
+    )
 
 
 def working_role(stage: Stage) -> str:
     iam = stage.client("iam")
-    made = iam.create_role(RoleName="working", AssumeRolePolicyDocument=trusting("sagemaker.amazonaws.com"))["Role"]["Arn"]
-    rights = allowing({"Action": ["s3:*", "ecr:*", "logs:*"], "Resource": "*"})
+    made = iam.create_role(
+        RoleName="working", AssumeRolePolicyDocument=trusting("sagemaker.amazonaws.com")
+    )["Role"]["Arn"]
+    rights = policy_document({"Action": ["s3:*", "ecr:*", "logs:*"], "Resource": "*"})
     iam.put_role_policy(RoleName="working", PolicyName="work", PolicyDocument=rights)
     return str(made)
 
@@ -124,9 +154,16 @@ def working_role(stage: Stage) -> str:
 def start(stage: Stage, name: str, role: str, owner: str) -> None:
     """A job that does nothing for ten minutes, and says whose it is."""
     stage.client("s3").put_object(
-        Bucket=ARTIFACTS, Key="code/x.py", Body=b"import time; print('begun', flush=True); time.sleep(600)"
+        Bucket=ARTIFACTS,
+        Key="code/x.py",
+        Body=b"import time; print('begun', flush=True); time.sleep(600)",
     )
-    code = {"S3Uri": f"s3://{ARTIFACTS}/code", "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    code = {
+        "S3Uri": f"s3://{ARTIFACTS}/code",
+        "LocalPath": INPUT,
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+    }
     stage.client("sagemaker").create_processing_job(
         ProcessingJobName=name, RoleArn=role, Tags=[{"Key": "grantor:stack", "Value": owner}],
         ProcessingResources={"ClusterConfig": {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}},
@@ -162,7 +199,9 @@ def test_someone_elses_domain_in_our_network_is_named_and_stays(lived: Lived):
 
 
 def test_a_request_to_delete_while_the_stack_stays_empties_nothing(lived: Lived):
-    stack = lived.stage.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]["StackId"]
+    stack = lived.stage.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0][
+        "StackId"
+    ]
     request = {
         "RequestType": "Delete", "ResourceType": "Custom::EmptiedBuckets", "StackId": stack, "RequestId": "1",
         "LogicalResourceId": "EmptiedBuckets", "ResponseURL": f"{lived.stage.sandbox.url}/_ministack/health",
@@ -171,7 +210,10 @@ def test_a_request_to_delete_while_the_stack_stays_empties_nothing(lived: Lived)
     payload = json.dumps(request).encode()
     lived.stage.client("lambda").invoke(FunctionName=f"{NAME}-clean-up", Payload=payload)
 
-    assert lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read() == b"1,2"
+    assert (
+        lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read()
+        == b"1,2"
+    )
 
 
 def test_data_that_is_to_stay_stays_and_the_rest_goes(stage):

@@ -1,4 +1,4 @@
-"""What the job is told, and how it says what went wrong."""
+"""The job's arguments, and its errors."""
 
 import doctest
 import errno
@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from abalone import exits
-from abalone.arguments import Limit, Order, parsed
-from abalone.configuration import configuration, spark_defaults
-from abalone.exits import Failed, explained
-from abalone.store import UNNAMEABLE
+from abalone.arguments import JobOrder, QuarantineLimit, parse_arguments
+from abalone.configuration import build_configuration, spark_defaults
+from abalone.exits import JobFailed, explain_failure
+from abalone.store import S3A_UNSAFE_KEY
 
 FIVE = [
     "--account_id", "111122223333", "--s3_input_bucket", "in-1", "--s3_input_key_prefix", "UserA",
@@ -20,18 +20,20 @@ FIVE = [
 
 
 def test_the_articles_five_arguments_are_enough():
-    assert parsed(FIVE) == Order("111122223333", "in-1", "UserA/abalone.csv", "out-1", "UserA/output/")
+    assert parse_arguments(FIVE) == JobOrder(
+        "111122223333", "in-1", "UserA/abalone.csv", "out-1", "UserA/output/"
+    )
 
 
 def test_what_the_launcher_knows_is_taken():
-    told = {
+    options = {
         "run_id": "0123456789abcdef0123", "input_etag": '"abc"', "input_version": "v1", "job_name": "j", "summary": "s3://ops/runs/a/s.json",
         "access": "staged", "max_quarantine": "0.5%",
     }  # fmt: skip
 
-    assert parsed([*FIVE, *(word for name, value in told.items() for word in (f"--{name}", value))]) == Order(
+    assert parse_arguments([*FIVE, *(word for name, value in options.items() for word in (f"--{name}", value))]) == JobOrder(
         "111122223333", "in-1", "UserA", "out-1", "UserA/output/", "0123456789abcdef0123", "abc", "v1", "j", "s3://ops/runs/a/s.json",
-        "staged", Limit("0.5%", 0.5, share=True),
+        "staged", QuarantineLimit("0.5%", 0.5, share=True),
     )  # fmt: skip
 
 
@@ -46,33 +48,43 @@ def test_a_folder_or_an_object_is_named(said: str, key: str):
     words = [*FIVE]
     words[words.index("UserA")] = said
 
-    assert parsed(words).input_key == key
+    assert parse_arguments(words).input_key == key
 
 
 WRONG = [
     ("--account_id", "12", "--account_id is the account's twelve digits, not '12'"),
-    ("--s3_input_bucket", "s3://in", "--s3_input_bucket is a bucket's name without s3://, not 's3://in'"),
+    (
+        "--s3_input_bucket",
+        "s3://in",
+        "--s3_input_bucket is a bucket's name without s3://, not 's3://in'",
+    ),
     ("--run_id", "x", "--run_id is twenty hexadecimal digits, not 'x'"),
     ("--summary", "ops/x", "--summary is an object, as s3://bucket/key, not 'ops/x'"),
-    ("--max_quarantine", "many", "--max_quarantine is a number of lines, or a share as 1%, not 'many'"),
+    (
+        "--max_quarantine",
+        "many",
+        "--max_quarantine is a number of lines, or a share as 1%, not 'many'",
+    ),
     ("--max_quarantine", "-1", "--max_quarantine is a number of lines, or a share as 1%, not '-1'"),
     ("--access", "magic", "argument --access: invalid choice: 'magic'"),
     ("--colour", "red", "unrecognized arguments: --colour=red"),
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "why"), WRONG, ids=[f"{name} {value}" for name, value, _ in WRONG])
+@pytest.mark.parametrize(
+    ("name", "value", "why"), WRONG, ids=[f"{name} {value}" for name, value, _ in WRONG]
+)
 def test_a_wrong_argument_is_named(name: str, value: str, why: str):
-    with pytest.raises(Failed) as failed:
-        parsed([*FIVE, name, value])
+    with pytest.raises(JobFailed) as failed:
+        parse_arguments([*FIVE, name, value])
 
     assert failed.value.code == 2
     assert failed.value.sentence.startswith(f"The job was called wrongly: {why}")
 
 
 def test_a_missing_argument_is_named():
-    with pytest.raises(Failed, match="the following arguments are required: --account_id"):
-        parsed(FIVE[2:])
+    with pytest.raises(JobFailed, match="the following arguments are required: --account_id"):
+        parse_arguments(FIVE[2:])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +99,12 @@ def test_a_missing_argument_is_named():
     ],
 )
 def test_so_many_of_so_many_are_too_many(limit: str, refused: int, lines: int, too_many: bool):
-    assert parsed([*FIVE, "--max_quarantine", limit]).tolerated.exceeded(refused, lines) is too_many
+    assert (
+        parse_arguments([*FIVE, "--max_quarantine", limit]).quarantine_limit.is_exceeded(
+            refused, lines
+        )
+        is too_many
+    )
 
 
 class Java(Exception):
@@ -109,8 +126,8 @@ def refused(code: str) -> ClientError:
 
 
 FAILURES = [
-    pytest.param(Failed(13, "said already"), 13, "said already", id="our own"),
-    pytest.param(caused(RuntimeError("x"), Failed(11, "gone")), 11, "gone", id="our own, within another"),
+    pytest.param(JobFailed(13, "said already"), 13, "said already", id="our own"),
+    pytest.param(caused(RuntimeError("x"), JobFailed(11, "gone")), 11, "gone", id="our own, within another"),
     pytest.param(refused("AccessDenied"), 10, "a grant or a credential was taken back", id="S3 refuses"),
     pytest.param(refused("ExpiredToken"), 10, "a grant or a credential was taken back", id="an old credential"),
     pytest.param(Java("job aborted"), 10, "You do not have READ permissions", id="S3A is refused, by its cause"),
@@ -131,31 +148,37 @@ FAILURES = [
 
 @pytest.mark.parametrize(("failure", "code", "words"), FAILURES)
 def test_every_exception_has_a_code_and_a_sentence(failure: BaseException, code: int, words: str):
-    known = explained(failure)
+    known = explain_failure(failure)
 
     assert (known.code, words in known.sentence) == (code, True), known.sentence
 
 
 def test_a_sentence_is_short_however_long_the_failure():
-    assert len(explained(RuntimeError("x" * 10_000)).sentence) < 500
+    assert len(explain_failure(RuntimeError("x" * 10_000)).sentence) < 500
 
 
 def test_codes_are_distinct():
-    codes = [value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)]
+    codes = [
+        value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)
+    ]
 
     assert sorted(codes) == [0, 2, 10, 11, 12, 13, 14, 20]
 
 
 def test_the_configuration_is_for_the_buckets_of_the_data_and_no_other():
-    told = spark_defaults("in-1", "out-1")
+    options = spark_defaults("in-1", "out-1")
 
-    assert {name for name in told if "access.grants" in name} == {
+    assert {name for name in options if "access.grants" in name} == {
         f"spark.hadoop.fs.s3a.bucket.{bucket}.access.grants.{what}"
         for bucket in ("in-1", "out-1")
         for what in ("enabled", "fallback.to.iam")
     }
-    assert not any(word in name for name in told for word in ("access.key", "secret", "session.token"))
-    assert configuration("in-1") == [{"Classification": "spark-defaults", "Properties": spark_defaults("in-1")}]
+    assert not any(
+        word in name for name in options for word in ("access.key", "secret", "session.token")
+    )
+    assert build_configuration("in-1") == [
+        {"Classification": "spark-defaults", "Properties": spark_defaults("in-1")}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,10 +189,10 @@ def test_the_configuration_is_for_the_buckets_of_the_data_and_no_other():
         ("a/{b}.csv", False), ("a\\b.csv", False), ("a/_b.csv", False), ("a/.b.csv", False),
     ],
 )  # fmt: skip
-def test_some_keys_can_not_be_said_to_S3A(key: str, sayable: bool):  # noqa: N802
-    assert (UNNAMEABLE.search(key) is None) is sayable
+def test_some_keys_cannot_be_named_in_s3a(key: str, sayable: bool):
+    assert (S3A_UNSAFE_KEY.search(key) is None) is sayable
 
 
-@pytest.mark.parametrize("module", ["sniff"])
+@pytest.mark.parametrize("module", ["job"])
 def test_examples_are_true(module: str):
     assert doctest.testmod(importlib.import_module(f"abalone.{module}")).failed == 0

@@ -1,4 +1,4 @@
-"""Jobs with S3A against the sandbox: each with a role of its own, whose session is all that it has, as in SageMaker's container."""
+"""Run jobs with S3A against the sandbox, each with the session of its own role, as in SageMaker's container."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from abalone.configuration import of_bucket
-from sandbox.processing.credentials import Credentials
+from abalone.configuration import bucket_properties
+from sandbox.processing.container import RoleCredentials
 from tests.conftest import REGION, ROOT, Sandbox
 from tests.jobs_io.grounds import Grounds, addresses, java
 
 JARS = ROOT / ".tools/spark/jars"
 # What the sandbox's container sets, too: one machine, and no name that has a bucket in it.
-OF_THE_DESK = {
+WORKER_PROPERTIES = {
     "spark.master": "local[2]", "spark.driver.extraClassPath": f"{JARS}/*", "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.log.level": "ERROR",
     "spark.hadoop.fs.s3a.path.style.access": "true", "spark.hadoop.fs.s3a.endpoint.region": REGION,
@@ -39,8 +39,8 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """The worker with its Spark, and the sandbox that it talks to."""
+class SparkWorker:
+    """A worker process with its Spark, and the sandbox that it calls."""
 
     sandbox: Sandbox
     orders: IO[str]
@@ -53,17 +53,26 @@ class Desk:
             return ended()
 
     @contextmanager
-    def under_way(self, grounds: Grounds, words: list[str], **more: Any) -> Iterator[Callable[[], Ended]]:
+    def under_way(
+        self, grounds: Grounds, words: list[str], **more: Any
+    ) -> Iterator[Callable[[], Ended]]:
         """The same, while other things happen; gives what waits for its end."""
-        properties = of_bucket(grounds.data) | more.pop("properties", {})
+        properties = bucket_properties(grounds.data) | more.pop("properties", {})
         with credentials(grounds) as environment:
-            order = {"words": words, "environment": environment, "properties": properties, "late": 0, "file_size": 0, **more}
+            order = {
+                "words": words,
+                "environment": environment,
+                "properties": properties,
+                "late": 0,
+                "file_size": 0,
+                **more,
+            }
             self.orders.write(json.dumps(order) + "\n")
             self.orders.flush()
             yield lambda: Ended(**json.loads(self.answers.readline()))
 
     def kill(self) -> None:
-        """The machine is gone, from one moment to the next."""
+        """Kill the worker and its Java, as if the machine were gone."""
         os.killpg(self.group, signal.SIGKILL)
 
 
@@ -75,18 +84,23 @@ def credentials(grounds: Grounds) -> Iterator[dict[str, str]]:
         keys = grounds.keys_of_role()
         return {name: keys[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
 
-    served = Credentials(session, grounds.role, 3600)
+    served = RoleCredentials(session, grounds.role, 3600)
     try:
-        yield {"AWS_CONTAINER_CREDENTIALS_FULL_URI": served.address, "AWS_CONTAINER_AUTHORIZATION_TOKEN": served.token}
+        yield {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": served.address,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": served.token,
+        }
     finally:
         served.close()
 
 
 @contextmanager
-def desk(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[Desk]:
-    """A worker from its start to its end, with Spark configured so besides."""
+def start_worker(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[SparkWorker]:
+    """Run a worker with these further properties of Spark."""
     settings = folder / "spark-defaults.conf"
-    settings.write_text("".join(f"{name} {value}\n" for name, value in (OF_THE_DESK | properties).items()))
+    settings.write_text(
+        "".join(f"{name} {value}\n" for name, value in (WORKER_PROPERTIES | properties).items())
+    )
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-B", "-m", "tests.spark.worker"], cwd=ROOT, env=_environment(sandbox, folder), stdin=subprocess.PIPE,
@@ -97,7 +111,7 @@ def desk(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[Desk]:
         try:
             ready = process.stdout.readline()
             assert ready == "ready\n", (folder / "worker.log").read_text()
-            yield Desk(sandbox, process.stdin, process.stdout, process.pid)
+            yield SparkWorker(sandbox, process.stdin, process.stdout, process.pid)
         finally:
             process.stdin.close()
             process.wait(60)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.inventory import inventory
+from sandbox.testing.helpers import call_control, reset_sandbox
+from sandbox.testing.inventory import list_everything
 from tests.clients.sam import Sam
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.sandbox.desk import ask, reset
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 ARTIFACTS = "artifacts"
@@ -34,7 +34,11 @@ class Package:
     @property
     def nested(self) -> str:
         """The key of the nested template."""
-        return next(key for key, body in self.objects.items() if key.endswith(".template") and b"StudioHome" in body)
+        return next(
+            key
+            for key, body in self.objects.items()
+            if key.endswith(".template") and b"StudioHome" in body
+        )
 
 
 def package(sandbox: Sandbox, folder: Path) -> Package:
@@ -42,9 +46,13 @@ def package(sandbox: Sandbox, folder: Path) -> Package:
     s3, written = sandbox.client("s3"), folder / "packaged.yaml"
     s3.create_bucket(Bucket=ARTIFACTS)
     built = ("--template", ROOT / ".aws-sam/build/template.yaml", "--no-progressbar")
-    Sam(sandbox, ROOT)("package", *built, "--s3-bucket", ARTIFACTS, "--output-template-file", written)
+    Sam(sandbox, ROOT)(
+        "package", *built, "--s3-bucket", ARTIFACTS, "--output-template-file", written
+    )
     listed = s3.list_objects_v2(Bucket=ARTIFACTS)["Contents"]
-    objects = {it["Key"]: s3.get_object(Bucket=ARTIFACTS, Key=it["Key"])["Body"].read() for it in listed}
+    objects = {
+        it["Key"]: s3.get_object(Bucket=ARTIFACTS, Key=it["Key"])["Body"].read() for it in listed
+    }
     return Package(objects, written.read_text())
 
 
@@ -58,7 +66,7 @@ class Stage:
 
     def clear(self) -> None:
         """Forget everything, and put the artifacts there."""
-        reset(self.sandbox)
+        reset_sandbox(self.sandbox)
         self.client("s3").create_bucket(Bucket=ARTIFACTS)
         for key, body in self.package.objects.items():
             self.client("s3").put_object(Bucket=ARTIFACTS, Key=key, Body=body)
@@ -69,20 +77,33 @@ class Stage:
         return self._clients[service]
 
     def things(self) -> set[str]:
-        return set(inventory(self.client, ACCOUNT)) - {f"s3 buckets: {ARTIFACTS}"}
+        return set(list_everything(self.client, ACCOUNT)) - {f"s3 buckets: {ARTIFACTS}"}
 
     def stack(self, name: str = NAME) -> "Stack":
-        return Stack(self, self.package.template, self.package.objects[self.package.nested].decode(), name)
+        return Stack(
+            self, self.package.template, self.package.objects[self.package.nested].decode(), name
+        )
 
     def fault(self, service: str, operation: str, after: int = 0, **more: Any) -> None:
         """The next call of CleanUp or CloseStudio after so many is refused, once, for a reason that does not pass by itself."""
-        rule = {"service": service, "operation": operation, "after": after, "times": 1, "principal": f"{NAME}-Cl*"}
-        refusal = {"kind": "refuse", "code": "Interrupted", "status": 400, "message": "the cleaner has tripped over the cable"}
-        ask(self.sandbox, "faults", "POST", {"rules": [rule | refusal | more]})
+        rule = {
+            "service": service,
+            "operation": operation,
+            "after": after,
+            "times": 1,
+            "principal": f"{NAME}-Cl*",
+        }
+        refusal = {
+            "kind": "refuse",
+            "code": "Interrupted",
+            "status": 400,
+            "message": "the cleaner has tripped over the cable",
+        }
+        call_control(self.sandbox, "faults", "POST", {"rules": [rule | refusal | more]})
 
     def struck(self) -> list[int]:
         """How often each fault has struck."""
-        return [rule["struck"] for rule in ask(self.sandbox, "faults")["rules"]]
+        return [rule["struck"] for rule in call_control(self.sandbox, "faults")["rules"]]
 
 
 @dataclass
@@ -117,7 +138,10 @@ class Stack:
         return self._settled(identifier)
 
     def outputs(self) -> dict[str, str]:
-        return {output["OutputKey"]: output["OutputValue"] for output in self._described(self.name)["Outputs"]}
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in self._described(self.name)["Outputs"]
+        }
 
     def physical(self, name: str) -> str:
         """The physical id of a resource, of the nested stack if this one has none of the name."""
@@ -125,11 +149,21 @@ class Stack:
         return own[name] if name in own else self._physical(own["Studio"])[name]
 
     def why(self) -> str:
-        """Every failure that CloudFormation has told, of the nested stack too; for people."""
-        stacks = [it["StackId"] for it in self._cloud.list_stacks()["StackSummaries"] if it["StackName"].startswith(self.name)]
-        told = [it for stack in stacks for it in self._cloud.describe_stack_events(StackName=stack)["StackEvents"]]
-        failed = [it for it in told if it["ResourceStatus"].endswith("_FAILED")]
-        return "\n".join(f"{it['LogicalResourceId']}: {it.get('ResourceStatusReason')}" for it in failed)
+        """Every failure that CloudFormation reports, also of the nested stack; for people."""
+        stacks = [
+            it["StackId"]
+            for it in self._cloud.list_stacks()["StackSummaries"]
+            if it["StackName"].startswith(self.name)
+        ]
+        events = [
+            it
+            for stack in stacks
+            for it in self._cloud.describe_stack_events(StackName=stack)["StackEvents"]
+        ]
+        failed = [it for it in events if it["ResourceStatus"].endswith("_FAILED")]
+        return "\n".join(
+            f"{it['LogicalResourceId']}: {it.get('ResourceStatusReason')}" for it in failed
+        )
 
     @property
     def _cloud(self) -> Any:
@@ -137,7 +171,9 @@ class Stack:
 
     def _physical(self, stack: str) -> dict[str, str]:
         listed = self._cloud.describe_stack_resources(StackName=stack)["StackResources"]
-        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed
+        }
 
     def _described(self, name: str) -> dict[str, Any]:
         return dict(self._cloud.describe_stacks(StackName=name)["Stacks"][0])
@@ -148,7 +184,11 @@ class Stack:
 
 
 def _broken(template: str, names: tuple[str, ...]) -> str:
-    broken = {"Type": "AWS::SQS::Queue", "DependsOn": list(names), "Properties": {"VisibilityTimeout": 99999}}
+    broken = {
+        "Type": "AWS::SQS::Queue",
+        "DependsOn": list(names),
+        "Properties": {"VisibilityTimeout": 99999},
+    }
     found, resources, rest = template.partition("\nResources:\n")
     assert resources
     return f"{found}{resources}  Broken: {json.dumps(broken)}\n{rest}"

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.leaving.stage import Stack, Stage, package, until
+from tests.teardown.stage import Stack, Stage, package, until
 
 
 @pytest.fixture(scope="session")
-def own_stage(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def own_stage(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> Stage:
     sandbox = start_sandbox()
     return Stage(sandbox, package(sandbox, tmp_path_factory.mktemp("package")))
 
@@ -41,7 +43,9 @@ class Lived:
     def drop_policy(self) -> None:
         policies = self.stack.outputs()["PolicyBucket"]
         self.stage.client("s3").put_object(
-            Bucket=policies, Key="policy/article.yaml", Body=(ROOT / "policy/article.yaml").read_bytes()
+            Bucket=policies,
+            Key="policy/article.yaml",
+            Body=(ROOT / "policy/article.yaml").read_bytes(),
         )
         until(lambda: len(grants(self.stage)) == 4)
 
@@ -56,7 +60,9 @@ class Lived:
         """A space of userA's with an app, and a profile that the stack did not make."""
         studio, domain = self.stage.client("sagemaker"), {"DomainId": self.domain}
         studio.create_user_profile(**domain, UserProfileName="guest")
-        studio.create_space(**domain, SpaceName="desk", OwnershipSettings={"OwnerUserProfileName": "userA"})
+        studio.create_space(
+            **domain, SpaceName="desk", OwnershipSettings={"OwnerUserProfileName": "userA"}
+        )
         app = domain | {"SpaceName": "desk", "AppType": "JupyterLab", "AppName": "default"}
         studio.create_app(**app)
         until(lambda: studio.describe_app(**app)["Status"] == "InService")
@@ -77,4 +83,6 @@ TRUST = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"
 
 
 def trusting(service: str) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [TRUST | {"Principal": {"Service": service}}]})
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [TRUST | {"Principal": {"Service": service}}]}
+    )

@@ -21,7 +21,9 @@ class Element:
 
     def all(self, name: str = "", kind: str = "") -> list["Element"]:
         """The elements below this one with the name, and with the class."""
-        return [one for one in self._below() if name in ("", one.name) and kind in ("", *one.classes)]
+        return [
+            one for one in self._below() if name in ("", one.name) and kind in ("", *one.classes)
+        ]
 
     def first(self, name: str, kind: str = "") -> "Element":
         return self.all(name, kind)[0]
@@ -33,7 +35,10 @@ class Element:
     @property
     def rows(self) -> list[list[str]]:
         """A table's cells, but for those of its head."""
-        return [[cell.text for cell in row.inside if isinstance(cell, Element)] for row in self.first("tbody").all("tr")]
+        return [
+            [cell.text for cell in row.inside if isinstance(cell, Element)]
+            for row in self.first("tbody").all("tr")
+        ]
 
     def _below(self) -> Iterator["Element"]:
         for part in self.inside:

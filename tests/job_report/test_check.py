@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import check
+import check
 from tests.conftest import ROOT
 
 GOOD = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15\n"
@@ -21,7 +21,7 @@ def tried(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_file_is_counted_and_its_refused_lines_are_shown(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"sex,length\n" + GOOD.encode() + b"\xff,\x1b\n" + b"\n")
 
-    assert list(check.told((tmp_path / "a.csv").read_bytes(), 10)) == [
+    assert list(check.summarize_file((tmp_path / "a.csv").read_bytes(), 10)) == [
         "4 lines: 1 to train on, 0 to validate with, 3 in quarantine",
         "        1  header line",
         "        1  not 9 columns",
@@ -33,7 +33,10 @@ def test_a_file_is_counted_and_its_refused_lines_are_shown(tmp_path: Path):
 
 
 def test_it_shows_as_many_as_are_asked_for():
-    assert list(check.told(b"\n" * 3_000, 1))[2:] == ["line 1: blank line: ", "… and 2,999 more"]
+    assert list(check.summarize_file(b"\n" * 3_000, 1))[2:] == [
+        "line 1: blank line: ",
+        "… and 2,999 more",
+    ]
 
 
 @pytest.mark.parametrize(
