@@ -1,4 +1,4 @@
-"""S3 Access Grants as a run meets it: what is listed, found, made, taken away and tagged; in short and empty pages, always."""
+"""The S3 Access Grants adapter: it lists, finds, creates, deletes and tags grants."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,157 +10,188 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 from moto import mock_aws
 
-from grantor.aws.access_grants import LONGEST, OWNER, AccessGrants, AlreadyThere, Elsewhere, Found, tags_of
-from grantor.aws.clients import NotYet
-from grantor.core.grant import Grant, Grantee, Location, Permission, closest
-from sandbox.access_grants import Switches
+from grantor.aws.access_grants import (
+    OWNER,
+    AccessGrants,
+    FoundGrant,
+    GrantExists,
+    OutsideLocation,
+    ownership_tags,
+)
+from grantor.aws.clients import RetryableError
+from grantor.core.grant import Grant, Grantee, Location, Permission, closest_location
+from grantor.limits import MAX_TAG_VALUE_CHARACTERS
 from sandbox.in_process import access_grants
-from tests.access_grants.conftest import Aws, Desk, lay, moto_client
-from tests.aws.conftest import Raw, answering, counted
+from sandbox.switches import GrantSwitches
+from sandbox.testing.scenario import AwsAccount, GrantScenario, lay_scenario, make_moto_client
+from tests.aws.conftest import RawBody, count_calls, replace_answers
 from tests.conftest import ACCOUNT, REGION, Sandbox
 
 MOTO = "123456789012"
 READ, WRITE = Permission.READ, Permission.WRITE
-Opened = Callable[..., "Room"]
+OpenSetup = Callable[..., "GrantsSetup"]
 
 
-class Room:
+class GrantsSetup:
     """An instance with the location s3://data/, the role ana, and a stack's view of it."""
 
-    def __init__(self, desk: Desk, region: str = REGION) -> None:
-        self.desk, self.aws = desk, desk.aws
-        self.client = desk.aws.client("s3control")
-        self.grants = AccessGrants(self.client, desk.aws.account, region, "grantor")
-        self.ana = Grantee("IAM", desk.user)
+    def __init__(self, scenario: GrantScenario, region: str = REGION) -> None:
+        self.scenario, self.aws = scenario, scenario.aws
+        self.client = scenario.aws.client("s3control")
+        self.grants = AccessGrants(self.client, scenario.aws.account, region, "grantor")
+        self.ana = Grantee("IAM", scenario.user)
 
     def make(self, grant: Grant, **tags: str) -> str:
-        found = closest(grant.scope, self.grants.locations())
+        found = closest_location(grant.scope, self.grants.list_locations())
         assert found
-        return self.grants.make(grant, *found, tags)
+        return self.grants.create_grant(grant, *found, tags)
 
     def mine(self, scope: str = "s3://data/Ana/*", permission: Permission = READ) -> Grant:
         return Grant(self.ana, permission, scope)
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    """Opens a room, with these switches of the service besides its short and empty pages."""
+def open_setup() -> Iterator[OpenSetup]:
+    """Opens an in-process account with these switches of the service besides its short and empty
+    pages.
+    """
     managers: list[Any] = []
 
-    def way(**switches: Any) -> Room:
-        for manager in (mock_aws(), access_grants(Switches(longest_page=3, empty_page_every=2, **switches))):
+    def open_account(**switches: Any) -> GrantsSetup:
+        for manager in (
+            mock_aws(),
+            access_grants(GrantSwitches(longest_page=3, empty_page_every=2, **switches)),
+        ):
             manager.__enter__()
             managers.append(manager)
-        return Room(lay(Aws(MOTO, moto_client)))
+        return GrantsSetup(lay_scenario(AwsAccount(MOTO, make_moto_client)))
 
-    yield way
+    yield open_account
     for manager in reversed(managers):
         manager.__exit__(None, None, None)
 
 
 @pytest.fixture
-def room(opened: Opened) -> Room:
-    return opened()
+def setup(open_setup: OpenSetup) -> GrantsSetup:
+    return open_setup()
 
 
-def test_what_is_made_is_listed_with_its_id(room: Room):
-    made = {room.mine(f"s3://data/{n}/*"): room.make(room.mine(f"s3://data/{n}/*")) for n in range(8)}
+def test_what_is_made_is_listed_with_its_id(setup: GrantsSetup):
+    made = {
+        setup.mine(f"s3://data/{n}/*"): setup.make(setup.mine(f"s3://data/{n}/*")) for n in range(8)
+    }
 
-    assert room.grants.list() == made
+    assert setup.grants.list_grants() == made
 
 
-def test_the_grants_of_some_cost_a_list_for_each_and_no_other_is_told(room: Room):
-    ben = Grantee("IAM", room.aws.role("ben"))
-    for grantee in (room.ana, ben, Grantee("IAM", room.aws.role("cy"))):
-        room.make(Grant(grantee, READ, "s3://data/Product/*"))
-    calls = counted(room.client)
+def test_listing_some_grantees_costs_a_call_each_and_returns_no_others(setup: GrantsSetup):
+    ben = Grantee("IAM", setup.aws.role("ben"))
+    for grantee in (setup.ana, ben, Grantee("IAM", setup.aws.role("cy"))):
+        setup.make(Grant(grantee, READ, "s3://data/Product/*"))
+    calls = count_calls(setup.client)
 
-    assert {grant.grantee for grant in room.grants.list([room.ana, ben, ben])} == {room.ana, ben}
+    assert {grant.grantee for grant in setup.grants.list_grants([setup.ana, ben, ben])} == {
+        setup.ana,
+        ben,
+    }
     assert calls["ListAccessGrants"] <= 2 * 2  # an empty page in between
 
 
-def test_a_grant_of_one_application_is_another_grant(room: Room):
+def test_a_grant_of_one_application_is_another_grant(setup: GrantsSetup):
     application = f"arn:aws:sso::{MOTO}:application/ssoins-1234567890abcdef/apl-1"
-    for grant in (room.mine(), Grant(room.ana, READ, "s3://data/Ana/*", application)):
-        room.make(grant)
+    for grant in (setup.mine(), Grant(setup.ana, READ, "s3://data/Ana/*", application)):
+        setup.make(grant)
 
-    assert {grant.application for grant in room.grants.list()} == {"", application}
-
-
-@pytest.mark.parametrize("exactly", [True, False], ids=["the filter means just this scope", "the filter means a prefix"])
-def test_a_grant_is_found_whatever_the_scope_filter_means(opened: Opened, exactly: bool):
-    room = opened(grant_scope_filters_exactly=exactly)
-    wanted = room.mine("s3://data/A/*")
-    ids = {grant: room.make(grant) for grant in (room.mine("s3://data/A/B/*"), wanted, room.mine("s3://data/A/*", WRITE))}
-
-    assert room.grants.find(wanted) == Found(ids[wanted], "grantor")
-    assert room.grants.find(room.mine("s3://data/B/*")) is None
+    assert {grant.application for grant in setup.grants.list_grants()} == {"", application}
 
 
-def test_a_grant_that_somebody_else_made_tells_no_owner(room: Room):
-    found = room.desk.grant("Ana/*")
+@pytest.mark.parametrize(
+    "exactly", [True, False], ids=["the filter means just this scope", "the filter means a prefix"]
+)
+def test_a_grant_is_found_whatever_the_scope_filter_means(open_setup: OpenSetup, exactly: bool):
+    setup = open_setup(grant_scope_filters_exactly=exactly)
+    wanted = setup.mine("s3://data/A/*")
+    ids = {
+        grant: setup.make(grant)
+        for grant in (setup.mine("s3://data/A/B/*"), wanted, setup.mine("s3://data/A/*", WRITE))
+    }
 
-    assert room.grants.find(room.mine()) == Found(found["AccessGrantId"], None)
+    assert setup.grants.find_grant(wanted) == FoundGrant(ids[wanted], "grantor")
+    assert setup.grants.find_grant(setup.mine("s3://data/B/*")) is None
 
 
-def test_where_a_grant_stands_twice_the_one_that_is_ours_is_told(opened: Opened):
-    room = opened(location_in_key=True)
-    everywhere = room.aws.control("CreateAccessGrantsLocation", LocationScope="s3://", IAMRoleArn=room.desk.location_role)[
-        "AccessGrantsLocationId"
-    ]
-    ours = room.make(room.mine())
-    theirs = room.aws.control(
+def test_a_grant_that_somebody_else_made_has_no_owner(setup: GrantsSetup):
+    found = setup.scenario.grant("Ana/*")
+
+    assert setup.grants.find_grant(setup.mine()) == FoundGrant(found["AccessGrantId"], None)
+
+
+def test_of_a_duplicate_grant_ours_is_returned(open_setup: OpenSetup):
+    setup = open_setup(location_in_key=True)
+    everywhere = setup.aws.control(
+        "CreateAccessGrantsLocation", LocationScope="s3://", IAMRoleArn=setup.scenario.location_role
+    )["AccessGrantsLocationId"]
+    ours = setup.make(setup.mine())
+    theirs = setup.aws.control(
         "CreateAccessGrant",
         AccessGrantsLocationId=everywhere,
         AccessGrantsLocationConfiguration={"S3SubPrefix": "data/Ana/*"},
-        Grantee={"GranteeType": "IAM", "GranteeIdentifier": room.desk.user},
+        Grantee={"GranteeType": "IAM", "GranteeIdentifier": setup.scenario.user},
         Permission="READ",
     )["AccessGrantId"]
 
-    assert room.grants.find(room.mine()) == Found(ours, "grantor")
-    assert [room.grants.list(known={known})[room.mine()] for known in (ours, theirs)] == [ours, theirs]
+    assert setup.grants.find_grant(setup.mine()) == FoundGrant(ours, "grantor")
+    assert [setup.grants.list_grants(known={known})[setup.mine()] for known in (ours, theirs)] == [
+        ours,
+        theirs,
+    ]
 
 
-def test_a_grant_that_is_there_is_not_made_again(room: Room):
-    room.make(room.mine())
+def test_a_grant_that_is_there_is_not_made_again(setup: GrantsSetup):
+    setup.make(setup.mine())
 
-    with pytest.raises(AlreadyThere, match="READ s3://data/Ana/"):
-        room.make(room.mine())
-
-
-def test_a_role_that_s3_does_not_know_yet_is_a_matter_of_time(room: Room):
-    with pytest.raises(NotYet, match="not known to S3 yet"):
-        room.make(Grant(Grantee("IAM", f"arn:aws:iam::{MOTO}:role/nobody"), READ, "s3://data/Ana/*"))
+    with pytest.raises(GrantExists, match="READ s3://data/Ana/"):
+        setup.make(setup.mine())
 
 
-def test_what_the_service_will_never_do_is_no_matter_of_time(opened: Opened):
-    room = opened(grants_quota=0)
+def test_a_role_that_s3_does_not_know_yet_is_retryable(setup: GrantsSetup):
+    with pytest.raises(RetryableError, match="not known to S3 yet"):
+        setup.make(
+            Grant(Grantee("IAM", f"arn:aws:iam::{MOTO}:role/nobody"), READ, "s3://data/Ana/*")
+        )
+
+
+def test_what_the_service_refuses_for_good_is_not_retryable(open_setup: OpenSetup):
+    setup = open_setup(grants_quota=0)
 
     with pytest.raises(ClientError, match="AccessGrantsQuotaExceededError"):
-        room.make(room.mine())
+        setup.make(setup.mine())
 
 
-WORDS: dict[str, Callable[[Room], object]] = {
-    "CreateAccessGrant": lambda room: room.make(room.mine()),
-    "DeleteAccessGrant": lambda room: room.grants.take_away("1"),
-    "TagResource": lambda room: room.grants.tag("1", {}),
-    "ListAccessGrants": lambda room: room.grants.list(),
-    "ListTagsForResource": lambda room: room.grants.owner("1"),
+WORDS: dict[str, Callable[[GrantsSetup], object]] = {
+    "CreateAccessGrant": lambda setup: setup.make(setup.mine()),
+    "DeleteAccessGrant": lambda setup: setup.grants.delete_grant("1"),
+    "TagResource": lambda setup: setup.grants.tag_grant("1", {}),
+    "ListAccessGrants": lambda setup: setup.grants.list_grants(),
+    "ListTagsForResource": lambda setup: setup.grants.read_owner("1"),
 }
 
 
 @pytest.mark.parametrize(("operation", "word"), WORDS.items(), ids=WORDS.keys())
 @pytest.mark.parametrize("fault", ["SlowDown", "ServiceUnavailable", "InternalError", ""])
-def test_what_passes_by_itself_is_a_matter_of_time(room: Room, operation: str, word: Callable[[Room], object], fault: str):
+def test_transient_errors_are_retryable(
+    setup: GrantsSetup, operation: str, word: Callable[[GrantsSetup], object], fault: str
+):
     def answer(request: Any) -> AWSResponse:
         if not fault:
             raise ConnectionClosedError(endpoint_url=request.url)
-        body = f"<ErrorResponse><Error><Code>{fault}</Code><Message>later</Message></Error></ErrorResponse>".encode()
-        return AWSResponse(request.url, 503, {}, Raw(body))
+        error = f"<Error><Code>{fault}</Code><Message>later</Message></Error>"
+        body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
+        return AWSResponse(request.url, 503, {}, RawBody(body))
 
-    answering(room.client, operation, *[answer] * 9)
-    with pytest.raises(NotYet, match=fault or "Connection was closed"):
-        word(room)
+    replace_answers(setup.client, operation, *[answer] * 9)
+    with pytest.raises(RetryableError, match=fault or "Connection was closed"):
+        word(setup)
 
 
 OBJECTS = {
@@ -171,40 +202,48 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize(("scope", "kind"), OBJECTS.values(), ids=OBJECTS.keys())
-def test_only_a_single_object_is_called_one(room: Room, scope: str, kind: str):
+def test_only_a_single_object_is_called_one(setup: GrantsSetup, scope: str, kind: str):
     asked: list[dict[str, Any]] = []
-    room.client.meta.events.register(
-        "provide-client-params.s3-control.CreateAccessGrant", lambda params, **_: asked.append(params)
+    setup.client.meta.events.register(
+        "provide-client-params.s3-control.CreateAccessGrant",
+        lambda params, **_: asked.append(params),
     )
-    room.make(room.mine(scope))
+    setup.make(setup.mine(scope))
 
     assert asked[0].get("S3PrefixType", "") == kind
-    assert set(room.grants.list()) == {room.mine(scope)}
+    assert set(setup.grants.list_grants()) == {setup.mine(scope)}
 
 
-def test_a_grant_that_became_another_scope_is_taken_away_again(room: Room):
-    place = room.aws.control("CreateAccessGrantsLocation", LocationScope="s3://data/team*", IAMRoleArn=room.desk.location_role)
+def test_a_grant_that_became_another_scope_is_deleted_again(setup: GrantsSetup):
+    place = setup.aws.control(
+        "CreateAccessGrantsLocation",
+        LocationScope="s3://data/team*",
+        IAMRoleArn=setup.scenario.location_role,
+    )
     location = Location(place["AccessGrantsLocationId"], "s3://data/team*")
 
-    with pytest.raises(Elsewhere, match=r"became s3://data/teamx/.*, not s3://data/team/x/"):
-        room.grants.make(room.mine("s3://data/team/x/*"), location, "x/*", {})
-    assert room.grants.list() == {}
+    with pytest.raises(OutsideLocation, match=r"became s3://data/teamx/.*, not s3://data/team/x/"):
+        setup.grants.create_grant(setup.mine("s3://data/team/x/*"), location, "x/*", {})
+    assert setup.grants.list_grants() == {}
 
 
-def test_taking_away_what_is_gone_is_success(room: Room):
-    made = room.make(room.mine())
-    room.grants.take_away(made)
-    room.grants.take_away(made)
+def test_deleting_what_is_gone_is_success(setup: GrantsSetup):
+    made = setup.make(setup.mine())
+    setup.grants.delete_grant(made)
+    setup.grants.delete_grant(made)
 
-    assert room.grants.list() == {}
-    assert (room.grants.tags(made), room.grants.owner(made)) == (None, None)
+    assert setup.grants.list_grants() == {}
+    assert (setup.grants.read_tags(made), setup.grants.read_owner(made)) == (None, None)
 
 
-def test_a_grant_carries_its_owner_and_what_else_is_told(room: Room):
-    made = room.make(room.mine(), **tags_of(rules=["policy/a.yaml#own"], run="r-1", until="2027-03-31T00:00:00+00:00"))
+def test_a_grant_carries_its_owner_and_the_other_tags(setup: GrantsSetup):
+    made = setup.make(
+        setup.mine(),
+        **ownership_tags(rules=["policy/a.yaml#own"], run="r-1", until="2027-03-31T00:00:00+00:00"),
+    )
 
-    assert room.grants.owner(made) == "grantor"
-    assert room.grants.tags(made) == {
+    assert setup.grants.read_owner(made) == "grantor"
+    assert setup.grants.read_tags(made) == {
         OWNER: "grantor",
         "grantor:rules": "policy/a.yaml:own",
         "grantor:run": "r-1",
@@ -212,59 +251,79 @@ def test_a_grant_carries_its_owner_and_what_else_is_told(room: Room):
     }
 
 
-def test_a_grant_that_is_adopted_keeps_its_other_tags(room: Room):
-    made = room.desk.grant("Ana/*", Tags=[{"Key": "team", "Value": "x"}])["AccessGrantId"]
-    room.grants.tag(made, tags_of(rules=["policy/a.yaml#own"], run="r-2"))
+def test_a_grant_that_is_adopted_keeps_its_other_tags(setup: GrantsSetup):
+    made = setup.scenario.grant("Ana/*", Tags=[{"Key": "team", "Value": "x"}])["AccessGrantId"]
+    setup.grants.tag_grant(made, ownership_tags(rules=["policy/a.yaml#own"], run="r-2"))
 
-    assert room.grants.tags(made) == {"team": "x", OWNER: "grantor", "grantor:rules": "policy/a.yaml:own", "grantor:run": "r-2"}
+    assert setup.grants.read_tags(made) == {
+        "team": "x",
+        OWNER: "grantor",
+        "grantor:rules": "policy/a.yaml:own",
+        "grantor:run": "r-2",
+    }
 
 
 RULES = {
     "that fit": (["a#1", "b#2"], "a:1 b:2"),
-    "that are too many": ([f"policy/team.yaml#rule-{n:03}" for n in range(100)], "policy/team.yaml:rule-007 policy/team.yaml:rule-008 +91"),
-    "with letters that tags do not take": (["policy/a,b (1).yaml#größe 🦪"], "policy/a_b _1_.yaml:größe _"),
-    "of which one is too long": (["p" * 300 + "#x"], "p" * LONGEST),
-}  # fmt: skip
+    "that are too many": (
+        [f"policy/team.yaml#rule-{n:03}" for n in range(100)],
+        "policy/team.yaml:rule-007 policy/team.yaml:rule-008 +91",
+    ),
+    "with letters that tags do not take": (
+        ["policy/a,b (1).yaml#größe 🦪"],
+        "policy/a_b _1_.yaml:größe _",
+    ),
+    "of which one is too long": (["p" * 300 + "#x"], "p" * MAX_TAG_VALUE_CHARACTERS),
+}
 
 
 @pytest.mark.parametrize(("rules", "end"), RULES.values(), ids=RULES.keys())
-def test_rules_are_told_as_far_as_a_tag_takes_them(room: Room, rules: list[str], end: str):
-    value = tags_of(rules=rules, run="r-1")["grantor:rules"]
-    made = room.make(room.mine(), **tags_of(rules=rules, run="r-1"))
+def test_rules_are_written_as_far_as_they_fit_into_a_tag(
+    setup: GrantsSetup, rules: list[str], end: str
+):
+    value = ownership_tags(rules=rules, run="r-1")["grantor:rules"]
+    made = setup.make(setup.mine(), **ownership_tags(rules=rules, run="r-1"))
 
     assert value.endswith(end)
-    assert (room.grants.tags(made) or {})["grantor:rules"] == value
+    assert (setup.grants.read_tags(made) or {})["grantor:rules"] == value
 
 
-def test_it_asks_in_the_partition_that_it_is_in():
+def test_it_calls_the_partition_of_its_region():
     client = boto3.Session("a", "b", region_name="cn-north-1").client("s3control")
     asked: list[str] = []
 
     def answer(request: Any) -> AWSResponse:
         asked.append(request.url)
-        return AWSResponse(request.url, 200, {}, Raw(b"<ListTagsForResourceResult/>"))
+        return AWSResponse(request.url, 200, {}, RawBody(b"<ListTagsForResourceResult/>"))
 
-    answering(client, "ListTagsForResource", answer)
-    AccessGrants(client, MOTO, "cn-north-1", "grantor").tags("g-1")
+    replace_answers(client, "ListTagsForResource", answer)
+    AccessGrants(client, MOTO, "cn-north-1", "grantor").read_tags("g-1")
 
-    assert "arn%3Aaws-cn%3As3%3Acn-north-1%3A123456789012%3Aaccess-grants/default/grant/g-1" in asked[0]
+    assert (
+        "arn%3Aaws-cn%3As3%3Acn-north-1%3A123456789012%3Aaccess-grants/default/grant/g-1"
+        in asked[0]
+    )
 
 
 def test_it_is_the_same_on_the_wire(server: Sandbox):
     control, word = server.client("s3control"), uuid.uuid4().hex[:8]
-    desk = Aws(ACCOUNT, server.client)
+    account = AwsAccount(ACCOUNT, server.client)
     server.client("s3").create_bucket(Bucket=f"data-{word}")
     control.create_access_grants_instance(AccountId=ACCOUNT)
     place = control.create_access_grants_location(
-        AccountId=ACCOUNT, LocationScope=f"s3://data-{word}/", IAMRoleArn=desk.role(f"location-{word}", allow="s3:*")
+        AccountId=ACCOUNT,
+        LocationScope=f"s3://data-{word}/",
+        IAMRoleArn=account.role(f"location-{word}", allow="s3:*"),
     )
-    grant = Grant(Grantee("IAM", desk.role(f"ana-{word}")), READ, f"s3://data-{word}/Ana/*")
+    grant = Grant(Grantee("IAM", account.role(f"ana-{word}")), READ, f"s3://data-{word}/Ana/*")
     grants = AccessGrants(control, ACCOUNT, REGION, "grantor")
     location = Location(place["AccessGrantsLocationId"], f"s3://data-{word}/")
-    made = grants.make(grant, location, "Ana/*", tags_of(rules=["policy/a.yaml#own"], run="r-1"))
+    made = grants.create_grant(
+        grant, location, "Ana/*", ownership_tags(rules=["policy/a.yaml#own"], run="r-1")
+    )
 
-    assert grants.find(grant) == Found(made, "grantor")
-    assert grants.list([grant.grantee]) == {grant: made}
-    grants.take_away(made)
+    assert grants.find_grant(grant) == FoundGrant(made, "grantor")
+    assert grants.list_grants([grant.grantee]) == {grant: made}
+    grants.delete_grant(made)
     control.delete_access_grants_location(AccountId=ACCOUNT, AccessGrantsLocationId=location.id)
     control.delete_access_grants_instance(AccountId=ACCOUNT)

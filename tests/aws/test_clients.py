@@ -1,4 +1,4 @@
-"""Clients: none before it is needed, each once, all able to wait for a throttled service."""
+"""Clients: each is created once, at first use, and slows down when its service throttles."""
 
 import subprocess
 import sys
@@ -7,14 +7,19 @@ from functools import cached_property
 import pytest
 from botocore.exceptions import IncompleteReadError
 
-from grantor.aws.clients import Clients
+from grantor.aws.clients import TRANSIENT_CODES, Clients
+from sandbox.testing.helpers import call_control
 from tests.conftest import ROOT, Sandbox
-from tests.sandbox.desk import ask
 
-NAMES = sorted(name for name, word in vars(Clients).items() if isinstance(word, cached_property) and name != "session")
+NAMES = sorted(
+    name
+    for name, member in vars(Clients).items()
+    if isinstance(member, cached_property) and name != "session"
+)
 
-SERVICES = {"functions": "lambda", "processing": "sagemaker"}  # whose words are not their services' names
-IMPATIENT = {"processing"}  # whoever is rung again anyway
+# Whose words are not their services' names
+SERVICES = {"functions": "lambda", "processing": "sagemaker"}
+LAUNCH_CLIENTS = {"processing"}  # gives up early
 
 
 @pytest.fixture
@@ -24,30 +29,44 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throttled(clients: Clients, name: str):
+def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throttled(
+    clients: Clients, name: str
+):
     made = getattr(clients, name)
 
     assert getattr(clients, name) is made
     assert made.meta.region_name == "eu-central-1"
     assert made.meta.service_model.service_name == SERVICES.get(name, name.replace("_", "-"))
-    mode = "standard" if name in IMPATIENT else "adaptive"
+    mode = "standard" if name in LAUNCH_CLIENTS else "adaptive"
     assert (made.meta.config.retries["mode"], made.meta.config.connect_timeout) == (mode, 3)
 
 
 def test_importing_it_makes_nothing():
-    script = "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; assert vars(c.Clients()) == {'_region': None}"
+    script = (
+        "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; "
+        "assert vars(c.Clients()) == {'_region': None}"
+    )
 
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env={"PYTHONPATH": "layers/grantor"})
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, cwd=ROOT, env={"PYTHONPATH": "layers/grantor"}
+    )
 
 
 @pytest.mark.parametrize("cut", ["ListDomains", "ListUserProfiles"])
-def test_half_an_answer_in_json_is_an_error_and_not_an_empty_list(server: Sandbox, clients: Clients, cut: str):
+def test_half_an_answer_in_json_is_an_error_and_not_an_empty_list(
+    server: Sandbox, clients: Clients, cut: str
+):
     """botocore reads `{"Domains": [{"Doma` as an answer with no members, status 200."""
     sagemaker = clients.session.client(
         "sagemaker", endpoint_url=server.url, aws_access_key_id="test", aws_secret_access_key="test"
     )
     rule = {"service": "sagemaker", "operation": cut, "kind": "cut", "times": 1}
-    ask(server, "faults", "POST", {"rules": [rule]})
+    call_control(server, "faults", "POST", {"rules": [rule]})
 
     with pytest.raises(IncompleteReadError):
         sagemaker.list_domains() if cut == "ListDomains" else sagemaker.list_user_profiles()
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "ThrottlingException", "RequestTimeout"])
+def test_the_transient_codes_include_those_that_botocore_retries(code: str) -> None:
+    assert code in TRANSIENT_CODES

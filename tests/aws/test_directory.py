@@ -1,4 +1,4 @@
-"""IAM Identity Center's directory: names become ids, and whoever is not known is not there."""
+"""IAM Identity Center: names become ids, and unknown names have none."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,23 +6,29 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from grantor.aws.identity_center import GROUP, USER, Directory, Ids, NoDirectory
-from tests.access_grants.conftest import moto_client
-from tests.aws.conftest import answering, counted, refusing
+from grantor.aws.identity_center import DirectoryIds, DirectoryNotFound, IdentityCenter
+from sandbox.testing.helpers import unique_name
+from sandbox.testing.scenario import make_moto_client
+from tests.aws.conftest import count_calls, refuse_with, replace_answers
 from tests.conftest import Sandbox
-from tests.sandbox.desk import own
+
+USER, GROUP = "DIRECTORY_USER", "DIRECTORY_GROUP"
 
 
-class Store:
-    """The identity store of the sandbox, and a view of it."""
+class DirectorySetup:
+    """The sandbox's identity store and an IdentityCenter on it."""
 
     def __init__(self, server: Sandbox) -> None:
         self.admin, self.client = server.client("sso-admin"), server.client("identitystore")
         self.id = self.admin.list_instances()["Instances"][0]["IdentityStoreId"]
-        self.directory = Directory(self.client, self.admin)
+        self.directory = IdentityCenter(self.client, self.admin)
 
     def user(self, name: str) -> str:
-        person = {"UserName": name, "DisplayName": "Ana Bloom", "Name": {"GivenName": "Ana", "FamilyName": "Bloom"}}
+        person = {
+            "UserName": name,
+            "DisplayName": "Ana Bloom",
+            "Name": {"GivenName": "Ana", "FamilyName": "Bloom"},
+        }
         return str(self.client.create_user(IdentityStoreId=self.id, **person)["UserId"])
 
     def group(self, name: str) -> str:
@@ -30,73 +36,86 @@ class Store:
 
 
 @pytest.fixture
-def store(server: Sandbox) -> Store:
-    return Store(server)
+def store(server: Sandbox) -> DirectorySetup:
+    return DirectorySetup(server)
 
 
-def test_names_of_users_and_groups_become_ids(store: Store):
-    user, group = own("ana@example.com"), own("Data Team")
+def test_names_of_users_and_groups_become_ids(store: DirectorySetup):
+    user, group = unique_name("ana@example.com"), unique_name("Data Team")
     ids = {(USER, user): store.user(user), (GROUP, group): store.group(group)}
 
-    assert store.directory.ids([*ids, *ids]) == Ids(ids)
+    assert store.directory.find_ids([*ids, *ids]) == DirectoryIds(ids)
 
 
-def test_who_is_not_known_is_absent_and_not_unread(store: Store):
-    user = own("ana")
+def test_who_is_not_known_is_absent_and_not_unread(store: DirectorySetup):
+    user = unique_name("ana")
     store.user(user)
 
-    assert store.directory.ids([(USER, own("nobody")), (GROUP, user)]) == Ids()
+    assert (
+        store.directory.find_ids([(USER, unique_name("nobody")), (GROUP, user)]) == DirectoryIds()
+    )
 
 
-def test_each_name_costs_a_call_and_the_first_one_more(store: Store):
-    calls, asked = counted(store.client), counted(store.admin)
+def test_each_name_costs_a_call_and_the_first_one_more(store: DirectorySetup):
+    calls, asked = count_calls(store.client), count_calls(store.admin)
     for _ in range(2):
-        store.directory.ids([(USER, "a"), (GROUP, "b")])
-    store.directory.ids([])
+        store.directory.find_ids([(USER, "a"), (GROUP, "b")])
+    store.directory.find_ids([])
 
     assert (calls, asked) == ({"GetUserId": 2, "GetGroupId": 2}, {"ListInstances": 1})
 
 
-def test_nobody_is_asked_where_no_name_is_wanted(server: Sandbox):
+def test_no_call_is_made_without_names(server: Sandbox):
     admin = server.client("sso-admin")
-    calls = counted(admin)
+    calls = count_calls(admin)
 
-    assert Directory(server.client("identitystore"), admin).ids([]) == Ids()
+    assert IdentityCenter(server.client("identitystore"), admin).find_ids([]) == DirectoryIds()
     assert calls == {}
 
 
-def test_a_name_that_could_not_be_asked_for_is_unread_with_why(store: Store):
-    group = own("team")
+def test_a_name_that_could_not_be_asked_for_is_unread_with_why(store: DirectorySetup):
+    group = unique_name("team")
     made = store.group(group)
-    answering(store.client, "GetUserId", refusing("AccessDeniedException"))
-    ids = store.directory.ids([(USER, "ana"), (GROUP, group)])
+    replace_answers(store.client, "GetUserId", refuse_with("AccessDeniedException"))
+    ids = store.directory.find_ids([(USER, "ana"), (GROUP, group)])
 
     assert ids.found == {(GROUP, group): made}
     assert "AccessDeniedException" in ids.unread["directory DIRECTORY_USER ana"]
 
 
-def told(*stores: str) -> Callable[[Any], Any]:
-    return refusing("", 200, Instances=[{"InstanceArn": f"arn:aws:sso:::instance/{s}", "IdentityStoreId": s} for s in stores])
+def list_answer(*stores: str) -> Callable[[Any], Any]:
+    return refuse_with(
+        "",
+        200,
+        Instances=[
+            {"InstanceArn": f"arn:aws:sso:::instance/{s}", "IdentityStoreId": s} for s in stores
+        ],
+    )
 
 
-def test_without_an_identity_center_it_says_what_to_do(store: Store):
-    answering(store.admin, "ListInstances", told())
+def test_without_an_identity_center_it_says_what_to_do(store: DirectorySetup):
+    replace_answers(store.admin, "ListInstances", list_answer())
 
-    with pytest.raises(NoDirectory, match="this Region has none: enable it, or grant to roles and profiles instead"):
-        store.directory.ids([(USER, "ana")])
+    with pytest.raises(
+        DirectoryNotFound,
+        match="this Region has none: enable it, or grant to roles and profiles instead",
+    ):
+        store.directory.find_ids([(USER, "ana")])
 
 
-def test_between_two_identity_stores_it_does_not_choose(store: Store):
-    answering(store.admin, "ListInstances", told("d-2", "d-1"))
+def test_between_two_identity_stores_it_does_not_choose(store: DirectorySetup):
+    replace_answers(store.admin, "ListInstances", list_answer("d-2", "d-1"))
 
-    with pytest.raises(NoDirectory, match=r"several identity stores \(d-1, d-2\): write ids"):
-        store.directory.ids([(USER, "ana")])
+    with pytest.raises(DirectoryNotFound, match=r"several identity stores \(d-1, d-2\): write ids"):
+        store.directory.find_ids([(USER, "ana")])
 
 
 def test_another_emulator_understands_the_same_calls():
     with mock_aws():
-        admin, client = moto_client("sso-admin"), moto_client("identitystore")
+        admin, client = make_moto_client("sso-admin"), make_moto_client("identitystore")
         identity_store = admin.list_instances()["Instances"][0]["IdentityStoreId"]
         made = client.create_group(IdentityStoreId=identity_store, DisplayName="team")["GroupId"]
 
-        assert Directory(client, admin).ids([(GROUP, "team"), (USER, "ana")]) == Ids({(GROUP, "team"): made})
+        assert IdentityCenter(client, admin).find_ids(
+            [(GROUP, "team"), (USER, "ana")]
+        ) == DirectoryIds({(GROUP, "team"): made})

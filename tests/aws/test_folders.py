@@ -1,4 +1,4 @@
-"""Folders of a bucket: those right below a prefix, each once, on however many pages."""
+"""Folders of a bucket: those directly below a prefix, each once, on any number of pages."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from grantor.aws.s3 import Folders
-from tests.aws.conftest import counted
+from sandbox.testing.helpers import unique_name
+from tests.aws.conftest import count_calls
 from tests.conftest import Sandbox
-from tests.sandbox.desk import own
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def s3(server: Sandbox) -> Any:
 
 @pytest.fixture
 def bucket(s3: Any) -> str:
-    name = own("data")
+    name = unique_name("data")
     s3.create_bucket(Bucket=name)
     return name
 
@@ -29,37 +29,45 @@ def put(s3: Any, bucket: str, *keys: str) -> None:
 
 
 def test_folders_are_what_lies_between_the_prefix_and_the_next_slash(s3: Any, bucket: str):
-    put(s3, bucket, "projects/b/x.csv", "projects/a/x/y.csv", "projects/a/z.csv", "projects/loose.csv", "other/c/x.csv")
+    put(
+        s3,
+        bucket,
+        "projects/b/x.csv",
+        "projects/a/x/y.csv",
+        "projects/a/z.csv",
+        "projects/loose.csv",
+        "other/c/x.csv",
+    )
 
-    assert Folders(s3).folders(f"s3://{bucket}/projects/") == ("a", "b")
-    assert Folders(s3).folders(f"s3://{bucket}/") == ("other", "projects")
-    assert Folders(s3).folders(f"s3://{bucket}/nothing/") == ()
+    assert Folders(s3).list_folders(f"s3://{bucket}/projects/") == ("a", "b")
+    assert Folders(s3).list_folders(f"s3://{bucket}/") == ("other", "projects")
+    assert Folders(s3).list_folders(f"s3://{bucket}/nothing/") == ()
 
 
 def test_a_folder_may_have_any_name_but_none(s3: Any, bucket: str):
     put(s3, bucket, "p/mit Lücke & +/x", "p/marker/", "p//x")
 
-    assert Folders(s3).folders(f"s3://{bucket}/p/") == ("marker", "mit Lücke & +")
+    assert Folders(s3).list_folders(f"s3://{bucket}/p/") == ("marker", "mit Lücke & +")
 
 
 def test_every_page_is_read(s3: Any, bucket: str):
     put(s3, bucket, *(f"p/{n:04}/x" for n in range(1001)))
-    calls = counted(s3)
+    calls = count_calls(s3)
 
-    assert Folders(s3).folders(f"s3://{bucket}/p/") == tuple(f"{n:04}" for n in range(1001))
+    assert Folders(s3).list_folders(f"s3://{bucket}/p/") == tuple(f"{n:04}" for n in range(1001))
     assert calls == {"ListObjectsV2": 2}
 
 
 def test_a_prefix_exists_while_an_object_lies_below_it(s3: Any, bucket: str):
     put(s3, bucket, "p/a/x", "p/a/y", "p/ab/x")
-    calls = counted(s3)
+    calls = count_calls(s3)
 
-    assert Folders(s3).exists(f"s3://{bucket}/p/a/")
-    assert not Folders(s3).exists(f"s3://{bucket}/p/b/")
+    assert Folders(s3).has_objects(f"s3://{bucket}/p/a/")
+    assert not Folders(s3).has_objects(f"s3://{bucket}/p/b/")
     assert calls == {"ListObjectsV2": 2}
 
 
-@pytest.mark.parametrize("word", ["folders", "exists"])
-def test_a_bucket_that_can_not_be_listed_is_not_an_empty_one(s3: Any, word: str):
+@pytest.mark.parametrize("method", ["list_folders", "has_objects"])
+def test_a_bucket_that_cannot_be_listed_is_not_an_empty_one(s3: Any, method: str):
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        getattr(Folders(s3), word)(f"s3://{own('nobody')}/p/")
+        getattr(Folders(s3), method)(f"s3://{unique_name('nobody')}/p/")

@@ -1,21 +1,23 @@
-"""What a probe is: a question that AWS's documents leave open, the calls that answer it, and what the answer means."""
+"""A probe: a question that AWS's documentation leaves open, the calls that answer it, and what the
+answer means.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sandbox.switches import KINDS, NAMES
-from tests.live.ground import Ground
+from tests.live.workspace import Workspace
 
 Value = bool | int | str
 
 
-class Open(RuntimeError):
-    """The calls do not answer the question; the text says what was seen."""
+class StillOpen(RuntimeError):
+    """The calls do not answer the question; the text says what was observed."""
 
 
-class NotHere(Open):
-    """This account has nothing to ask with, or something that must not be put at risk for it."""
+class NotApplicable(StillOpen):
+    """The probe cannot run in this account, or would put something at risk."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,30 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probe:
-    """A question with a name: that of a switch of the sandbox, or one of its own; `assumed` is what stands there today."""
+    """A question.
+
+    Its name is that of a sandbox switch or its own; `assumed` is the value that the sandbox has
+    today.
+    """
 
     name: str
     question: str
     assumed: Value
-    ask: Callable[[Ground], Finding]
-    bare: bool  # asked before there is a location
-    costs: str  # beyond calls that cost next to nothing
+    ask: Callable[[Workspace], Finding]
+    bare: bool  # runs before there is a location
+    costs: str  # apart from calls, which cost next to nothing
 
     @property
-    def switch(self) -> bool:
+    def is_switch(self) -> bool:
         return self.name in NAMES
 
-    def told(self, found: Finding) -> str:
-        """The answer in one line."""
-        said = f"{'settles' if self.switch else 'answers'} {self.name} = {json.dumps(found.value)}  (observed: {found.observed})"
-        return said if found.value == self.assumed else f"{said}  ASSUMED: {json.dumps(self.assumed)}"
+    def format_finding(self, found: Finding) -> str:
+        """Format the answer in one line."""
+        verb = "settles" if self.is_switch else "answers"
+        line = f"{verb} {self.name} = {json.dumps(found.value)}  (observed: {found.observed})"
+        if found.value == self.assumed:
+            return line
+        return f"{line}  ASSUMED: {json.dumps(self.assumed)}"
 
 
 PROBES: dict[str, Probe] = {}
@@ -53,25 +62,31 @@ SWITCHES = {name: value for kind in KINDS for name, value in vars(kind()).items(
 
 def probe(
     *, assumed: Value | None = None, bare: bool = False, costs: str = ""
-) -> Callable[[Callable[[Ground], Finding]], Callable[[Ground], Finding]]:
-    """Register a probe by the name of its function, whose docstring is the question; what a switch assumes it says itself."""
+) -> Callable[[Callable[[Workspace], Finding]], Callable[[Workspace], Finding]]:
+    """Register a probe by its function's name; the docstring is the question.
 
-    def register(ask: Callable[[Ground], Finding]) -> Callable[[Ground], Finding]:
+    A switch has its own assumed value.
+    """
+
+    def register(ask: Callable[[Workspace], Finding]) -> Callable[[Workspace], Finding]:
         name = ask.__name__
         stands = SWITCHES[name] if assumed is None else assumed
-        PROBES[name] = Probe(name, str(ask.__doc__).strip(), stands, ask, bare, costs)
+        PROBES[name] = Probe(name, " ".join(str(ask.__doc__).split()), stands, ask, bare, costs)
         return ask
 
     return register
 
 
-def either(seen: str, known: Mapping[str, Value], of: str) -> Finding:
-    """The answer that what was seen stands for; Open if it is none of those that are known."""
+def match_answer(seen: str, known: Mapping[str, Value], of: str) -> Finding:
+    """Translate what was observed into an answer.
+
+    Raises StillOpen if it is not one of the known ones.
+    """
     if seen not in known:
-        raise Open(f"{of}: {seen}, which is neither {' nor '.join(known)}")
+        raise StillOpen(f"{of}: {seen}, which is neither {' nor '.join(known)}")
     return Finding(known[seen], f"{of}: {seen}")
 
 
-def in_order(probes: Iterable[Probe]) -> list[Probe]:
-    """Those first that are asked before there is a location."""
+def sort_probes(probes: Iterable[Probe]) -> list[Probe]:
+    """Sort the probes that run before there is a location to the front."""
     return sorted(probes, key=lambda each: not each.bare)

@@ -1,4 +1,4 @@
-"""`make live ACCOUNT=sandbox`: the very same run, on a sandbox of its own with Grantor deployed in it."""
+"""`make test-live ACCOUNT=sandbox`: the same run on a new sandbox with Grantor deployed in it."""
 
 import os
 import subprocess
@@ -6,48 +6,53 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo.__main__ import free_port
-from demo.cast import STACK
-from demo.desk import Desk
-from demo.inventory import inventory
-from demo.stack import deploy
-from demo.stage import Unmet, eventually, step
+from harness.deployment import STACK, deploy_stack
+from harness.session import SandboxSession, find_free_port
+from harness.steps import ExpectationError, step, wait_until
+from sandbox.testing.inventory import list_everything
 from tests.live.account import LIVE
-from tests.live.ground import document
+from tests.live.workspace import format_policy
 
 ROOT = Path(__file__).parents[2]
-# One group of logs for the jobs of all who use the account is SageMaker's own, and stays.
+# SageMaker's own log group, shared by all jobs of an account, stays.
 LOGS = {"logs log_groups: /aws/sagemaker/ProcessingJobs"}
 RIGHTS = Path(__file__).parent / "rights.json"
 
 
 def main(words: Sequence[str]) -> int:
-    """What the run ends with."""
-    with step("A small AWS on the desk starts"):
-        desk = Desk.up(free_port())
+    """Return the run's exit code."""
+    with step("A sandbox starts: AWS on this machine"):
+        session = SandboxSession.start(find_free_port())
     try:
-        deploy(desk, None)
-        environment = os.environ | _engineer(desk).environment | {LIVE: desk.account}
-        before = inventory(desk.client, desk.account)
+        deploy_stack(session)
+        environment = os.environ | _engineer(session).environment | {LIVE: session.account}
+        before = list_everything(session.client, session.account)
         command = [sys.executable, "-m", "tests.live", "--stack", STACK, *words]
         ended = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        eventually("and nothing is left in any service", [], lambda: sorted(inventory(desk.client, desk.account) - before - LOGS))
+        nothing: list[str] = []
+        wait_until(
+            "and nothing is left in any service",
+            nothing,
+            lambda: sorted(list_everything(session.client, session.account) - before - LOGS),
+        )
         return ended  # noqa: TRY300
-    except Unmet as unmet:
+    except ExpectationError as unmet:
         print(f"\n✗ NOT AS EXPECTED: {unmet}", file=sys.stderr)
         return 1
     finally:
-        desk.down()
+        session.stop()
 
 
-def _engineer(desk: Desk) -> Desk:
-    """The desk of somebody who may do what docs/live.md asks for and nothing else."""
-    iam, root = desk.client("iam"), f"arn:aws:iam::{desk.account}:root"
-    trust = document({"Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
+def _engineer(session: SandboxSession) -> SandboxSession:
+    """A session with exactly the permissions that docs/live.md asks for."""
+    iam, root = session.client("iam"), f"arn:aws:iam::{session.account}:root"
+    trust = format_policy({"Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
     role = iam.create_role(RoleName="engineer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     iam.put_role_policy(RoleName="engineer", PolicyName="live", PolicyDocument=RIGHTS.read_text())
-    given = desk.client("sts").assume_role(RoleArn=role, RoleSessionName="eva", DurationSeconds=3600)
-    return desk.holding(given["Credentials"])
+    given = session.client("sts").assume_role(
+        RoleArn=role, RoleSessionName="eva", DurationSeconds=3600
+    )
+    return session.with_credentials(given["Credentials"])
 
 
 if __name__ == "__main__":

@@ -1,122 +1,213 @@
-"""On what IAM judges the calls that Grantor's roles make: their policies in template.yaml stand on these answers."""
+"""How IAM authorizes the calls of Grantor's roles.
+
+Their policies in template.yaml depend on these answers.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.live.ground import DONE, Ground, Person
-from tests.live.probe import Finding, either, probe
+from tests.live.probe import Finding, match_answer, probe
+from tests.live.workspace import DONE, Person, Workspace
 
 OTHERS = [{"Key": "grantor:live", "Value": "somebody else"}]
-BOUND = {f"{DONE} AccessDenied": "binds", f"{DONE} {DONE}": "binds nothing", "AccessDenied AccessDenied": "refuses everything"}
+BOUND = {
+    f"{DONE} AccessDenied": "binds",
+    f"{DONE} {DONE}": "binds nothing",
+    "AccessDenied AccessDenied": "refuses everything",
+}
 
 
-def _kind(here: Ground, kind: str) -> str:
-    return f"{here.account.instance}/{kind}/*"
+def _resource_arn(workspace: Workspace, kind: str) -> str:
+    return f"{workspace.account.instance}/{kind}/*"
 
 
-def _both(here: Ground) -> list[str]:
-    return [_kind(here, "location"), _kind(here, "grant")]
+def _both_arns(workspace: Workspace) -> list[str]:
+    return [_resource_arn(workspace, "location"), _resource_arn(workspace, "grant")]
 
 
 @probe(assumed="location")
-def create_is_judged_on(here: Ground) -> Finding:
-    """On which resource is CreateAccessGrant judged: the location, the grant, or both?"""
-    grantee, folder = here.person(), here.folder()
-    here.grant(f"{folder}known/*", grantee)
+def create_is_judged_on(workspace: Workspace) -> Finding:
+    """Which resource is CreateAccessGrant authorized on: the location, the grant, or both?"""
+    grantee, folder = workspace.create_person(), workspace.new_folder()
+    workspace.create_grant(f"{folder}known/*", grantee)
     seen = []
     for kind in ("location", "grant"):
-        tagging = {"Action": "s3:TagResource", "Resource": _both(here)}
-        maker = here.person({"Action": "s3:CreateAccessGrant", "Resource": _kind(here, kind)}, tagging)
-        seen.append(here.surely(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}{kind}/*"))))
-    known = {f"{DONE} AccessDenied": "location", f"AccessDenied {DONE}": "grant", "AccessDenied AccessDenied": "both"}
-    return either(" ".join(seen), known, "allowed on location/* alone, and on grant/* alone")
+        tagging = {"Action": "s3:TagResource", "Resource": _both_arns(workspace)}
+        maker = workspace.create_person(
+            {"Action": "s3:CreateAccessGrant", "Resource": _resource_arn(workspace, kind)}, tagging
+        )
+        seen.append(
+            workspace.try_when_spread(
+                _call_as(
+                    workspace,
+                    maker,
+                    "create_access_grant",
+                    **_grant_request(workspace, grantee, f"{folder}{kind}/*"),
+                )
+            )
+        )
+    known = {
+        f"{DONE} AccessDenied": "location",
+        f"AccessDenied {DONE}": "grant",
+        "AccessDenied AccessDenied": "both",
+    }
+    return match_answer(" ".join(seen), known, "allowed on location/* alone, and on grant/* alone")
 
 
 @probe(assumed="binds")
-def scope_binds_create(here: Ground) -> Finding:
-    """Does the condition key s3:AccessGrantScope bind CreateAccessGrant to scopes?"""
-    grantee, inside, outside = here.person(), here.folder(), here.folder()
-    here.grant(f"{inside}known/*", grantee)
-    bound = {"StringLike": {"s3:AccessGrantScope": f"s3://{here.bucket}/{inside}*"}}
-    making = {"Action": "s3:CreateAccessGrant", "Resource": _both(here), "Condition": bound}
-    maker = here.person(making, {"Action": "s3:TagResource", "Resource": _both(here)})
-    inner, outer = (
-        _as(here, maker, "create_access_grant", **_grant(here, grantee, f"{place}x/*")) for place in (inside, outside)
+def scope_binds_create(workspace: Workspace) -> Finding:
+    """Does the condition key s3:AccessGrantScope restrict CreateAccessGrant to scopes?"""
+    grantee, inside, outside = (
+        workspace.create_person(),
+        workspace.new_folder(),
+        workspace.new_folder(),
     )
-    seen = [here.surely(inner), here.tried(outer)]
-    return either(" ".join(seen), BOUND, "a scope inside of the condition, and one outside")
+    workspace.create_grant(f"{inside}known/*", grantee)
+    bound = {"StringLike": {"s3:AccessGrantScope": f"s3://{workspace.bucket}/{inside}*"}}
+    making = {
+        "Action": "s3:CreateAccessGrant",
+        "Resource": _both_arns(workspace),
+        "Condition": bound,
+    }
+    maker = workspace.create_person(
+        making, {"Action": "s3:TagResource", "Resource": _both_arns(workspace)}
+    )
+    inner, outer = (
+        _call_as(
+            workspace,
+            maker,
+            "create_access_grant",
+            **_grant_request(workspace, grantee, f"{place}x/*"),
+        )
+        for place in (inside, outside)
+    )
+    seen = [workspace.try_when_spread(inner), workspace.try_call(outer)]
+    return match_answer(" ".join(seen), BOUND, "a scope inside of the condition, and one outside")
 
 
 @probe(assumed="binds")
-def request_tag_binds_create(here: Ground) -> Finding:
-    """Does the condition key aws:RequestTag bind CreateAccessGrant to grants that get a certain tag?"""
-    grantee, folder = here.person(), here.folder()
-    here.grant(f"{folder}known/*", grantee)
-    signed = {"StringEquals": {"aws:RequestTag/grantor:live": here.name}}
-    making = {"Action": "s3:CreateAccessGrant", "Resource": _both(here), "Condition": signed}
-    maker = here.person(making, {"Action": "s3:TagResource", "Resource": _both(here)})
-    asked = _grant(here, grantee, f"{folder}x/*"), _grant(here, grantee, f"{folder}y/*") | {"Tags": OTHERS}
-    ours, others = (_as(here, maker, "create_access_grant", **each) for each in asked)
-    seen = [here.surely(ours), here.tried(others)]
-    return either(" ".join(seen), BOUND, "a grant that gets the tag, and one that gets another")
+def request_tag_binds_create(workspace: Workspace) -> Finding:
+    """Does the condition key aws:RequestTag restrict CreateAccessGrant to grants that get a certain
+    tag?
+    """
+    grantee, folder = workspace.create_person(), workspace.new_folder()
+    workspace.create_grant(f"{folder}known/*", grantee)
+    signed = {"StringEquals": {"aws:RequestTag/grantor:live": workspace.name}}
+    making = {
+        "Action": "s3:CreateAccessGrant",
+        "Resource": _both_arns(workspace),
+        "Condition": signed,
+    }
+    maker = workspace.create_person(
+        making, {"Action": "s3:TagResource", "Resource": _both_arns(workspace)}
+    )
+    asked = (
+        _grant_request(workspace, grantee, f"{folder}x/*"),
+        _grant_request(workspace, grantee, f"{folder}y/*") | {"Tags": OTHERS},
+    )
+    ours, others = (_call_as(workspace, maker, "create_access_grant", **each) for each in asked)
+    seen = [workspace.try_when_spread(ours), workspace.try_call(others)]
+    return match_answer(
+        " ".join(seen), BOUND, "a grant that gets the tag, and one that gets another"
+    )
 
 
 @probe(assumed=False)
-def tagging_needs_its_right(here: Ground) -> Finding:
-    """Does CreateAccessGrant with tags need s3:TagResource besides?"""
-    grantee, folder = here.person(), here.folder()
-    here.grant(f"{folder}known/*", grantee)
-    maker = here.person({"Action": "s3:CreateAccessGrant", "Resource": _both(here)})
-    seen = here.surely(_as(here, maker, "create_access_grant", **_grant(here, grantee, f"{folder}x/*")))
-    return either(seen, {DONE: False, "AccessDenied": True}, "with tags and without the right to tag")
-
-
-@probe(assumed="binds")
-def tag_binds_delete(here: Ground) -> Finding:
-    """Does the condition key aws:ResourceTag bind DeleteAccessGrant to grants that carry the tag?"""
-    grantee, folder, remover = here.person(), here.folder(), _remover(here)
-    ours = here.grant(f"{folder}ours/*", grantee)
-    others = here.grant(f"{folder}others/*", grantee, Tags=OTHERS)
-    seen = [here.surely(_delete(here, remover, ours)), here.tried(_delete(here, remover, others))]
-    return either(" ".join(seen), BOUND, "a grant that carries the tag, and one with another")
-
-
-@probe(assumed="AccessDenied")
-def delete_of_what_is_gone(here: Ground) -> Finding:
-    """How is DeleteAccessGrant refused for a grant that is gone, if the right to it hangs on the grant's tag?"""
-    grantee, folder, remover = here.person(), here.folder(), _remover(here)
-    gone = here.grant(f"{folder}*", grantee)
-    here.revoke(gone)
-    return Finding(
-        here.tried(_delete(here, remover, gone)), "DeleteAccessGrant once more, by a role that may delete what is tagged"
+def tagging_needs_its_right(workspace: Workspace) -> Finding:
+    """Does CreateAccessGrant with tags also need s3:TagResource?"""
+    grantee, folder = workspace.create_person(), workspace.new_folder()
+    workspace.create_grant(f"{folder}known/*", grantee)
+    maker = workspace.create_person(
+        {"Action": "s3:CreateAccessGrant", "Resource": _both_arns(workspace)}
+    )
+    seen = workspace.try_when_spread(
+        _call_as(
+            workspace,
+            maker,
+            "create_access_grant",
+            **_grant_request(workspace, grantee, f"{folder}x/*"),
+        )
+    )
+    return match_answer(
+        seen, {DONE: False, "AccessDenied": True}, "with tags and without the right to tag"
     )
 
 
-def _remover(here: Ground) -> Person:
-    tagged = {"StringEquals": {"aws:ResourceTag/grantor:live": here.name}}
-    return here.person({"Action": "s3:DeleteAccessGrant", "Resource": _kind(here, "grant"), "Condition": tagged})
+@probe(assumed="binds")
+def tag_binds_delete(workspace: Workspace) -> Finding:
+    """Does the condition key aws:ResourceTag restrict DeleteAccessGrant to grants that carry the
+    tag?
+    """
+    grantee, folder, remover = (
+        workspace.create_person(),
+        workspace.new_folder(),
+        _create_remover(workspace),
+    )
+    ours = workspace.create_grant(f"{folder}ours/*", grantee)
+    others = workspace.create_grant(f"{folder}others/*", grantee, Tags=OTHERS)
+    seen = [
+        workspace.try_when_spread(_delete_call(workspace, remover, ours)),
+        workspace.try_call(_delete_call(workspace, remover, others)),
+    ]
+    return match_answer(" ".join(seen), BOUND, "a grant that carries the tag, and one with another")
 
 
-def _delete(here: Ground, who: Person, grant: dict[str, Any]) -> Callable[[], Any]:
-    return _as(here, who, "delete_access_grant", AccessGrantId=grant["AccessGrantId"])
+@probe(assumed="AccessDenied")
+def delete_of_what_is_gone(workspace: Workspace) -> Finding:
+    """Which error code does DeleteAccessGrant return for a deleted grant if the permission depends
+    on the grant's tag?
+    """
+    grantee, folder, remover = (
+        workspace.create_person(),
+        workspace.new_folder(),
+        _create_remover(workspace),
+    )
+    gone = workspace.create_grant(f"{folder}*", grantee)
+    workspace.delete_grant(gone)
+    return Finding(
+        workspace.try_call(_delete_call(workspace, remover, gone)),
+        "DeleteAccessGrant once more, by a role that may delete what is tagged",
+    )
 
 
-def _grant(here: Ground, grantee: Person, sub_prefix: str) -> dict[str, Any]:
+def _create_remover(workspace: Workspace) -> Person:
+    tagged = {"StringEquals": {"aws:ResourceTag/grantor:live": workspace.name}}
+    return workspace.create_person(
+        {
+            "Action": "s3:DeleteAccessGrant",
+            "Resource": _resource_arn(workspace, "grant"),
+            "Condition": tagged,
+        }
+    )
+
+
+def _delete_call(workspace: Workspace, who: Person, grant: dict[str, Any]) -> Callable[[], Any]:
+    return _call_as(workspace, who, "delete_access_grant", AccessGrantId=grant["AccessGrantId"])
+
+
+def _grant_request(workspace: Workspace, grantee: Person, sub_prefix: str) -> dict[str, Any]:
     return {
-        "AccessGrantsLocationId": here.location,
+        "AccessGrantsLocationId": workspace.location,
         "AccessGrantsLocationConfiguration": {"S3SubPrefix": sub_prefix},
         "Grantee": {"GranteeType": "IAM", "GranteeIdentifier": grantee.role},
         "Permission": "READ",
-        "Tags": here.tags,
+        "Tags": workspace.tags,
     }
 
 
-def _as(here: Ground, who: Person, operation: str, **asked: Any) -> Callable[[], None]:
-    """The call as this person; what it makes is ours."""
+def _call_as(workspace: Workspace, who: Person, operation: str, **asked: Any) -> Callable[[], None]:
+    """A call as this person. A grant that it creates is recorded for removal."""
 
     def call() -> None:
-        told = getattr(here.account.client("s3control", who.keys), operation)(AccountId=here.account.id, **asked)
-        if "AccessGrantId" in told:
-            here.made.add("s3control", "delete_access_grant", AccountId=here.account.id, AccessGrantId=told["AccessGrantId"])
+        answer = getattr(workspace.account.client("s3control", who.keys), operation)(
+            AccountId=workspace.account.id, **asked
+        )
+        if "AccessGrantId" in answer:
+            workspace.cleanup.add(
+                "s3control",
+                "delete_access_grant",
+                AccountId=workspace.account.id,
+                AccessGrantId=answer["AccessGrantId"],
+            )
 
     return call

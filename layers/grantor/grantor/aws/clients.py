@@ -1,4 +1,4 @@
-"""Errors of AWS by their code: none of the Access Grants errors is modelled in botocore, so the code is all there is."""
+"""boto3 clients, one per service, and which of their errors are worth another attempt."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,17 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from botocore.utils import parse_timestamp
+
+from grantor.settings import (
+    CALL_ATTEMPTS,
+    CONCURRENT_CALLS,
+    CONNECT_TIMEOUT_SECONDS,
+    LAUNCH_CALL_ATTEMPTS,
+    LAUNCH_READ_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -29,8 +39,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 
-# What a later run may find mended by itself: throttles and faults of the service, as each service names them.
-PASSING = {
+# Error codes after which the same call can succeed: throttling and faults of a service. botocore
+# knows the codes that it retries itself; to add one that it does not know, add a line here.
+TRANSIENT_CODES = {
+    *vars(TransientRetryableChecker)["_TRANSIENT_ERROR_CODES"],
+    *vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"],
     "InternalError",
     "InternalException",
     "InternalFailure",
@@ -38,19 +51,11 @@ PASSING = {
     "InternalServerException",
     "InternalServiceFault",
     "OperationAborted",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestTimeout",
     "ServiceUnavailable",
     "ServiceUnavailableException",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
 }
-# No answer, or not all of it: what was asked may have been done all the same.
-UNANSWERED = (
+# No answer, or half of one. The call may have had its effect.
+CONNECTION_ERRORS = (
     exceptions.HTTPClientError,
     exceptions.ConnectionError,
     exceptions.IncompleteReadError,
@@ -59,57 +64,77 @@ UNANSWERED = (
 )
 
 
-class NotYet(RuntimeError):
-    """AWS can not do this now and will be able to soon; the text says what is missing."""
+class RetryableError(RuntimeError):
+    """AWS cannot do this now, but probably soon; the text says what is missing."""
 
 
-class Overtaken(RuntimeError):
-    """The lease has passed to another run, so nothing may be written any more; the other run reads everything afresh."""
+class LeaseLost(RuntimeError):
+    """Another run has the lease, so this one must write nothing more.
+
+    The other run reads everything afresh.
+    """
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
+    """The code of AWS's error.
+
+    S3 Access Grants' errors are not in botocore's model, so there is nothing else to go by.
+    """
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def message(error: ClientError) -> str:
+def error_message(error: ClientError) -> str:
+    """The message of AWS's error."""
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
 @contextmanager
-def passing() -> Iterator[None]:
-    """Turns what passes by itself, and an answer that never came, into NotYet; everything else goes through as it is."""
+def retryable() -> Iterator[None]:
+    """Raise RetryableError in place of transient errors and lost answers.
+
+    All other errors pass unchanged.
+    """
     try:
         yield
-    except UNANSWERED as error:
-        raise NotYet(str(error)) from error
+    except CONNECTION_ERRORS as error:
+        raise RetryableError(str(error)) from error
     except ClientError as error:
-        if code(error) not in PASSING:
+        if error_code(error) not in TRANSIENT_CODES:
             raise
-        raise NotYet(f"{code(error)}: {message(error)}") from error
+        raise RetryableError(f"{error_code(error)}: {error_message(error)}") from error
 
 
-AT_ONCE = 8  # of a client's ten connections
+def map_concurrently[T, R](read: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Apply `read` to each item, some at the same time; results in the items' order.
 
-
-def each[T, R](read: Callable[[T], R], things: Iterable[T]) -> list[R]:
-    """What is read of each of the things, in their order, some of them at once. Raises as the first of them does that fails."""
-    listed = list(things)
+    Raises the first item's error that fails.
+    """
+    listed = list(items)
     if len(listed) < 2:
         return list(map(read, listed))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
         return list(pool.map(read, listed))
 
 
-# Throttled calls slow down by themselves; who does not answer is given up early enough for the run to say so.
-CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=3, read_timeout=20)
-# A function that is about to run out of time can not wait for long; its queue can.
-IMPATIENT = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
+# Adaptive mode slows down when throttled. The timeouts are short enough for a run to report a
+# service that does not answer.
+CLIENT_CONFIG = Config(
+    retries={"mode": "adaptive", "max_attempts": CALL_ATTEMPTS},
+    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    read_timeout=READ_TIMEOUT_SECONDS,
+)
+# A function that runs out of time cannot wait for long; its queue can.
+LAUNCH_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": LAUNCH_CALL_ATTEMPTS},
+    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    read_timeout=LAUNCH_READ_TIMEOUT_SECONDS,
+)
 
 
-def moment(written: Any) -> datetime:
-    """A time in an answer, as botocore would read it; ISO 8601 in a hundredth of the time, since each grant of a list has one.
+def parse_time(written: Any) -> datetime:
+    """Parse a time as botocore does, but ISO 8601 in a hundredth of the time: each grant has one.
 
-    >>> moment("2026-11-24T09:00:00.5Z") == parse_timestamp("2026-11-24T09:00:00.5Z")
+    >>> parse_time("2026-11-24T09:00:00.5Z") == parse_timestamp("2026-11-24T09:00:00.5Z")
     True
     """
     if isinstance(written, str) and written[10:11] == "T":
@@ -117,92 +142,105 @@ def moment(written: Any) -> datetime:
     return parse_timestamp(written)
 
 
-def whole(**event: Any) -> None:
-    """IncompleteReadError for half an answer: botocore takes half a text of JSON for an answer that says nothing, so for an empty list.
+def check_complete(**event: Any) -> None:
+    """Raise IncompleteReadError for a truncated answer; botocore takes truncated JSON for an empty
+    one.
 
-    It handles botocore's event before-parse. An answer that is streamed is compared when it is read, by botocore; one to HEAD has no body.
+    Handles botocore's event before-parse. botocore itself checks an answer that is streamed; one to
+    HEAD has no body.
     """
-    body, told = event["response_dict"]["body"], event["response_dict"]["headers"].get("content-length")
-    if told and isinstance(body, bytes) and len(body) != int(told) and event["operation_model"].http["method"] != "HEAD":
-        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=told)
+    answer = event["response_dict"]
+    body, announced = answer["body"], answer["headers"].get("content-length")
+    if not announced or not isinstance(body, bytes) or len(body) == int(announced):
+        return
+    if event["operation_model"].http["method"] != "HEAD":
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=announced)
 
 
-def prepared(core: botocore.session.Session) -> botocore.session.Session:
-    """The session, so that its clients read times fast and answers whole or not at all."""
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
-    core.register("before-parse", whole)
+def prepare_session(core: botocore.session.Session) -> botocore.session.Session:
+    """Make the session's clients parse times fast and refuse truncated answers.
+
+    Returns the session.
+    """
+    factory = core.get_component("response_parser_factory")
+    factory.set_parser_defaults(timestamp_parser=parse_time)
+    core.register("before-parse", check_complete)
     return core
 
 
 class Clients:
-    """One client a service, all of one session, which reads AWS's models from disk once. Making them needs no call."""
+    """One client per service, each created at first use, all from one session.
+
+    Creating them costs no call.
+    """
 
     def __init__(self, region: str | None = None) -> None:
         self._region = region
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The session of the environment: its credentials, and its Region unless another was told."""
-        return boto3.Session(botocore_session=prepared(botocore.session.get_session()), region_name=self._region)
+        """A session with the environment's credentials, and its Region unless another was given."""
+        core = prepare_session(botocore.session.get_session())
+        return boto3.Session(botocore_session=core, region_name=self._region)
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
-        return self.session.client("cloudformation", config=CONFIG)
+        return self.session.client("cloudformation", config=CLIENT_CONFIG)
 
-    # Without stubs of their own; only leaving needs these three.
+    # These three have no type stubs here; only teardown uses them.
     @cached_property
     def ec2(self) -> Any:
-        return self.session.client("ec2", config=CONFIG)
+        return self.session.client("ec2", config=CLIENT_CONFIG)
 
     @cached_property
     def efs(self) -> Any:
-        return self.session.client("efs", config=CONFIG)
+        return self.session.client("efs", config=CLIENT_CONFIG)
 
     @cached_property
     def functions(self) -> Any:
-        return self.session.client("lambda", config=CONFIG)
+        return self.session.client("lambda", config=CLIENT_CONFIG)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        return self.session.client("dynamodb", config=CONFIG)
+        return self.session.client("dynamodb", config=CLIENT_CONFIG)
 
     @cached_property
     def events(self) -> "EventBridgeClient":
-        return self.session.client("events", config=CONFIG)
+        return self.session.client("events", config=CLIENT_CONFIG)
 
     @cached_property
     def identitystore(self) -> "IdentityStoreClient":
-        return self.session.client("identitystore", config=CONFIG)
+        return self.session.client("identitystore", config=CLIENT_CONFIG)
 
     @cached_property
     def s3(self) -> "S3Client":
-        return self.session.client("s3", config=CONFIG)
+        return self.session.client("s3", config=CLIENT_CONFIG)
 
     @cached_property
     def s3control(self) -> "S3ControlClient":
-        return self.session.client("s3control", config=CONFIG)
+        return self.session.client("s3control", config=CLIENT_CONFIG)
 
     @cached_property
     def sagemaker(self) -> "SageMakerClient":
-        return self.session.client("sagemaker", config=CONFIG)
+        return self.session.client("sagemaker", config=CLIENT_CONFIG)
 
     @cached_property
     def processing(self) -> "SageMakerClient":
-        """SageMaker for whoever would rather come again than wait."""
-        return self.session.client("sagemaker", config=IMPATIENT)
+        """SageMaker for the launcher, which gives up early and tries again later."""
+        return self.session.client("sagemaker", config=LAUNCH_CONFIG)
 
     @cached_property
     def sns(self) -> "SNSClient":
-        return self.session.client("sns", config=CONFIG)
+        return self.session.client("sns", config=CLIENT_CONFIG)
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        return self.session.client("sqs", config=CONFIG)
+        return self.session.client("sqs", config=CLIENT_CONFIG)
 
     @cached_property
     def sso_admin(self) -> "SSOAdminClient":
-        return self.session.client("sso-admin", config=CONFIG)
+        return self.session.client("sso-admin", config=CLIENT_CONFIG)
 
     @cached_property
     def sts(self) -> "STSClient":
-        return self.session.client("sts", config=CONFIG)
+        return self.session.client("sts", config=CLIENT_CONFIG)

@@ -1,49 +1,60 @@
-"""CloudFormation's stacks: what a deployed stack says of itself."""
+"""Deployed stacks of CloudFormation, and the caller's identity.
+
+Errors of AWS pass unchanged.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import code, message
+from grantor.aws.clients import error_code, error_message
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sts import STSClient
 
 
-class NoStack(LookupError):
-    """There is no stack of the name in this account and Region."""
+class StackNotFound(LookupError):
+    """No stack of this name in this account and Region."""
 
 
-def outputs(client: "CloudFormationClient", stack: str) -> dict[str, str]:
-    """The outputs of a stack; one call. NoStack if there is none."""
+def read_outputs(client: "CloudFormationClient", stack: str) -> dict[str, str]:
+    """Read the outputs of a stack. Costs one call. Raises StackNotFound if it does not exist."""
     try:
         described = client.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        if code(error) == "ValidationError" and "does not exist" in message(error):
-            raise NoStack(stack) from error
+        if error_code(error) == "ValidationError" and "does not exist" in error_message(error):
+            raise StackNotFound(stack) from error
         raise
-    return {output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])}
+    return {
+        output["OutputKey"]: output["OutputValue"] for output in described[0].get("Outputs", [])
+    }
 
 
-def statuses(client: "CloudFormationClient", stack: str) -> tuple[str, str]:
-    """How a stack stands, by its name or id, and how the one that it is nested in does, or "". One call, or two."""
+def read_statuses(client: "CloudFormationClient", stack: str) -> tuple[str, str]:
+    """Read the status of a stack, by name or id, and of the stack that it is nested in, or "".
+
+    Costs one call, or two.
+    """
     described = client.describe_stacks(StackName=stack)["Stacks"][0]
     parent = described.get("ParentId")
-    above = client.describe_stacks(StackName=parent)["Stacks"][0]["StackStatus"] if parent else ""
-    return described["StackStatus"], above
+    if not parent:
+        return described["StackStatus"], ""
+    return described["StackStatus"], client.describe_stacks(StackName=parent)["Stacks"][0][
+        "StackStatus"
+    ]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose credentials these are: the account, and the ARN of the user or of the role's session."""
+    """The caller: the account, and the ARN of the user or of the role's session."""
 
     account: str
     arn: str
 
 
-def caller(client: "STSClient") -> Caller:
-    """Whose credentials the client has; one call, which no policy can forbid."""
+def read_caller(client: "STSClient") -> Caller:
+    """Read whose credentials the client has. Costs one call, which no policy can forbid."""
     identity = client.get_caller_identity()
     return Caller(identity["Account"], identity["Arn"])

@@ -1,4 +1,9 @@
-"""DynamoDB's typed values and plain Python ones, both ways: text, numbers, truth, bytes, nothing, mappings."""
+"""One DynamoDB table: items as plain Python values, and transactions under a lease.
+
+boto3.dynamodb.types is not used: it refuses float, returns numbers as Decimal and bytes as Binary,
+so the code to convert both ways would be as long as this, and decoding, which a full run does for
+each item of the ledger, would take twice the time.
+"""
 
 import random
 import time
@@ -7,34 +12,47 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import NotYet, Overtaken, code, passing
+from grantor.aws.clients import LeaseLost, RetryableError, error_code, retryable
+from grantor.core.triggers import compute_delay
+from grantor.settings import (
+    RETRY_FIRST_SECONDS,
+    RETRY_MAX_SECONDS,
+    TRANSACTION_ATTEMPTS,
+    TRANSACTION_CHARACTERS,
+    TRANSACTION_ITEMS,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 Item = Mapping[str, Any]
+Action = Mapping[str, Mapping[str, Any]]
+
+LEASE_KEY = {"pk": "lease", "sk": "lease"}
+# Reasons for which DynamoDB cancels a transaction that can succeed when it is sent again.
+CONFLICT_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-def typed(item: Item) -> dict[str, Any]:
-    """An item as DynamoDB takes it.
+def encode_item(item: Item) -> dict[str, Any]:
+    """Convert an item of str, int, float, bool, bytes, None and mappings to DynamoDB's values.
 
-    >>> typed({"pk": "lease", "token": 3, "bells": {"profile D/a": None}})
-    {'pk': {'S': 'lease'}, 'token': {'N': '3'}, 'bells': {'M': {'profile D/a': {'NULL': True}}}}
+    >>> encode_item({"pk": "lease", "token": 3, "pending": {"profile D/a": None}})
+    {'pk': {'S': 'lease'}, 'token': {'N': '3'}, 'pending': {'M': {'profile D/a': {'NULL': True}}}}
     """
-    return {name: _typed(value) for name, value in item.items()}
+    return {name: _encode_value(value) for name, value in item.items()}
 
 
-def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as DynamoDB gives it, as plain values; a number without a point is an int.
+def decode_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert an item of DynamoDB to plain values; a number without a point becomes an int.
 
-    >>> plain({"token": {"N": "3"}, "at": {"N": "1764000000.25"}, "bells": {"M": {}}})
-    {'token': 3, 'at': 1764000000.25, 'bells': {}}
+    >>> decode_item({"token": {"N": "3"}, "at": {"N": "1764000000.25"}, "pending": {"M": {}}})
+    {'token': 3, 'at': 1764000000.25, 'pending': {}}
     """
-    return {name: _plain(value) for name, value in item.items()}
+    return {name: _decode_value(value) for name, value in item.items()}
 
 
-def _typed(value: Any) -> dict[str, Any]:
+def _encode_value(value: Any) -> dict[str, Any]:
     match value:
         case str():
             return {"S": value}
@@ -47,11 +65,11 @@ def _typed(value: Any) -> dict[str, Any]:
         case bytes():
             return {"B": value}
         case Mapping():
-            return {"M": typed(value)}
-    raise TypeError(f"no item holds a {type(value).__name__}")
+            return {"M": encode_item(value)}
+    raise TypeError(f"an item cannot hold a {type(value).__name__}")
 
 
-def _plain(value: Mapping[str, Any]) -> Any:
+def _decode_value(value: Mapping[str, Any]) -> Any:
     ((kind, inner),) = value.items()
     match kind:
         case "S" | "BOOL" | "B":
@@ -61,155 +79,167 @@ def _plain(value: Mapping[str, Any]) -> Any:
         case "N":
             return float(inner) if any(sign in inner for sign in ".eE") else int(inner)
         case "M":
-            return plain(inner)
-    raise TypeError(f"nothing that was written here has the type {kind}")
+            return decode_item(inner)
+    raise TypeError(f"Grantor writes no values of the type {kind}")
 
 
-MOST = 90  # items of one transaction; DynamoDB takes 100, and one of them is the check of the lease
-SIZE = 1_000_000  # characters of one transaction, of at most four bytes each; DynamoDB takes 4 MB
-TRIES = 8  # of a transaction that another write crossed; a second and a half in all
-CROSSED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-LEASE = {"pk": "lease", "sk": "lease"}
-Action = Mapping[str, Mapping[str, Any]]
-
-
-class Table:
-    """One table. Each of its words raises NotYet when DynamoDB can not do it now, and ClientError when it won't."""
+class DynamoDBTable:
+    """One table with the keys pk and sk."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self.name = name
 
-    def get(self, pk: str, sk: str) -> Item | None:
-        """One item, or None where there is none; one call."""
-        with passing():
-            answer = self._client.get_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}), ConsistentRead=True)
-        return plain(answer["Item"]) if "Item" in answer else None
+    def get_item(self, pk: str, sk: str) -> Item | None:
+        """Read one item; None if there is none. Costs one call."""
+        with retryable():
+            answer = self._client.get_item(
+                TableName=self.name, Key=encode_item({"pk": pk, "sk": sk}), ConsistentRead=True
+            )
+        return decode_item(answer["Item"]) if "Item" in answer else None
 
-    def query(self, pk: str, backwards: bool = False) -> Iterator[Item]:
-        """The items of one partition, in the order of their sort keys; a call for each megabyte, made as it is read."""
+    def query_partition(self, pk: str, backwards: bool = False) -> Iterator[Item]:
+        """Iterate over a partition in the order of its sort keys.
+
+        Costs a call per megabyte, made as it is read.
+        """
         pages = self._client.get_paginator("query").paginate(
             TableName=self.name,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=typed({":pk": pk}),
+            ExpressionAttributeValues=encode_item({":pk": pk}),
             ConsistentRead=True,
             ScanIndexForward=not backwards,
         )
-        return _items(pages)
+        return _decode_pages(pages)
 
-    def scan(self, having: Sequence[str]) -> Iterator[Item]:
-        """The items that have an attribute of `having`; a call for each megabyte of the whole table."""
+    def scan_items(self, having: Sequence[str]) -> Iterator[Item]:
+        """Iterate over the items with any attribute of `having`.
+
+        Costs a call per megabyte of the whole table.
+        """
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.name,
             FilterExpression=" OR ".join(f"attribute_exists(#{name})" for name in having),
             ExpressionAttributeNames={f"#{name}": name for name in having},
             ConsistentRead=True,
         )
-        return _items(pages)
+        return _decode_pages(pages)
 
-    def put(self, item: Item) -> None:
-        """Write one item, whatever was there; one call."""
-        with passing():
-            self._client.put_item(TableName=self.name, Item=typed(item))
+    def put_item(self, item: Item) -> None:
+        """Write one item, whatever is there. Costs one call."""
+        with retryable():
+            self._client.put_item(TableName=self.name, Item=encode_item(item))
 
-    def remove(self, pk: str, sk: str) -> None:
-        """Delete one item, if it is there; one call."""
-        with passing():
-            self._client.delete_item(TableName=self.name, Key=typed({"pk": pk, "sk": sk}))
+    def delete_item(self, pk: str, sk: str) -> None:
+        """Delete one item if it exists. Costs one call."""
+        with retryable():
+            self._client.delete_item(TableName=self.name, Key=encode_item({"pk": pk, "sk": sk}))
 
-    def swap(self, item: Item, seen: int) -> Item | None:
-        """Write an item if its `rev` is still `seen`, or if there is none; else change nothing, and return the one that is there.
+    def replace_item(self, item: Item, seen: int) -> Item | None:
+        """Write an item if its `rev` is still `seen` or if there is none.
 
-        One call; two if a transaction crosses it. After NotYet it may have been written all the same.
+        Else change nothing and return the existing one. Costs one call, two if it conflicts with a
+        transaction. After a RetryableError the item may have been written.
         """
+        exceptions = self._client.exceptions
         try:
-            with passing():
+            with retryable():
                 self._client.put_item(
                     TableName=self.name,
-                    Item=typed(item),
+                    Item=encode_item(item),
                     ConditionExpression="attribute_not_exists(rev) OR rev = :seen",
-                    ExpressionAttributeValues=typed({":seen": seen}),
+                    ExpressionAttributeValues=encode_item({":seen": seen}),
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-        except self._client.exceptions.TransactionConflictException:
-            return self.get(item["pk"], item["sk"]) or {}
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            told: Any = error.response
-            there = plain(told["Item"]) if "Item" in told else self.get(item["pk"], item["sk"])
-            return there or {}
+        except exceptions.TransactionConflictException:
+            return self.get_item(item["pk"], item["sk"]) or {}
+        except exceptions.ConditionalCheckFailedException as error:
+            answer: Any = error.response
+            if "Item" in answer:
+                return decode_item(answer["Item"])
+            return self.get_item(item["pk"], item["sk"]) or {}
         return None
 
-    def write(self, token: int, holder: str, actions: Iterable[Action]) -> None:
-        """Do the actions, in their order, as long as the lease has this token and holder; a transaction for each 90 of them.
+    def write_under_lease(self, token: int, holder: str, actions: Iterable[Action]) -> None:
+        """Execute the actions in order, as long as the lease has this token and holder.
 
-        Overtaken when it has others: of that transaction and the later ones nothing was written. NotYet when other writes
-        keep crossing it.
+        Costs a transaction per 90 actions. Raises LeaseLost if the lease has another holder: then
+        nothing of that transaction and the later ones is written. Raises RetryableError if other
+        writes keep conflicting.
         """
         check = {
-            "Key": typed(LEASE),
+            "Key": encode_item(LEASE_KEY),
             "ConditionExpression": "#token = :token AND holder = :holder",
             "ExpressionAttributeNames": {"#token": "token"},
-            "ExpressionAttributeValues": typed({":token": token, ":holder": holder}),
+            "ExpressionAttributeValues": encode_item({":token": token, ":holder": holder}),
         }
-        for together in _together(actions):
-            self._transact([{"ConditionCheck": check}, *together])
+        for batch in _batch_actions(actions):
+            self._write_transaction([{"ConditionCheck": check}, *batch])
 
-    def _transact(self, actions: Sequence[Action]) -> None:
-        items: Any = [{kind: {**what, "TableName": self.name} for kind, what in action.items()} for action in actions]
-        for turn in range(TRIES):
+    def _write_transaction(self, actions: Sequence[Action]) -> None:
+        items: Any = [
+            {kind: {**what, "TableName": self.name} for kind, what in action.items()}
+            for action in actions
+        ]
+        for attempt in range(TRANSACTION_ATTEMPTS):
             try:
-                with passing():
+                with retryable():
                     self._client.transact_write_items(TransactItems=items)
             except ClientError as error:
-                _judge(error)
+                _raise_unless_conflict(error)
             else:
                 return
-            pause(turn)
-        raise NotYet("other writes kept crossing those of the ledger")
+            sleep_before_retry(attempt)
+        raise RetryableError("other writes keep conflicting with those of the ledger")
 
 
-def _items(pages: Iterable[Any]) -> Iterator[Item]:
-    with passing():
+def put_action(item: Item) -> Action:
+    """The action that writes an item, whatever is there."""
+    return {"Put": {"Item": encode_item(item)}}
+
+
+def delete_action(pk: str, sk: str) -> Action:
+    """The action that deletes an item if it exists."""
+    return {"Delete": {"Key": encode_item({"pk": pk, "sk": sk})}}
+
+
+def sleep_before_retry(attempt: int) -> None:
+    """Sleep for a random time that grows with the attempt, counted from 0; at most a second."""
+    longest = compute_delay(attempt + 1, RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS)
+    time.sleep(random.uniform(0, longest))  # noqa: S311  -- not for secrets
+
+
+def _decode_pages(pages: Iterable[Any]) -> Iterator[Item]:
+    with retryable():
         for page in pages:
-            yield from map(plain, page["Items"])
+            yield from map(decode_item, page["Items"])
 
 
-def putting(item: Item) -> Action:
-    """The action that writes an item, whatever was there."""
-    return {"Put": {"Item": typed(item)}}
+def _raise_unless_conflict(error: ClientError) -> None:
+    """Return if the cancelled transaction may be sent again.
 
-
-def deleting(pk: str, sk: str) -> Action:
-    """The action that deletes an item, if it is there."""
-    return {"Delete": {"Key": typed({"pk": pk, "sk": sk})}}
-
-
-def pause(turn: int) -> None:
-    """Wait a moment that grows with each turn and is never the same for two."""
-    time.sleep(random.uniform(0, min(1.0, 0.01 * 2**turn)))  # noqa: S311  -- nothing secret about it
-
-
-def _judge(error: ClientError) -> None:
-    """Let a cancelled transaction be tried again if it was only crossed; DynamoDB tells the reasons in the order of the items."""
+    DynamoDB lists the reasons in the order of the items.
+    """
     reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-    if code(error) != "TransactionCanceledException" or not reasons:
+    if error_code(error) != "TransactionCanceledException" or not reasons:
         raise error
     if reasons[0] == "ConditionalCheckFailed":
-        raise Overtaken("another run has taken the lease; nothing more is written by this one") from error
-    if not CROSSED.intersection(reasons):
+        raise LeaseLost("another run has taken the lease; this run writes nothing more") from error
+    if not CONFLICT_REASONS.intersection(reasons):
         raise error
 
 
-def _together(actions: Iterable[Action]) -> Iterator[list[Action]]:
-    """As many as one transaction takes, by number and by size."""
-    chosen: list[Action] = []
+def _batch_actions(actions: Iterable[Action]) -> Iterator[list[Action]]:
+    """Split the actions into batches that one transaction takes, by number and by size."""
+    batch: list[Action] = []
     size = 0
     for action in actions:
         own = len(str(action))
-        if chosen and (len(chosen) == MOST or size + own > SIZE):
-            yield chosen
-            chosen, size = [], 0
-        chosen.append(action)
+        full = len(batch) == TRANSACTION_ITEMS or size + own > TRANSACTION_CHARACTERS
+        if batch and full:
+            yield batch
+            batch, size = [], 0
+        batch.append(action)
         size += own
-    if chosen:
-        yield chosen
+    if batch:
+        yield batch

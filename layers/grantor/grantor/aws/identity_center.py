@@ -1,82 +1,88 @@
-"""Users and groups of IAM Identity Center: their ids, which Access Grants knows them by, for the names that people write."""
+"""IAM Identity Center: finds the ids of users and groups by the names in policies.
+
+Errors of AWS pass unchanged or become part of the answer.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import UNANSWERED, code
+from grantor.aws.clients import CONNECTION_ERRORS, error_code
+from grantor.core.policy.grantee_types import DIRECTORY_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_identitystore import IdentityStoreClient
     from mypy_boto3_sso_admin import SSOAdminClient
 
 
-USER, GROUP = "DIRECTORY_USER", "DIRECTORY_GROUP"
 Named = tuple[str, str]  # kind and name
 
 
-class NoDirectory(LookupError):
-    """There is no IAM Identity Center to ask, or more than one; the text says what to do."""
+class DirectoryNotFound(LookupError):
+    """The Region has no IAM Identity Center, or several; the text says what to do."""
 
 
 @dataclass(frozen=True)
-class Ids:
-    """The id of each name that is known; a name that the directory does not know is in neither."""
+class DirectoryIds:
+    """The ids that were found. A name that the directory does not know is in neither mapping."""
 
     found: Mapping[Named, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)  # "directory KIND NAME" → why
 
 
-class Directory:
+class IdentityCenter:
     """The identity store of the Identity Center in this Region."""
 
     def __init__(self, store: "IdentityStoreClient", admin: "SSOAdminClient") -> None:
         self._store_client = store
         self._admin = admin
 
-    def ids(self, wanted: Iterable[Named]) -> Ids:
-        """The ids of these names; one call each, and one more the first time. NoDirectory if there is nobody to ask.
+    def find_ids(self, wanted: Iterable[Named]) -> DirectoryIds:
+        """Find the ids of users by user name and of groups by display name, exactly as written.
 
-        A user is known by the user name, a group by its display name, exactly as written.
+        Costs a call per name, and one more the first time. Raises DirectoryNotFound. Other errors
+        go into `unread`.
         """
         found: dict[Named, str] = {}
         unread: dict[str, str] = {}
         for kind, name in sorted(set(wanted)):
             try:
-                known = self._id(kind, name)
-            except (*UNANSWERED, ClientError) as error:
+                known = self._find_id(kind, name)
+            except (*CONNECTION_ERRORS, ClientError) as error:
                 unread[f"directory {kind} {name}"] = str(error)
             else:
                 found |= {(kind, name): known} if known else {}
-        return Ids(found, unread)
+        return DirectoryIds(found, unread)
 
     @cached_property
-    def _store(self) -> str:
-        instances = [one for page in self._admin.get_paginator("list_instances").paginate() for one in page["Instances"]]
+    def _store_id(self) -> str:
+        pages = self._admin.get_paginator("list_instances").paginate()
+        instances = [instance for page in pages for instance in page["Instances"]]
         if not instances:
-            raise NoDirectory(
+            raise DirectoryNotFound(
                 "a policy names a user or group of IAM Identity Center, and this Region has none: "
                 "enable it, or grant to roles and profiles instead"
             )
         stores = sorted({one["IdentityStoreId"] for one in instances})
         if len(stores) > 1:
-            raise NoDirectory(f"this Region has several identity stores ({', '.join(stores)}): write ids instead of names")
+            raise DirectoryNotFound(
+                f"this Region has several identity stores ({', '.join(stores)}): "
+                "write ids instead of names"
+            )
         return stores[0]
 
-    def _id(self, kind: str, name: str) -> str:
-        asked: Any = {"IdentityStoreId": self._store, "AlternateIdentifier": _by(kind, name)}
+    def _find_id(self, kind: str, name: str) -> str:
+        directory_type = DIRECTORY_TYPES[kind]
+        attribute = {"AttributePath": directory_type.attribute, "AttributeValue": name}
+        alternate = {"UniqueAttribute": attribute}
+        get_id = getattr(self._store_client, f"get_{directory_type.noun}_id")
         try:
-            if kind == USER:
-                return self._store_client.get_user_id(**asked)["UserId"]
-            return self._store_client.get_group_id(**asked)["GroupId"]
+            found = get_id(IdentityStoreId=self._store_id, AlternateIdentifier=alternate)
+            return str(found[f"{directory_type.noun.title()}Id"])
         except ClientError as error:
-            if code(error) == "ResourceNotFoundException":
+            if error_code(error) == "ResourceNotFoundException":
                 return ""
             raise
-
-
-def _by(kind: str, name: str) -> dict[str, Any]:
-    return {"UniqueAttribute": {"AttributePath": "userName" if kind == USER else "displayName", "AttributeValue": name}}

@@ -1,41 +1,44 @@
-"""What is written down of jobs, in the ledger's table: how each input stands, every run, who waits, and what was said to a person.
+"""What is stored about jobs in the ledger's table: inputs, runs, waiting uploads and alerts.
 
     pk            sk                                what
-    job input     32 hex digits (identity.subject)  how the job stands on the input: the claim that keeps a second run away
-    job name      grantor-abalone-…-a1              which input and which run a processing job is for
-    job run       2026-11-24T09:00:00Z grantor-…    the run, for whoever looks; the last of each input has no end
-    job waiting   s3://data/UserA/abalone.csv       an upload that is looked at again, and when
-    job said      16 hex digits                     a sentence that a person was called because of
+    job input     32 hex digits (identity.subject)  the status of the job on an input, and its claim
+    job name      grantor-abalone-…-a1              which input and run a processing job is for
+    job run       2026-11-24T09:00:00Z grantor-…    a run; an input's last one does not expire
+    job waiting   s3://data/UserA/abalone.csv       an upload to look at again, and when
+    job alert     16 hex digits                     the hash of a sentence that was sent as an alert
 
-There is no lease: the claim is one conditional write, and a name is claimed before its processing job is made. Whoever finds a claim
-asks SageMaker about the name, so a claim whose owner has died is known by it.
+There is no lease. A claim is one conditional write, made before the processing job is created, and
+keeps a second run away. Whoever finds a claim asks SageMaker about the job's name, and so notices
+if the claimant has died.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from grantor.aws.dynamodb import Table
-from grantor.core.jobs.decide import Cause, Standing, Status
-from grantor.core.jobs.identity import Attempt
-from grantor.core.jobs.outcome import Outcome
+from grantor.aws.dynamodb import DynamoDBTable
+from grantor.core.jobs.decide import FailureCause, InputStatus, JobStatus
+from grantor.core.jobs.outcome import JobOutcome
+from grantor.core.jobs.request import Attempt
+from grantor.settings import ALERT_QUIET_TIME, JOB_RETENTION, MAX_UPLOAD_KEY_BYTES
 
-KEPT = timedelta(days=90)
-SAID = timedelta(days=1)
-NEVER = Standing()
-LONGEST = 900  # bytes of an upload in a sort key, which has at most 1,024
+NEVER_RUN = InputStatus()
 
 
 @dataclass(frozen=True)
 class JobRun:
-    """One processing job: what it was for, how it went. Times are ISO 8601, UTC; `seconds` that it ran."""
+    """One processing job: what it was for, and its outcome.
+
+    Times are ISO 8601, UTC; `seconds` is its duration.
+    """
 
     name: str
     at: str
     job: str = ""  # policy/a.yaml#abalone
+    program: str = ""  # `run` in the policy file: a name in SHIPPED_JOBS
     label: str = ""  # abalone for userA
     role: str = ""
     profile: str = ""
@@ -47,7 +50,7 @@ class JobRun:
     output: str = ""
     run: str = ""
     attempt: int = 0
-    status: str = str(Status.IN_PROGRESS)
+    status: str = str(JobStatus.IN_PROGRESS)
     cause: str = ""
     sentence: str = ""
     ended: str = ""
@@ -57,53 +60,84 @@ class JobRun:
     manifest: str = ""
     report: str = ""
     folder: str = ""  # s3://operations/runs/ROLE/NAME/, with spark-events/ and summary.json
-    passed_over: int = 0  # versions of the input since the run before: replaced before their turn, or the same again
+    # Versions of the input since the last run that no run was for: replaced, or the same again
+    passed_over: int = 0
 
     @classmethod
-    def of(cls, attempt: Attempt, at: float, folder: str, passed_over: int = 0) -> "JobRun":
-        """The record of an attempt that is claimed at this time (seconds since 1970)."""
-        start, given = attempt.start, attempt.given
+    def from_attempt(
+        cls, attempt: Attempt, at: float, folder: str, passed_over: int = 0
+    ) -> "JobRun":
+        """Build the run of an attempt that is claimed at this time (seconds since the epoch)."""
+        start, given = attempt.start, attempt.input
         return cls(
-            attempt.name, _iso(at), start.job.id, attempt.label, start.role, start.profile, start.upload, given.uri, given.version,
-            given.etag, given.size, start.output, attempt.run, attempt.number, folder=folder,
+            name=attempt.name,
+            at=_format_time(at),
+            job=start.job.id,
+            program=start.job.run,
+            label=attempt.label,
+            role=start.role,
+            profile=start.profile,
+            upload=start.upload,
+            input=given.uri,
+            version=given.version,
+            etag=given.etag,
+            size=given.size,
+            output=start.output,
+            run=attempt.run,
+            attempt=attempt.number,
+            folder=folder,
             passed_over=passed_over,
-        )  # fmt: skip
+        )
 
     @property
-    def key(self) -> str:
-        """The sort key of its record."""
+    def sort_key(self) -> str:
+        """The sort key of the run's item."""
         return f"{self.at} {self.name}"
 
-    def over(self, came: Outcome, ended: float) -> "JobRun":
-        """The same run, once it is over; `ended` in seconds since 1970."""
-        found = came.summary
-        counts, links = {"rows": found.rows, "quarantine": found.quarantine}, {"manifest": found.manifest, "report": found.report}
-        told = {"status": str(came.status), "cause": str(came.cause), "sentence": came.sentence, "ended": _iso(ended)}
-        changes: dict[str, Any] = {**told, **counts, **links, "seconds": came.seconds}
-        return replace(self, **changes)
+    def with_outcome(self, outcome: JobOutcome, ended: float) -> "JobRun":
+        """The same run with its outcome; `ended` is in seconds since the epoch."""
+        summary = outcome.summary
+        return replace(
+            self,
+            status=str(outcome.status),
+            cause=str(outcome.cause),
+            sentence=outcome.sentence,
+            ended=_format_time(ended),
+            seconds=outcome.seconds,
+            rows=summary.rows,
+            quarantine=summary.quarantine,
+            manifest=summary.manifest,
+            report=summary.report,
+        )
 
 
 @dataclass(frozen=True)
-class Held:
-    """How an input stands, and which revision of its item that is; `record` is the sort key of its last run's record."""
+class InputItem:
+    """The status of the job on an input, and the revision of its item.
+
+    `record` is the sort key of the input's last run.
+    """
 
     subject: str
-    standing: Standing = NEVER
+    status: InputStatus = NEVER_RUN
     record: str = ""
     rev: int = 0
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """What a processing job's name leads to."""
+class JobPointer:
+    """The input and the run's sort key that belong to a processing job's name."""
 
     subject: str
     record: str
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """An upload that is looked at again: since when, when next by a message of its own (seconds since 1970; 0: none), and why."""
+class WaitingUpload:
+    """An upload that waits, and why.
+
+    `due` is when its own message comes, 0 if it has none; times are seconds since the epoch.
+    """
 
     upload: str
     since: float
@@ -112,104 +146,131 @@ class Waiting:
     why: str
 
 
-class JobRecords:
-    """The records of one table. Each word raises NotYet when DynamoDB can't do it now, and ClientError when it won't."""
+class JobStore:
+    """The items of jobs in one table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: DynamoDBTable) -> None:
         self._table = table
 
-    def held(self, subject: str) -> Held:
-        """How an input stands; one call."""
-        item = self._table.get("job input", subject)
-        return Held(subject, _standing(json.loads(item["standing"])), item["record"], item["rev"]) if item else Held(subject)
+    def read_input(self, subject: str) -> InputItem:
+        """Read the status of the job on an input. Costs one call."""
+        item = self._table.get_item("job input", subject)
+        if not item:
+            return InputItem(subject)
+        status = _parse_status(json.loads(item["status"]))
+        return InputItem(subject, status, item["record"], item["rev"])
 
-    def swap(self, held: Held, standing: Standing, record: str) -> Held | None:
-        """Write how it stands now, unless somebody has done so since it was read: then None, and nothing is changed. One call.
+    def replace_input(self, seen: InputItem, status: InputStatus, record: str) -> InputItem | None:
+        """Write a new status, unless somebody has changed it since it was read: then return None.
 
-        After NotYet it may have been written all the same; who asks again finds a claim, and asks SageMaker about it.
+        Costs one call.
+
+        After a RetryableError it may have been written. The next attempt then finds a claim, and
+        asks SageMaker about it.
         """
-        text = json.dumps(asdict(standing))
-        item = {"pk": "job input", "sk": held.subject, "standing": text, "record": record, "rev": held.rev + 1}
-        return None if self._table.swap(item, held.rev) is not None else Held(held.subject, standing, record, held.rev + 1)
+        rev = seen.rev + 1
+        text = json.dumps(asdict(status))
+        item = {"pk": "job input", "sk": seen.subject, "status": text, "record": record, "rev": rev}
+        if self._table.replace_item(item, seen.rev) is not None:
+            return None
+        return InputItem(seen.subject, status, record, rev)
 
-    def keep(self, subject: str, run: JobRun) -> None:
-        """Write a run down, and what its name leads to. Two calls."""
-        self._table.put({"pk": "job name", "sk": run.name, "subject": subject, "record": run.key, "ttl": _end(run.at)})
-        self._table.put({"pk": "job run", "sk": run.key, "run": json.dumps(asdict(run), ensure_ascii=False)})
+    def record_run(self, subject: str, run: JobRun) -> None:
+        """Write a run, and the pointer from its name. Costs two calls."""
+        pointer = {"subject": subject, "record": run.sort_key, "ttl": _expiry_seconds(run.at)}
+        text = json.dumps(asdict(run), ensure_ascii=False)
+        self._table.put_item({"pk": "job name", "sk": run.name, **pointer})
+        self._table.put_item({"pk": "job run", "sk": run.sort_key, "run": text})
 
-    def last_no_more(self, record: str) -> None:
-        """Another run of its input has followed: its record is kept for 90 days from its beginning. Two calls."""
-        if item := self._table.get("job run", record):
-            self._table.put({**item, "ttl": _end(record.partition(" ")[0])})
+    def expire_run(self, record: str) -> None:
+        """Let a run expire 90 days after it began, because it is not its input's last one.
 
-    def drop(self, record: str) -> None:
-        """Forget a run that never came to be. One call."""
-        self._table.remove("job run", record)
+        Costs two calls.
+        """
+        if item := self._table.get_item("job run", record):
+            self._table.put_item({**item, "ttl": _expiry_seconds(record.partition(" ")[0])})
 
-    def pointer(self, name: str) -> Pointer | None:
-        """What a processing job's name leads to; None if nobody here has made it. One call."""
-        item = self._table.get("job name", name)
-        return Pointer(item["subject"], item["record"]) if item else None
+    def delete_run(self, record: str) -> None:
+        """Delete a run whose processing job was never created. Costs one call."""
+        self._table.delete_item("job run", record)
 
-    def run(self, record: str) -> JobRun | None:
-        """The run of a record; one call."""
-        item = self._table.get("job run", record)
-        return _run(item) if item else None
+    def read_pointer(self, name: str) -> JobPointer | None:
+        """Read the pointer of a processing job's name; None if it is not one of ours.
 
-    def runs(self) -> Iterator[JobRun]:
-        """Every run that is remembered, the newest first; a call for each megabyte, about 1,000 of them, made as it is read."""
-        return map(_run, self._table.query("job run", backwards=True))
+        Costs one call.
+        """
+        item = self._table.get_item("job name", name)
+        return JobPointer(item["subject"], item["record"]) if item else None
 
-    def waiting(self, upload: str) -> Waiting | None:
-        """Whether, and since when, an upload waits; one call."""
-        item = self._table.get("job waiting", _key(upload))
-        return _waiting(item) if item else None
+    def read_run(self, record: str) -> JobRun | None:
+        """Read a run by its sort key; None if there is none. Costs one call."""
+        item = self._table.get_item("job run", record)
+        return _parse_run(item) if item else None
 
-    def all_waiting(self) -> Iterator[Waiting]:
-        """Every upload that is looked at again; a call for each megabyte."""
-        return map(_waiting, self._table.query("job waiting"))
+    def iterate_runs(self) -> Iterator[JobRun]:
+        """Iterate over all stored runs, newest first.
 
-    def wait(self, waiting: Waiting) -> None:
-        """Look at it again; one call."""
-        self._table.put({"pk": "job waiting", "sk": _key(waiting.upload), **asdict(waiting)})
+        Costs a call per megabyte, about 1,000 runs, made as it is read.
+        """
+        return map(_parse_run, self._table.query_partition("job run", backwards=True))
 
-    def waits_no_more(self, upload: str) -> None:
-        """Nothing is left to wait for; one call."""
-        self._table.remove("job waiting", _key(upload))
+    def read_waiting(self, upload: str) -> WaitingUpload | None:
+        """Read why and since when an upload waits; None if it does not. Costs one call."""
+        item = self._table.get_item("job waiting", _upload_key(upload))
+        return _parse_waiting(item) if item else None
 
-    def said(self, sentence: str, now: float) -> bool:
-        """Whether a person was called because of this within the last day; one call."""
-        item = self._table.get("job said", _short(sentence))
+    def iterate_waiting(self) -> Iterator[WaitingUpload]:
+        """Iterate over all waiting uploads. Costs a call per megabyte."""
+        return map(_parse_waiting, self._table.query_partition("job waiting"))
+
+    def record_waiting(self, waiting: WaitingUpload) -> None:
+        """Record that an upload waits. Costs one call."""
+        key = {"pk": "job waiting", "sk": _upload_key(waiting.upload)}
+        self._table.put_item({**key, **asdict(waiting)})
+
+    def delete_waiting(self, upload: str) -> None:
+        """Record that an upload no longer waits. Costs one call."""
+        self._table.delete_item("job waiting", _upload_key(upload))
+
+    def was_alerted(self, sentence: str, now: float) -> bool:
+        """Whether this sentence was sent as an alert within the last day. Costs one call."""
+        item = self._table.get_item("job alert", _hash_sentence(sentence))
         return bool(item and item["ttl"] > now)
 
-    def has_said(self, sentence: str, now: float) -> None:
-        """A person has been called because of this; one call."""
-        self._table.put({"pk": "job said", "sk": _short(sentence), "ttl": int(now + SAID.total_seconds())})
+    def record_alert(self, sentence: str, now: float) -> None:
+        """Record that this sentence was sent as an alert. Costs one call."""
+        end = int(now + ALERT_QUIET_TIME.total_seconds())
+        self._table.put_item({"pk": "job alert", "sk": _hash_sentence(sentence), "ttl": end})
 
 
-def _standing(told: Mapping[str, Any]) -> Standing:
-    return Standing(**{**told, "status": Status(told["status"]), "cause": Cause(told["cause"])})
+def _parse_status(item: Mapping[str, Any]) -> InputStatus:
+    status, cause = JobStatus(item["status"]), FailureCause(item["cause"])
+    return InputStatus(**{**item, "status": status, "cause": cause})
 
 
-def _run(item: Mapping[str, Any]) -> JobRun:
+def _parse_run(item: Mapping[str, Any]) -> JobRun:
     return JobRun(**json.loads(item["run"]))
 
 
-def _waiting(item: Mapping[str, Any]) -> Waiting:
-    return Waiting(item["upload"], float(item["since"]), float(item["due"]), item["attempt"], item["why"])
+def _parse_waiting(item: Mapping[str, Any]) -> WaitingUpload:
+    since, due = float(item["since"]), float(item["due"])
+    return WaitingUpload(item["upload"], since, due, item["attempt"], item["why"])
 
 
-def _key(upload: str) -> str:
-    return upload if len(upload.encode()) <= LONGEST else f"sha256 {hashlib.sha256(upload.encode()).hexdigest()}"
+def _upload_key(upload: str) -> str:
+    text = upload.encode()
+    if len(text) <= MAX_UPLOAD_KEY_BYTES:
+        return upload
+    return f"sha256 {hashlib.sha256(text).hexdigest()}"
 
 
-def _short(sentence: str) -> str:
+def _hash_sentence(sentence: str) -> str:
     return hashlib.sha256(sentence.encode()).hexdigest()[:16]
 
 
-def _iso(at: float) -> str:
+def _format_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _end(at: str) -> int:
-    return int((datetime.fromisoformat(at) + KEPT).timestamp())
+def _expiry_seconds(at: str) -> int:
+    return int((datetime.fromisoformat(at) + JOB_RETENTION).timestamp())

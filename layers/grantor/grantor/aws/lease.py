@@ -1,187 +1,235 @@
-"""Bells that wait: what is to be looked at, each with the earliest time (seconds since 1970) at which it rang, or None."""
+"""The lease: one run at a time per table, and the subjects that wait for the next run.
+
+Subjects map what a run looks at to the earliest time (seconds since the epoch) of an event about
+it, or None. They wait in the lease item itself, so taking the lease and taking its subjects is one
+write.
+"""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grantor.aws.clients import NotYet, Overtaken
-from grantor.aws.dynamodb import LEASE, Table, pause
+from grantor.aws.clients import LeaseLost, RetryableError
+from grantor.aws.dynamodb import LEASE_KEY, DynamoDBTable, sleep_before_retry
 from grantor.core.snapshot import EVERYTHING
+from grantor.settings import (
+    LEASE_EAGER_ATTEMPTS,
+    LEASE_WRITE_ATTEMPTS,
+    MAX_PENDING_CHARACTERS,
+    MAX_PENDING_SUBJECTS,
+)
 
-MOST = 200  # subjects; more of them become one bell for everything
-SIZE = 40_000  # characters of them all: what waits and what is being answered stand in one item of 400 KB
-Bells = Mapping[str, float | None]
+Subjects = Mapping[str, float | None]
 
 
-def merged(*several: Bells) -> dict[str, float | None]:
-    """All the bells, each with its earliest time; one bell for everything where they are too many.
+def merge_subjects(*several: Subjects) -> dict[str, float | None]:
+    """Merge subjects, each with its earliest time.
 
-    >>> merged({"profile D/a": 5.0, "everything": None}, {"profile D/a": 4.0, "everything": 9.0})
-    {'profile D/a': 4.0, 'everything': 9.0}
+    Too many of them become the one subject "everything".
+
+    >>> merge_subjects({"profile D/a": 5.0, "everything": None}, {"profile D/a": 4.0})
+    {'profile D/a': 4.0, 'everything': None}
     """
     found: dict[str, float | None] = {}
-    for bells in several:
-        for about, at in bells.items():
-            found[about] = _earliest([found.get(about), at])
-    if len(found) > MOST or sum(map(len, found)) > SIZE:
-        return {EVERYTHING: _earliest(found.values())}
+    for subjects in several:
+        for subject, at in subjects.items():
+            found[subject] = _find_earliest([found.get(subject), at])
+    if len(found) > MAX_PENDING_SUBJECTS or sum(map(len, found)) > MAX_PENDING_CHARACTERS:
+        return {EVERYTHING: _find_earliest(found.values())}
     return found
 
 
-def _earliest(times: Iterable[float | None]) -> float | None:
+def _find_earliest(times: Iterable[float | None]) -> float | None:
     return min((time for time in times if time is not None), default=None)
-
-
-TRIES = 60  # replacements that others may be faster with: five seconds at the worst
-AT_ONCE = 3  # of them before a crowd is given time
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A lease that is held: `token` grows with each holder, `expires` in seconds since 1970, `bells` are those to be answered."""
+    """A lease that is held.
+
+    `token` grows with each holder; `expires` is in seconds since the epoch; `subjects` are the
+    holder's.
+    """
 
     token: int
     holder: str
     expires: float
-    bells: Bells = field(default_factory=dict)
+    subjects: Subjects = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How the lease stands: who holds it ("" if nobody), since and until when (seconds since 1970), and every unanswered bell."""
+class LeaseStatus:
+    """The holder ("" for nobody), since and until when, and every unfinished subject.
+
+    Times are seconds since the epoch.
+    """
 
     holder: str
     since: float
     expires: float
-    bells: Bells
+    pending: Subjects
 
 
 @dataclass(frozen=True)
-class _State:
-    """The item."""
+class _LeaseState:
+    """The lease item.
+
+    `pending` subjects wait for the holder to drain them, `current` ones are being worked on.
+    """
 
     token: int = 0
     holder: str = ""
     since: float = 0.0
     expires: float = 0.0
-    bells: Bells = field(default_factory=dict)
-    taken: Bells = field(default_factory=dict)
+    pending: Subjects = field(default_factory=dict)
+    current: Subjects = field(default_factory=dict)
     rev: int = 0
 
-    def free(self, now: float) -> bool:
+    def is_free(self, now: float) -> bool:
         return not self.holder or self.expires <= now
 
-    def of(self, lease: Lease) -> "_State":
-        """This, if it is still the lease's; else Overtaken."""
+    def check_holder(self, lease: Lease) -> "_LeaseState":
+        """Return this state. Raises LeaseLost if the lease has another holder."""
         if (self.token, self.holder) != (lease.token, lease.holder):
-            raise Overtaken(f"the lease of {lease.holder} has passed to {self.holder or 'nobody'}; this run must stop")
+            now = self.holder or "nobody"
+            raise LeaseLost(f"the lease of {lease.holder} has passed to {now}; this run must stop")
         return self
 
+    def release_lease(self, pending: Subjects) -> "_LeaseState":
+        """This state without a holder."""
+        return replace(self, holder="", expires=0.0, pending=pending, current={})
 
-class Leases:
-    """The lease of one table. NotYet, from each of these, when DynamoDB gives no answer for a long while."""
 
-    def __init__(self, table: Table) -> None:
+class LeaseStore:
+    """The lease of one table.
+
+    Each method costs one call, two if another process has written the item since, and more only
+    under contention. Methods that take a Lease raise LeaseLost if it has passed to another holder.
+    """
+
+    def __init__(self, table: DynamoDBTable) -> None:
         self._table = table
-        self._seen = _State()
+        self._seen = _LeaseState()
 
-    def ring(self, holder: str, bells: Bells, now: float, seconds: float) -> Lease | None:
-        """Take the lease for so many seconds, with all bells that wait; or, while another run holds it, leave the bells there.
+    def acquire(self, holder: str, subjects: Subjects, now: float, seconds: float) -> Lease | None:
+        """Take the lease and all subjects that wait.
 
-        It never waits for that run, and no bell is lost: the run looks for them before it lets go. `holder` is unlike any other
-        run's. Two calls, or one if nobody else has rung since the last; more only when several ring at the same moment.
+        Or, if another run holds it, add the subjects to it and return None. It does not wait for
+        the other run, which drains the subjects before it releases: none is lost. `holder` must be
+        unique.
 
-        A holder that dies leaves its bells to whoever rings after its lease has ended. So a bell that must be answered is sent
-        again later than that by whoever sent it: a queue's visibility timeout is longer than the lease.
+        If a holder dies, its subjects stay in the item until somebody acquires the lease after it
+        has expired. So the sender of an event must send it again later than that: a queue's
+        visibility timeout is longer than the lease.
         """
 
-        def step(state: _State) -> _State:
-            if not state.free(now):
-                return replace(state, bells=merged(state.bells, bells))
-            taken = merged(state.taken, state.bells, bells)
-            held = replace(state, token=state.token + 1, holder=holder, since=now, expires=now + seconds)
-            return replace(held, bells={}, taken=taken)
+        def take(state: _LeaseState) -> _LeaseState:
+            if not state.is_free(now):
+                return replace(state, pending=merge_subjects(state.pending, subjects))
+            current = merge_subjects(state.current, state.pending, subjects)
+            held = replace(state, token=state.token + 1, holder=holder, since=now)
+            return replace(held, expires=now + seconds, pending={}, current=current)
 
-        state = self._step(step)
-        return Lease(state.token, holder, state.expires, state.taken) if state.holder == holder else None
+        state = self._update_state(take)
+        if state.holder != holder:
+            return None
+        return Lease(state.token, holder, state.expires, state.current)
 
     @property
-    def last_seen(self) -> str:
-        """Who held it when a call of this object last told, "" if nobody did; no call."""
+    def last_holder(self) -> str:
+        """Who held the lease when this object last read it, "" for nobody. Costs no call."""
         return self._seen.holder
 
     def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
-        """The same lease for so many seconds from now; Overtaken if it has passed to another. One call, or two."""
-        state = self._step(lambda state: replace(state.of(lease), expires=now + seconds))
+        """Extend the lease to so many seconds from now."""
+        state = self._update_state(
+            lambda state: replace(state.check_holder(lease), expires=now + seconds)
+        )
         return replace(lease, expires=state.expires)
 
-    def take(self, lease: Lease) -> Bells:
-        """The bells that came since the last look, none of which waits any more; Overtaken as in renew. One call, or two."""
-        came: Bells = {}
+    def drain(self, lease: Lease) -> Subjects:
+        """Take the subjects that were added since the last look; none of them waits any more."""
+        came: Subjects = {}
 
-        def step(state: _State) -> _State:
+        def take(state: _LeaseState) -> _LeaseState:
             nonlocal came
-            # Of all turns together: an answer that was lost may have taken some, and nobody but the holder takes any.
-            came = merged(came, state.of(lease).bells)
-            return replace(state, bells={}, taken=merged(state.taken, state.bells))
+            # Merged over all attempts: a write whose answer was lost may have taken some, and only
+            # the holder takes any.
+            came = merge_subjects(came, state.check_holder(lease).pending)
+            current = merge_subjects(state.current, state.pending)
+            return replace(state, pending={}, current=current)
 
-        self._step(step)
+        self._update_state(take)
         return came
 
-    def widen(self, lease: Lease, bells: Bells) -> None:
-        """Should this holder die, whoever comes next answers these bells, too; Overtaken as in renew. One call, or two."""
-        self._step(lambda state: replace(state.of(lease), taken=merged(state.taken, bells)))
+    def add_subjects(self, lease: Lease, subjects: Subjects) -> None:
+        """Add subjects to the current ones, so that the next holder has them if this one dies."""
+        self._update_state(
+            lambda state: replace(
+                state.check_holder(lease), current=merge_subjects(state.current, subjects)
+            )
+        )
 
     def release(self, lease: Lease) -> bool:
-        """Let go; False, and still held, when bells wait. Overtaken as in renew. One call, or two."""
-        state = self._step(lambda state: state if state.of(lease).bells else replace(state, holder="", expires=0.0, taken={}))
+        """Release the lease. If subjects wait, keep it and return False."""
+        state = self._update_state(
+            lambda state: state if state.check_holder(lease).pending else state.release_lease({})
+        )
         return not state.holder
 
     def abandon(self, lease: Lease) -> None:
-        """Let go of what could not be finished: its bells wait again, for whoever rings next. Overtaken as in renew."""
+        """Release the lease with its work unfinished: its subjects wait for the next holder."""
 
-        def step(state: _State) -> _State:
-            return replace(state.of(lease), holder="", expires=0.0, bells=merged(state.taken, state.bells), taken={})
+        def give_back(state: _LeaseState) -> _LeaseState:
+            pending = merge_subjects(state.current, state.pending)
+            return state.check_holder(lease).release_lease(pending)
 
-        self._step(step)
+        self._update_state(give_back)
 
-    def standing(self, now: float) -> Standing:
-        """How the lease stands, for whoever only looks; one call. Who has not renewed it in time does not hold it."""
-        state = self._read()
-        return Standing("" if state.free(now) else state.holder, state.since, state.expires, merged(state.taken, state.bells))
+    def read_status(self, now: float) -> LeaseStatus:
+        """Read the lease without changing it. Costs one call. An expired lease has no holder."""
+        state = self._read_state()
+        holder = "" if state.is_free(now) else state.holder
+        pending = merge_subjects(state.current, state.pending)
+        return LeaseStatus(holder, state.since, state.expires, pending)
 
-    def _step(self, step: Callable[[_State], _State]) -> _State:
-        """Replace the item by what the step makes of it, however often others are faster."""
+    def _update_state(self, change: Callable[[_LeaseState], _LeaseState]) -> _LeaseState:
+        """Replace the item by what `change` makes of it; start again if another process
+        was faster.
+        """
         mark, seen = uuid.uuid4().hex, self._seen
-        for turn in range(TRIES):
+        for attempt in range(LEASE_WRITE_ATTEMPTS):
             try:
-                wanted = replace(step(seen), rev=seen.rev + 1)
-                there = self._table.swap({**LEASE, **vars(wanted), "by": mark}, seen.rev)
-            except Overtaken:
-                if seen.rev == (seen := self._read()).rev:  # else it was thought of an old state
+                wanted = replace(change(seen), rev=seen.rev + 1)
+                item = {**LEASE_KEY, **vars(wanted), "by": mark}
+                there = self._table.replace_item(item, seen.rev)
+            except LeaseLost:
+                if seen.rev == (seen := self._read_state()).rev:  # else the state was stale
                     raise
                 continue
-            if there is None or there.get("by") == mark:  # the mark: it was written, and the answer was lost
+            if (
+                there is None or there.get("by") == mark
+            ):  # our mark: written, but the answer was lost
                 self._seen = wanted
                 return wanted
-            seen = _state(there)
-            if turn >= AT_ONCE:
-                pause(min(turn - AT_ONCE, 4))
-                seen = self._read()  # else it would think of an old state again, and lose again
-        raise NotYet("the lease's item changes too fast; ring again")
+            seen = _parse_state(there)
+            if attempt >= LEASE_EAGER_ATTEMPTS:
+                sleep_before_retry(min(attempt - LEASE_EAGER_ATTEMPTS, 4))
+                seen = self._read_state()  # else it would start from a stale state, and lose again
+        raise RetryableError("too many writers change the lease; try again")
 
-    def _read(self) -> _State:
-        return _state(self._table.get(**LEASE) or {})
+    def _read_state(self) -> _LeaseState:
+        return _parse_state(self._table.get_item(**LEASE_KEY) or {})
 
 
-def _state(item: Mapping[str, Any]) -> _State:
+def _parse_state(item: Mapping[str, Any]) -> _LeaseState:
     if not item:
-        return _State()
-    bells, taken = (_bells(item[name]) for name in ("bells", "taken"))
+        return _LeaseState()
+    pending, current = (_parse_subjects(item[name]) for name in ("pending", "current"))
     since, expires = (float(item.get(name, 0)) for name in ("since", "expires"))
-    return _State(item["token"], item["holder"], since, expires, bells, taken, item["rev"])
+    return _LeaseState(item["token"], item["holder"], since, expires, pending, current, item["rev"])
 
 
-def _bells(written: Mapping[str, Any]) -> Bells:
-    return {about: None if at is None else float(at) for about, at in written.items()}
+def _parse_subjects(written: Mapping[str, Any]) -> Subjects:
+    return {subject: None if at is None else float(at) for subject, at in written.items()}

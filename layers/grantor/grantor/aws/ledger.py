@@ -1,4 +1,10 @@
-"""Reasons as the ledger keeps them: short text that people can read, and packed bytes where there are very many."""
+"""The ledger: which grants are ours, for which reasons, and which subjects stand behind them.
+
+pk                   sk                      what
+IAM arn:aws:iam::…   READ s3://data/Ana/*    a grant: its state, id, reasons
+IAM arn:aws:iam::…   profile D/ana           a subject behind one of its grants, now or before
+profile D/ana        IAM arn:aws:iam::…      the same pair, to be found by subject
+"""
 
 import hashlib
 import json
@@ -10,135 +16,191 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from grantor.aws.dynamodb import Action, Item, Table, deleting, putting
+from grantor.aws.dynamodb import Action, DynamoDBTable, Item, delete_action, put_action
 from grantor.aws.lease import Lease
-from grantor.core.grant import Entry, Grant, Grantee, Permission, Reason, State
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    LedgerEntry,
+    Pair,
+    Permission,
+    Reason,
+    State,
+    iam_grantee,
+)
+from grantor.limits import MAX_SORT_KEY_BYTES
+from grantor.settings import MAX_PLAIN_CHARACTERS
 
-READABLE = 4_000  # characters; longer text is packed, because an item has at most 400 KB
 
+def pack_reasons(reasons: Iterable[Reason]) -> str | bytes:
+    """Serialize reasons, sorted, without empty fields, to readable text or to compressed bytes.
 
-def packed(reasons: Iterable[Reason]) -> str | bytes:
-    """The reasons, in an order of their own; what a reason does not have is left out.
-
-    >>> packed([Reason("policy/a.yaml#own", ("profile D/ana",)), Reason("policy/a.yaml#team", additive=True)])
+    >>> own = Reason("policy/a.yaml#own", ("profile D/ana",))
+    >>> pack_reasons([own, Reason("policy/a.yaml#team", additive=True)])
     '[["policy/a.yaml#own",["profile D/ana"]],["policy/a.yaml#team",[],null,true]]'
     """
-    text = json.dumps(sorted(map(_short, reasons), key=str), separators=(",", ":"), ensure_ascii=False)
-    return text if len(text) <= READABLE else zlib.compress(text.encode())
+    lists = sorted(map(_shorten_reason, reasons), key=str)
+    text = json.dumps(lists, separators=(",", ":"), ensure_ascii=False)
+    return text if len(text) <= MAX_PLAIN_CHARACTERS else zlib.compress(text.encode())
 
 
-def unpacked(written: str | bytes) -> frozenset[Reason]:
-    """The very reasons that were packed."""
+def unpack_reasons(written: str | bytes) -> frozenset[Reason]:
+    """Restore what pack_reasons wrote."""
     text = written if isinstance(written, str) else zlib.decompress(written).decode()
-    return frozenset(_reason(*parts) for parts in json.loads(text))
+    return frozenset(_parse_reason(*parts) for parts in json.loads(text))
 
 
-def _short(reason: Reason) -> list[Any]:
-    parts = [reason.rule, list(reason.subjects), reason.until and reason.until.isoformat(), reason.additive]
+def _shorten_reason(reason: Reason) -> list[Any]:
+    until = reason.until and reason.until.isoformat()
+    parts = [reason.rule, list(reason.subjects), until, reason.additive]
     while len(parts) > 1 and not parts[-1]:
         parts.pop()
     return parts
 
 
-def _reason(rule: str, subjects: Iterable[str] = (), until: str | None = None, additive: bool = False) -> Reason:
-    return Reason(rule, tuple(subjects), datetime.fromisoformat(until) if until else None, additive)
-
-
-Pair = tuple[str, Grantee]  # a subject, and who holds grants because of it
-LONGEST = 1024  # bytes of a sort key (DynamoDB); a scope may have 2,000 characters
+def _parse_reason(
+    rule: str, subjects: Iterable[str] = (), until: str | None = None, additive: bool = False
+) -> Reason:
+    end = datetime.fromisoformat(until) if until else None
+    return Reason(rule, tuple(subjects), end, additive)
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger of one table. It is written under a lease only: `ledger.under(lease).intend(…)`.
+    """The ledger of one table.
 
-    Every writing word costs one transaction for each 90 items, and raises Overtaken when the lease has passed to another run;
-    then the transactions before that are written, and nothing after.
+    It is written only under a lease: `ledger.with_lease(lease).write_intent(…)`.
+
+    Every method that writes costs a transaction per 90 items. It raises LeaseLost if the lease has
+    passed to another run; then earlier transactions are written, and later ones are not.
     """
 
-    table: Table
+    table: DynamoDBTable
     lease: Lease | None = None
-    paired: set[tuple[str, str]] = field(default_factory=set)  # pairs that were written already
+    paired: set[tuple[str, str]] = field(default_factory=set)  # pairs that are known to be written
 
-    def under(self, lease: Lease) -> "Ledger":
-        """The same ledger, for the holder of a lease."""
+    def with_lease(self, lease: Lease) -> "Ledger":
+        """The same ledger for the holder of a lease."""
         return replace(self, lease=lease)
 
-    def entries(self) -> Iterator[Entry]:
-        """Every grant that is ours: a call for each megabyte of the whole table, about 2,800 grants."""
-        return map(_entry, self.table.scan(["state"]))
+    def iterate_entries(self) -> Iterator[LedgerEntry]:
+        """Iterate over all our grants.
 
-    def everything(self) -> tuple[list[Entry], frozenset[Pair]]:
-        """Every grant that is ours, and every subject with who holds or held grants because of it; costs what entries costs."""
-        entries: list[Entry] = []
+        Costs a call per megabyte of the whole table, about 2,800 grants.
+        """
+        return map(_decode_entry, self.table.scan_items(["state"]))
+
+    def read_all(self) -> tuple[list[LedgerEntry], frozenset[Pair]]:
+        """Read all our grants, and all pairs of a subject and a grantee.
+
+        Costs as much as iterate_entries.
+        """
+        entries: list[LedgerEntry] = []
         pairs: set[Pair] = set()
-        for item in self.table.scan(["state", "subject"]):
+        for item in self.table.scan_items(["state", "subject"]):
             if "state" in item:
-                entries.append(_entry(item))
+                entries.append(_decode_entry(item))
             else:
-                pairs.add((item["subject"], _grantee(item["pk"])))
+                pairs.add((item["subject"], _parse_grantee(item["pk"])))
                 self.paired.add((item["subject"], item["pk"]))
         return entries, frozenset(pairs)
 
-    def acquaint(self, sharing: Mapping[str, frozenset[str]]) -> None:
-        """Write down which profiles run as which role, whether or not they hold grants: who shares one is then known at once."""
-        pairs = {(subject, _partition(Grantee("IAM", role))) for role, subjects in sharing.items() for subject in subjects}
-        self._pair(pairs)
+    def add_pairs(self, sharing: Mapping[str, frozenset[str]]) -> None:
+        """Record which profiles run as which role, with or without grants.
 
-    def part(self, pairs: Iterable[Pair]) -> None:
-        """Delete subjects of which nothing follows any more for these grantees."""
-        parted = {(subject, _partition(grantee)) for subject, grantee in pairs}
-        self._do(chain.from_iterable((deleting(s, pk), deleting(pk, _subject_key(s))) for s, pk in sorted(parted)))
-        self.paired.difference_update(parted)
+        So profiles that share a role are known at once.
+        """
+        self._write_pairs(
+            {
+                (subject, _partition_key(iam_grantee(role)))
+                for role, subjects in sharing.items()
+                for subject in subjects
+            }
+        )
 
-    def of(self, grantee: Grantee) -> tuple[list[Entry], frozenset[str]]:
-        """The grantee's grants, and the subjects that are or were looked at because of it; a call for each megabyte, so mostly one."""
-        items = list(self.table.query(_partition(grantee)))
+    def remove_pairs(self, pairs: Iterable[Pair]) -> None:
+        """Delete pairs whose subject no longer gives the grantee anything."""
+        keys = sorted({(subject, _partition_key(grantee)) for subject, grantee in pairs})
+        self._write_actions(
+            action
+            for subject, grantee in keys
+            for action in (
+                delete_action(subject, grantee),
+                delete_action(grantee, _subject_key(subject)),
+            )
+        )
+        self.paired.difference_update(keys)
+
+    def read_grantee(self, grantee: Grantee) -> tuple[list[LedgerEntry], frozenset[str]]:
+        """Read a grantee's grants, and the subjects behind them now or before.
+
+        Costs a call per megabyte, so usually one.
+        """
+        items = list(self.table.query_partition(_partition_key(grantee)))
         subjects = frozenset(item["subject"] for item in items if "subject" in item)
-        return [_entry(item) for item in items if "state" in item], subjects
+        return [_decode_entry(item) for item in items if "state" in item], subjects
 
-    def grantees(self, subject: str) -> frozenset[Grantee]:
-        """Who holds or held a grant because of the subject; one call."""
-        return frozenset(_grantee(item["sk"]) for item in self.table.query(subject))
+    def find_grantees(self, subject: str) -> frozenset[Grantee]:
+        """Find who holds or held a grant because of a subject. Costs one call."""
+        items = self.table.query_partition(subject)
+        return frozenset(_parse_grantee(item["sk"]) for item in items)
 
-    def intend(self, entries: Iterable[Entry]) -> None:
-        """Write down what is about to be made, and before it the subjects of its reasons."""
-        self._write(entries, State.INTENDED)
+    def write_intent(self, entries: Iterable[LedgerEntry]) -> None:
+        """Record grants that are about to be created.
 
-    def confirm(self, entries: Iterable[Entry]) -> None:
-        """Write down what stands: its id, its reasons, and before it the subjects of these."""
-        self._write(entries, State.LIVE)
+        Before them, the subjects of their reasons.
+        """
+        self._write_entries(entries, State.INTENDED)
 
-    def leave(self, entries: Iterable[Entry]) -> None:
-        """Write down what is about to be taken away."""
-        self._write(entries, State.LEAVING)
+    def confirm_entries(self, entries: Iterable[LedgerEntry]) -> None:
+        """Record grants that exist, with id and reasons.
 
-    def forget(self, grants: Iterable[Grant]) -> None:
-        """Delete what is written down of grants that are gone."""
-        self._do([deleting(_partition(grant.grantee), _sort_key(grant)) for grant in set(grants)])
+        Before them, the subjects of their reasons.
+        """
+        self._write_entries(entries, State.LIVE)
 
-    def _write(self, entries: Iterable[Entry], state: State) -> None:
-        latest = {entry.grant: entry.becomes(state) for entry in entries}
-        pairs = {(s, _partition(entry.grant.grantee)) for entry in latest.values() for s in _subjects(entry)}
-        self._pair(pairs, [putting(_item(entry)) for entry in latest.values()])
+    def mark_leaving(self, entries: Iterable[LedgerEntry]) -> None:
+        """Record grants that are about to be deleted."""
+        self._write_entries(entries, State.LEAVING)
 
-    def _pair(self, pairs: AbstractSet[tuple[str, str]], then: Sequence[Action] = ()) -> None:
+    def forget_grants(self, grants: Iterable[Grant]) -> None:
+        """Delete the entries of grants that are gone."""
+        self._write_actions(
+            [
+                delete_action(_partition_key(grant.grantee), _sort_key(grant))
+                for grant in set(grants)
+            ]
+        )
+
+    def _write_entries(self, entries: Iterable[LedgerEntry], state: State) -> None:
+        latest = {entry.grant: entry.with_state(state) for entry in entries}
+        pairs = {
+            (subject, _partition_key(entry.grant.grantee))
+            for entry in latest.values()
+            for subject in _find_subjects(entry)
+        }
+        self._write_pairs(pairs, [put_action(_encode_entry(entry)) for entry in latest.values()])
+
+    def _write_pairs(
+        self, pairs: AbstractSet[tuple[str, str]], then: Sequence[Action] = ()
+    ) -> None:
         new = pairs - self.paired
         if new or then:
-            self._do([*chain.from_iterable(map(_both_ways, sorted(new))), *then])
+            actions = chain.from_iterable(map(_pair_actions, sorted(new)))
+            self._write_actions([*actions, *then])
         self.paired.update(new)
 
-    def _do(self, actions: Iterable[Action]) -> None:
+    def _write_actions(self, actions: Iterable[Action]) -> None:
         if self.lease is None:
-            raise RuntimeError("the ledger is written under a lease only: ledger.under(lease)")
-        self.table.write(self.lease.token, self.lease.holder, actions)
+            raise RuntimeError("the ledger is written only under a lease: ledger.with_lease(lease)")
+        self.table.write_under_lease(self.lease.token, self.lease.holder, actions)
 
 
-def _partition(grantee: Grantee) -> str:
+def _partition_key(grantee: Grantee) -> str:
     return f"{grantee.kind} {grantee.identifier}"
 
 
-def _grantee(partition: str) -> Grantee:
+def _parse_grantee(partition: str) -> Grantee:
     kind, _, identifier = partition.partition(" ")
     return Grantee(kind, identifier)
 
@@ -146,37 +208,52 @@ def _grantee(partition: str) -> Grantee:
 def _sort_key(grant: Grant) -> str:
     through = f" {grant.application}" if grant.application else ""
     key = f"{grant.permission} {grant.scope}{through}"
-    # A scope may hold spaces, and so end as if an application followed.
-    fits = len(key.encode()) <= LONGEST and " arn:" not in grant.scope
-    return key if fits else f"{grant.permission} {_digest(grant.scope, grant.application)}"
+    # A scope can contain spaces, and so end as if an application followed.
+    fits = len(key.encode()) <= MAX_SORT_KEY_BYTES and " arn:" not in grant.scope
+    return key if fits else f"{grant.permission} {_hash_parts(grant.scope, grant.application)}"
 
 
 def _subject_key(subject: str) -> str:
-    return subject if len(subject.encode()) <= LONGEST else f"{subject.partition(' ')[0]} {_digest(subject)}"
+    if len(subject.encode()) <= MAX_SORT_KEY_BYTES:
+        return subject
+    return f"{subject.partition(' ')[0]} {_hash_parts(subject)}"
 
 
-def _digest(*parts: str) -> str:
+def _hash_parts(*parts: str) -> str:
     return f"sha256 {hashlib.sha256(repr(parts).encode()).hexdigest()}"
 
 
-def _both_ways(pair: tuple[str, str]) -> tuple[Action, Action]:
+def _pair_actions(pair: tuple[str, str]) -> tuple[Action, Action]:
     subject, grantee = pair
-    return putting({"pk": subject, "sk": grantee}), putting({"pk": grantee, "sk": _subject_key(subject), "subject": subject})
+    backwards = {"pk": grantee, "sk": _subject_key(subject), "subject": subject}
+    return put_action({"pk": subject, "sk": grantee}), put_action(backwards)
 
 
-def _subjects(entry: Entry) -> frozenset[str]:
+def _find_subjects(entry: LedgerEntry) -> frozenset[str]:
     return frozenset(subject for reason in entry.reasons for subject in reason.subjects)
 
 
-def _item(entry: Entry) -> Item:
+def _encode_entry(entry: LedgerEntry) -> Item:
     grant = entry.grant
-    kept = {"scope": grant.scope, "state": str(entry.state), "reasons": packed(entry.reasons)}
-    optional = {"application": grant.application, "id": entry.id, "since": entry.since, "run": entry.run}
-    return {"pk": _partition(grant.grantee), "sk": _sort_key(grant), **kept, **{k: v for k, v in optional.items() if v}}
+    item = {
+        "pk": _partition_key(grant.grantee),
+        "sk": _sort_key(grant),
+        "scope": grant.scope,
+        "state": str(entry.state),
+        "reasons": pack_reasons(entry.reasons),
+    }
+    optional = {
+        "application": grant.application,
+        "id": entry.id,
+        "since": entry.since,
+        "run": entry.run,
+    }
+    return item | {name: value for name, value in optional.items() if value}
 
 
-def _entry(item: Item) -> Entry:
+def _decode_entry(item: Item) -> LedgerEntry:
     permission = Permission(item["sk"].partition(" ")[0])
-    grant = Grant(_grantee(item["pk"]), permission, item["scope"], item.get("application", ""))
-    told = {name: item.get(name, "") for name in ("id", "since", "run")}
-    return Entry(grant, State(item["state"]), unpacked(item["reasons"]), **told)
+    grantee = _parse_grantee(item["pk"])
+    grant = Grant(grantee, permission, item["scope"], item.get("application", ""))
+    rest = {name: item.get(name, "") for name in ("id", "since", "run")}
+    return LedgerEntry(grant, State(item["state"]), unpack_reasons(item["reasons"]), **rest)

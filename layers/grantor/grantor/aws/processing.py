@@ -1,4 +1,4 @@
-"""SageMaker's processing jobs: made, asked about, stopped. A job's name is all there is against making it twice."""
+"""SageMaker processing jobs. A job's name is the only protection against starting it twice."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,96 +6,114 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import NotYet, code, message, passing
-from grantor.core.jobs.decide import Status, Told
+from grantor.aws.clients import RetryableError, error_code, error_message, retryable
+from grantor.core.jobs.decide import JobDescription, JobStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 
-GONE = "Could not find requested job"  # in the ValidationException of a Describe, as SageMaker words it
-YOUNG = "assume role"  # in the one for a role that SageMaker can't assume, which a role of seconds ago is, too
+# In the ValidationException of DescribeProcessingJob
+NOT_FOUND_TEXT = "Could not find requested job"
+# In a ValidationException: SageMaker cannot assume the role, perhaps because it is new
+ASSUME_ROLE_TEXT = "assume role"
 
 
-class Taken(RuntimeError):
+class NameTaken(RuntimeError):
     """A processing job of this name exists."""
 
 
 class QuotaReached(RuntimeError):
-    """The account may not have so many machines at once; the text is SageMaker's, which names the quota."""
+    """The account may not use so many instances at once.
+
+    The text is SageMaker's and names the quota.
+    """
 
 
-class Refused(RuntimeError):
-    """SageMaker will not make the job, however often it is asked; the text says why and what to do."""
+class RequestRefused(RuntimeError):
+    """SageMaker refuses the job for good; the text says why and what to do."""
 
 
 class ProcessingJobs:
-    """The processing jobs of one account and Region. Each word raises NotYet when SageMaker can't do it now."""
+    """The processing jobs of one account and Region."""
 
     def __init__(self, client: "SageMakerClient") -> None:
         self._client = client
 
-    def create(self, request: Mapping[str, Any]) -> str:
-        """Make a processing job; its ARN. One call. Raises Taken, QuotaReached, Refused; after NotYet it may exist all the same."""
-        asked: Any = request
-        try:
-            with passing():
-                return self._client.create_processing_job(**asked)["ProcessingJobArn"]
-        except ClientError as error:
-            raise _why(error, str(request["RoleArn"])) from error
+    def create_job(self, request: Mapping[str, Any]) -> str:
+        """Start a processing job and return its ARN.
 
-    def describe(self, name: str) -> Told | None:
-        """What SageMaker says of a job; None if it knows none of the name. One call; ClientError if it won't say."""
+        Costs one call. Raises NameTaken, QuotaReached or RequestRefused.
+        """
+        arguments: Any = request
         try:
-            with passing():
-                told: Mapping[str, Any] = self._client.describe_processing_job(ProcessingJobName=name)
+            with retryable():
+                return self._client.create_processing_job(**arguments)["ProcessingJobArn"]
         except ClientError as error:
-            if code(error) == "ResourceNotFound" or GONE in message(error):
+            raise _classify_refusal(error, str(request["RoleArn"])) from error
+
+    def describe_job(self, name: str) -> JobDescription | None:
+        """Describe a job; None if there is no job of this name. Costs one call."""
+        try:
+            with retryable():
+                answer = self._client.describe_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFound" or NOT_FOUND_TEXT in error_message(error):
                 return None
             raise
-        return Told(
+        found: Mapping[str, Any] = answer
+        return JobDescription(
             name,
-            Status(told["ProcessingJobStatus"]),
-            _seconds(told.get("CreationTime")),
-            _seconds(told.get("ProcessingStartTime")),
-            _seconds(told.get("ProcessingEndTime")),
-            told.get("FailureReason", ""),
-            told.get("ExitMessage", ""),
-            told.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
-            told["ProcessingJobArn"],
+            JobStatus(found["ProcessingJobStatus"]),
+            _epoch_seconds(found.get("CreationTime")),
+            _epoch_seconds(found.get("ProcessingStartTime")),
+            _epoch_seconds(found.get("ProcessingEndTime")),
+            found.get("FailureReason", ""),
+            found.get("ExitMessage", ""),
+            found.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
+            found["ProcessingJobArn"],
         )
 
-    def stop(self, name: str) -> None:
-        """Ask a job to stop; one that is over already is left as it is. One call; ClientError if SageMaker won't."""
+    def stop_job(self, name: str) -> None:
+        """Ask a job to stop; do nothing if it has ended. Costs one call."""
         try:
-            with passing():
+            with retryable():
                 self._client.stop_processing_job(ProcessingJobName=name)
         except ClientError as error:
-            if code(error) not in ("ValidationException", "ResourceNotFound"):
+            if error_code(error) not in ("ValidationException", "ResourceNotFound"):
                 raise
 
 
-def _why(error: ClientError, role: str) -> Exception:
-    said = message(error)
-    match code(error):
+def _classify_refusal(error: ClientError, role: str) -> Exception:
+    message = error_message(error)
+    match error_code(error):
         case "ResourceInUse":
-            return Taken(said)
+            return NameTaken(message)
         case "ResourceLimitExceeded":
-            return QuotaReached(said)
-        case "ValidationException" if YOUNG in said.lower():
-            return NotYet(f"SageMaker can not assume {role} yet: {said}")
+            return QuotaReached(message)
+        case "ValidationException" if ASSUME_ROLE_TEXT in message.lower():
+            return RetryableError(f"SageMaker cannot assume {role} yet: {message}")
         case "AccessDeniedException" | "AccessDenied":
-            return Refused(_denied(said, role))
-    return Refused(f"SageMaker refuses the job: {code(error)}: {said}")
+            return RequestRefused(_explain_denial(message, role))
+    return RequestRefused(f"SageMaker refuses the job: {error_code(error)}: {message}")
 
 
-def _denied(said: str, role: str) -> str:
-    if "PassRole" in said:
-        return f"the launcher may not pass {role} to SageMaker: name it in the stack's parameter JobRoles. {said}"
-    if "AddTags" in said:
-        return f"the launcher may not tag processing jobs, and so not make them: allow it sagemaker:AddTags. {said}"
-    return f"the launcher may not start processing jobs: allow it sagemaker:CreateProcessingJob on grantor-*. {said}"
+def _explain_denial(message: str, role: str) -> str:
+    if "PassRole" in message:
+        return (
+            f"the launcher may not pass {role} to SageMaker: "
+            f"name it in the stack's parameter JobRoles. {message}"
+        )
+    if "AddTags" in message:
+        return (
+            "the launcher may not tag processing jobs, so it cannot start them: "
+            f"allow it sagemaker:AddTags. {message}"
+        )
+    return (
+        "the launcher may not start processing jobs: "
+        f"allow it sagemaker:CreateProcessingJob on grantor-*. {message}"
+    )
 
 
-def _seconds(time: datetime | None) -> float:
+def _epoch_seconds(time: datetime | None) -> float:
     return time.timestamp() if time else 0.0

@@ -1,115 +1,161 @@
-"""The queue of bells, which a run itself rings: about what it could not finish, and when something ends."""
+"""The SQS queues: of events, of uploads, and their dead-letter queues.
+
+The two queues of events and uploads raise AWS's errors as they are.
+"""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from grantor.aws.clients import NotYet, passing
-from grantor.core.jobs.upload_triggers import WAITING, JobBell
-from grantor.core.triggers import OWN
+from botocore.exceptions import ClientError
+
+from grantor.aws.clients import CONNECTION_ERRORS, RetryableError, retryable
+from grantor.core.triggers import (
+    EVENT_SOURCE,
+    JOB_WAITING,
+    UploadTrigger,
+    compute_delay,
+    parse_event,
+)
+from grantor.limits import MAX_SQS_DELAY_SECONDS, SQS_BATCH_MESSAGES
+from grantor.settings import (
+    DEAD_LETTER_VISIBILITY_SECONDS,
+    DEAD_LETTER_WAIT_SECONDS,
+    EVENT_RETRY_FIRST_SECONDS,
+    EVENT_RETRY_MAX_SECONDS,
+    MAX_EVENT_MESSAGE_BYTES,
+    UPLOAD_RETRY_FIRST_SECONDS,
+    UPLOAD_RETRY_MAX_SECONDS,
+)
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
     from mypy_boto3_sqs import SQSClient
 
 
-FIRST_DELAY, LONGEST_DELAY = 5, 900  # seconds until the bell rings; SQS delays a message by at most 900
-SIZE = 200_000  # bytes; a message has at most 256 KB
+type Record = Mapping[str, Any]  # an SQS message as Lambda passes it
 
 
-class Queue:
-    """The queue that every doorbell rings. ClientError when SQS refuses."""
+class EventQueue:
+    """The event queue.
+
+    Runs enqueue what they have to do later; everything else comes from EventBridge.
+    """
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
-    def ring(self, bells: Sequence[str], attempt: int = 0) -> None:
-        """Ring about these: at once, or later with each attempt to do what could not be done yet.
+    def enqueue_now(self, subjects: Sequence[str], attempt: int = 0) -> None:
+        """Enqueue a trigger for these subjects; from attempt 1 on with a delay that grows.
 
-        One call. The message is shaped as EventBridge's events are, so that it is read as they are.
+        Costs one call.
+
+        The message has the shape of an EventBridge event, so that it is parsed like one.
         """
-        self._send(bells, attempt, min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) if attempt else 0)
+        delay = _event_delay(attempt) if attempt else 0
+        self._send_event(subjects, attempt, delay)
 
-    def ring_in(self, bells: Sequence[str], seconds: float) -> None:
-        """Ring about these in so many seconds, at most 900; one call."""
-        self._send(bells, 0, min(LONGEST_DELAY, max(0, ceil(seconds))))
+    def enqueue_later(self, subjects: Sequence[str], seconds: float) -> None:
+        """Enqueue a trigger with a delay of so many seconds, at most 900. Costs one call."""
+        self._send_event(subjects, 0, min(MAX_SQS_DELAY_SECONDS, max(0, ceil(seconds))))
 
-    def _send(self, bells: Sequence[str], attempt: int, delay: int) -> None:
-        event = {"source": OWN, "detail-type": "Run Unfinished", "detail": {"bells": list(bells), "attempt": attempt}}
+    def _send_event(self, subjects: Sequence[str], attempt: int, delay: int) -> None:
+        detail = {"subjects": list(subjects), "attempt": attempt}
+        event = {"source": EVENT_SOURCE, "detail-type": "Run Deferred", "detail": detail}
         body = json.dumps(event)
-        if len(body) > SIZE:
-            body = json.dumps(event | {"detail": {"attempt": attempt}})  # about everything
+        if len(body) > MAX_EVENT_MESSAGE_BYTES:
+            body = json.dumps(event | {"detail": {"attempt": attempt}})  # means everything
         self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
 
-    def again(self, receipts: Iterable[tuple[str, int]]) -> None:
-        """Let messages that failed come again sooner than their visibility timeout says, and later each time they did. A call each."""
-        for receipt, received in receipts:
-            seconds = min(LONGEST_DELAY, FIRST_DELAY * 4**received)
-            self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+    def retry_later(self, receipts: Iterable[tuple[str, int]]) -> None:
+        """Return failed messages to the queue, with a delay that grows with each receipt.
 
-
-TOGETHER = 10  # messages of one call (SQS)
-FIRST_UPLOAD_DELAY, LONGEST_UPLOAD_DELAY = 10, 600  # seconds until it comes again: at first, and at most
-
-
-class JobQueue:
-    """The queue that every doorbell of jobs rings. ClientError when SQS refuses."""
-
-    def __init__(self, client: "SQSClient", url: str) -> None:
-        self._client = client
-        self._url = url
-
-    def later(self, bell: JobBell, known: float = 0.0) -> int:
-        """Look at an upload again, for the bell's attempt; in how many seconds. One call.
-
-        `known` are the seconds after which there will be something to do, if that is known.
+        That is sooner than the queue's visibility timeout. Costs a call per message.
         """
-        seconds = min(LONGEST_UPLOAD_DELAY, math.ceil(known)) or delay(bell.attempt)
-        self._client.send_message(QueueUrl=self._url, MessageBody=_message(bell), DelaySeconds=seconds)
-        return seconds
-
-    def now(self, bells: Iterable[JobBell]) -> None:
-        """Look at these uploads, each by a message of its own; a call for each ten."""
-        for together in batched(bells, TOGETHER):
-            entries: Any = [{"Id": str(number), "MessageBody": _message(bell)} for number, bell in enumerate(together)]
-            told = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            if refused := told.get("Failed"):
-                raise NotYet(f"the queue did not take {len(refused)} messages: {refused[0].get('Message')}")
-
-    def again(self, receipts: Iterable[tuple[str, int]]) -> None:
-        """Let messages that failed come again, later the more often they were received. A call each."""
         for receipt, received in receipts:
             self._client.change_message_visibility(
-                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=delay(max(1, received))
+                QueueUrl=self._url,
+                ReceiptHandle=receipt,
+                VisibilityTimeout=_event_delay(received + 1, factor=4),
             )
 
 
-def _message(bell: JobBell) -> str:
-    """Shaped as EventBridge's events are, so that it is read as they are."""
-    detail = {"upload": bell.upload, "attempt": bell.attempt, "at": bell.at, "granted": bell.granted}
-    return json.dumps({"source": OWN, "detail-type": WAITING, "detail": detail})
+def _event_delay(attempt: int, factor: int = 2) -> int:
+    return int(compute_delay(attempt, EVENT_RETRY_FIRST_SECONDS, EVENT_RETRY_MAX_SECONDS, factor))
 
 
-def delay(attempt: int) -> int:
-    """Seconds before an attempt, counted from 1.
+class UploadQueue:
+    """The upload queue, which the job launcher reads."""
 
-    >>> [delay(attempt) for attempt in (1, 2, 3, 7, 30)]
-    [10, 20, 40, 600, 600]
-    """
-    return int(min(LONGEST_UPLOAD_DELAY, FIRST_UPLOAD_DELAY * 2 ** min(attempt - 1, 10)))
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def enqueue_later(self, trigger: UploadTrigger, known: float = 0.0) -> int:
+        """Enqueue an upload for another look, with a delay that grows with its attempt.
+
+        Returns the delay in seconds. `known` is the delay if it is known when there will be
+        something to do. Costs one call.
+        """
+        seconds = min(UPLOAD_RETRY_MAX_SECONDS, ceil(known)) or _upload_delay(trigger.attempt)
+        self._client.send_message(
+            QueueUrl=self._url, MessageBody=_format_message(trigger), DelaySeconds=seconds
+        )
+        return seconds
+
+    def enqueue_now(self, triggers: Iterable[UploadTrigger]) -> None:
+        """Enqueue uploads for another look, one message each.
+
+        Costs a call per ten. Raises RetryableError if SQS takes only some.
+        """
+        for batch in batched(triggers, SQS_BATCH_MESSAGES):
+            entries: Any = [
+                {"Id": str(number), "MessageBody": _format_message(trigger)}
+                for number, trigger in enumerate(batch)
+            ]
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            if failed := answer.get("Failed"):
+                why = failed[0].get("Message")
+                raise RetryableError(f"the queue did not take {len(failed)} messages: {why}")
+
+    def retry_later(self, receipts: Iterable[tuple[str, int]]) -> None:
+        """Return failed messages to the queue, with a delay that grows with each receipt.
+
+        Costs a call per message.
+        """
+        for receipt, received in receipts:
+            self._client.change_message_visibility(
+                QueueUrl=self._url,
+                ReceiptHandle=receipt,
+                VisibilityTimeout=_upload_delay(max(1, received)),
+            )
 
 
-WAIT = 1  # seconds for which a call asks every server of the queue, instead of some of them (SQS's long polling)
-HELD = 600  # seconds for which nobody else sees what was read; then it lies there again, whatever has happened
+def _format_message(trigger: UploadTrigger) -> str:
+    """Format a trigger like an EventBridge event, so that it is parsed like one."""
+    detail = {
+        "upload": trigger.upload,
+        "attempt": trigger.attempt,
+        "at": trigger.at,
+        "granted": trigger.granted,
+    }
+    return json.dumps({"source": EVENT_SOURCE, "detail-type": JOB_WAITING, "detail": detail})
+
+
+def _upload_delay(attempt: int) -> int:
+    return int(compute_delay(attempt, UPLOAD_RETRY_FIRST_SECONDS, UPLOAD_RETRY_MAX_SECONDS))
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A message that lies there: `sent` is when it was sent first, in seconds since 1970."""
+class DeadLetter:
+    """A message in a dead-letter queue.
+
+    `sent` is when it was first sent, in seconds since the epoch.
+    """
 
     id: str
     body: str
@@ -117,36 +163,81 @@ class Letter:
     receipt: str
 
 
-class DeadLetters:
-    """The queue at `url`, and that at `back`, where its messages came from. NotYet when SQS can't do it now, ClientError when it won't."""
+class DeadLetterQueue:
+    """The dead-letter queue at `url`, whose messages came from the queue at `back`."""
 
     def __init__(self, client: "SQSClient", url: str, back: str) -> None:
         self._client = client
         self._url = url
         self._back = back
 
-    def some(self) -> list[Letter]:
-        """At most ten of what lies there, hidden from others for a while; none once all of it was read. One call."""
-        with passing():
-            told = self._client.receive_message(
+    def receive_letters(self) -> list[DeadLetter]:
+        """Receive up to ten messages, hidden from others for ten minutes; none once all were read.
+
+        Costs one call.
+        """
+        with retryable():
+            answer = self._client.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=TOGETHER,
-                WaitTimeSeconds=WAIT,
-                VisibilityTimeout=HELD,
+                MaxNumberOfMessages=SQS_BATCH_MESSAGES,
+                WaitTimeSeconds=DEAD_LETTER_WAIT_SECONDS,
+                VisibilityTimeout=DEAD_LETTER_VISIBILITY_SECONDS,
                 AttributeNames=["SentTimestamp"],
             )
         return [
-            Letter(one["MessageId"], one["Body"], int(one["Attributes"]["SentTimestamp"]) / 1000, one["ReceiptHandle"])
-            for one in told.get("Messages", [])
+            DeadLetter(
+                message["MessageId"],
+                message["Body"],
+                int(message["Attributes"]["SentTimestamp"]) / 1000,
+                message["ReceiptHandle"],
+            )
+            for message in answer.get("Messages", [])
         ]
 
-    def send_back(self, letter: Letter) -> None:
-        """It is sent as a new message, and only then gone from here: whatever fails, it is not lost. Two calls."""
-        with passing():
+    def resend_letter(self, letter: DeadLetter) -> None:
+        """Send a copy to the original queue, then delete the letter, so that it is never lost.
+
+        Costs two calls.
+        """
+        with retryable():
             self._client.send_message(QueueUrl=self._back, MessageBody=letter.body)
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
 
-    def leave(self, letter: Letter) -> None:
-        """Others see it again at once; one call."""
-        with passing():
-            self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=0)
+    def release_letter(self, letter: DeadLetter) -> None:
+        """Make a letter visible to others at once. Costs one call."""
+        with retryable():
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+            )
+
+
+def parse_record(record: Record, logger: "Logger") -> Mapping[str, Any] | None:
+    """Parse the event in a message.
+
+    Returns None and logs an error if it is not an event; the message ends in the dead-letter queue.
+    """
+    event = parse_event(record["body"])
+    if event is None:
+        logger.error(
+            "a message is not an event", message_id=record["messageId"], body=record["body"][:100]
+        )
+    return event
+
+
+def retry_sooner(
+    retry_later: Callable[[Iterable[tuple[str, int]]], None],
+    failed: Iterable[Record],
+    logger: "Logger",
+) -> None:
+    """Have SQS deliver failed messages again before the visibility timeout. Errors are only logged.
+
+    `retry_later` gets each message's receipt and how often it was received.
+    """
+    received = [
+        (record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
+        for record in failed
+    ]
+    try:
+        retry_later(received)
+    except (ClientError, *CONNECTION_ERRORS):
+        logger.exception("SQS delivers the messages again after their visibility timeout")

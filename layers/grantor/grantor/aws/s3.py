@@ -1,4 +1,8 @@
-"""The policy files in their bucket. Unreadable is never empty: what can't be read is an error, never a short file or none."""
+"""S3: policy files, folders, uploads, and the operations bucket of jobs.
+
+Unreadable is never empty: what cannot be read raises an error, and never looks like a short file or
+like none.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -9,24 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import NotYet, code, each, passing
-from grantor.core.jobs.identity import Input, bucket_and_key
+from grantor.aws.clients import RetryableError, error_code, map_concurrently, retryable
+from grantor.core.jobs.request import InputObject, split_uri
+from grantor.settings import MAX_COUNTED_VERSIONS, MAX_JOB_SUMMARY_BYTES, MAX_POLICY_FILE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 FOLDER = "policy/"
-LARGEST_POLICY = 1_000_000  # bytes; a larger file is not read at all
 
 
-class TooLarge(ValueError):
-    """A policy file is larger than any policy; the text names it and both sizes."""
+class FileTooLarge(ValueError):
+    """A file is too large to be a policy file; the text has its size and the limit."""
 
 
 @dataclass(frozen=True)
-class Listed:
-    """What the list of the files tells of one; the same content put there again has the same etag, at another time."""
+class ListedFile:
+    """A file as the bucket's list shows it.
+
+    The same content written again has the same etag, but another time.
+    """
 
     etag: str
     size: int  # bytes
@@ -34,8 +41,11 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class File:
-    """A policy file as it was read; `version` is S3's, "null" in a bucket without versions."""
+class PolicyFile:
+    """A policy file that was read.
+
+    `version` is S3's version id, "null" in a bucket without versions.
+    """
 
     body: bytes
     version: str
@@ -43,201 +53,247 @@ class File:
 
 
 class PolicyFiles:
-    """Every `policy/*.yaml` of one bucket. What was read stays in memory, so that a warm environment reads only what has changed."""
+    """The files `policy/*.yaml` and `*.yml` of one bucket.
+
+    They stay in memory, so a warm environment reads only what has changed.
+    """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._listed: dict[str, Listed] = {}
-        self._kept: dict[str, tuple[Listed, File]] = {}
-        self._accepted: dict[str, File] = {}  # the last that was read by its version
+        self._listed: dict[str, ListedFile] = {}
+        self._kept: dict[str, tuple[ListedFile, PolicyFile]] = {}
+        self._accepted: dict[str, PolicyFile] = {}  # the last one that was read by version
 
-    def listed(self) -> Mapping[str, Listed]:
-        """The files that there are now, by key; costs a call for each 1,000 keys. What is no longer there is no longer kept."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER)
-        with passing():
+    def list_files(self) -> Mapping[str, ListedFile]:
+        """List the existing files by key.
+
+        Costs a call per 1,000 keys. Files that are gone leave the memory.
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=FOLDER
+        )
+        with retryable():
             items = [item for page in pages for item in page.get("Contents", [])]
         self._listed = {
-            item["Key"]: Listed(item["ETag"], item["Size"], item["LastModified"]) for item in items if _is_policy(item["Key"])
+            item["Key"]: ListedFile(item["ETag"], item["Size"], item["LastModified"])
+            for item in items
+            if is_policy_key(item["Key"])
         }
         self._kept = {key: kept for key, kept in self._kept.items() if key in self._listed}
         return dict(self._listed)
 
-    def ahead(self, keys: Iterable[str]) -> None:
-        """Read these side by side, so that `read` then answers from memory; what fails is left for `read` to say. A call each."""
-        unread = [key for key in keys if not self._fresh(key) and not self._large(key)]
+    def prefetch_files(self, keys: Iterable[str]) -> None:
+        """Read files concurrently, so that `read_file` then answers from memory.
+
+        Costs a call each. `read_file` raises what fails here.
+        """
+        unread = [
+            key for key in keys if not self._is_unchanged(key) and not self._is_too_large(key)
+        ]
         if len(unread) > 1:
-            each(self._try, unread)
+            map_concurrently(self._read_quietly, unread)
 
-    def read(self, key: str, version: str = "") -> File:
-        """The file as it is, or as it was in a version; no call if it is as it was last listed and was read since, else one.
+    def read_file(self, key: str, version: str = "") -> PolicyFile:
+        """Read a file as it is, or as it was in a version.
 
-        TooLarge, without reading it, above 1,000,000 bytes. NotYet when S3 can not do it now or the body is cut off; ClientError
-        when it won't: NoSuchKey where there is none any more.
+        Costs no call if it was read since it last changed, else one.
+
+        Raises FileTooLarge without reading a file above 1,000,000 bytes, RetryableError also for a
+        truncated body, and ClientError NoSuchKey if the file is gone.
         """
         if version:
             if key not in self._accepted or self._accepted[key].version != version:
-                self._accepted[key] = self._get(key, version)
+                self._accepted[key] = self._get_object(key, version)
             return self._accepted[key]
-        if self._large(key):
-            raise TooLarge(too_large(self._listed[key].size))
-        return self._kept[key][1] if self._fresh(key) else self._now(key)
+        if self._is_too_large(key):
+            raise FileTooLarge(describe_too_large(self._listed[key].size))
+        return self._kept[key][1] if self._is_unchanged(key) else self._read_current(key)
 
-    def gone(self, key: str) -> bool:
-        """Whether S3 says that there is no such file; one call. ClientError when it says neither that nor that there is one.
+    def is_deleted(self, key: str) -> bool:
+        """Whether S3 confirms that the file does not exist. Costs one call.
 
-        GET and not HEAD: an answer to HEAD has no body, and so can't tell a file that is gone from a bucket that is.
+        Uses GET instead of HEAD: an answer to HEAD has no body, so it does not distinguish a
+        missing file from a missing bucket.
         """
         try:
-            with passing():
-                self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
+            with retryable():
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")
+                answer["Body"].close()
         except ClientError as error:
-            if code(error) == "NoSuchKey":
+            if error_code(error) == "NoSuchKey":
                 return True
-            if code(error) != "InvalidRange":  # it is there, and empty
+            if error_code(error) != "InvalidRange":  # it exists and is empty
                 raise
         return False
 
-    def _fresh(self, key: str) -> bool:
+    def _is_unchanged(self, key: str) -> bool:
         return key in self._kept and self._kept[key][0] == self._listed.get(key)
 
-    def _large(self, key: str) -> bool:
-        return key in self._listed and self._listed[key].size > LARGEST_POLICY
+    def _is_too_large(self, key: str) -> bool:
+        return key in self._listed and is_too_large(self._listed[key].size)
 
-    def _try(self, key: str) -> None:
-        with suppress(ClientError, NotYet, TooLarge):
-            self._now(key)
+    def _read_quietly(self, key: str) -> None:
+        with suppress(ClientError, RetryableError, FileTooLarge):
+            self._read_current(key)
 
-    def _now(self, key: str) -> File:
-        file = self._get(key)
+    def _read_current(self, key: str) -> PolicyFile:
+        file = self._get_object(key)
         if key in self._listed:
             self._kept[key] = self._listed[key], file
         return file
 
-    def _get(self, key: str, version: str = "") -> File:
-        asked: Any = {"Bucket": self._bucket, "Key": key} | ({"VersionId": version} if version else {})
-        with passing():
-            answer = self._client.get_object(**asked)
-            if answer["ContentLength"] > LARGEST_POLICY:
+    def _get_object(self, key: str, version: str = "") -> PolicyFile:
+        request: Any = {"Bucket": self._bucket, "Key": key}
+        request |= {"VersionId": version} if version else {}
+        with retryable():
+            answer = self._client.get_object(**request)
+            if is_too_large(answer["ContentLength"]):
                 answer["Body"].close()
-                raise TooLarge(too_large(answer["ContentLength"]))
-            body = answer["Body"].read()  # botocore compares its length with what was announced
-        return File(body, answer.get("VersionId", "null"), answer["ETag"])
+                raise FileTooLarge(describe_too_large(answer["ContentLength"]))
+            body = answer["Body"].read()  # botocore checks its length
+        return PolicyFile(body, answer.get("VersionId", "null"), answer["ETag"])
 
 
-def _is_policy(key: str) -> bool:
+def is_policy_key(key: str) -> bool:
+    """Whether a key has the suffix of a policy file."""
     return key.endswith((".yaml", ".yml"))
 
 
-def too_large(size: int) -> str:
-    """What TooLarge says of a file of so many bytes."""
-    return f"the file has {size:,} bytes; a policy file may have {LARGEST_POLICY:,}"
+def is_too_large(size: int) -> bool:
+    """Whether a file of so many bytes is too large to be a policy file."""
+    return size > MAX_POLICY_FILE_BYTES
+
+
+def describe_too_large(size: int) -> str:
+    """The text of TooLarge for a file of so many bytes."""
+    return f"the file has {size:,} bytes; a policy file may have {MAX_POLICY_FILE_BYTES:,}"
 
 
 class Folders:
-    """The folders of every bucket that may be listed. Prefixes are written `s3://bucket/projects/`, with the slash.
+    """The folders of every bucket that may be listed.
 
-    What AWS refuses is a ClientError: a bucket that can't be listed has no known folders, which is not the same as none.
+    Prefixes end with a slash: `s3://bucket/projects/`.
+
+    Errors of AWS pass unchanged.
     """
 
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def folders(self, prefix: str) -> tuple[str, ...]:
-        """The names of the folders right below the prefix, in order; a call for each 1,000. A folder without a name (`//`) is none."""
-        bucket, key = _parts(prefix)
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/")
-        below = (found["Prefix"] for page in pages for found in page.get("CommonPrefixes", []))
-        return tuple(sorted(filter(None, (folder[len(key) :].removesuffix("/") for folder in below))))
+    def list_folders(self, prefix: str) -> tuple[str, ...]:
+        """List the names of the folders directly below a prefix, sorted.
 
-    def exists(self, prefix: str) -> bool:
-        """Whether any object lies below the prefix; one call."""
-        bucket, key = _parts(prefix)
+        Costs a call per 1,000. Ignores a folder without a name (`//`).
+        """
+        bucket, key = _split_uri(prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=key, Delimiter="/"
+        )
+        folders = (found["Prefix"] for page in pages for found in page.get("CommonPrefixes", []))
+        names = (folder[len(key) :].removesuffix("/") for folder in folders)
+        return tuple(sorted(filter(None, names)))
+
+    def has_objects(self, prefix: str) -> bool:
+        """Whether there is an object below the prefix. Costs one call."""
+        bucket, key = _split_uri(prefix)
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=key, PaginationConfig={"PageSize": 1}
         )
         return any(page.get("Contents") for page in pages)
 
 
-def _parts(prefix: str) -> tuple[str, str]:
+def _split_uri(prefix: str) -> tuple[str, str]:
     bucket, _, key = prefix.removeprefix("s3://").partition("/")
     return bucket, key
 
 
-MOST = 10_000  # versions that are counted
-
-
 class Uploads:
-    """Objects of every bucket whose versions may be listed."""
+    """The objects of every bucket whose versions may be listed."""
 
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def latest(self, uri: str) -> Input | None:
-        """The object at s3://bucket/key as it is now; None if there is none, or it was deleted. One call.
+    def read_latest(self, uri: str) -> InputObject | None:
+        """Read the latest version of the object at s3://bucket/key; None if there is none.
 
-        NotYet when S3 can't do it now, ClientError when it won't.
+        Costs one call.
         """
-        bucket, key = bucket_and_key(uri)
-        with passing():
-            # In the order of keys, and of each key the newest first: what was asked for comes before all that begin with it.
-            told = self._client.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
-        for found in told.get("Versions", []):
+        bucket, key = split_uri(uri)
+        with retryable():
+            # Keys come in order, and of each key the newest version first: the object comes before
+            # all keys that begin with its key.
+            answer = self._client.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+        for found in answer.get("Versions", []):
             if found["Key"] == key and found["IsLatest"]:
-                return Input(uri, found["ETag"].strip('"'), found["Size"], found["VersionId"], found["LastModified"].timestamp())
+                modified = found["LastModified"].timestamp()
+                etag = found["ETag"].strip('"')
+                return InputObject(uri, etag, found["Size"], found["VersionId"], modified)
         return None
 
-    def between(self, given: Input, known: str) -> int:
-        """How many versions were put after the version `known` and before this one, MOST at most; none if `known` is none of them.
+    def count_versions_between(self, given: InputObject, known: str) -> int:
+        """Count the versions between the version `known` and this one, at most 10,000.
 
-        A call for each 1,000 of them. Raises as `latest` does.
+        Returns 0 if `known` is not found. Costs a call per 1,000 versions.
         """
-        with passing():
-            older = dropwhile(lambda version: version != given.version, self._versions(given.uri))
+        with retryable():
+            older = dropwhile(
+                lambda version: version != given.version, self._iterate_versions(given.uri)
+            )
             for count, version in enumerate(islice(older, 1, None)):
-                if version == known or count == MOST:
+                if version == known or count == MAX_COUNTED_VERSIONS:
                     return count
         return 0
 
-    def _versions(self, uri: str) -> Iterator[str]:
-        """The object's versions, the newest first."""
-        bucket, key = bucket_and_key(uri)
-        pages: Any = self._client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+    def _iterate_versions(self, uri: str) -> Iterator[str]:
+        """Iterate over the ids of the object's versions, newest first."""
+        bucket, key = split_uri(uri)
+        paginator = self._client.get_paginator("list_object_versions")
+        pages: Any = paginator.paginate(Bucket=bucket, Prefix=key)
         listed = (found for page in pages for found in page.get("Versions", ()))
-        return (found["VersionId"] for found in takewhile(lambda found: found["Key"] == key, listed))
+        same_key = takewhile(lambda found: found["Key"] == key, listed)
+        return (found["VersionId"] for found in same_key)
 
 
-LARGEST_SUMMARY = 1_000_000  # bytes of a summary; a larger one is not read
-THERE = ("PreconditionFailed", "ConditionalRequestConflict")  # somebody has put it there already, or is doing so just now
+# It exists, or is being written
+ALREADY_PUT_CODES = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
-class Operations:
-    """One bucket. Each word raises NotYet when S3 can't do it now, and ClientError when it won't."""
+class OperationsBucket:
+    """The bucket with the code, results and logs of jobs."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self.bucket = bucket
 
     def put_once(self, key: str, body: bytes) -> bool:
-        """Put an object unless there is one of this key, which is the same then; whether it was put. One call."""
+        """Write an object unless its key exists: the key says what its content is.
+
+        Returns whether it was written. Costs one call.
+        """
         try:
-            with passing():
+            with retryable():
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
         except ClientError as error:
-            if code(error) in THERE:
+            if error_code(error) in ALREADY_PUT_CODES:
                 return False
             raise
         return True
 
-    def read(self, uri: str) -> bytes:
-        """A small object; nothing if there is none, or it is larger than it should be. One call."""
-        key = bucket_and_key(uri)[1]
+    def read_small(self, uri: str) -> bytes:
+        """Read a small object; b"" if it does not exist or is larger than 1,000,000 bytes.
+
+        Costs one call.
+        """
+        key = split_uri(uri)[1]
         try:
-            with passing():
-                told = self._client.get_object(Bucket=self.bucket, Key=key)
-                return b"" if told["ContentLength"] > LARGEST_SUMMARY else told["Body"].read()
+            with retryable():
+                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+                if answer["ContentLength"] > MAX_JOB_SUMMARY_BYTES:
+                    return b""
+                return answer["Body"].read()
         except ClientError as error:
-            # Without the right to list the bucket, S3 says denied where there is nothing.
-            if code(error) in ("NoSuchKey", "AccessDenied"):
+            # Without the permission to list the bucket, S3 answers AccessDenied for a missing key.
+            if error_code(error) in ("NoSuchKey", "AccessDenied"):
                 return b""
             raise

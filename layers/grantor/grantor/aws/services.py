@@ -1,4 +1,4 @@
-"""The composition root: the environment becomes the things that a run talks to, each made when it is first needed."""
+"""The composition root: builds the adapters from the environment, each at first use."""
 
 import json
 import os
@@ -11,54 +11,66 @@ from typing import Any
 
 from grantor.aws.access_grants import AccessGrants
 from grantor.aws.clients import Clients
-from grantor.aws.dynamodb import Table
-from grantor.aws.identity_center import Directory
-from grantor.aws.job_store import JobRecords
-from grantor.aws.lease import Leases
+from grantor.aws.dynamodb import DynamoDBTable
+from grantor.aws.identity_center import IdentityCenter
+from grantor.aws.job_store import JobStore
+from grantor.aws.lease import LeaseStore
 from grantor.aws.ledger import Ledger
-from grantor.aws.notifications import Notices
+from grantor.aws.notifications import Notifications
 from grantor.aws.processing import ProcessingJobs
-from grantor.aws.queues import JobQueue, Queue
-from grantor.aws.run_store import Records
-from grantor.aws.s3 import Folders, Operations, PolicyFiles, Uploads
-from grantor.aws.studio import Domains, Known
-from grantor.core.jobs.identity import Code
-from grantor.core.jobs.request import Desk, Network
+from grantor.aws.queues import EventQueue, UploadQueue
+from grantor.aws.run_store import RunStore
+from grantor.aws.s3 import Folders, OperationsBucket, PolicyFiles, Uploads
+from grantor.aws.studio import KnownProfile, Studio
+from grantor.core.jobs.request import CodeVersion, JobNetwork, LaunchEnvironment
+from grantor.core.planning.rendering import Home
+from grantor.core.policy.shipped_jobs import SHIPPED_JOBS, ShippedJob
 
 
 @dataclass(frozen=True)
-class Names:
-    """What the stack's things are called: its own name, the account, buckets, the ledger's table, the queue's URL, the topic's ARN."""
+class StackNames:
+    """The names of the stack and its resources; the event queue is a URL, the topic an ARN."""
 
-    stack: str
-    account: str
+    stack_name: str
+    account_id: str
     data_bucket: str
     policy_bucket: str
-    ledger: str
-    bells: str
-    notices: str
+    ledger_table: str
+    event_queue: str
+    alert_topic: str
+
+    @property
+    def home(self) -> Home:
+        """The stack's account, and its partition, which the topic's ARN names."""
+        return Home(self.alert_topic.split(":")[1], self.account_id)
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> "Names":
-        """As the function's environment has them; KeyError with the variable's name if one is missing."""
-        return cls(**{name: given[name.upper()] for name in cls.__annotations__})
+    def from_environment(cls, environment: Mapping[str, str]) -> "StackNames":
+        """Read the names from a function's environment.
+
+        Raises KeyError with the name of a missing variable.
+        """
+        return cls(**{name: environment[name.upper()] for name in cls.__annotations__})
 
 
 @dataclass
-class World:
-    """What a run sees of the world. `memory` is what was read of the Studio profiles, and spares a warm environment their descriptions."""
+class Services:
+    """The adapters that a run uses.
 
-    names: Names
+    `known_profiles` saves a warm environment the descriptions of unchanged profiles.
+    """
+
+    names: StackNames
     clients: Clients = field(default_factory=Clients)
-    memory: dict[str, Known] = field(default_factory=dict)
+    known_profiles: dict[str, KnownProfile] = field(default_factory=dict)
 
     @cached_property
     def grants(self) -> AccessGrants:
-        region = self.clients.session.region_name
-        return AccessGrants(self.clients.s3control, self.names.account, region, self.names.stack)
+        names, region = self.names, self.clients.session.region_name
+        return AccessGrants(self.clients.s3control, names.account_id, region, names.stack_name)
 
     @cached_property
-    def files(self) -> PolicyFiles:
+    def policy_files(self) -> PolicyFiles:
         return PolicyFiles(self.clients.s3, self.names.policy_bucket)
 
     @cached_property
@@ -66,144 +78,180 @@ class World:
         return Folders(self.clients.s3)
 
     @cached_property
-    def domains(self) -> Domains:
-        return Domains(self.clients.sagemaker)
+    def studio(self) -> Studio:
+        return Studio(self.clients.sagemaker)
 
     @cached_property
-    def directory(self) -> Directory:
-        return Directory(self.clients.identitystore, self.clients.sso_admin)
+    def directory(self) -> IdentityCenter:
+        return IdentityCenter(self.clients.identitystore, self.clients.sso_admin)
 
     @cached_property
-    def table(self) -> Table:
-        return Table(self.clients.dynamodb, self.names.ledger)
+    def table(self) -> DynamoDBTable:
+        return DynamoDBTable(self.clients.dynamodb, self.names.ledger_table)
 
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.table)
 
     @cached_property
-    def leases(self) -> Leases:
-        return Leases(self.table)
+    def lease_store(self) -> LeaseStore:
+        return LeaseStore(self.table)
 
     @cached_property
-    def records(self) -> Records:
-        return Records(self.table)
+    def run_store(self) -> RunStore:
+        return RunStore(self.table)
 
     @cached_property
-    def notices(self) -> Notices:
-        return Notices(self.clients.events, self.clients.sns, self.names.notices)
+    def notifications(self) -> Notifications:
+        return Notifications(self.clients.events, self.clients.sns, self.names.alert_topic)
 
     @cached_property
-    def queue(self) -> Queue:
-        return Queue(self.clients.sqs, self.names.bells)
+    def queue(self) -> EventQueue:
+        return EventQueue(self.clients.sqs, self.names.event_queue)
 
     def clock(self) -> float:
-        """Seconds since 1970."""
+        """The time in seconds since the epoch."""
         return time.time()
 
 
-def world(environment: Mapping[str, str] | None = None) -> World:
-    """The world that the function's environment names; KeyError with the variable's name if one is missing."""
-    return World(Names.of(os.environ if environment is None else environment))
+def build_services(environment: Mapping[str, str] | None = None) -> Services:
+    """Build the services from the environment.
+
+    Raises KeyError with the name of a missing variable.
+    """
+    return Services(StackNames.from_environment(os.environ if environment is None else environment))
 
 
-BUCKET = "{data_bucket}"  # stands in the configuration for the bucket that the data is in
+BUCKET_PLACEHOLDER = "{data_bucket}"  # in the configuration, in place of the data bucket
 
 
 @dataclass(frozen=True)
-class Carried:
-    """A folder as functions/start_spark_job/pack.py makes it."""
+class JobCode:
+    """The code of one job, in the folder that functions/start_spark_job/pack.py makes for it."""
 
+    job: ShippedJob
     folder: Path
 
     @cached_property
-    def code(self) -> Code:
-        """The hash over all that is carried, and the version of the data contract."""
-        return Code(self._told["code"], self._told["contract"])
+    def code(self) -> CodeVersion:
+        """The hash over the job's sources, and the version of its data contract."""
+        return CodeVersion(self._description["code"], self._description["contract"])
 
-    def files(self, data_bucket: str) -> Mapping[str, bytes]:
-        """What has to stand in the operations bucket, by its key, before a job on this bucket is started."""
-        root = f"code/{self.code.hash}/"
-        configuration: Sequence[Any] = self._told["configuration"]
-        written = json.dumps(configuration, indent=1).replace(BUCKET, data_bucket)
+    def build_files(self, data_bucket: str) -> Mapping[str, bytes]:
+        """Build what must be in the operations bucket before a job on this data bucket starts."""
+        root, zip_name = f"code/{self.code.hash}/", f"{self.job.package}.zip"
+        configuration: Sequence[Any] = self._description["configuration"]
+        written = json.dumps(configuration, indent=1).replace(BUCKET_PLACEHOLDER, data_bucket)
         return {
-            f"{root}preprocess.py": (self.folder / "preprocess.py").read_bytes(),
-            f"{root}py-files/abalone.zip": (self.folder / "abalone.zip").read_bytes(),
+            f"{root}{self.job.entry}": (self.folder / self.job.entry).read_bytes(),
+            f"{root}py-files/{zip_name}": (self.folder / zip_name).read_bytes(),
             f"{root}conf/{data_bucket}/configuration.json": written.encode(),
         }
 
     @cached_property
-    def _told(self) -> Mapping[str, Any]:
-        return dict(json.loads((self.folder / "carried.json").read_text()))
+    def _description(self) -> Mapping[str, Any]:
+        return dict(json.loads((self.folder / "code.json").read_text()))
 
 
 @dataclass(frozen=True)
 class JobNames:
-    """What the launcher's own things are called: its bucket, its queue's URL, the roles that it may pass, its jobs' network."""
+    """The launcher's bucket, its queue's URL, the roles that it may pass, and its jobs' network."""
 
-    operations: str
-    uploads: str
+    operations_bucket: str
+    upload_queue: str
     roles: frozenset[str]  # ARNs, in which * and ? are wildcards
-    network: Network
+    network: JobNetwork
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> "JobNames":
-        """As the function's environment has them; lists have commas. KeyError with the variable's name if one is missing."""
-        network = Network(_words(given["JOB_SUBNETS"]), _words(given["JOB_SECURITY_GROUPS"]))
-        return cls(given["OPERATIONS"], given["UPLOADS"], frozenset(_words(given["JOB_ROLES"])), network)
+    def from_environment(cls, environment: Mapping[str, str]) -> "JobNames":
+        """Read the settings from a function's environment; lists are comma-separated.
+
+        Raises KeyError with the name of a missing variable.
+        """
+        subnets, security_groups, roles = (
+            _split_list(environment[name])
+            for name in ("JOB_SUBNETS", "JOB_SECURITY_GROUPS", "JOB_ROLES")
+        )
+        return cls(
+            environment["OPERATIONS_BUCKET"],
+            environment["UPLOAD_QUEUE"],
+            frozenset(roles),
+            JobNetwork(subnets, security_groups),
+        )
 
 
 @dataclass
-class JobWorld:
-    """The world of jobs; what each part of it talks to is made when it is first needed."""
+class JobServices:
+    """The adapters that the job launcher uses."""
 
-    world: World
+    services: Services
     names: JobNames
-    carried: Carried
-    placed: set[str] = field(default_factory=set)  # data buckets for which the code stands where SageMaker finds it
+    code_folder: Path  # with a folder for each job that ships
+    # Hashes of code, with the data buckets for which it is in the operations bucket
+    placed: set[tuple[str, str]] = field(default_factory=set)
 
     @cached_property
-    def desk(self) -> Desk:
-        stack, region = self.world.names, self.world.clients.session.region_name
-        return Desk(stack.stack, stack.account, region, self.names.operations, self.carried.code.hash, self.names.network)
+    def codes(self) -> Mapping[str, JobCode]:
+        """The code of each job that ships, by the job's name."""
+        return {name: JobCode(job, self.code_folder / name) for name, job in SHIPPED_JOBS.items()}
+
+    def launch_environment(self, code: CodeVersion) -> LaunchEnvironment:
+        """Where a job with this code is launched."""
+        stack = self.services.names
+        return LaunchEnvironment(
+            stack.stack_name,
+            stack.account_id,
+            self.services.clients.session.region_name,
+            self.names.operations_bucket,
+            code.hash,
+            self.names.network,
+        )
 
     @cached_property
     def jobs(self) -> ProcessingJobs:
-        return ProcessingJobs(self.world.clients.processing)
+        return ProcessingJobs(self.services.clients.processing)
 
     @cached_property
     def uploads(self) -> Uploads:
-        return Uploads(self.world.clients.s3)
+        return Uploads(self.services.clients.s3)
 
     @cached_property
-    def operations(self) -> Operations:
-        return Operations(self.world.clients.s3, self.names.operations)
+    def operations(self) -> OperationsBucket:
+        return OperationsBucket(self.services.clients.s3, self.names.operations_bucket)
 
     @cached_property
-    def records(self) -> JobRecords:
-        return JobRecords(self.world.table)
+    def store(self) -> JobStore:
+        return JobStore(self.services.table)
 
     @cached_property
-    def queue(self) -> JobQueue:
-        return JobQueue(self.world.clients.sqs, self.names.uploads)
+    def queue(self) -> UploadQueue:
+        return UploadQueue(self.services.clients.sqs, self.names.upload_queue)
 
-    def place_code(self, data_bucket: str) -> None:
-        """Put the job's code where its request says that it is: three calls, once for each environment and bucket."""
-        if data_bucket not in self.placed:
-            for key, body in self.carried.files(data_bucket).items():
+    def place_code(self, code: JobCode, data_bucket: str) -> None:
+        """Put the job's code where the job's request points to.
+
+        Costs three calls, once per environment, job and bucket.
+        """
+        placed = code.code.hash, data_bucket
+        if placed not in self.placed:
+            for key, body in code.build_files(data_bucket).items():
                 self.operations.put_once(key, body)
-            self.placed.add(data_bucket)
+            self.placed.add(placed)
 
     def clock(self) -> float:
-        """Seconds since 1970."""
-        return self.world.clock()
+        """The time in seconds since the epoch."""
+        return self.services.clock()
 
 
-def job_world(folder: Path, environment: Mapping[str, str] | None = None) -> JobWorld:
-    """The world that the function's environment names, with the code in this folder; KeyError if a variable is missing."""
-    given = os.environ if environment is None else environment
-    return JobWorld(World(Names.of(given)), JobNames.of(given), Carried(folder))
+def build_job_services(folder: Path, environment: Mapping[str, str] | None = None) -> JobServices:
+    """Build the job services from the environment and the folder with the jobs' code.
+
+    Raises KeyError as build_services does.
+    """
+    variables = os.environ if environment is None else environment
+    services = build_services(variables)
+    return JobServices(services, JobNames.from_environment(variables), folder)
 
 
-def _words(written: str) -> tuple[str, ...]:
+def _split_list(written: str) -> tuple[str, ...]:
     return tuple(filter(None, (word.strip() for word in written.split(","))))

@@ -1,7 +1,10 @@
-"""Studio domains and their user profiles, each with the role that its notebooks run as; what could not be read is named, with why.
+"""SageMaker Studio: domains and their user profiles, each with the role that its notebooks run as.
 
-A list tells a profile's name and when it last changed; its role stands in its description alone, a call each. So what was read
-of a profile is kept, and one that has not changed since needs no second look.
+A list shows a profile's name and when it last changed; its role is only in its description, which
+costs a call each. So descriptions are remembered, and a profile that has not changed since is not
+described again.
+
+Errors of AWS pass unchanged or become part of the answer.
 """
 
 from collections import Counter
@@ -12,28 +15,36 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import UNANSWERED, code, each
+from grantor.aws.clients import CONNECTION_ERRORS, error_code, map_concurrently
 from grantor.core.grant import profile_subject
 from grantor.core.snapshot import Profile
+from grantor.limits import SAGEMAKER_PAGE_ITEMS
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
-    from mypy_boto3_sagemaker.type_defs import DescribeUserProfileResponseTypeDef, UserProfileDetailsTypeDef
+    from mypy_boto3_sagemaker.type_defs import (
+        DescribeUserProfileResponseTypeDef,
+        UserProfileDetailsTypeDef,
+    )
 
 
-PAGE = 100  # the most that one list call answers (botocore model); without it 10
-GOING = "Deleting"
-SETTLED = "InService"
-NEVER = datetime.min.replace(tzinfo=UTC)
+DELETING = "Deleting"
+IN_SERVICE = "InService"
+NEVER_MODIFIED = datetime.min.replace(tzinfo=UTC)
 
 
-class SameName(LookupError):
-    """Two domains have the name; the text says what to do."""
+class DuplicateDomain(LookupError):
+    """Two domains have the same name; the text says what to do."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a profile was when it was looked at; NEVER `modified` if it was changing just then. `role` is its own, "" if it has the domain's, which changes without it."""
+class KnownProfile:
+    """What is remembered of a profile.
+
+    `role` is its own, "" if it has the domain's, which can change without it.
+
+    `modified` is NEVER_MODIFIED if the profile was changing when it was read.
+    """
 
     modified: datetime
     role: str
@@ -41,108 +52,156 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Read:
-    """Every profile of the domains that could be read in whole. `known` is what the next read needs to know."""
+class ProfileList:
+    """The profiles of all domains that could be read completely. `known` is for the next read."""
 
     profiles: tuple[Profile, ...]
     unread: Mapping[str, str]  # "domain NAME" → why
-    known: Mapping[str, Known]  # by subject
+    known: Mapping[str, KnownProfile]  # by subject
 
 
-class Domains:
+class Studio:
     """The Studio domains of one account and Region."""
 
     def __init__(self, client: "SageMakerClient") -> None:
         self._client = client
 
-    def domains(self) -> dict[str, str]:
-        """The id of each domain by its name, without those being deleted; "" where two have the name. A call for each 100."""
-        pages = self._client.get_paginator("list_domains").paginate(PaginationConfig={"PageSize": PAGE})
-        there = [one for page in pages for one in page["Domains"] if one["Status"] != GOING]
-        several = Counter(one["DomainName"] for one in there)
-        return {one["DomainName"]: one["DomainId"] if several[one["DomainName"]] == 1 else "" for one in there}
+    def list_domains(self) -> dict[str, str]:
+        """List the domains' ids by name, except those being deleted; "" for a name that two have.
 
-    def profiles(self, domains: Mapping[str, str], with_tags: bool, known: Mapping[str, Known]) -> Read:
-        """Every profile of these domains (id by name), without those being deleted. Raises nothing for what can't be read.
+        Costs a call per 100.
+        """
+        pages = self._client.get_paginator("list_domains").paginate(
+            PaginationConfig={"PageSize": SAGEMAKER_PAGE_ITEMS}
+        )
+        domains = [one for page in pages for one in page["Domains"] if one["Status"] != DELETING]
+        times = Counter(one["DomainName"] for one in domains)
+        return {
+            one["DomainName"]: one["DomainId"] if times[one["DomainName"]] == 1 else ""
+            for one in domains
+        }
 
-        Costs a call for each 100 profiles, one for each profile that is not as it is `known`, with tags one for each profile, and one
-        for each domain that has no profile, or whose role one of them has.
+    def list_profiles(
+        self, domains: Mapping[str, str], with_tags: bool, known: Mapping[str, KnownProfile]
+    ) -> ProfileList:
+        """List all profiles of these domains (id by name), except those being deleted.
+
+        What cannot be read goes into `unread`.
+
+        Costs a call per 100 profiles, one per profile that is not as it is `known`, with tags one
+        per profile, and one per domain that has no profile or whose role a profile has.
         """
         profiles: list[Profile] = []
         unread: dict[str, str] = {}
-        seen: dict[str, Known] = {}
+        seen: dict[str, KnownProfile] = {}
         for name, domain_id in sorted(domains.items()):
             try:
-                found = self._of(name, domain_id, with_tags, known)
-            except (*UNANSWERED, ClientError, SameName) as error:
+                found = self._read_domain(name, domain_id, with_tags, known)
+            except (*CONNECTION_ERRORS, ClientError, DuplicateDomain) as error:
                 unread[f"domain {name}"] = str(error)
             else:
                 profiles += [profile for profile, _ in found]
-                seen |= {profile.subject: known for profile, known in found if known}
-        return Read(tuple(profiles), unread, seen)
+                seen |= {profile.subject: one for profile, one in found}
+        return ProfileList(tuple(profiles), unread, seen)
 
-    def profile(self, domain: str, domain_id: str, name: str, with_tags: bool = False) -> Profile | None:
-        """One profile; None if there is none, or it is being deleted. ClientError when it can't be read.
+    def read_profile(
+        self, domain: str, domain_id: str, name: str, with_tags: bool = False
+    ) -> Profile | None:
+        """Read one profile; None if it does not exist or is being deleted.
 
-        Costs a call, with tags one more, and one if it has the domain's role.
+        Costs one call, one more with tags, and one more if it has the domain's role.
         """
-        told = self._told(domain_id, name)
-        if told is None or told["Status"] == GOING:
+        found = self._describe_profile(domain_id, name)
+        if found is None or found["Status"] == DELETING:
             return None
-        role = told.get("UserSettings", {}).get("ExecutionRole") or self._inherited(domain_id)
-        tags = self._tags(told["UserProfileArn"]) if with_tags else ()
-        return None if tags is None else Profile(domain, name, role, told["CreationTime"].astimezone(UTC), tags)
+        role = found.get("UserSettings", {}).get("ExecutionRole") or self._domain_role(domain_id)
+        tags = self._read_tags(found["UserProfileArn"]) if with_tags else ()
+        if tags is None:
+            return None
+        return Profile(domain, name, role, found["CreationTime"].astimezone(UTC), tags)
 
-    def _of(self, name: str, domain_id: str, with_tags: bool, known: Mapping[str, Known]) -> list[tuple[Profile, Known]]:
+    def _read_domain(
+        self, name: str, domain_id: str, with_tags: bool, known: Mapping[str, KnownProfile]
+    ) -> list[tuple[Profile, KnownProfile]]:
         if not domain_id:
-            raise SameName(f"two domains are named {name}: nobody can say which one is meant; rename one of them")
+            raise DuplicateDomain(
+                f"two domains are named {name}, and it is unclear which one is meant: "
+                "rename one of them"
+            )
 
-        def look(listed: "UserProfileDetailsTypeDef") -> tuple[Profile, Known] | None:
+        def read(
+            listed: "UserProfileDetailsTypeDef",
+        ) -> tuple[Profile, KnownProfile] | None:
             seen = known.get(profile_subject(name, listed["UserProfileName"]))
-            if not seen or seen.modified != listed["LastModifiedTime"] or listed["Status"] != SETTLED:
-                seen = self._look(domain_id, listed)
-            tags = self._tags(seen.arn) if seen and with_tags else ()
+            if not _is_unchanged(listed, seen):
+                seen = self._read_known(domain_id, listed)
+            tags = self._read_tags(seen.arn) if seen and with_tags else ()
             if seen is None or tags is None:
                 return None
             created = listed["CreationTime"].astimezone(UTC)
             return Profile(name, listed["UserProfileName"], seen.role, created, tags), seen
 
-        found = list(filter(None, each(look, self._listed(domain_id))))
-        # A domain that is not there has an empty list, too, and its description tells them apart.
-        inherited = "" if found and all(profile.role for profile, _ in found) else self._inherited(domain_id)
-        return [(profile if profile.role else replace(profile, role=inherited), seen) for profile, seen in found]
+        found = list(filter(None, map_concurrently(read, self._list_details(domain_id))))
+        if found and all(profile.role for profile, _ in found):
+            return found
+        # Also if no profile was found: the list of a missing domain is empty, too, but its
+        # description is an error.
+        role = self._domain_role(domain_id)
+        return [
+            (profile if profile.role else replace(profile, role=role), seen)
+            for profile, seen in found
+        ]
 
-    def _listed(self, domain_id: str) -> "list[UserProfileDetailsTypeDef]":
+    def _list_details(self, domain_id: str) -> "list[UserProfileDetailsTypeDef]":
         pages = self._client.get_paginator("list_user_profiles").paginate(
-            DomainIdEquals=domain_id, PaginationConfig={"PageSize": PAGE}
+            DomainIdEquals=domain_id, PaginationConfig={"PageSize": SAGEMAKER_PAGE_ITEMS}
         )
-        return [one for page in pages for one in page["UserProfiles"] if one["Status"] != GOING]
+        return [one for page in pages for one in page["UserProfiles"] if one["Status"] != DELETING]
 
-    def _look(self, domain_id: str, listed: "UserProfileDetailsTypeDef") -> Known | None:
-        """The profile as it is described; None if it is gone meanwhile."""
-        told = self._told(domain_id, listed["UserProfileName"])
-        if told is None or told["Status"] == GOING:
+    def _read_known(
+        self, domain_id: str, listed: "UserProfileDetailsTypeDef"
+    ) -> KnownProfile | None:
+        """Describe a profile; None if it is gone meanwhile."""
+        found = self._describe_profile(domain_id, listed["UserProfileName"])
+        if found is None or found["Status"] == DELETING:
             return None
-        # While a change is under way the time of the last one proves nothing.
-        modified = listed["LastModifiedTime"] if listed["Status"] == told["Status"] == SETTLED else NEVER
-        return Known(modified, told.get("UserSettings", {}).get("ExecutionRole", ""), told["UserProfileArn"])
+        # During a change, the time of the last one proves nothing.
+        settled = listed["Status"] == found["Status"] == IN_SERVICE
+        modified = listed["LastModifiedTime"] if settled else NEVER_MODIFIED
+        role = found.get("UserSettings", {}).get("ExecutionRole", "")
+        return KnownProfile(modified, role, found["UserProfileArn"])
 
-    def _told(self, domain_id: str, name: str) -> "DescribeUserProfileResponseTypeDef | None":
-        return _unless_gone(lambda: self._client.describe_user_profile(DomainId=domain_id, UserProfileName=name))
+    def _describe_profile(
+        self, domain_id: str, name: str
+    ) -> "DescribeUserProfileResponseTypeDef | None":
+        return _none_if_gone(
+            lambda: self._client.describe_user_profile(DomainId=domain_id, UserProfileName=name)
+        )
 
-    def _inherited(self, domain_id: str) -> str:
-        return self._client.describe_domain(DomainId=domain_id).get("DefaultUserSettings", {}).get("ExecutionRole", "")
+    def _domain_role(self, domain_id: str) -> str:
+        domain = self._client.describe_domain(DomainId=domain_id)
+        return domain.get("DefaultUserSettings", {}).get("ExecutionRole", "")
 
-    def _tags(self, arn: str) -> tuple[tuple[str, str], ...] | None:
-        """The tags in the order of their keys; None if their owner is gone meanwhile."""
+    def _read_tags(self, arn: str) -> tuple[tuple[str, str], ...] | None:
+        """Read the tags, sorted by key; None if the profile is gone meanwhile."""
         pages = self._client.get_paginator("list_tags").paginate(ResourceArn=arn)
-        return _unless_gone(lambda: tuple(sorted((tag["Key"], tag["Value"]) for page in pages for tag in page["Tags"])))
+        return _none_if_gone(
+            lambda: tuple(
+                sorted((tag["Key"], tag["Value"]) for page in pages for tag in page["Tags"])
+            )
+        )
 
 
-def _unless_gone[T](ask: Callable[[], T]) -> T | None:
+def _is_unchanged(listed: "UserProfileDetailsTypeDef", seen: KnownProfile | None) -> bool:
+    return bool(
+        seen and seen.modified == listed["LastModifiedTime"] and listed["Status"] == IN_SERVICE
+    )
+
+
+def _none_if_gone[T](ask: Callable[[], T]) -> T | None:
     try:
         return ask()
     except ClientError as error:
-        if code(error) == "ResourceNotFound":
+        if error_code(error) == "ResourceNotFound":
             return None
         raise

@@ -5,7 +5,7 @@ import re
 
 from sandbox.switches import NAMES
 from tests.conftest import ROOT
-from tests.live.catalogue import ALL, BY_NAME
+from tests.live.catalogue import ALL_PROBES, PROBES_BY_NAME
 
 PAGE = (ROOT / "docs/live.md").read_text()
 
@@ -18,15 +18,20 @@ def table(name: str) -> list[list[str]]:
 
 def test_the_page_has_every_probe_with_its_question_and_what_is_assumed():
     rows = [row[:3] for row in table("probes")]
-    assumed = {probe.name: probe.assumed if isinstance(probe.assumed, str) else json.dumps(probe.assumed) for probe in ALL}
+    assumed = {
+        probe.name: probe.assumed if isinstance(probe.assumed, str) else json.dumps(probe.assumed)
+        for probe in ALL_PROBES
+    }
 
-    assert sorted(rows) == sorted([probe.question, f"`{probe.name}`", assumed[probe.name]] for probe in ALL)
+    assert sorted(rows) == sorted(
+        [probe.question, f"`{probe.name}`", assumed[probe.name]] for probe in ALL_PROBES
+    )
 
 
 def test_every_switch_is_asked_or_the_page_says_why_not():
-    told = {name for row in table("not asked") for name in re.findall(r"`(\w+)`", row[0])}
+    answer = {name for row in table("not asked") for name in re.findall(r"`(\w+)`", row[0])}
 
-    assert told == NAMES.keys() - BY_NAME.keys()
+    assert answer == NAMES.keys() - PROBES_BY_NAME.keys()
 
 
 def test_the_sandboxs_page_leads_to_the_probes():

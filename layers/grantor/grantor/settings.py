@@ -1,0 +1,127 @@
+"""Limits that Grantor chooses: sizes, counts, times and thresholds, each with its unit.
+
+A name ends with its unit, or the value is a timedelta. AWS's own limits are in limits.py. cli/
+keeps what concerns only its display in cli/output.py.
+"""
+
+from datetime import timedelta
+
+# Policy files
+MAX_POLICY_FILE_BYTES = 1_000_000  # a larger file is not read at all
+# A larger file is a mistake, and parsing it would use up the run's time.
+MAX_POLICY_FILE_CHARACTERS = 1_000_000
+MAX_YAML_DEPTH = 16  # nested collections; the deepest valid rule has six
+MAX_VARIABLE_CHARACTERS = 2_000  # of a text with its variables filled in; as long as a scope can be
+LAST_END_YEAR = 9_998  # of an `until`: the day after it is still a date in Python
+DEFAULT_JOB_TIME_LIMIT = timedelta(hours=1)
+# Grants that one rule may need for one grantee; an instance holds 100,000.
+MAX_GRANTS_PER_GRANTEE = 100
+MAX_CACHED_POLICIES = 4_096  # parsed files that a warm environment keeps
+
+# Messages
+MAX_PROBLEMS_PER_FILE = 1_000  # a file with more of them has one mistake a thousand times
+MAX_QUOTED_CHARACTERS = 80  # of an author's own text that a message repeats
+MAX_PROBLEM_CHARACTERS = 500  # of what, why and remedy each
+MAX_LISTED_VARIABLES = 20  # a file's own variables in one message
+MAX_LISTED_NAMES = 3  # roles, profiles or grants in one message
+MAX_LISTED_LOCATIONS = 5  # in one message
+MAX_OUTCOME_CHARACTERS = 400  # of a text in a job's outcome that the container or AWS has written
+MAX_LOGGED_ITEMS = 100  # of each list of a run's document in a log line
+
+# Guard: a plan that deletes more than both needs an approval
+GUARD_DELETE_COUNT = 20  # grants
+GUARD_DELETE_SHARE = 0.25  # of the grants that the ledger holds
+
+# Lease
+LEASE_SECONDS = 60.0  # if a run dies, the next one begins after this time at the latest
+LEASE_RENEWAL_SECONDS = 15.0  # between two renewals
+LEASE_WRITE_ATTEMPTS = 60  # conditional writes that others may win: five seconds at the worst
+LEASE_EAGER_ATTEMPTS = 3  # of them without a pause
+MAX_PENDING_SUBJECTS = 200  # in the lease item; more of them become one trigger for everything
+MAX_PENDING_CHARACTERS = 40_000  # of them all; they share an item of 400 KB with the current ones
+
+# Runs
+# From the start of a run to that of the next, if triggers arrive meanwhile.
+RUN_INTERVAL_FIRST_SECONDS = 0.25
+RUN_INTERVAL_MAX_SECONDS = 4.0  # it doubles each time, so that more triggers share a run
+SWEEP_SECONDS = 900.0  # between two scheduled runs, as in template.yaml
+# Before the function's time limit; a run begins no further change in it.
+RUN_MARGIN_SECONDS = 20.0
+RUN_SECONDS_WITHOUT_LIMIT = 3_600.0  # for a caller without a time limit: the CLI
+RUN_RETRY_ATTEMPTS = 10  # of what is deferred; after them the next scheduled run is soon enough
+MAX_FOCUS_SUBJECTS = 100  # of a run; for more of them it reads everything, which then costs less
+# Two calls each. Reading everything takes 136 calls at 100,000 grants (AWS's quota).
+MAX_GRANTEES_READ_SINGLY = 50
+CHANGES_PER_LEDGER_WRITE = 25  # the most that a holder who has lost the lease can still change
+# An intent is not judged before: longer than lists lag, and than a run can still call after it has
+# lost the lease.
+INTENT_GRACE = timedelta(minutes=10)
+REBUILD_BATCH_ENTRIES = 90  # between two checks whether to go on; one transaction writes as many
+
+# Calls
+CONCURRENT_CALLS = 8  # of a client's ten connections
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 20
+CALL_ATTEMPTS = 8
+# Of the client that starts jobs; its queue repeats what it cannot do.
+LAUNCH_READ_TIMEOUT_SECONDS = 10
+LAUNCH_CALL_ATTEMPTS = 3
+TRANSACTION_ITEMS = 90  # DynamoDB takes 100; one more is the check of the lease
+TRANSACTION_CHARACTERS = 1_000_000  # of at most four bytes each; DynamoDB takes 4 MB
+RETRY_FIRST_SECONDS = 0.01  # longest random pause after the first conflict; doubled with each
+RETRY_MAX_SECONDS = 1.0
+TRANSACTION_ATTEMPTS = 8  # if other writes conflict; a second and a half in all
+
+# Queues
+MAX_EVENT_MESSAGE_BYTES = 200_000  # SQS takes 256 KB
+EVENT_RETRY_FIRST_SECONDS = 5
+EVENT_RETRY_MAX_SECONDS = 900  # as much as SQS delays a message
+UPLOAD_RETRY_FIRST_SECONDS = 10
+UPLOAD_RETRY_MAX_SECONDS = 600
+# Long polling: the call asks all servers of the queue instead of some.
+DEAD_LETTER_WAIT_SECONDS = 1
+# After that a received message is visible again, whatever has happened.
+DEAD_LETTER_VISIBILITY_SECONDS = 600
+
+# History, approvals and alerts
+RUN_RETENTION = timedelta(days=90)
+JOB_RETENTION = timedelta(days=90)
+PLAN_RETENTION = timedelta(days=30)  # of a plan that requires an approval
+APPROVAL_LIFETIME = timedelta(days=1)
+ALERT_QUIET_TIME = timedelta(days=1)  # in which the same sentence is not sent again
+MAX_REMEMBERED_ALERTS = 5_000  # sentences, some 40 bytes each
+MAX_STORED_DOCUMENT_BYTES = 300_000  # of a plan or a run as JSON; an item has at most 400 KB
+MAX_PLAIN_CHARACTERS = 4_000  # longer text is stored compressed, because an item has at most 400 KB
+MAX_EVENT_DETAIL_BYTES = 250_000  # EventBridge takes 256 KB for the whole entry
+MAX_ALERT_BYTES = 250_000  # SNS takes 256 KB
+
+# Jobs
+# An input that was replaced during a run must not change for this time before the next run.
+INPUT_QUIET_FIRST_SECONDS = 30.0
+INPUT_QUIET_MAX_SECONDS = 600.0
+JOB_START_ROUNDS = 4  # looks at one input, which may change during each
+# The claimant of a name creates its job within this time or has died: the function's time limit
+# and a margin.
+JOB_CLAIM_SECONDS = 90.0
+CLOCK_SKEW_SECONDS = 300.0  # at most, between SageMaker's clock and ours
+MAX_JOB_FAILURES = 3  # in a row, after which nothing starts by itself
+# Whose attempts are counted. The name of an older one turns out to be taken, and the next is used.
+MAX_REMEMBERED_RUNS = 40
+MAX_JOB_NAME_CHARACTERS = 20  # of a job's name in the name of its processing job
+MAX_JOB_SUMMARY_BYTES = 1_000_000  # a larger summary is not read
+MAX_UPLOAD_KEY_BYTES = 900  # of an upload in a sort key, which has at most 1,024
+MAX_COUNTED_VERSIONS = 10_000  # of an object
+UPLOAD_RETRY_ATTEMPTS = 30  # about four hours; then the schedule is soon enough
+UPLOAD_RETRY_SLACK_SECONDS = 60.0  # that a message may be late before another one takes its place
+# After that an alert is sent for an upload that should have started by itself.
+UPLOAD_ALERT_SECONDS = 900.0
+# Before the function's time limit; no further upload is looked at in it.
+UPLOAD_MARGIN_SECONDS = 20.0
+# Waiting uploads that an invocation looks at; each further one gets a message of its own.
+MAX_UPLOADS_PER_PASS = 5
+
+# Teardown
+TEARDOWN_LEASE_SECONDS = 7_200  # longer than any deletion: no run may create a grant again
+TEARDOWN_RESERVE_SECONDS = 10  # of an invocation, kept for calling itself again or for answering
+TEARDOWN_ANSWER_SECONDS = 30  # before CloudFormation's timeout, in which it gets the reason
+NEW_PERMISSION_SECONDS = 60  # until a new permission has spread
