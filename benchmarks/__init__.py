@@ -1,4 +1,4 @@
-"""Figures, each beside something measured in the same run; they stand in build/bench/*.json."""
+"""Figures, each beside another that was measured in the same run; written to build/bench/*.json."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,8 @@
-"""`make bench`: every figure, printed and written to build/bench and docs/performance.md; ends with 1 if a bound does not hold.
+"""`make bench`: every figure, printed and written to build/bench and docs/performance.md.
 
-python -m benchmarks calls load    some of the parts, printed and written to build/bench
+Exits with 1 if a bound does not hold.
+
+python -m benchmarks calls event_burst    some of the parts, not written to docs/performance.md
 """
 
 import sys
@@ -10,107 +12,124 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import calls, cold_start, event_to_grant, load, page, planner, sweep, words
-from benchmarks.built import MEMORY, Place
-from benchmarks.figures import write
-from benchmarks.page import Section
-from demo.__main__ import free_port
-from demo.article import drop_policy
-from demo.cast import Cast
-from demo.desk import Desk
-from demo.stack import deploy
+from benchmarks import calls, event_burst, planner
+from benchmarks import performance_page as page
+from benchmarks.built_function import (
+    MEMORY_MB,
+    FunctionHost,
+    format_sweeps,
+    measure_cold_start,
+    measure_sweep,
+)
+from benchmarks.performance_page import BenchmarkSection
+from harness.deployment import Deployment, deploy_stack
+from harness.event_to_grant import measure_event_to_grant
+from harness.figures import write_figures
+from harness.session import open_session
 from tests.conftest import Sandbox
 from tests.estate import ARTICLE, Estate, lay
 
-WHOLE_CORE = 1769  # MB at which a function has one core (AWS, "Configure Lambda function memory")
-SIZES = (1, 10, 100, 1000)  # profiles, each with a hundred grants
+ONE_CORE_MB = 1769  # a function has one core from there on (AWS, "Configure function memory")
+ESTATE_PROFILES = (1, 10, 100, 1000)  # each has a hundred grants
+EVENT_SAMPLES = 15
 
 
 def main(chosen: list[str]) -> int:
+    """Run the chosen parts, or all; 0 if every bound holds, else 1."""
     begun, sections = time.monotonic(), []
     for name in chosen or PARTS:
         for section in PARTS[name]():
-            path = write(section.name, section.figures)
+            path = write_figures(section.name, section.figures)
             print(f"\n== {section.title}\n\n{section}\n\nwritten to {path}", flush=True)
             sections.append(section)
     if not chosen:
-        page.write(sections, time.monotonic() - begun)
-    broken = [figure for section in sections for figure in section.figures if not figure.holds]
+        page.write_page(sections, time.monotonic() - begun)
+    return _report_broken(sections)
+
+
+def _report_broken(sections: list[BenchmarkSection]) -> int:
+    broken = [it for section in sections for it in section.figures if not it.holds]
     for figure in broken:
-        print(f"does not hold: {figure.what}: {figure.figure:.2f} {figure.unit}, at most {figure.bound:g}", file=sys.stderr)
+        shown = f"{figure.what}: {figure.figure:.2f} {figure.unit}, at most {figure.bound:g}"
+        print(f"does not hold: {shown}", file=sys.stderr)
     return 1 if broken else 0
 
 
-def of_planner() -> Iterator[Section]:
-    yield Section("planner", "Deciding", words.PLANNER, planner.measure())
+def run_planner() -> Iterator[BenchmarkSection]:
+    """Planning and reading policy files, in memory."""
+    yield BenchmarkSection("planner", "Planning", page.PLANNER, planner.measure_tasks())
 
 
-def of_calls() -> Iterator[Section]:
-    with _estates() as new:
+def run_calls() -> Iterator[BenchmarkSection]:
+    """Calls by kind of run, and sweeps, in estates of several sizes."""
+    with _open_estates() as lay_estate:
         tallies, sweeps = [], []
-        for profiles in SIZES:
-            place = new(())
-            tallies.append(calls.count(place.estate, profiles))
-            sweeps += [sweep.measure(place)] if profiles > 1 else []
-    tally = calls.together(tallies)
-    yield Section("calls", "Calls", words.CALLS, tally.figures(), str(tally))
-    figures = [figure for one in sweeps for figure in one.figures]
-    said = words.SWEEP.format(seconds=round(sweeps[-1].core * WHOLE_CORE / MEMORY))
-    yield Section("sweep", "A sweep", said, figures, sweep.table(sweeps))
+        for profiles in ESTATE_PROFILES:
+            host = lay_estate(())
+            tallies.append(calls.count_calls(host.estate, profiles))
+            sweeps += [measure_sweep(host)] if profiles > 1 else []
+    tally = calls.merge_tallies(tallies)
+    yield BenchmarkSection("calls", "Calls", page.CALLS, tally.figures(), str(tally))
+    figures = [figure for sweep in sweeps for figure in sweep.figures]
+    seconds = round(sweeps[-1].cpu_seconds * ONE_CORE_MB / MEMORY_MB)
+    text, table = page.SWEEP.format(seconds=seconds), format_sweeps(sweeps)
+    yield BenchmarkSection("sweep", "A sweep", text, figures, table)
 
 
-def of_cold_start() -> Iterator[Section]:
-    with _estates() as new:
-        place = new(("userA", "userB"))
-        place.estate.policy("article", ARTICLE)
-        place.estate.run()
-        yield Section("cold_start", "A cold start", words.COLD_START, cold_start.measure(place))
+def run_cold_start() -> Iterator[BenchmarkSection]:
+    """Cold starts of the built function."""
+    with _open_estates() as lay_estate:
+        host = lay_estate(("userA", "userB"))
+        host.estate.policy("article", ARTICLE)
+        host.estate.run()
+        figures = measure_cold_start(host)
+    yield BenchmarkSection("cold_start", "A cold start", page.COLD_START, figures)
 
 
-def of_event_to_grant() -> Iterator[Section]:
-    with _deployed() as cast:
-        figures = event_to_grant.measure(cast.desk.client, cast.outputs, samples=15)
-        yield Section("event_to_grant", "From an event to its grant", words.EVENT_TO_GRANT, figures)
+def run_event_to_grant() -> Iterator[BenchmarkSection]:
+    """From an event to its grant, in the deployed stack."""
+    with _open_deployment() as deployment:
+        figures = measure_event_to_grant(deployment, EVENT_SAMPLES)
+    title = "From an event to its grant"
+    yield BenchmarkSection("event_to_grant", title, page.EVENT_TO_GRANT, figures)
 
 
-def of_load() -> Iterator[Section]:
-    with _deployed() as cast:
-        yield Section("load", "Ten thousand bells", words.LOAD, load.measure(cast))
+def run_event_burst() -> Iterator[BenchmarkSection]:
+    """Ten thousand events, in the deployed stack."""
+    with _open_deployment() as deployment:
+        figures = event_burst.measure_event_burst(deployment)
+    yield BenchmarkSection("event_burst", "Ten thousand events", page.EVENT_BURST, figures)
 
 
-PARTS: dict[str, Callable[[], Iterator[Section]]] = {
-    "calls": of_calls, "planner": of_planner, "cold_start": of_cold_start, "event_to_grant": of_event_to_grant, "load": of_load,
-}  # fmt: skip
-
-
-@contextmanager
-def _estates() -> Iterator[Callable[[tuple[str, ...]], Place]]:
-    """Lays out estates on a desk of their own, one in the place of the other, with these profiles."""
-    with _desk() as desk, tempfile.TemporaryDirectory() as folder:
-
-        def new(profiles: tuple[str, ...]) -> Place:
-            estate: Estate = lay(Sandbox(desk.port, Path(folder)), Path(folder), profiles)
-            return Place(estate, desk.environment, Path(folder))
-
-        yield new
-
-
-@contextmanager
-def _deployed() -> Iterator[Cast]:
-    """The stack, as `sam deploy` leaves it, and the article's policy file."""
-    with _desk() as desk:
-        cast = deploy(desk, None)
-        drop_policy(cast)
-        yield cast
+PARTS: dict[str, Callable[[], Iterator[BenchmarkSection]]] = {
+    "calls": run_calls,
+    "planner": run_planner,
+    "cold_start": run_cold_start,
+    "event_to_grant": run_event_to_grant,
+    "event_burst": run_event_burst,
+}
 
 
 @contextmanager
-def _desk() -> Iterator[Desk]:
-    desk = Desk.up(free_port())
-    try:
-        yield desk
-    finally:
-        desk.down()
+def _open_estates() -> Iterator[Callable[[tuple[str, ...]], FunctionHost]]:
+    """Yield a function that lays out an estate with these profiles, in place of the last one."""
+    with open_session() as session, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def lay_estate(profiles: tuple[str, ...]) -> FunctionHost:
+            estate: Estate = lay(Sandbox(session.port, folder), folder, profiles)
+            return FunctionHost(estate, session.environment, folder)
+
+        yield lay_estate
+
+
+@contextmanager
+def _open_deployment() -> Iterator[Deployment]:
+    """The stack, as `sam deploy` leaves it, with the article's policy file."""
+    with open_session() as session:
+        deployment = deploy_stack(session)
+        deployment.put_article_policy()
+        yield deployment
 
 
 if __name__ == "__main__":

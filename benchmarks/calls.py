@@ -1,22 +1,37 @@
-"""How many calls Grantor makes, counted at the sandbox, beside the fewest that could do and what Terraform needs.
+"""How many calls Grantor makes, counted in the sandbox, beside the fewest possible and Terraform's.
 
-A list has a page for each 1,000 grants (botocore's model of ListAccessGrants), so nobody reads N grants in fewer than ceil(N/1000)
-calls, and k changes take k. Terraform reads each grant and then its tags: 2N calls for a plan without changes.
+A list has a page for each 1,000 grants (botocore's model of ListAccessGrants), so N grants take at
+least ceil(N/1000) calls, and k changes take k. Terraform reads each grant and then its tags: 2N
+calls for a plan without changes.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from benchmarks.estates import HELD, grow, people
-from benchmarks.figures import Figure, columns
-from grantor.aws.services import World
+from benchmarks.large_estates import GRANTS_PER_PROFILE, create_profiles, grow_estate
+from grantor.aws.services import Services
 from grantor.reconcile.report import Report
+from harness.figures import Figure, format_columns
 from tests.estate import DOMAIN, LEDGER, Estate
 
-SLACK = 3  # calls beyond the pages of a sweep and the changes, or beyond the changes of an event
-MANY = 100  # profiles; with more of them a rule for everybody takes minutes to carry out
-ONE_MORE = f"""\
+SLACK_CALLS = 3  # beyond the pages and the changes of a sweep, or the changes of an event
+MOST_PROFILES = 100  # with more profiles, applying a rule for everybody takes minutes
+SERVICES = ("s3control", "dynamodb", "sagemaker", "s3")
+RUN_HEAD = (
+    "run",
+    "grants",
+    "changes",
+    "fewest",
+    "Grantor",
+    "at most",
+    "Terraform",
+    "DynamoDB",
+    "Studio",
+    "S3",
+)
+LEDGER_HEAD = ("", "items", "pages", "items a page", "read by a sweep")
+ONE_MORE_RULE = f"""\
 version: 1
 rules:
   - name: one-more
@@ -27,8 +42,8 @@ rules:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """The calls of one run: what it was, over how many grants, with how many changes, the fewest that could do, and by service."""
+class RunCalls:
+    """The calls of one run by service, with the fewest possible and the bound."""
 
     run: str
     grants: int
@@ -51,8 +66,8 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Pages:
-    """The ledger of an estate: its items, the pages of a megabyte that they fill, and how many of these a sweep reads."""
+class LedgerPages:
+    """An estate's ledger: its items, their pages of a megabyte, the pages that a sweep reads."""
 
     grants: int
     items: int
@@ -61,84 +76,97 @@ class Pages:
 
     @property
     def figure(self) -> Figure:
-        return Figure(f"ledger pages read: sweep, {self.grants:,} grants", self.read, "calls", self.pages)
+        return Figure(
+            f"ledger pages read: sweep, {self.grants:,} grants", self.read, "calls", self.pages
+        )
 
     def row(self) -> tuple[object, ...]:
-        return f"ledger of {self.grants:,} grants", self.items, self.pages, self.items // self.pages, self.read
+        per_page = self.items // self.pages
+        name = f"ledger of {self.grants:,} grants"
+        return name, self.items, self.pages, per_page, self.read
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What was counted in one estate or in several."""
+class CallTally:
+    """The counts of one or several estates."""
 
-    runs: tuple[Counted, ...]
-    ledgers: tuple[Pages, ...]
+    runs: tuple[RunCalls, ...]
+    ledgers: tuple[LedgerPages, ...]
 
     def figures(self) -> list[Figure]:
-        return [one.figure for one in (*self.runs, *self.ledgers)]
+        return [one.figure for one in self.runs] + [one.figure for one in self.ledgers]
 
     def __str__(self) -> str:
-        calls = ("run", "grants", "changes", "fewest", "Grantor", "at most", "Terraform", "DynamoDB", "Studio", "S3")
-        pages = ("", "items", "pages", "items a page", "read by a sweep")
-        rows = [one.row() for one in self.runs], [one.row() for one in self.ledgers]
-        return f"{columns(calls, rows[0])}\n\n{columns(pages, rows[1])}"
+        runs = format_columns(RUN_HEAD, [one.row() for one in self.runs])
+        ledgers = format_columns(LEDGER_HEAD, [one.row() for one in self.ledgers])
+        return f"{runs}\n\n{ledgers}"
 
 
-def together(tallies: Iterable[Tally]) -> Tally:
-    """The tallies of several estates as one, a kind of run after the other."""
+def merge_tallies(tallies: Iterable[CallTally]) -> CallTally:
+    """The tallies of several estates as one, ordered by the kind of run."""
     listed = list(tallies)
     runs = [one for tally in listed for one in tally.runs]
     order = list(dict.fromkeys(one.run for one in runs))
-    return Tally(
-        tuple(sorted(runs, key=lambda one: order.index(one.run))), tuple(one for tally in listed for one in tally.ledgers)
-    )
+    runs.sort(key=lambda one: order.index(one.run))
+    ledgers = [one for tally in listed for one in tally.ledgers]
+    return CallTally(tuple(runs), tuple(ledgers))
 
 
-def count(estate: Estate, profiles: int) -> Tally:
-    """What each kind of run costs in an estate of so many profiles, each of which holds a hundred grants."""
-    warm = grow(estate, profiles)
-    counting = _Counting(estate, profiles * HELD)
-    counting.sweep("sweep, warm", warm)
-    ledger = counting.ledger()
-    counting.sweep("sweep, cold", estate.world())
-    counting.event("profile's event", warm, "user-0000")
-    if profiles <= MANY:
-        estate.policy("one-more", ONE_MORE)
-        counting.sweep("a rule more", warm, profiles)
+def count_calls(estate: Estate, profiles: int) -> CallTally:
+    """The calls of each kind of run in an estate of so many profiles with a hundred grants each."""
+    warm = grow_estate(estate, profiles)
+    counter = _CallCounter(estate, profiles * GRANTS_PER_PROFILE)
+    counter.count_sweep("sweep, warm", warm)
+    ledger = counter.count_ledger()
+    counter.count_sweep("sweep, cold", estate.world())
+    counter.count_event("profile's event", warm, "user-0000")
+    if profiles <= MOST_PROFILES:
+        estate.policy("one-more", ONE_MORE_RULE)
+        counter.count_sweep("a rule more", warm, profiles)
         estate.no_policy("one-more")
-        counting.sweep("a rule fewer", warm, profiles)
-    people(estate, [profiles])
-    counting.event("new profile's event", warm, f"user-{profiles:04}", HELD)
-    return Tally(tuple(counting.runs), (ledger,))
+        counter.count_sweep("a rule fewer", warm, profiles)
+    create_profiles(estate, [profiles])
+    counter.count_event("new profile's event", warm, f"user-{profiles:04}", GRANTS_PER_PROFILE)
+    return CallTally(tuple(counter.runs), (ledger,))
 
 
-class _Counting:
-    """Counts run after run in one estate."""
+class _CallCounter:
+    """Counts the calls of one run after another in an estate."""
 
     def __init__(self, estate: Estate, grants: int) -> None:
         self.estate, self.grants = estate, grants
-        self.runs: list[Counted] = []
+        self.runs: list[RunCalls] = []
 
-    def sweep(self, kind: str, world: World, changes: int = 0) -> None:
+    def count_sweep(self, kind: str, world: Services, changes: int = 0) -> None:
         pages = ceil(self.grants / 1000)
-        self._count(kind, lambda: self.estate.run(world=world), changes, pages, pages + SLACK)
+        self._count_run(
+            kind, lambda: self.estate.run(world=world), changes, pages, pages + SLACK_CALLS
+        )
 
-    def event(self, kind: str, world: World, profile: str, changes: int = 0) -> None:
-        bell = self.estate.profile_bell(profile)
-        self._count(kind, lambda: self.estate.run(bell, world=world), changes, 1, SLACK)
+    def count_event(self, kind: str, world: Services, profile: str, changes: int = 0) -> None:
+        trigger = self.estate.profile_trigger(profile)
+        self._count_run(
+            kind, lambda: self.estate.run(trigger, world=world), changes, 1, SLACK_CALLS
+        )
 
-    def ledger(self) -> Pages:
-        """What the last sweep read of the ledger, beside a plain scan of it."""
+    def count_ledger(self) -> LedgerPages:
+        """The pages that the last sweep read, beside a plain scan of the ledger."""
         read = self.estate.calls("dynamodb")["Scan"]
-        pages = self.estate.client("dynamodb").get_paginator("scan").paginate(TableName=LEDGER, Select="COUNT")
+        paginator = self.estate.client("dynamodb").get_paginator("scan")
+        pages = paginator.paginate(TableName=LEDGER, Select="COUNT")
         counts = [page["ScannedCount"] for page in pages]
-        return Pages(self.grants, sum(counts), len(counts), read)
+        return LedgerPages(self.grants, sum(counts), len(counts), read)
 
-    def _count(self, kind: str, run: Callable[[], Report], changes: int, pages: int, bound: int) -> None:
+    def _count_run(
+        self, kind: str, run: Callable[[], Report], changes: int, pages: int, bound: int
+    ) -> None:
         self.estate.forget_calls()
         report = run()
-        if (len(report.done), report.finished) != (changes, True):
-            raise RuntimeError(f"{kind}: {changes} changes were to be made: {report.summary()}")
-        calls = [sum(self.estate.calls(service).values()) for service in ("s3control", "dynamodb", "sagemaker", "s3")]
-        self.runs.append(Counted(kind, self.grants, changes, pages + changes, bound + changes, *calls))
+        if (len(report.done), report.is_finished) != (changes, True):
+            raise RuntimeError(
+                f"{kind}: expected {changes} changes: {report.to_document('grantor')}"
+            )
+        calls = [sum(self.estate.calls(service).values()) for service in SERVICES]
+        least, most = pages + changes, bound + changes
+        self.runs.append(RunCalls(kind, self.grants, changes, least, most, *calls))
         self.grants += report.created - report.deleted

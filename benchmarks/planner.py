@@ -1,6 +1,6 @@
-"""What deciding costs on one core: time and memory, beside the least that any planner does with the same names.
+"""What planning costs on one core: time and memory, beside the least that any planner must do.
 
-python -m benchmarks.planner TASK    one task, in a process whose memory is its own; prints its figures as JSON
+python -m benchmarks.planner TASK    one task in this process; prints its figures as JSON
 """
 
 import json
@@ -14,134 +14,169 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.figures import Figure
-from grantor.core.grant import Entry, Grant, Grantee, Location, Permission, Reason, State, profile_subject
-from grantor.core.planning.expand import expand
-from grantor.core.planning.plan import decide, doubtful
-from grantor.core.policy.parser import read
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    LedgerEntry,
+    Location,
+    Permission,
+    Reason,
+    State,
+    profile_subject,
+)
+from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.plan import compute_plan, find_doubtful
+from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Mode, Policy
-from grantor.core.snapshot import Authority, Facts, Focus, Profile
+from grantor.core.snapshot import Authority, Focus, Inventory, Profile
+from harness.figures import Figure
 
 ROOT = Path(__file__).parent.parent
 GRANTS, FILES, RULES, PROFILES = 100_000, 1_000, 10, 1_000
-ROUNDS = 3  # the best of them is the figure: what is slower was slowed by something else
+ROUNDS = 3  # the best is the figure: a slower one was slowed by something else
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ROLES = "arn:aws:iam::111122223333:role/studio"
 FILE = "policy/team.yaml"
 MODES: Mapping[str, Mode | None] = {FILE: Mode.AUTHORITATIVE}
 
 
-def measure() -> list[Figure]:
-    """Each task in a process of its own."""
-    return [figure for task in TASKS for figure in _alone(task)]
+def measure_tasks() -> list[Figure]:
+    """Measure each task in a process of its own."""
+    return [figure for task in TASKS for figure in _run_alone(task)]
 
 
-def _alone(task: str) -> list[Figure]:
+def _run_alone(task: str) -> list[Figure]:
     command = [sys.executable, "-m", "benchmarks.planner", task]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [Figure(**row) for row in json.loads(done.stdout)]
 
 
-def nothing_to_change() -> list[Figure]:
+def plan_no_changes() -> list[Figure]:
     """100,000 wanted grants and the same 100,000 actual ones."""
-    return _planned("nothing to change", actual=0)
+    return _measure_plan("nothing to change", actual=0)
 
 
-def everything_to_change() -> list[Figure]:
+def plan_all_changes() -> list[Figure]:
     """100,000 wanted grants and 100,000 others."""
-    return _planned("everything to change", actual=GRANTS)
+    return _measure_plan("everything to change", actual=GRANTS)
 
 
-def _planned(what: str, actual: int) -> list[Figure]:
-    wanted = {_grant(n): frozenset([_reason(n)]) for n in range(GRANTS)}
-    there = {_grant(n): f"id-{n}" for n in range(actual, actual + GRANTS)}
+def _measure_plan(what: str, actual: int) -> list[Figure]:
+    wanted = {_build_grant(n): frozenset([_build_reason(n)]) for n in range(GRANTS)}
+    there = {_build_grant(n): f"id-{n}" for n in range(actual, actual + GRANTS)}
     entries = {
-        _grant(n): Entry(_grant(n), State.LIVE, frozenset([_reason(n)]), f"id-{n}") for n in range(actual, actual + GRANTS)
+        _build_grant(n): LedgerEntry(
+            _build_grant(n), State.LIVE, frozenset([_build_reason(n)]), f"id-{n}"
+        )
+        for n in range(actual, actual + GRANTS)
     }
-    authority = Authority.over(NOW, Focus(), MODES)
+    authority = Authority.build(NOW, Focus(), MODES)
 
-    def plan() -> None:
-        ours = doubtful(entries, there)
-        made = decide(wanted, entries, there, ours, authority)
+    def compute() -> None:
+        ours = find_doubtful(entries, there)
+        made = compute_plan(wanted, entries, there, ours, authority)
         if (len(made.create), len(made.delete)) != (actual, actual):
-            raise RuntimeError(f"not the plan that was to be: {len(made.create):,} creates, {len(made.delete):,} deletes")
+            counts = f"{len(made.create):,} creates, {len(made.delete):,} deletes"
+            raise RuntimeError(f"not the expected plan: {counts}")
 
-    floor = _best(lambda: {_name(n) for n in range(GRANTS)} ^ {_name(n) for n in range(actual, actual + GRANTS)})
-    took = _best(plan)
+    floor = _measure_best(
+        lambda: (
+            {_build_text(n) for n in range(GRANTS)}
+            ^ {_build_text(n) for n in range(actual, actual + GRANTS)}
+        )
+    )
+    took = _measure_best(compute)
     title = f"plan of 100,000 grants, {what}"
     return [
         Figure(title, took, "s", bound=2),
         Figure(f"{title} / two sets of strings compared", took / floor, "x"),
-        Figure(f"{title}, peak memory with all that goes in", _peak(), "MB", bound=512),
+        Figure(f"{title}, peak memory with the input", _read_peak_memory(), "MB", bound=512),
     ]
 
 
-def files() -> list[Figure]:
+def read_files() -> list[Figure]:
     """1,000 policy files with 10,000 rules, from their bytes to 10,000 wanted grants."""
-    bodies = {f"policy/team-{n}.yaml": _file(n) for n in range(FILES)}
-    profiles = tuple(Profile("D", _user(n), f"{ROLES}/{_user(n)}") for n in range(PROFILES))
-    facts = Facts(NOW, (Location("default", "s3://data/"),), profiles, frozenset(["D"]))
+    bodies = {f"policy/team-{n}.yaml": _write_file(n) for n in range(FILES)}
+    profiles = tuple(
+        Profile("D", _user_name(n), f"{ROLES}/{_user_name(n)}") for n in range(PROFILES)
+    )
+    facts = Inventory(NOW, (Location("default", "s3://data/"),), profiles, frozenset(["D"]))
 
-    def wanted() -> None:
-        policies = [policy for key, body in bodies.items() if isinstance(policy := read(key, body, "data"), Policy)]
-        grants = expand(policies, facts).grants
+    def expand_files() -> None:
+        policies = [
+            policy
+            for key, body in bodies.items()
+            if isinstance(policy := parse_policy(key, body, "data"), Policy)
+        ]
+        grants = expand_rules(policies, facts).grants
         if len(grants) != FILES * RULES:
-            raise RuntimeError(f"not what the files say: {len(grants):,} grants of {len(policies):,} files")
+            counts = f"{len(grants):,} grants of {len(policies):,} files"
+            raise RuntimeError(f"not what the files say: {counts}")
 
-    floor = _best(lambda: [yaml.load(body, yaml.CSafeLoader) for body in bodies.values()])
-    took = _best(wanted)
+    floor = _measure_best(lambda: [yaml.load(body, yaml.CSafeLoader) for body in bodies.values()])
+    took = _measure_best(expand_files)
     return [
         Figure("10,000 rules of 1,000 files, read and expanded", took, "s", bound=3),
         Figure("10,000 rules of 1,000 files / the same YAML in C, unread", took / floor, "x"),
-        Figure("10,000 rules of 1,000 files, peak memory", _peak(), "MB", bound=512),
+        Figure("10,000 rules of 1,000 files, peak memory", _read_peak_memory(), "MB", bound=512),
     ]
 
 
 TASKS: dict[str, Callable[[], list[Figure]]] = {
-    "nothing": nothing_to_change, "everything": everything_to_change, "files": files,
-}  # fmt: skip
+    "nothing": plan_no_changes,
+    "everything": plan_all_changes,
+    "files": read_files,
+}
 
 
-def _grant(n: int) -> Grant:
-    return Grant(Grantee("IAM", f"{ROLES}/{_user(n // 100)}"), Permission.READ, f"s3://data/projects/{n % 100}/{n}/*")
+def _build_grant(n: int) -> Grant:
+    return Grant(
+        Grantee("IAM", f"{ROLES}/{_user_name(n // 100)}"),
+        Permission.READ,
+        f"s3://data/projects/{n % 100}/{n}/*",
+    )
 
 
-def _name(n: int) -> str:
-    return f"READ s3://data/projects/{n % 100}/{n}/* to {ROLES}/{_user(n // 100)}"
+def _build_text(n: int) -> str:
+    return f"READ s3://data/projects/{n % 100}/{n}/* to {ROLES}/{_user_name(n // 100)}"
 
 
-def _reason(n: int) -> Reason:
-    return Reason(f"{FILE}#project-{n % 100}", (profile_subject("D", _user(n // 100)),))
+def _build_reason(n: int) -> Reason:
+    return Reason(f"{FILE}#project-{n % 100}", (profile_subject("D", _user_name(n // 100)),))
 
 
-def _user(n: int) -> str:
+def _user_name(n: int) -> str:
     return f"user-{n:04}"
 
 
-def _file(n: int) -> bytes:
+def _write_file(n: int) -> bytes:
     rules = "".join(
-        f"  - name: part-{part}\n    to: {{profiles: {{domain: D, names: [{_user((n * RULES + part) % PROFILES)}]}}}}\n"
+        f"  - name: part-{part}\n"
+        f"    to: {{profiles: {{domain: D, names: [{_user_name((n * RULES + part) % PROFILES)}]}}}}\n"  # noqa: E501  -- one text
         f"    on: s3://{{data_bucket}}/team-{n}/part-{part}/*\n    allow: READ\n"
         for part in range(RULES)
     )
     return f"version: 1\nrules:\n{rules}".encode()
 
 
-def _best(do: Callable[[], object]) -> float:
-    """Seconds of one core."""
+def _measure_best(task: Callable[[], object]) -> float:
+    """The seconds of CPU of the best round."""
     times = []
     for _ in range(ROUNDS):
         begun = time.process_time()
-        do()
+        task()
         times.append(time.process_time() - begun)
     return min(times)
 
 
-def _peak() -> float:
-    """The most memory that this process ever held, in MB. (getrusage would tell its parent's, from before the exec.)"""
+def _read_peak_memory() -> float:
+    """The peak memory of this process, in MB.
+
+    getrusage would count its parent's, too, from before the exec.
+    """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     if found is None:
-        raise RuntimeError("/proc/self/status does not tell how much memory was held")
+        raise RuntimeError("/proc/self/status does not say how much memory was used")
     return int(found[1]) / 1024
 
 

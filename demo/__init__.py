@@ -1,4 +1,4 @@
-"""The whole story, told on a small AWS on the desk by the people in it: platform engineer, steward, data scientists.
+"""The whole walk-through in a sandbox, by its people: platform engineer, steward, data scientists.
 
-It sees Grantor only from outside: `sam deploy`, files dropped into S3, AWS's own APIs. Nothing here imports grantor.
+It sees Grantor only from outside, through `harness`. Nothing here imports grantor.
 """

@@ -1,87 +1,142 @@
-"""`make demo`: the whole story on a sandbox of its own; ends with 0, or with 1 and the expectation that did not hold."""
+"""`make demo`: the whole walk-through in a sandbox of its own.
+
+Exits with 0, or with 1 and the expectation that did not hold.
+"""
 
 import argparse
 import json
-import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from demo.article import drop_jobs, drop_policy
-from demo.cast import Cast
-from demo.desk import ROOT, Desk
-from demo.stack import deploy, event, functions
-from demo.stage import Unmet, end, say, step
-from demo.story import tell
+from demo import article, daily_changes, new_data
+from demo.spark_installation import SparkInstallation
+from harness.deployment import (
+    Deployment,
+    GrantRow,
+    adapt_sample_event,
+    deploy_stack,
+    read_function_variables,
+)
+from harness.event_to_grant import measure_event_to_grant
+from harness.figures import format_figures, write_figures
+from harness.session import ROOT, SandboxSession, find_free_port
+from harness.steps import (
+    ExpectationError,
+    print_lines,
+    print_part,
+    run_steps,
+    step,
+    wait_until,
+)
+from sandbox.testing.inventory import list_everything
+
+SAMPLES = 5  # of each time in the demo; `make bench` takes more, and checks their bounds
+STAY_FOLDER = ROOT / "build/sandbox"
+STAY_TEXT = """
+The sandbox is running. To use it from this shell:
+
+  eval "$(.venv/bin/python -m sandbox env --port {port})"
+  aws s3control list-access-grants --account-id 000000000000
+  .venv/bin/python -m sandbox events --port {port}           the events of the bus
+  .venv/bin/python -m sandbox fire-schedules --port {port}   the schedule rules, now
+  .venv/bin/python -m sandbox down --port {port}             stop it
+
+To run its functions in containers, with its own buckets:
+
+  sam local invoke StartSparkJob -e build/sandbox/events/abalone_uploaded.json \\
+    --skip-pull-image $(.venv/bin/python -m sandbox relay --port {port})
+"""
 
 
 def main() -> int:
-    said = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    said.add_argument("--data", type=Path, help="a CSV file to load instead of the small synthetic one")
-    said.add_argument("--stay", action="store_true", help="stop after the policy is dropped and leave the sandbox running")
-    said.add_argument("--port", type=int, help="where the sandbox answers; a free port unless told")
-    asked = said.parse_args()
-    if asked.data and not asked.data.is_file():
-        said.error(f"{asked.data}: no such file; DATA wants the path of a CSV file")
-    port = asked.port or free_port()
-    return end(lambda: _stay(port, asked.data)) if asked.stay else end(lambda: _play(port, asked.data))
+    """Run the demo or, with --stay, only its beginning."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--data", type=Path, help="a CSV file to load, not the synthetic data set")
+    parser.add_argument(
+        "--stay",
+        action="store_true",
+        help="stop once the policy files are in place, and leave the sandbox running",
+    )
+    parser.add_argument("--port", type=int, help="the sandbox's port (default: a free one)")
+    chosen = parser.parse_args()
+    if chosen.data and not chosen.data.is_file():
+        parser.error(f"{chosen.data}: no such file; DATA is the path of a CSV file")
+    port = chosen.port or find_free_port()
+    run = prepare_sandbox if chosen.stay else run_demo
+    return run_steps(lambda: run(port, chosen.data))
 
 
-def _play(port: int, data: Path | None) -> None:
-    desk = _up(port)
+def run_demo(port: int, data: Path | None) -> None:
+    """The whole walk-through. Raises ExpectationError at the first expectation that fails.
+
+    Spark is installed in the background once the first grant and the first refusal have been
+    shown; the chapters that need it come last.
+    """
+    session = start_sandbox(port)
     try:
-        tell(desk, data)
+        with SparkInstallation() as spark:
+            _run_chapters(session, spark, data)
     finally:
-        desk.down()
+        session.stop()
 
 
-def _stay(port: int, data: Path | None) -> None:
-    desk = _up(port)
-    cast = deploy(desk, data)
-    drop_policy(cast)
-    drop_jobs(cast)
-    _for_containers(cast)
-    say(HOW_TO_TALK.format(port=port))
+def _run_chapters(session: SandboxSession, spark: SparkInstallation, data: Path | None) -> None:
+    before = list_everything(session.client, session.account)
+    print_part("The article: from the deployment to the grants")
+    deployment = deploy_stack(session, data)
+    grants = article.show_grants(deployment, data)
+    spark.start()
+    print_part("Beyond the article: changes of grants")
+    daily_changes.show_changes(deployment, grants)
+    print_part("The article: its Spark job")
+    article.show_job(deployment, spark, data)
+    print_part("Beyond the article: new data")
+    new_data.show_uploads(deployment, data)
+    measure_speed(deployment, grants)
+    print_part("The article: its last step")
+    article.clean_up(deployment, before)
 
 
-def _for_containers(cast: Cast) -> None:
-    """What `sam local invoke` is handed: the deployed functions' own variables, and the sample events about this stack's buckets."""
-    (FOLDER / "events").mkdir(parents=True, exist_ok=True)
-    (FOLDER / "functions.json").write_text(json.dumps(functions(cast.desk), indent=1))
+def prepare_sandbox(port: int, data: Path | None) -> None:
+    """Deploy the stack, put the policy files, and leave the sandbox running."""
+    session = start_sandbox(port)
+    deployment = deploy_stack(session, data)
+    article.create_grants(deployment)
+    deployment.put_job_policy()
+    _write_container_files(deployment)
+    print_lines(STAY_TEXT.format(port=port))
+
+
+def start_sandbox(port: int) -> SandboxSession:
+    """Start the sandbox, as a step of its own."""
+    with step("A sandbox starts: AWS on this machine"):
+        session = SandboxSession.start(port)
+        print_lines(f"it answers at {session.url}")
+        return session
+
+
+def measure_speed(deployment: Deployment, grants: set[GrantRow]) -> None:
+    """Show the time from an event to its grant."""
+    with step("From event to grant, beside an empty function"):
+        figures = measure_event_to_grant(deployment, SAMPLES)
+        write_figures("event_to_grant_demo", figures)
+        print_lines(format_figures([replace(figure, bound=None) for figure in figures]))
+        wait_until("the grants are the article's again", grants, deployment.list_grants)
+
+
+def _write_container_files(deployment: Deployment) -> None:
+    """Write what `sam local invoke` takes: functions' variables, and events of this stack."""
+    (STAY_FOLDER / "events").mkdir(parents=True, exist_ok=True)
+    variables = read_function_variables(deployment.session)
+    (STAY_FOLDER / "functions.json").write_text(json.dumps(variables, indent=1))
     for sample in (ROOT / "events").glob("*.json"):
-        (FOLDER / "events" / sample.name).write_text(event(sample, cast))
+        event = adapt_sample_event(sample, deployment)
+        (STAY_FOLDER / "events" / sample.name).write_text(event)
 
-
-def _up(port: int) -> Desk:
-    with step("A small AWS on the desk starts"):
-        desk = Desk.up(port)
-        say(f"it answers from {desk.url}")
-        return desk
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody answers from just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-FOLDER = ROOT / "build/sandbox"
-HOW_TO_TALK = """
-The sandbox runs. To talk to it from this shell:
-
-  eval "$(python3.12 -m sandbox env --port {port})"
-  aws s3control list-access-grants --account-id 000000000000
-  python3.12 -m sandbox events --port {port}    what passed the bus
-  python3.12 -m sandbox ring --port {port}      the clock, now
-  python3.12 -m sandbox down --port {port}      stop it
-
-And to its functions, in containers, about its own buckets:
-
-  sam local invoke StartSparkJob -e build/sandbox/events/abalone_uploaded.json --skip-pull-image $(python3.12 -m sandbox relay --port {port})
-"""
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except Unmet as unmet:
-        sys.exit(str(unmet))
+    except ExpectationError as error:
+        sys.exit(str(error))

@@ -1,122 +1,149 @@
-"""New data: the same again, changed, broken, and somebody else's; each starts just the job that it should."""
+"""New data: the same again, changed, broken, and another user's. Each starts the jobs it should."""
 
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-from demo import runs
-from demo.article import JOBS
-from demo.cast import Cast
-from demo.stage import eventually, expect, say, step
+from demo import job_runs
+from harness.deployment import JOB_POLICY, Deployment
+from harness.steps import expect, print_lines, step, wait_until
 
-TRESPASS = """\
+FOREIGN_POLICY = """\
 version: 1
 jobs:
-  - name: trespass                     # userB's role would like to compute on userA's data
+  - name: trespass                     # userB's role would run on userA's data
     run: abalone
     as: {{role: "{role}"}}
     on: s3://{{data_bucket}}/UserA/abalone.csv
     output: s3://{{data_bucket}}/UserB/taken/
 """
-BROKEN = ["M,0.455", "female,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9", "F,half,0.42,0.135,0.677,0.2565,0.1415,0.21,9"]
+BROKEN_LINES = [
+    "M,0.455",
+    "female,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9",
+    "F,half,0.42,0.135,0.677,0.2565,0.1415,0.21,9",
+]
+JOB_PARTS = (
+    "AppSpecification",
+    "ProcessingInputs",
+    "ProcessingOutputConfig",
+    "ProcessingResources",
+    "StoppingCondition",
+    "RoleArn",
+)
 
 
-def tell(cast: Cast, data: Path | None) -> None:
-    """Each chapter's upload is a change of the one before; the first one's was the article's."""
-    rows = runs.rows(data)
-    same_again(cast, rows)
+def show_uploads(deployment: Deployment, data: Path | None) -> None:
+    """All chapters. Each one's upload changes that of the one before; the article's was first."""
+    rows = job_runs.read_rows(data)
+    upload_same_data(deployment, rows)
     changed = rows[1:]
-    before = anew(cast, changed)
-    broken_lines(cast, [*changed, *BROKEN], before)
-    trespass(cast, [*rows, *BROKEN])
-    cast.delete_policy(JOBS)
+    before = upload_changed_data(deployment, changed)
+    upload_broken_lines(deployment, [*changed, *BROKEN_LINES], before)
+    refuse_foreign_job(deployment, [*rows, *BROKEN_LINES])
+    deployment.delete_policy(JOB_POLICY)
 
 
-def same_again(cast: Cast, rows: list[str]) -> None:
+def upload_same_data(deployment: Deployment, rows: list[str]) -> None:
+    """The same content starts no job."""
     with step("The same data is uploaded again"):
-        before, seen = runs.names(cast), len(list(_looks(cast)))
-        runs.upload(cast, rows)
-        eventually("it is looked at", True, lambda: len(list(_looks(cast))) > seen)
-        say(list(_looks(cast))[-1])
-        expect("nothing starts", before, runs.names(cast))
+        before, seen = job_runs.list_runs(deployment), len(_read_decisions(deployment))
+        job_runs.upload_rows(deployment, rows)
+        wait_until("it is processed", True, lambda: len(_read_decisions(deployment)) > seen)
+        print_lines(_read_decisions(deployment)[-1])
+        expect("no job starts", before, job_runs.list_runs(deployment))
 
 
-def anew(cast: Cast, rows: list[str]) -> str:
+def upload_changed_data(deployment: Deployment, rows: list[str]) -> str:
+    """Changed content starts a job; its name."""
     with step("Changed data is uploaded"):
-        known = runs.names(cast)
-        runs.upload(cast, rows)
-        name = runs.completed(cast, "a new run starts and completes", known)
-        say(runs.outcome(cast, name))
+        known = job_runs.list_runs(deployment)
+        job_runs.upload_rows(deployment, rows)
+        name = job_runs.wait_for_run(deployment, "a new run starts and completes", known)
+        print_lines(job_runs.read_outcome(deployment, name))
         return name
 
 
-def broken_lines(cast: Cast, rows: list[str], before: str) -> None:
-    with step(f"Data with {len(BROKEN)} broken lines is uploaded"):
-        say("\n".join(BROKEN))
-        known = runs.names(cast)
-        runs.upload(cast, rows)
-        name = runs.completed(cast, "the rest is processed", known)
-        say(runs.outcome(cast, name))
-        new = set(runs.quarantined(cast, name)) - set(runs.quarantined(cast, before))
-        expect("the broken lines are kept, each with its reason", sorted(BROKEN), sorted(new))
+def upload_broken_lines(deployment: Deployment, rows: list[str], before: str) -> None:
+    """Broken lines go into quarantine, and the rest is processed."""
+    with step(f"Data with {len(BROKEN_LINES)} broken lines is uploaded"):
+        print_lines("\n".join(BROKEN_LINES))
+        known = job_runs.list_runs(deployment)
+        job_runs.upload_rows(deployment, rows)
+        name = job_runs.wait_for_run(deployment, "the rest is processed", known)
+        print_lines(job_runs.read_outcome(deployment, name))
+        new = set(job_runs.read_quarantine(deployment, name))
+        new -= set(job_runs.read_quarantine(deployment, before))
+        wanted = sorted(BROKEN_LINES)
+        expect("the broken lines are kept, each with its reason", wanted, sorted(new))
 
 
-def trespass(cast: Cast, rows: list[str]) -> None:
+def refuse_foreign_job(deployment: Deployment, rows: list[str]) -> None:
+    """A job on another user's data starts no machine; started by hand, it reads nothing."""
     with step("userB's role would run the same job on userA's data"):
-        role = cast.desk.client("iam").get_role(RoleName="sagemaker-userb-role")["Role"]["Arn"]
-        say(TRESPASS.format(role=role))
-        cast.put_policy("policy/trespass.yaml", TRESPASS.format(role=role).encode())
-        known = runs.names(cast)
-        runs.upload(cast, rows)
-        mine = runs.completed(cast, "userA's own job goes on as ever", known)
-        eventually("the preflight says no, and no machine is paid for", True, lambda: "trespass" in _refusals(cast))
-        expect("no job of that name has been made", known | {mine}, runs.names(cast))
-        say(_refusals(cast))
-        _by_hand(cast, mine, role)
-        cast.delete_policy("policy/trespass.yaml")
+        iam = deployment.session.client("iam")
+        role = iam.get_role(RoleName="sagemaker-userb-role")["Role"]["Arn"]
+        policy = FOREIGN_POLICY.format(role=role)
+        print_lines(policy)
+        deployment.put_policy("policy/trespass.yaml", policy.encode())
+        known = job_runs.list_runs(deployment)
+        job_runs.upload_rows(deployment, rows)
+        own = job_runs.wait_for_run(deployment, "userA's own job runs as before", known)
+        wait_until(
+            "the preflight refuses, and no machine is paid for",
+            True,
+            lambda: "trespass" in _read_refusals(deployment),
+        )
+        expect("no job of that name exists", known | {own}, job_runs.list_runs(deployment))
+        print_lines(_read_refusals(deployment))
+        _start_by_hand(deployment, own, role)
+        deployment.delete_policy("policy/trespass.yaml")
 
 
-def _by_hand(cast: Cast, model: str, role: str) -> None:
-    """The same processing job again, as another role and past the preflight: somebody with the right to start jobs does it by hand."""
-    described, name = runs.described(cast, model), "trespass-by-hand"
-    taken = (
-        "AppSpecification",
-        "ProcessingInputs",
-        "ProcessingOutputConfig",
-        "ProcessingResources",
-        "StoppingCondition",
-        "RoleArn",
+def _start_by_hand(deployment: Deployment, model: str, role: str) -> None:
+    """Start the job `model` again as another role, past the preflight, as an administrator can."""
+    described, name = job_runs.describe_run(deployment, model), "trespass-by-hand"
+    request = json.dumps(
+        {part: described[part] for part in JOB_PARTS} | {"ProcessingJobName": name}
     )
-    asked = json.dumps({part: described[part] for part in taken} | {"ProcessingJobName": name})
-    asked = (
-        asked.replace(described["RoleArn"], role).replace("sagemaker-usera-role", role.rpartition("/")[2]).replace(model, name)
-    )
+    for old, new in (
+        (described["RoleArn"], role),
+        ("sagemaker-usera-role", role.rpartition("/")[2]),
+        (model, name),
+        ("UserA/output", "UserB/taken"),
+    ):
+        request = request.replace(old, new)
     begun = time.time()
-    cast.desk.client("sagemaker").create_processing_job(**json.loads(asked.replace("UserA/output", "UserB/taken")))
-    eventually("without it the job fails", "Failed", lambda: runs.status(cast, name), runs.PATIENCE)
-    say(runs.described(cast, name)["FailureReason"])
-    expect("with the exit code of a denied access", True, runs.described(cast, name)["FailureReason"].endswith("exit code: 10"))
-    expect("and has read nothing", [], _reads(cast, begun))
+    deployment.session.client("sagemaker").create_processing_job(**json.loads(request))
+    wait_until(
+        "without the preflight the job fails",
+        "Failed",
+        lambda: job_runs.read_status(deployment, name),
+        job_runs.RUN_SECONDS,
+    )
+    reason = str(job_runs.describe_run(deployment, name)["FailureReason"])
+    print_lines(reason)
+    expect("with the exit code of a denied access", True, reason.endswith("exit code: 10"))
+    expect("and has read nothing", [], _list_reads(deployment, begun))
 
 
-def _looks(cast: Cast) -> Iterator[str]:
-    for record in cast.logged(cast.outputs["StartSparkJob"]):
-        if record.get("message") == "looked at":
-            yield "; ".join(record["came"])
+def _read_decisions(deployment: Deployment) -> list[str]:
+    """The results that the launcher has logged for each upload."""
+    records = deployment.read_log(deployment.outputs["StartSparkJob"])
+    return ["; ".join(it["results"]) for it in records if it.get("message") == "upload processed"]
 
 
-def _refusals(cast: Cast) -> str:
-    """What waits for a grant, as `grantor jobs` says it."""
-    waiting = json.loads(cast.desk.grantor("jobs", "--json"))["waiting"]
-    return "\n".join(one["why"] for one in waiting)
+def _read_refusals(deployment: Deployment) -> str:
+    """What waits for a grant, as `grantor jobs` prints it."""
+    return "\n".join(one["why"] for one in job_runs.read_jobs(deployment)["waiting"])
 
 
-def _reads(cast: Cast, since: float) -> list[str]:
-    """What of the data bucket was read since, by whoever is not the administrator."""
-    with urllib.request.urlopen(f"{cast.desk.url}/_sandbox/calls?record=1") as answer:  # noqa: S310  -- our own desk
+def _list_reads(deployment: Deployment, since: float) -> list[str]:
+    """The calls that have read the data bucket since then, the administrator's left out."""
+    url = f"{deployment.session.url}/_sandbox/calls?record=1"
+    with urllib.request.urlopen(url) as answer:  # noqa: S310  -- the sandbox's own URL
         record = json.load(answer)
+    bucket = f"arn:aws:s3:::{deployment.data_bucket}"
     return [
         f"{call['principal']} {call['operation']} {call['resource']}"
         for call in record
@@ -124,5 +151,5 @@ def _reads(cast: Cast, since: float) -> list[str]:
         and call["time"] >= since
         and call["principal"] != "root"
         and call["status"] < 400
-        and str(call["resource"]).startswith(f"arn:aws:s3:::{cast.data}")
+        and str(call["resource"]).startswith(bucket)
     ]

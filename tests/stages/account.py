@@ -1,4 +1,7 @@
-"""All that is told of whatever could be changed or taken by mistake, thing by thing: two looks at an account can be compared."""
+"""Snapshots of an account: everything that could be changed or deleted by mistake.
+
+Two snapshots can be compared, resource by resource.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,37 +10,48 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT
-from tests.leaving.stage import ARTIFACTS
+from tests.teardown.stage import ARTIFACTS
 
-Account = dict[str, Any]  # a thing's name → all that is told of it
-Things = Iterator[tuple[str, Any]]
+AccountSnapshot = dict[str, Any]  # by resource: what AWS's APIs return about it
+NamedResources = Iterator[tuple[str, Any]]
 Client = Callable[[str], Any]
-OF_REQUESTS = {"ResponseMetadata", "RoleLastUsed"}  # what is told of asking and using, not of the thing
+VOLATILE_KEYS = {"ResponseMetadata", "RoleLastUsed"}  # about requests, not about the resource
 
 
-def look(client: Client) -> Account:
-    """Access Grants, Studio, trails, roles and buckets, and which grants each ledger has."""
-    parts = (_access_grants, _studio, _trails, _roles, _buckets, _ledgers)
-    return {name: _without(told) for part in parts for name, told in part(client)}
+def take_snapshot(client: Client) -> AccountSnapshot:
+    """Access Grants, Studio, trails, roles and buckets, and the grants in each ledger."""
+    parts = (
+        _list_access_grants,
+        _list_studio,
+        _list_trails,
+        _list_roles,
+        _list_buckets,
+        _list_ledgers,
+    )
+    return {name: _drop_volatile(value) for part in parts for name, value in part(client)}
 
 
-def theirs(before: Account, now: Account) -> Account:
-    """What there was before, as it is now; None for what is gone."""
+def select_existing(before: AccountSnapshot, now: AccountSnapshot) -> AccountSnapshot:
+    """The resources of `before` as they are now; None for one that is gone."""
     return {name: now.get(name) for name in before}
 
 
-def _access_grants(client: Client) -> Things:
+def _list_access_grants(client: Client) -> NamedResources:
     control, account = client("s3control"), {"AccountId": ACCOUNT}
-    with suppress(control.exceptions.ClientError):  # there is no instance, and so nothing else
+    with suppress(control.exceptions.ClientError):  # without an instance there is nothing else
         yield "instance", control.get_access_grants_instance(**account)
-        for location in control.list_access_grants_locations(**account)["AccessGrantsLocationsList"]:
+        for location in control.list_access_grants_locations(**account)[
+            "AccessGrantsLocationsList"
+        ]:
             yield f"location {location['AccessGrantsLocationId']}", location
         for grant in control.list_access_grants(**account)["AccessGrantsList"]:
-            tags = control.list_tags_for_resource(**account, ResourceArn=grant["AccessGrantArn"])["Tags"]
+            tags = control.list_tags_for_resource(**account, ResourceArn=grant["AccessGrantArn"])[
+                "Tags"
+            ]
             yield f"grant {grant['AccessGrantId']}", grant | {"Tags": tags}
 
 
-def _studio(client: Client) -> Things:
+def _list_studio(client: Client) -> NamedResources:
     studio = client("sagemaker")
     for domain in studio.list_domains()["Domains"]:
         yield f"domain {domain['DomainId']}", studio.describe_domain(DomainId=domain["DomainId"])
@@ -49,47 +63,67 @@ def _studio(client: Client) -> Things:
         yield f"space {' '.join(named.values())}", studio.describe_space(**named)
 
 
-def _trails(client: Client) -> Things:
+def _list_trails(client: Client) -> NamedResources:
     cloudtrail = client("cloudtrail")
     for trail in cloudtrail.describe_trails()["trailList"]:
         name = trail["Name"]
-        yield f"trail {name}", [trail, cloudtrail.get_trail_status(Name=name), cloudtrail.get_event_selectors(TrailName=name)]
+        yield (
+            f"trail {name}",
+            [
+                trail,
+                cloudtrail.get_trail_status(Name=name),
+                cloudtrail.get_event_selectors(TrailName=name),
+            ],
+        )
 
 
-def _roles(client: Client) -> Things:
+def _list_roles(client: Client) -> NamedResources:
     iam = client("iam")
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             named = {"RoleName": role["RoleName"]}
-            own = [iam.get_role_policy(**named, PolicyName=it) for it in iam.list_role_policies(**named)["PolicyNames"]]
-            yield f"role {role['RoleName']}", [role, own, iam.list_attached_role_policies(**named)["AttachedPolicies"]]
+            own = [
+                iam.get_role_policy(**named, PolicyName=it)
+                for it in iam.list_role_policies(**named)["PolicyNames"]
+            ]
+            yield (
+                f"role {role['RoleName']}",
+                [role, own, iam.list_attached_role_policies(**named)["AttachedPolicies"]],
+            )
 
 
-def _buckets(client: Client) -> Things:
+def _list_buckets(client: Client) -> NamedResources:
     s3 = client("s3")
     for name in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} - {ARTIFACTS}:
         named = {"Bucket": name}
-        settings = (s3.get_bucket_policy, s3.get_bucket_versioning, s3.get_bucket_notification_configuration)
-        objects = [(it["Key"], it["VersionId"], it["ETag"]) for it in s3.list_object_versions(**named).get("Versions", [])]
-        yield f"bucket {name}", [objects, *(_or_none(ask, named) for ask in settings)]
+        settings = (
+            s3.get_bucket_policy,
+            s3.get_bucket_versioning,
+            s3.get_bucket_notification_configuration,
+        )
+        objects = [
+            (it["Key"], it["VersionId"], it["ETag"])
+            for it in s3.list_object_versions(**named).get("Versions", [])
+        ]
+        yield f"bucket {name}", [objects, *(_call_or_none(ask, named) for ask in settings)]
 
 
-def _or_none(ask: Callable[..., Any], named: dict[str, str]) -> Any:
+def _call_or_none(call: Callable[..., Any], named: dict[str, str]) -> Any:
     try:
-        return ask(**named)
+        return call(**named)
     except ClientError:
         return None
 
 
-def _ledgers(client: Client) -> Things:
-    """Of each table the items that stand for grants; runs and bells come and go."""
+def _list_ledgers(client: Client) -> NamedResources:
+    """The items of grants in each table; those of runs and triggers come and go."""
     dynamodb = client("dynamodb")
     for table in dynamodb.list_tables()["TableNames"]:
         items = dynamodb.scan(TableName=table)["Items"]
         yield f"ledger {table}", sorted((it for it in items if "state" in it), key=str)
 
 
-def _without(told: Any) -> Any:
-    if isinstance(told, dict):
-        return {key: _without(value) for key, value in told.items() if key not in OF_REQUESTS}
-    return [_without(item) for item in told] if isinstance(told, list) else told
+def _drop_volatile(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _drop_volatile(it) for key, it in value.items() if key not in VOLATILE_KEYS}
+    return [_drop_volatile(it) for it in value] if isinstance(value, list) else value

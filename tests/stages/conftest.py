@@ -1,4 +1,4 @@
-"""An account of each module's own, in which what one test file does is done once: whole deploys take seconds each."""
+"""Each module has an account of its own, and deploys there once: a deployment takes seconds."""
 
 import json
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT, Sandbox
-from tests.leaving.stage import Stage, package
-from tests.sandbox.desk import allowing
+from tests.teardown.stage import Stage, package
 
 POLICY = """\
 version: 1
@@ -32,21 +32,29 @@ def stage(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPa
     return made
 
 
-def drop(stage: Stage, bucket: str, text: str, name: str = "own") -> None:
-    """A policy file is dropped into a stack's policy bucket."""
+def put_policy(stage: Stage, bucket: str, text: str, name: str = "own") -> None:
+    """Put a policy file into a stack's policy bucket."""
     stage.client("s3").put_object(Bucket=bucket, Key=f"policy/{name}.yaml", Body=text.encode())
 
 
-def grants(stage: Stage, bucket: str) -> set[tuple[str, str]]:
+def list_grants(stage: Stage, bucket: str) -> set[tuple[str, str]]:
     """Role and scope of every grant for a bucket, as an auditor reads them."""
     listed = stage.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]
-    rows = {(it["Grantee"]["GranteeIdentifier"].rpartition("/")[2], it["GrantScope"]) for it in listed}
-    return {(role, scope.removeprefix(f"s3://{bucket}/")) for role, scope in rows if scope.startswith(f"s3://{bucket}/")}
+    rows = {
+        (it["Grantee"]["GranteeIdentifier"].rpartition("/")[2], it["GrantScope"]) for it in listed
+    }
+    return {
+        (role, scope.removeprefix(f"s3://{bucket}/"))
+        for role, scope in rows
+        if scope.startswith(f"s3://{bucket}/")
+    }
 
 
-def role(stage: Stage, name: str, service: str, *statements: dict[str, Any]) -> str:
-    """A role that the service may assume; its ARN."""
-    trust = allowing({"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]})
+def create_role(stage: Stage, name: str, service: str, *statements: dict[str, Any]) -> str:
+    """Create a role that the service may assume, and return its ARN."""
+    trust = policy_document(
+        {"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+    )
     iam = stage.client("iam")
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if statements:

@@ -1,25 +1,26 @@
-"""An account that others have worked in for years: Grantor comes, works beside them on what is theirs, and goes; all theirs stays as it was.
+"""An account that others use: Grantor is deployed, works beside them, and is deleted.
 
-They have an Access Grants instance with Identity Center, locations, grants, a Studio domain with people and a space, and a trail that logs.
+Theirs stays as it was. They have an Access Grants instance with Identity Center, locations, grants,
+a Studio domain with users and a space, and a trail that logs.
 """
 
 from dataclasses import dataclass
 
 import pytest
 
+from sandbox.testing.helpers import make_trail
 from tests.conftest import ACCOUNT
-from tests.leaving.stage import Stack, Stage, until
-from tests.sandbox.ears import make_trail
-from tests.stages.account import Account, look, theirs
-from tests.stages.conftest import POLICY, drop, grants, role
+from tests.stages.account import AccountSnapshot, select_existing, take_snapshot
+from tests.stages.conftest import POLICY, create_role, list_grants, put_policy
+from tests.teardown.stage import Stack, Stage, until
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 EXISTING = {"CreateStudio": "false", "AccessGrants": "existing", "Trail": "existing"}
 
 
 @dataclass
-class People:
-    """What is theirs, by the names that a test needs."""
+class ExistingUsers:
+    """What the others have, as far as a test needs it."""
 
     stage: Stage
     ana: str  # a role, of a profile in their domain
@@ -27,24 +28,30 @@ class People:
     everywhere: str  # the location of all of S3
 
     def join(self, name: str) -> str:
-        """Somebody new gets a profile in their domain."""
-        studio, named = self.stage.client("sagemaker"), {"DomainId": self.domain, "UserProfileName": name}
-        studio.create_user_profile(**named, UserSettings={"ExecutionRole": role(self.stage, name, SAGEMAKER)})
+        """Create a profile for a new user in their domain."""
+        studio, named = (
+            self.stage.client("sagemaker"),
+            {"DomainId": self.domain, "UserProfileName": name},
+        )
+        studio.create_user_profile(
+            **named, UserSettings={"ExecutionRole": create_role(self.stage, name, SAGEMAKER)}
+        )
         until(lambda: studio.describe_user_profile(**named)["Status"] == "InService")
         return name
 
     def grant(self, location: str, prefix: str, permission: str, **grantee: str) -> str:
-        """They grant something by hand, with a tag of theirs; the grant's id."""
+        """Create a grant by hand, with a tag of theirs, and return its id."""
         made = self.stage.client("s3control").create_access_grant(
             AccountId=ACCOUNT, AccessGrantsLocationId=location, Permission=permission,
-            AccessGrantsLocationConfiguration={"S3SubPrefix": prefix}, Tags=[{"Key": "team", "Value": "theirs"}],
+            AccessGrantsLocationConfiguration={"S3SubPrefix": prefix},
+            Tags=[{"Key": "team", "Value": "theirs"}],
             Grantee=grantee or {"GranteeType": "IAM", "GranteeIdentifier": self.ana},
         )  # fmt: skip
         return str(made["AccessGrantId"])
 
 
-def move_in(stage: Stage) -> People:
-    """They set up all that they have."""
+def set_up_account(stage: Stage) -> ExistingUsers:
+    """Create all that the others have."""
     control, s3 = stage.client("s3control"), stage.client("s3")
     center = stage.client("sso-admin").list_instances()["Instances"][0]
     store = {"IdentityStoreId": center["IdentityStoreId"]}
@@ -52,81 +59,116 @@ def move_in(stage: Stage) -> People:
     s3.create_bucket(Bucket="theirs")
     s3.put_object(Bucket="theirs", Key="a.csv", Body=b"1")
     make_trail(stage.sandbox)
-    control.create_access_grants_instance(AccountId=ACCOUNT, IdentityCenterArn=center["InstanceArn"])
+    control.create_access_grants_instance(
+        AccountId=ACCOUNT, IdentityCenterArn=center["InstanceArn"]
+    )
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    vending = {"AccountId": ACCOUNT, "IAMRoleArn": role(stage, "vending", "access-grants.s3.amazonaws.com", everything)}
+    vending = {
+        "AccountId": ACCOUNT,
+        "IAMRoleArn": create_role(stage, "vending", "access-grants.s3.amazonaws.com", everything),
+    }
     scopes = ("s3://", "s3://theirs/")
-    made = [control.create_access_grants_location(**vending, LocationScope=scope)["AccessGrantsLocationId"] for scope in scopes]
-    ana = role(stage, "ana", SAGEMAKER)
-    people = People(stage, ana, studio(stage, ana), made[0])
+    made = [
+        control.create_access_grants_location(**vending, LocationScope=scope)[
+            "AccessGrantsLocationId"
+        ]
+        for scope in scopes
+    ]
+    ana = create_role(stage, "ana", SAGEMAKER)
+    people = ExistingUsers(stage, ana, create_studio(stage, ana), made[0])
     people.grant(made[1], "one/*", "READ")
-    people.grant(made[1], "two/*", "READWRITE", GranteeType="DIRECTORY_GROUP", GranteeIdentifier=team)
+    people.grant(
+        made[1], "two/*", "READWRITE", GranteeType="DIRECTORY_GROUP", GranteeIdentifier=team
+    )
     return people
 
 
-def studio(stage: Stage, ana: str) -> str:
-    """A domain of the article's own name, with a profile and a space; its id."""
+def create_studio(stage: Stage, ana: str) -> str:
+    """Create a domain with the article's name, a profile and a space; the domain's id."""
     client, settings = stage.client("sagemaker"), {"ExecutionRole": ana}
-    made = client.create_domain(DomainName="Product-Domain", AuthMode="IAM", DefaultUserSettings=settings)
+    made = client.create_domain(
+        DomainName="Product-Domain", AuthMode="IAM", DefaultUserSettings=settings
+    )
     domain = {"DomainId": made["DomainArn"].rpartition("/")[2]}
     client.create_user_profile(**domain, UserProfileName="ana", UserSettings=settings)
-    client.create_space(**domain, SpaceName="desk")
-    until(lambda: client.describe_space(**domain, SpaceName="desk")["Status"] == "InService")
-    until(lambda: client.describe_user_profile(**domain, UserProfileName="ana")["Status"] == "InService")
+    client.create_space(**domain, SpaceName="shared")
+    until(lambda: client.describe_space(**domain, SpaceName="shared")["Status"] == "InService")
+    until(
+        lambda: (
+            client.describe_user_profile(**domain, UserProfileName="ana")["Status"] == "InService"
+        )
+    )
     until(lambda: client.describe_domain(**domain)["Status"] == "InService")
     return domain["DomainId"]
 
 
 @dataclass
 class Seen:
-    """The account at each step, and what was done there."""
+    """The account after each step, and what was done there."""
 
-    before: Account
-    mistaken: tuple[str, str, Account]  # the status of a stack that would make the instance, why, and the account then
-    deployed: Account
+    before: AccountSnapshot
+    mistaken: tuple[
+        str, str, AccountSnapshot
+    ]  # the status of a stack that would make the instance, why, and the account then
+    deployed: AccountSnapshot
     by_hand: set[str]  # grants that they have made in our bucket, before a rule wanted one of them
-    working: Account
+    working: AccountSnapshot
     granted: set[tuple[str, str]]
     deleted: str
-    gone: Account
+    gone: AccountSnapshot
     left: set[str]  # of whatever there is in any service, what was not there before
 
 
 @pytest.fixture(scope="module")
 def seen(stage: Stage) -> Seen:
-    people = move_in(stage)
-    before, things = look(stage.client), stage.things()
-    mistaken = mistake(stage)
+    people = set_up_account(stage)
+    before, things = take_snapshot(stage.client), stage.things()
+    mistaken = deploy_by_mistake(stage)
 
     stack = stage.stack()
-    assert stack.create(**EXISTING, AccessGrantsLocation=people.everywhere) == "CREATE_COMPLETE", stack.why()
-    deployed, data = look(stage.client), stack.outputs()["DataBucket"]
+    assert stack.create(**EXISTING, AccessGrantsLocation=people.everywhere) == "CREATE_COMPLETE", (
+        stack.why()
+    )
+    deployed, data = take_snapshot(stage.client), stack.outputs()["DataBucket"]
     prefixes = {f"{data}/Product/*": "READWRITE", f"{data}/secret/*": "READ"}
-    by_hand = {people.grant(people.everywhere, prefix, permission) for prefix, permission in prefixes.items()}
-    granted = work(stack, people, data)
-    working = look(stage.client)
+    by_hand = {
+        people.grant(people.everywhere, prefix, permission)
+        for prefix, permission in prefixes.items()
+    }
+    granted = use_stack(stack, people, data)
+    working = take_snapshot(stage.client)
 
     deleted = stack.delete()
-    return Seen(before, mistaken, deployed, by_hand, working, granted, deleted, look(stage.client), stage.things() - things)
+    return Seen(
+        before,
+        mistaken,
+        deployed,
+        by_hand,
+        working,
+        granted,
+        deleted,
+        take_snapshot(stage.client),
+        stage.things() - things,
+    )
 
 
-def mistake(stage: Stage) -> tuple[str, str, Account]:
+def deploy_by_mistake(stage: Stage) -> tuple[str, str, AccountSnapshot]:
     stack = stage.stack("mistaken")
     status, why = stack.create(CreateStudio="false"), stack.why()
     assert stack.delete() == "DELETE_COMPLETE"
-    return status, why, look(stage.client)
+    return status, why, take_snapshot(stage.client)
 
 
-def work(stack: Stack, people: People, data: str) -> set[tuple[str, str]]:
-    """A policy for their domain, and somebody who joins it; what is granted in the bucket then."""
-    drop(stack.stage, stack.outputs()["PolicyBucket"], POLICY.format(domain="Product-Domain"))
-    until(lambda: ("ana", "Ana/*") in grants(stack.stage, data))
+def use_stack(stack: Stack, people: ExistingUsers, data: str) -> set[tuple[str, str]]:
+    """Put a policy for their domain, and add a user to it; the grants in the bucket then."""
+    put_policy(stack.stage, stack.outputs()["PolicyBucket"], POLICY.format(domain="Product-Domain"))
+    until(lambda: ("ana", "Ana/*") in list_grants(stack.stage, data))
     people.join("ben")
-    until(lambda: ("ben", "Ben/*") in grants(stack.stage, data))
-    return grants(stack.stage, data)
+    until(lambda: ("ben", "Ben/*") in list_grants(stack.stage, data))
+    return list_grants(stack.stage, data)
 
 
-def test_an_instance_that_there_is_already_is_not_made_again_and_the_error_says_so(seen: Seen):
+def test_an_existing_instance_is_not_created_again_and_the_error_says_so(seen: Seen):
     status, why, account = seen.mistaken
 
     assert status == "ROLLBACK_COMPLETE"
@@ -135,32 +177,46 @@ def test_an_instance_that_there_is_already_is_not_made_again_and_the_error_says_
     assert account == seen.before
 
 
-def test_when_grantor_comes_nothing_of_theirs_changes(seen: Seen):
-    assert theirs(seen.before, seen.deployed) == seen.before
+def test_the_deployment_changes_nothing_of_theirs(seen: Seen):
+    assert select_existing(seen.before, seen.deployed) == seen.before
 
 
-def test_their_people_get_what_rules_give_and_whoever_joins_is_told_by_their_trail(seen: Seen):
+def test_their_users_get_what_rules_give_and_new_users_are_seen_through_their_trail(seen: Seen):
     by_rules = {("ana", "Product/*"), ("ana", "Ana/*"), ("ben", "Product/*"), ("ben", "Ben/*")}
 
     assert seen.granted == by_rules | {("ana", "secret/*")}
 
 
-def test_while_it_works_nothing_of_theirs_changes(seen: Seen):
-    assert theirs(seen.before, seen.working) == seen.before
+def test_nothing_of_theirs_changes_while_the_stack_runs(seen: Seen):
+    assert select_existing(seen.before, seen.working) == seen.before
 
 
-def test_what_they_have_granted_by_hand_is_theirs_even_where_a_rule_wants_just_that(seen: Seen):
-    known = [item["id"]["S"] for name, items in seen.working.items() if name.startswith("ledger ") for item in items]
+def test_a_grant_made_by_hand_is_theirs_even_if_a_rule_wants_the_same(seen: Seen):
+    known = [
+        item["id"]["S"]
+        for name, items in seen.working.items()
+        if name.startswith("ledger ")
+        for item in items
+    ]
 
     assert len(known) == 3
     assert seen.by_hand.isdisjoint(known)
-    assert all(seen.working[f"grant {it}"]["Tags"] == [{"Key": "team", "Value": "theirs"}] for it in seen.by_hand)
+    assert all(
+        seen.working[f"grant {it}"]["Tags"] == [{"Key": "team", "Value": "theirs"}]
+        for it in seen.by_hand
+    )
 
 
-def test_when_it_goes_all_that_is_theirs_stays_and_nothing_else(seen: Seen):
-    made = {f"grant {it}" for it in seen.by_hand} | {name for name in seen.working if name.endswith(" ben")}
+def test_the_deletion_leaves_all_that_is_theirs_and_nothing_else(seen: Seen):
+    made = {f"grant {it}" for it in seen.by_hand} | {
+        name for name in seen.working if name.endswith(" ben")
+    }
 
     assert seen.deleted == "DELETE_COMPLETE"
-    assert theirs(seen.gone, seen.working) == seen.gone
+    assert select_existing(seen.gone, seen.working) == seen.gone
     assert seen.gone.keys() == seen.before.keys() | made
-    assert {thing.rpartition("/")[2] for thing in seen.left} == {"iam roles: ben", "sagemaker user_profiles: ben", *seen.by_hand}
+    assert {thing.rpartition("/")[2] for thing in seen.left} == {
+        "iam roles: ben",
+        "sagemaker user_profiles: ben",
+        *seen.by_hand,
+    }

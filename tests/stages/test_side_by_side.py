@@ -1,59 +1,73 @@
-"""Several stages in one account and Region: each has buckets, policy files and a ledger of its own, and none touches another's grants."""
+"""Several stages in one account and Region.
+
+Each has its own buckets, policy files and ledger, and none touches another's grants.
+"""
 
 from dataclasses import dataclass
 
 import pytest
 
-from tests.leaving.stage import Stack, Stage, until
-from tests.stages.account import Account, look, theirs
-from tests.stages.conftest import POLICY, drop, grants
+from tests.stages.account import AccountSnapshot, select_existing, take_snapshot
+from tests.stages.conftest import POLICY, list_grants, put_policy
+from tests.teardown.stage import Stack, Stage, until
 
-BESIDE = {"AccessGrants": "existing", "Trail": "existing"}
-SECOND = BESIDE | {"RolePrefix": "second", "DomainName": "Second-Domain", "ProjectName": "second"}
-GUEST = BESIDE | {"CreateStudio": "false"}  # it works with the first one's domain
+SHARED = {"AccessGrants": "existing", "Trail": "existing"}
+SECOND = SHARED | {"RolePrefix": "second", "DomainName": "Second-Domain", "ProjectName": "second"}
+GUEST = SHARED | {"CreateStudio": "false"}  # it works with the first one's domain
 
 # Role and place, in the bucket of the stage.
-FIRST = {(f"sagemaker-{user}-role", place) for user in ("usera", "userb") for place in ("Product/*", f"User{user[-1].upper()}/*")}
+FIRST = {
+    (f"sagemaker-{user}-role", place)
+    for user in ("usera", "userb")
+    for place in ("Product/*", f"User{user[-1].upper()}/*")
+}
 IN_SECOND = {(role.replace("sagemaker", "second"), place) for role, place in FIRST}
 OWN_FOLDERS = {(role, place) for role, place in IN_SECOND if place != "Product/*"}
 WITHOUT_TEAM = (
-    POLICY.partition("  - name: product-team")[0] + "  - name: own-folder" + POLICY.partition("  - name: own-folder")[2]
+    POLICY.partition("  - name: product-team")[0]
+    + "  - name: own-folder"
+    + POLICY.partition("  - name: own-folder")[2]
 )
 
 
 @dataclass
-class Tenant:
-    """One stage: its stack, and its buckets and table."""
+class DeployedStage:
+    """One stage: its stack, its buckets and its table."""
 
     stack: Stack
     data: str
     policies: str
     ledger: str
 
-    def say(self, policy: str, domain: str) -> None:
-        drop(self.stack.stage, self.policies, policy.format(domain=domain))
+    def put_policy(self, policy: str, domain: str) -> None:
+        put_policy(self.stack.stage, self.policies, policy.format(domain=domain))
 
-    def has(self, wanted: set[tuple[str, str]]) -> bool:
-        return until(lambda: grants(self.stack.stage, self.data) == wanted) is True
+    def has_grants(self, wanted: set[tuple[str, str]]) -> bool:
+        return until(lambda: list_grants(self.stack.stage, self.data) == wanted) is True
 
 
-def tenant(stack: Stack, **parameters: str) -> Tenant:
+def deploy_stage(stack: Stack, **parameters: str) -> DeployedStage:
     assert stack.create(**parameters) == "CREATE_COMPLETE", stack.why()
-    told = stack.outputs()
-    return Tenant(stack, told["DataBucket"], told["PolicyBucket"], told["Ledger"])
+    outputs = stack.outputs()
+    names = (outputs[name] for name in ("DataBucket", "PolicyBucket", "Ledger"))
+    return DeployedStage(stack, *names)
 
 
 @dataclass
 class Seen:
-    """The account at each step, and what was done there."""
+    """The account after each step, and what was done there."""
 
-    alone: Account  # the first stage, with its grants
-    clash: tuple[str, str, Account]  # the status of a second with the first one's names, why, and the account then
-    second: Tenant
-    together: Account  # all three, with their grants
-    changed: Account  # after a policy file of the second was changed
-    without_guest: tuple[str, Account]
-    owner_goes: tuple[str, str, Account]  # the first, which has made the instance, is deleted
+    alone: AccountSnapshot  # the first stage, with its grants
+    clash: tuple[
+        str, str, AccountSnapshot
+    ]  # the status of a second with the first one's names, why, and the account then
+    second: DeployedStage
+    together: AccountSnapshot  # all three, with their grants
+    changed: AccountSnapshot  # after a policy file of the second was changed
+    without_guest: tuple[str, AccountSnapshot]
+    owner_goes: tuple[
+        str, str, AccountSnapshot
+    ]  # the first, which has made the instance, is deleted
     at_last: tuple[str, str]  # the second, and the first again
     left: set[str]  # of whatever there is in any service
 
@@ -61,37 +75,50 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(stage: Stage) -> Seen:
     things = stage.things()
-    first = tenant(stage.stack())
-    first.say(POLICY, "Product-Domain")
-    assert first.has(FIRST)
-    alone = look(stage.client)
-    clash = clashing(stage.stack("clash"))
+    first = deploy_stage(stage.stack())
+    first.put_policy(POLICY, "Product-Domain")
+    assert first.has_grants(FIRST)
+    alone = take_snapshot(stage.client)
+    clash = deploy_with_taken_names(stage.stack("clash"))
 
-    second, guest = tenant(stage.stack("second"), **SECOND), tenant(stage.stack("guest"), **GUEST)
-    second.say(POLICY, "Second-Domain")
-    guest.say(POLICY, "Product-Domain")
-    assert second.has(IN_SECOND)
-    assert guest.has(FIRST)
-    together = look(stage.client)
-    second.say(WITHOUT_TEAM, "Second-Domain")
-    assert second.has(OWN_FOLDERS)
-    changed = look(stage.client)
+    second, guest = (
+        deploy_stage(stage.stack("second"), **SECOND),
+        deploy_stage(stage.stack("guest"), **GUEST),
+    )
+    second.put_policy(POLICY, "Second-Domain")
+    guest.put_policy(POLICY, "Product-Domain")
+    assert second.has_grants(IN_SECOND)
+    assert guest.has_grants(FIRST)
+    together = take_snapshot(stage.client)
+    second.put_policy(WITHOUT_TEAM, "Second-Domain")
+    assert second.has_grants(OWN_FOLDERS)
+    changed = take_snapshot(stage.client)
 
-    without_guest = guest.stack.delete(), look(stage.client)
-    owner_goes = first.stack.delete(), first.stack.why(), look(stage.client)
-    second.say(POLICY, "Second-Domain")
-    assert second.has(IN_SECOND)
+    without_guest = guest.stack.delete(), take_snapshot(stage.client)
+    owner_goes = first.stack.delete(), first.stack.why(), take_snapshot(stage.client)
+    second.put_policy(POLICY, "Second-Domain")
+    assert second.has_grants(IN_SECOND)
     at_last = second.stack.delete(), first.stack.delete()
-    return Seen(alone, clash, second, together, changed, without_guest, owner_goes, at_last, stage.things() - things)
+    return Seen(
+        alone,
+        clash,
+        second,
+        together,
+        changed,
+        without_guest,
+        owner_goes,
+        at_last,
+        stage.things() - things,
+    )
 
 
-def clashing(stack: Stack) -> tuple[str, str, Account]:
-    status, why = stack.create(**BESIDE), stack.why()
+def deploy_with_taken_names(stack: Stack) -> tuple[str, str, AccountSnapshot]:
+    status, why = stack.create(**SHARED), stack.why()
     assert stack.delete() == "DELETE_COMPLETE"
-    return status, why, look(stack.stage.client)
+    return status, why, take_snapshot(stack.stage.client)
 
 
-def test_names_that_are_taken_fail_the_second_stage_and_the_first_keeps_its_roles(seen: Seen):
+def test_taken_names_fail_the_second_stage_and_the_first_keeps_its_roles(seen: Seen):
     status, why, account = seen.clash
 
     assert status == "ROLLBACK_COMPLETE"
@@ -99,32 +126,44 @@ def test_names_that_are_taken_fail_the_second_stage_and_the_first_keeps_its_role
     assert account == seen.alone
 
 
-def test_with_names_of_their_own_a_second_and_a_third_come_and_nothing_of_the_first_changes(seen: Seen):
-    assert theirs(seen.alone, seen.together) == seen.alone
+def test_a_second_and_a_third_stage_with_their_own_names_change_nothing_of_the_first(seen: Seen):
+    assert select_existing(seen.alone, seen.together) == seen.alone
 
 
 def test_a_policy_change_in_one_stage_changes_only_its_own_grants(seen: Seen):
     before, after, second = seen.together, seen.changed, seen.second
     team = f"s3://{second.data}/Product/*"
-    gone = {name for name, told in before.items() if name.startswith("grant ") and told["GrantScope"] == team}
+    gone = {
+        name
+        for name, value in before.items()
+        if name.startswith("grant ") and value["GrantScope"] == team
+    }
 
     assert len(gone) == 2
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed == gone | {f"ledger {second.ledger}", f"bucket {second.policies}"}
 
 
-def test_when_a_stage_goes_the_others_stay_as_they_are(seen: Seen):
+def test_the_deletion_of_a_stage_changes_nothing_of_the_others(seen: Seen):
     status, after = seen.without_guest
-    others = {name: told for name, told in seen.changed.items() if name in seen.alone or name in after}
+    others = {
+        name: value for name, value in seen.changed.items() if name in seen.alone or name in after
+    }
 
     assert status == "DELETE_COMPLETE"
     assert after == others
 
 
-def test_the_stage_that_made_the_instance_goes_but_for_the_instance_as_long_as_others_use_it(seen: Seen):
+def test_the_stage_that_created_the_instance_is_deleted_except_for_the_instance_while_others_use_it(
+    seen: Seen,
+):
     status, why, after = seen.owner_goes
     _, before = seen.without_guest
-    others = {name: told for name, told in before.items() if name == "instance" or name not in seen.alone}
+    others = {
+        name: value
+        for name, value in before.items()
+        if name == "instance" or name not in seen.alone
+    }
 
     assert status == "DELETE_FAILED"
     assert "The following resource(s) failed to delete: [AccessGrantsInstance]." in why
@@ -132,6 +171,6 @@ def test_the_stage_that_made_the_instance_goes_but_for_the_instance_as_long_as_o
     assert after == others
 
 
-def test_when_the_others_have_gone_it_is_deleted_again_and_nothing_is_left(seen: Seen):
+def test_it_is_deleted_again_once_the_others_are_gone_and_nothing_is_left(seen: Seen):
     assert seen.at_last == ("DELETE_COMPLETE", "DELETE_COMPLETE")
     assert seen.left == set()

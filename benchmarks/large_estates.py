@@ -1,0 +1,106 @@
+"""Estates of any size, in seconds, as Grantor itself would leave them after hours of work.
+
+Policy files are put and profiles created. The engine computes the plan. The sandbox creates these
+grants at once, without requests, and they are written to the engine's own ledger. Then a run of the
+engine must find nothing to do.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grantor.aws.access_grants import OWNER
+from grantor.aws.services import Services
+from grantor.core.grant import Grant, LedgerEntry, State, closest_location
+from grantor.core.planning.plan import Change
+from grantor.reconcile.lease import exclusive_lease
+from grantor.reconcile.run import judge_run
+from sandbox.testing.helpers import call_control, wait_until
+from tests.conftest import ACCOUNT
+from tests.estate import DOMAIN, STACK, Estate, trust
+
+FILES, RULES_PER_FILE = 10, 10
+GRANTS_PER_PROFILE = FILES * RULES_PER_FILE  # every profile has a grant from each rule
+
+
+def grow_estate(estate: Estate, profiles: int) -> Services:
+    """Create a hundred grants for each of so many profiles; the warm services of the last run."""
+    estate.switches(grants_quota=2 * GRANTS_PER_PROFILE * profiles + 1000)
+    for number in range(FILES):
+        estate.policy(f"team-{number}", write_policy(number))
+    create_profiles(estate, range(profiles))
+    world = estate.world()
+    found = judge_run(world, {"everything": None})
+    wanted = found.plan.create if found else ()
+    if len(wanted) != profiles * GRANTS_PER_PROFILE:
+        raise RuntimeError(
+            f"the policy files want {len(wanted):,} grants, "
+            f"not {GRANTS_PER_PROFILE} for each of {profiles:,} profiles"
+        )
+    _write_ledger(world, wanted, _create_grants(estate, world, wanted))
+    report = estate.run(world=world)
+    if report.done or not report.is_finished:
+        raise RuntimeError(f"a run still found something to do: {report.to_document('grantor')}")
+    return world
+
+
+def write_policy(number: int) -> str:
+    """One of the files: nine folders for everybody, and a tenth with a folder for each profile."""
+    team = f"s3://{{data_bucket}}/team-{number}"
+    rules = "".join(
+        f"  - name: project-{project}\n    to: {{profiles: {{domain: {DOMAIN}}}}}\n"
+        f"    on: {team}/project-{project}/*\n    allow: READ\n"
+        for project in range(1, RULES_PER_FILE)
+    )
+    own = (
+        f"    to: {{each_profile: {{domain: {DOMAIN}}}}}\n"
+        f"    on: {team}/people/{{profile.folder}}/*\n    allow: READWRITE\n"
+    )
+    return f"version: 1\nrules:\n{rules}  - name: own-folder\n{own}"
+
+
+def create_profiles(estate: Estate, numbers: Sequence[int]) -> None:
+    """Create a profile user-NNNN for each number, with a role of its own."""
+    iam, studio, trusted = estate.client("iam"), estate.client("sagemaker"), trust("sagemaker")
+    names = [f"user-{number:04}" for number in numbers]
+    profiles = [{"DomainId": estate.domain, "UserProfileName": name} for name in names]
+    for profile in profiles:
+        name = profile["UserProfileName"]
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
+        studio.create_user_profile(**profile, UserSettings={"ExecutionRole": role})
+    # A run describes a profile again as long as it is changing.
+    wait_until(lambda: studio.describe_user_profile(**profiles[-1])["Status"] == "InService")
+
+
+def _create_grants(estate: Estate, world: Services, wanted: Sequence[Change]) -> list[str]:
+    """Create the grants in the sandbox, without requests, and return their ids."""
+    locations = world.grants.list_locations()
+    requests = [_build_request(change.grant, locations) for change in wanted]
+    created = call_control(estate.sandbox, "grants", "POST", requests)
+    if "error" in created:
+        raise RuntimeError(created["error"])
+    return list(created["ids"])
+
+
+def _build_request(grant: Grant, locations: Any) -> dict[str, Any]:
+    found = closest_location(grant.scope, locations)
+    if found is None:
+        raise ValueError(f"no location covers {grant.scope}")
+    location, sub_prefix = found
+    return {
+        "AccountId": ACCOUNT, "AccessGrantsLocationId": location.id,
+        "Permission": str(grant.permission),
+        "AccessGrantsLocationConfiguration": {"S3SubPrefix": sub_prefix},
+        "Grantee": {
+            "GranteeType": grant.grantee.kind, "GranteeIdentifier": grant.grantee.identifier,
+        },
+        "Tags": [{"Key": OWNER, "Value": STACK}],
+    }  # fmt: skip
+
+
+def _write_ledger(world: Services, wanted: Sequence[Change], ids: Sequence[str]) -> None:
+    entries = (
+        LedgerEntry(change.grant, State.LIVE, frozenset(change.reasons), grant_id, run="estate")
+        for change, grant_id in zip(wanted, ids, strict=True)
+    )
+    with exclusive_lease(world, "estate") as lease:
+        world.ledger.with_lease(lease).confirm_entries(entries)

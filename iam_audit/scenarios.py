@@ -1,0 +1,192 @@
+"""What the demo does not do: people with the stack's managed policies, and rarer calls.
+
+`python -m iam_audit.scenarios` deploys to a sandbox of its own, runs the scenarios and deletes the
+stack. People use the command line with the stack's managed policies; the rarer calls are those
+for the directory, an inherited role and a large file.
+"""
+
+import json
+import sys
+
+from harness.deployment import ARTICLE_POLICY, Deployment, delete_stack, deploy_stack
+from harness.session import ROOT, open_session
+from harness.steps import expect, print_lines, run_steps, step, wait_until
+from sandbox.testing.inventory import list_everything
+
+DIRECTORY_POLICY = """\
+version: 1
+rules:
+  - name: team
+    to: {directory_group: Team}
+    on: s3://{data_bucket}/Product/*
+    allow: READ
+  - name: ana
+    to: {directory_user: ana}
+    on: s3://{data_bucket}/Product/*
+    allow: READ
+"""
+TAG_POLICY = """\
+version: 1
+rules:
+  - name: blue
+    to: {profiles: {domain: Product-Domain, tags: {team: blue}}}
+    on: {each_prefix: "s3://{data_bucket}/teams/"}
+    allow: READ
+"""
+LEAST_PART_BYTES = 5 * 1024 * 1024  # AWS's minimum for a part that is not the last
+
+
+def main() -> int:
+    """Run the scenarios; 0 if everything was as expected."""
+    return run_steps(run_scenarios)
+
+
+def run_scenarios() -> None:
+    """All of them. Raises ExpectationError at the first expectation that does not hold."""
+    with open_session() as session:
+        before = list_everything(session.client, session.account)
+        deployment = deploy_stack(session)
+        write_policies(deployment)
+        inherit_role(deployment)
+        grant_to_directory(deployment)
+        read_everything(deployment)
+        break_glass(deployment)
+        upload_large_file(deployment)
+        _delete_stack(deployment, before)
+
+
+def write_policies(deployment: Deployment) -> None:
+    """A steward writes, reads and deletes policy files."""
+    with (
+        step("A steward, with only the policy for stewards, writes policy files"),
+        deployment.act_as_person("ana", "Steward") as ana,
+    ):
+        s3, bucket = ana.client("s3"), {"Bucket": deployment.policy_bucket}
+        slip = bucket | {"Key": "policy/slip.yaml"}
+        article = (ROOT / ARTICLE_POLICY).read_bytes()
+        s3.put_object(**bucket, Key=ARTICLE_POLICY, Body=article)
+        s3.put_object(**bucket, Key="policy/tagged.yaml", Body=TAG_POLICY.encode())
+        version = s3.put_object(**slip, Body=b"version: 1\n")["VersionId"]
+        s3.get_object(**slip)
+        s3.get_object(**slip, VersionId=version)
+        s3.delete_object(**slip)
+        keys = [it["Key"] for it in s3.list_objects_v2(**bucket)["Contents"]]
+        expect("they are in the bucket", [ARTICLE_POLICY, "policy/tagged.yaml"], keys)
+        grants = deployment.list_grants
+        wait_until("the grants are the article's four", 4, lambda: len(grants()))
+
+
+def inherit_role(deployment: Deployment) -> None:
+    """A profile without a role of its own has its domain's, which is shared and so refused."""
+    with step("A profile has its execution role from its domain"):
+        studio = deployment.session.client("sagemaker")
+        profile = {"DomainId": deployment.find_domain_id(), "UserProfileName": "userD"}
+        arn = studio.create_user_profile(**profile)["UserProfileArn"]
+        studio.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "blue"}])
+        deployment.upload_files("teams/blue/plan.csv")
+        wait_until(
+            "it shares a role, which is refused",
+            True,
+            lambda: any("userD" in warning for warning in deployment.read_warnings()),
+        )
+        wait_until(
+            "it is in service",
+            "InService",
+            lambda: studio.describe_user_profile(**profile)["Status"],
+        )
+        studio.delete_user_profile(**profile)
+        article = deployment.expected_grants("userA", "Product", "UserA")
+        article |= deployment.expected_grants("userB", "Product", "UserB")
+        wait_until("the grants are the article's again", article, deployment.list_grants)
+
+
+def grant_to_directory(deployment: Deployment) -> None:
+    """A user and a group of IAM Identity Center get grants, and lose them with the file."""
+    with step("A group and a user of IAM Identity Center get grants"):
+        session = deployment.session
+        control, account = session.client("s3control"), {"AccountId": session.account}
+        directory = session.client("identitystore")
+        instance = session.client("sso-admin").list_instances()["Instances"][0]
+        store = {"IdentityStoreId": instance["IdentityStoreId"]}
+        control.associate_access_grants_identity_center(
+            **account, IdentityCenterArn=instance["InstanceArn"]
+        )
+        name = {"GivenName": "Ana", "FamilyName": "A"}
+        created = directory.create_user(**store, UserName="ana", DisplayName="Ana", Name=name)
+        user = created["UserId"]
+        team = directory.create_group(**store, DisplayName="Team")["GroupId"]
+
+        def find_grantees() -> set[str]:
+            return {row[0] for row in deployment.list_grants()} & {user, team}
+
+        deployment.put_policy("policy/directory.yaml", DIRECTORY_POLICY.encode())
+        wait_until("both have their grant", {user, team}, find_grantees)
+        with deployment.act_as_person("eva", "Reader") as eva:
+            eva.run_grantor("plan", "--expect-no-changes")
+            print_lines("✓ and a reader sees no change")
+        deployment.delete_policy("policy/directory.yaml")
+        wait_until("they are gone with the file", set[str](), find_grantees)
+        directory.delete_user(**store, UserId=user)
+        directory.delete_group(**store, GroupId=team)
+        control.dissociate_access_grants_identity_center(**account)
+
+
+def read_everything(deployment: Deployment) -> None:
+    """A reader runs each command that only reads."""
+    with (
+        step("A reader, with only the policy for readers, looks at everything"),
+        deployment.act_as_person("eva", "Reader") as eva,
+    ):
+        for command in ("plan", "status", "history", "jobs"):
+            expect(f"grantor {command} answers", True, bool(eva.run_grantor(command)))
+
+
+def break_glass(deployment: Deployment) -> None:
+    """With the policy for emergencies, messages are sent again and a run is made by hand."""
+    with (
+        step("Somebody breaks the glass: dead letters are sent again, and a run by hand"),
+        deployment.act_as_person("eva", "Reader", "BreakGlass") as eva,
+    ):
+        sqs = deployment.session.client("sqs")
+        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+        for queue in ("EventDLQ", "UploadDLQ"):
+            sqs.send_message(QueueUrl=deployment.outputs[queue], MessageBody=json.dumps(event))
+        sent = json.loads(eva.run_grantor("redrive", "--json"))
+        counts = [sent[name]["events"] for name in ("events", "uploads")]
+        expect("both are sent again", [1, 1], counts)
+        printed = eva.run_grantor("apply", "--wait")
+        expect("a run by hand has nothing to change", True, "created" not in printed)
+
+
+def upload_large_file(deployment: Deployment) -> None:
+    """userA uploads in parts, reads a version, and deletes it, with credentials of a grant."""
+    with step("userA uploads a large file in parts, reads versions, and deletes one"):
+        session, account = deployment.session, {"AccountId": deployment.session.account}
+        own = session.as_profile("userA").client("s3control")
+        grants = own.list_caller_access_grants(**account)["CallerAccessGrantsList"]
+        expect("it sees its grants", True, bool(grants))
+        target = f"s3://{deployment.data_bucket}/UserA/*"
+        access = own.get_data_access(**account, Target=target, Permission="READWRITE")
+        s3 = session.client("s3", access["Credentials"])
+        large = {"Bucket": deployment.data_bucket, "Key": "UserA/large.bin"}
+        upload = large | {"UploadId": s3.create_multipart_upload(**large)["UploadId"]}
+        s3.upload_part(**upload, PartNumber=1, Body=bytes(LEAST_PART_BYTES))
+        s3.list_parts(**upload)
+        s3.abort_multipart_upload(**upload)
+        version = s3.put_object(**large, Body=b"1,2")["VersionId"]
+        s3.get_object(**large, VersionId=version)
+        s3.get_object_acl(**large)
+        s3.delete_object(**large)
+
+
+def _delete_stack(deployment: Deployment, before: frozenset[str]) -> None:
+    with step("The platform engineer deletes the stack: sam delete"):
+        session = deployment.session
+        delete_stack(session)
+        new = list_everything(session.client, session.account) - before
+        left = sorted(it for it in new if "aws-sam-cli" not in it)
+        expect("nothing but SAM's own bucket is left", [], left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""No more calls than promised, in small estates; `make bench` counts them in large ones."""
+
+import pytest
+
+from benchmarks.calls import count_calls
+from benchmarks.large_estates import create_profiles
+from benchmarks.performance_page import PAGE
+from harness.figures import Figure, format_figures
+from tests.estate import DOMAIN, Estate
+
+EVENT_RUNS = ("profile's event", "new profile's event")
+TEAM_POLICY = f"""\
+version: 1
+rules:
+  - name: teams
+    to: {{profiles: {{domain: {DOMAIN}}}}}
+    on: {{each_prefix: "s3://{{data_bucket}}/teams/"}}
+    allow: READ
+"""
+
+
+@pytest.mark.parametrize("profiles", [1, 11])
+def test_no_run_makes_more_calls_than_promised_and_an_event_costs_the_same_in_each(
+    bare: Estate, profiles: int
+) -> None:
+    tally = count_calls(bare, profiles)
+
+    assert [figure.what for figure in tally.figures() if not figure.holds] == []
+    assert {one.run: one.access for one in tally.runs if one.run in EVENT_RUNS} == {
+        "profile's event": 2,
+        "new profile's event": 102,
+    }
+
+
+def test_the_page_shows_what_is_counted(bare: Estate) -> None:
+    shown = [line.split() for line in PAGE.read_text().splitlines()]
+
+    for one in count_calls(bare, 1).runs:
+        cells = [str(cell) for cell in one.row()[:7]]
+        words = " ".join(cells).split()
+        assert [line for line in shown if line[: len(words)] == words], one
+
+
+def test_an_upload_into_a_folder_with_many_grants_costs_pages_and_not_a_call_for_each(
+    bare: Estate,
+) -> None:
+    create_profiles(bare, range(60))
+    bare.policy("teams", TEAM_POLICY)
+    world = bare.world()
+    bare.run(world=world)
+    created = bare.run(bare.upload("teams/blue/a.csv"), world=world).created
+    bare.forget_calls()
+    again = bare.run(bare.upload("teams/blue/b.csv"), world=world)
+
+    assert (created, again.done) == (60, [])
+    assert bare.calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
+    assert sum(bare.calls("dynamodb").values()) < 10
+
+
+def test_a_figure_over_its_bound_does_not_hold() -> None:
+    calls = Figure("calls", 1000, "calls", 999)
+
+    assert not calls.holds
+    assert format_figures([calls]) == "calls     1,000 calls  ≤ 999: DOES NOT HOLD"

@@ -1,0 +1,189 @@
+"""What a security reviewer looks for first in the templates.
+
+No wildcards, no confused deputies, limits by scope, tag, service and name.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from iam_audit.permissions import Statement, read_holders, read_resources, read_trusts
+
+RESOURCES = read_resources()
+HOLDERS = read_holders()
+STATEMENTS = [statement for holder in HOLDERS.values() for statement in holder.statements]
+ROLES = {name for name, it in RESOURCES.items() if it["Type"] == "AWS::IAM::Role"}
+BUCKETS = {name for name, it in RESOURCES.items() if it["Type"] == "AWS::S3::Bucket"}
+OUR_TAG = "aws:ResourceTag/grantor:stack ${AWS::StackName}"
+OUR_SIGNATURE = "aws:RequestTag/grantor:stack ${AWS::StackName}"
+SERVICES_TRUSTED = [trust for trust in read_trusts() if trust.statement.effect == "Allow"]
+# Lambda's guide has aws:SourceArn only for the policies of functions, not for their roles.
+WITHOUT_ARN = {"lambda.amazonaws.com"}
+
+
+def allowing(action: str) -> list[Statement]:
+    """Every statement that allows the action."""
+    return [
+        statement
+        for statement in STATEMENTS
+        if statement.effect == "Allow" and action in statement.actions
+    ]
+
+
+def denying(holder: str, action: str) -> list[Statement]:
+    return [it for it in HOLDERS[holder].statements if it.effect == "Deny" and action in it.actions]
+
+
+def test_nothing_is_allowed_by_a_wildcard_in_an_action():
+    allowed = [it for it in STATEMENTS if it.effect == "Allow"] + [
+        it.statement for it in SERVICES_TRUSTED
+    ]
+
+    assert [
+        (it.holder, it.name) for it in allowed if any("*" in action for action in it.actions)
+    ] == []
+
+
+def test_no_statement_is_a_negation():
+    text = json.dumps(
+        [
+            it
+            for it in RESOURCES.values()
+            if it["Type"].startswith("AWS::IAM::") or "Policy" in it["Type"]
+        ]
+    )
+
+    assert [word for word in ("NotAction", "NotResource", "NotPrincipal") if word in text] == []
+
+
+def test_no_managed_policy_of_aws_or_others_is_attached():
+    attached = {name: RESOURCES[name]["Properties"].get("ManagedPolicyArns") for name in ROLES}
+
+    assert {name for name, policies in attached.items() if policies} == set()
+
+
+def test_every_role_trusts_one_service():
+    assert {name for name in ROLES if len(HOLDERS[name].principals) != 1} == set()
+    assert all(
+        principal.endswith(".amazonaws.com")
+        for name in ROLES
+        for principal in HOLDERS[name].principals
+    )
+
+
+@pytest.mark.parametrize(
+    "trust", SERVICES_TRUSTED, ids=lambda it: f"{it.statement.holder}-{it.statement.name}"
+)
+def test_a_service_is_trusted_only_for_this_account_and_the_resource_that_it_names(
+    trust: Any,
+):
+    condition = trust.statement.condition
+    names_resource = "aws:SourceArn" in condition or set(trust.principals) <= WITHOUT_ARN
+
+    assert names_resource
+    assert "aws:SourceAccount" in condition or "aws:SourceArn" in condition
+    assert "*" not in trust.principals
+
+
+def test_every_bucket_refuses_unencrypted_requests():
+    refusing = [
+        it.statement
+        for it in read_trusts()
+        if it.statement.condition == "Bool aws:SecureTransport false"
+    ]
+    closed = {place for it in refusing for place in it.resources}
+
+    assert {f"${{{name}.Arn}}{below}" for name in BUCKETS for below in ("", "/*")} <= closed
+    assert all(
+        it.effect == "Deny" and it.actions in (("s3:*",), ("sns:Publish",)) for it in refusing
+    )
+
+
+def test_roles_are_passed_to_one_service_and_by_name():
+    (passing,) = allowing("iam:PassRole")
+
+    assert "StringEquals iam:PassedToService sagemaker.amazonaws.com" in passing.condition
+    assert passing.resources == ("${JobRoles} if NamedJobRoles, else ${Studio.Outputs.JobRoles}",)
+
+
+def test_grants_are_created_only_in_our_bucket_and_with_our_tag():
+    makers = allowing("s3:CreateAccessGrant")
+
+    assert {it.holder for it in makers} == {"ReconcileGrantsRole", "BreakGlass"}
+    assert {it.condition for it in makers} == {
+        f"StringLike s3:AccessGrantScope s3://${{DataBucket}}/*, StringEquals {OUR_SIGNATURE}"
+    }
+
+
+def test_grants_are_revoked_only_by_our_tag():
+    revoking = allowing("s3:DeleteAccessGrant")
+
+    assert {it.holder for it in revoking} == {"ReconcileGrantsRole", "BreakGlass", "CleanUpRole"}
+    assert {it.condition for it in revoking} == {f"StringEquals {OUR_TAG}"}
+
+
+def test_only_grants_are_tagged_and_only_with_our_tag():
+    signing = allowing("s3:TagResource")
+
+    assert {it.condition for it in signing} == {f"StringEquals {OUR_SIGNATURE}"}
+    assert {place.rpartition(":access-grants/")[2] for it in signing for place in it.resources} == {
+        "default/grant/*"
+    }
+
+
+def test_nobody_may_change_locations_or_the_instance_except_to_delete_our_own():
+    names = (
+        "CreateAccessGrantsLocation",
+        "UpdateAccessGrantsLocation",
+        "DeleteAccessGrantsInstance",
+        "UntagResource",
+    )
+
+    assert [it for name in names for it in allowing(f"s3:{name}")] == []
+    assert [it.condition for it in allowing("s3:DeleteAccessGrantsLocation")] == [
+        "StringEquals s3:AccessGrantsLocationScope s3://${DataBucket}/"
+    ]
+
+
+@pytest.mark.parametrize("holder", ["Steward", "BreakGlass", "ReconcileGrantsRole"])
+def test_whoever_writes_policy_or_changes_grants_cannot_approve(holder: str):
+    writes = ("PutItem", "UpdateItem", "BatchWriteItem", "PartiQLInsert", "PartiQLUpdate")
+
+    assert all(denying(holder, f"dynamodb:{write}") for write in writes)
+
+
+@pytest.mark.parametrize("holder", ["Approver", "BreakGlass"])
+def test_whoever_approves_or_breaks_the_glass_cannot_write_policy(holder: str):
+    for action in ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"):
+        assert [it.resources for it in denying(holder, action)] == [("${PolicyBucket.Arn}/*",)]
+
+
+def test_no_role_of_a_function_may_write_policy():
+    writers = {
+        it.holder
+        for action in ("s3:PutObject", "s3:DeleteObject")
+        for it in allowing(action)
+        if reaches(it, "PolicyBucket")
+    }
+
+    assert writers == {
+        "Steward",
+        "CleanUpRole",
+    }  # the last one empties the bucket of a deleted stack
+
+
+def reaches(statement: Statement, bucket: str) -> bool:
+    return any(bucket in place or place == "*" for place in statement.resources)
+
+
+@pytest.mark.parametrize(
+    "policy", [name for name, it in RESOURCES.items() if it["Type"] == "AWS::IAM::ManagedPolicy"]
+)
+def test_a_managed_policy_is_within_iams_quota(policy: str):
+    """6,144 characters without white space (IAM's quotas), with long names in it."""
+    document = json.dumps(RESOURCES[policy]["Properties"]["PolicyDocument"], separators=(",", ":"))
+    for name in ("${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}"):
+        document = document.replace(name, "a" * 14)
+
+    assert len(document) + 40 * document.count("${") <= 6144
