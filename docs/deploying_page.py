@@ -1,6 +1,6 @@
-"""The table of parameters in docs/deploying.md is made from template.yaml, in the order in which SAM CLI asks for them.
+"""The table of parameters in docs/deploying.md comes from template.yaml, in SAM CLI's order.
 
-`python -m docs.deploying_page` compares; with `--write` it puts what the template says today into the page.
+`python -m docs.deploying_page` compares; with `--write` it writes the table anew.
 """
 
 import argparse
@@ -18,40 +18,40 @@ TABLE = re.compile(r"(<!-- parameters -->\n\n).*?(?=\n\n)", re.DOTALL)
 HEAD = "| parameter | default | what it is, and when to change it |\n|---|---|---|"
 
 
-def fresh(page: str) -> str:
-    """The page with the table as the template has it today."""
-    return TABLE.sub(lambda found: found[1] + "\n".join([HEAD, *_rows()]), page)
+def write_table(page: str) -> str:
+    """Return the page with the table that the template gives today."""
+    return TABLE.sub(lambda found: found[1] + "\n".join([HEAD, *format_rows()]), page)
 
 
-def _rows() -> Iterator[str]:
-    for name, parameter in parameters().items():
+def format_rows() -> Iterator[str]:
+    for name, parameter in read_parameters().items():
         default = f"`{parameter['Default']}`" if parameter["Default"] else "empty"
         yield f"| `{name}` | {default} | {parameter['Description']} |"
 
 
-def parameters() -> dict[str, dict[str, Any]]:
-    """The template's parameters by name, in its order."""
-    found: dict[str, dict[str, Any]] = yaml.load(TEMPLATE.read_text(), _Plain)["Parameters"]  # noqa: S506  -- a SafeLoader
-    return found
+def read_parameters() -> dict[str, dict[str, Any]]:
+    """Read the template's parameters by name, in its order."""
+    template = yaml.load(TEMPLATE.read_text(), _PlainLoader)  # noqa: S506  -- a SafeLoader
+    return dict(template["Parameters"])
 
 
-class _Plain(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as nothing: no parameter has one."""
+class _PlainLoader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as None: no parameter has one."""
 
 
-_Plain.add_multi_constructor("!", lambda *_: None)
+_PlainLoader.add_multi_constructor("!", lambda *_: None)
 
 
 def main() -> int:
-    """0 if the page is what the template says, or has been made so."""
-    said = argparse.ArgumentParser(prog="python -m docs.deploying_page", description=__doc__)
-    said.add_argument("--write", action="store_true", help="write what the template says today")
+    """Return 0 if the page agrees with the template, or has been written."""
+    parser = argparse.ArgumentParser(prog="python -m docs.deploying_page", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the table anew")
     page = PAGE.read_text()
-    today = fresh(page)
-    if said.parse_args().write:
+    today = write_table(page)
+    if parser.parse_args().write:
         PAGE.write_text(today)
     elif page != today:
-        print("docs/deploying.md is not what the template says today: run python -m docs.deploying_page --write")
+        print("docs/deploying.md does not agree with template.yaml: run make docs")
         return 1
     return 0
 

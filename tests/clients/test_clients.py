@@ -1,4 +1,4 @@
-"""Clients as their users have them, unmodified, with nothing but the variables that `python -m sandbox env` prints."""
+"""Unmodified clients, configured only by the variables that `python -m sandbox env` prints."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.access_grants.conftest import Aws, Desk, lay
+from sandbox.testing.scenario import AwsAccount, GrantScenario, lay_scenario
 from tests.conftest import ACCOUNT, ROOT, Sandbox
 
 
 @dataclass(frozen=True)
 class Shell:
-    """A shell after `eval "$(python -m sandbox env)"`, as the administrator or with the keys of a session."""
+    """A shell after `eval "$(python -m sandbox env)"`, with an administrator's or a session's keys."""
 
     environment: dict[str, str]
 
@@ -25,7 +25,7 @@ class Shell:
         environment = {"HOME": "/nonexistent", "AWS_PAGER": ""} | self.environment | {"PATH": path}
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
-    def holding(self, keys: dict[str, str]) -> "Shell":
+    def with_keys(self, keys: dict[str, str]) -> "Shell":
         names = {
             "AWS_ACCESS_KEY_ID": "AccessKeyId",
             "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
@@ -35,32 +35,36 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def desk(start_sandbox) -> Iterator[tuple[Desk, Shell]]:
+def scenario(start_sandbox) -> Iterator[tuple[GrantScenario, Shell]]:
     sandbox: Sandbox = start_sandbox()
     printed = subprocess.run(
         [sys.executable, "-m", "sandbox", "env", "--json", "--port", str(sandbox.port)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    laid = lay(Aws(ACCOUNT, sandbox.client))
+    laid = lay_scenario(AwsAccount(ACCOUNT, sandbox.client))
     laid.grant("UserA/*", "READWRITE")
     for key in ("UserA/abalone.csv", "UserB/abalone.csv"):
         sandbox.client("s3").put_object(Bucket="data", Key=key, Body=b"M,0.455\n")
     return laid, Shell(json.loads(printed.stdout))
 
 
-def test_the_aws_cli_lists_grants_and_gets_credentials(desk):
-    laid, shell = desk
-    user = shell.holding(laid.aws.session(laid.user))
+def test_the_aws_cli_lists_grants_and_gets_credentials(scenario):
+    laid, shell = scenario
+    user = shell.with_keys(laid.aws.session(laid.user))
 
-    listed = json.loads(shell("aws", "s3control", "list-access-grants", "--account-id", ACCOUNT).stdout)
+    listed = json.loads(
+        shell("aws", "s3control", "list-access-grants", "--account-id", ACCOUNT).stdout
+    )
     assert [grant["GrantScope"] for grant in listed["AccessGrantsList"]] == ["s3://data/UserA/*"]
     words = ["--account-id", ACCOUNT, "--permission", "READ", "--target"]
-    given = json.loads(user("aws", "s3control", "get-data-access", *words, "s3://data/UserA/*").stdout)
+    given = json.loads(
+        user("aws", "s3control", "get-data-access", *words, "s3://data/UserA/*").stdout
+    )
     refused = user("aws", "s3control", "get-data-access", *words, "s3://data/UserB/*")
     assert given["MatchedGrantTarget"] == "s3://data/UserA/*"
     assert "AccessDenied" in refused.stderr
 
-    holder = shell.holding(given["Credentials"])
+    holder = shell.with_keys(given["Credentials"])
     assert holder("aws", "s3", "cp", "s3://data/UserA/abalone.csv", "-").stdout == "M,0.455\n"
     assert "403" in holder("aws", "s3", "cp", "s3://data/UserB/abalone.csv", "-").stderr
 
@@ -84,13 +88,21 @@ PLUGIN = textwrap.dedent("""
 """)
 
 
-def test_the_access_grants_plugin_for_boto3_reads_writes_and_is_refused(desk):
-    laid, shell = desk
-    # What the plugin's documentation asks for besides s3:GetDataAccess: it looks for the instance by the prefix.
+def test_the_access_grants_plugin_for_boto3_reads_writes_and_is_refused(scenario):
+    laid, shell = scenario
+    # The plugin's documentation requires this besides s3:GetDataAccess: it finds the instance by
+    # prefix.
     allow = {"Effect": "Allow", "Action": "s3:GetAccessGrantsInstanceForPrefix", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    laid.aws.client("iam").put_role_policy(RoleName="ana", PolicyName="plugin", PolicyDocument=document)
-    ran = shell.holding(laid.aws.session(laid.user))("python", "-c", PLUGIN)
+    laid.aws.client("iam").put_role_policy(
+        RoleName="ana", PolicyName="plugin", PolicyDocument=document
+    )
+    ran = shell.with_keys(laid.aws.session(laid.user))("python", "-c", PLUGIN)
 
     assert ran.stderr == ""
-    assert ran.stdout.splitlines() == ["F,0.53", "8", "['UserA/abalone.csv', 'UserA/copy.csv', 'UserA/own.csv']", "AccessDenied"]
+    assert ran.stdout.splitlines() == [
+        "F,0.53",
+        "8",
+        "['UserA/abalone.csv', 'UserA/copy.csv', 'UserA/own.csv']",
+        "AccessDenied",
+    ]

@@ -1,4 +1,6 @@
-"""A stack's life by SAM CLI, as its users use it: built, deployed by asking, looked into, deployed again, changed, deleted."""
+"""A stack's life with SAM CLI, as users run it: build, guided deploy, second deploy, change,
+delete.
+"""
 
 import json
 import os
@@ -11,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from demo.inventory import inventory
-from docs.deploying_page import PAGE, parameters
-from sandbox.__main__ import variables_of
+from docs.deploying_page import PAGE, read_parameters
 from sandbox.process import Server
-from tests.clients.sam import STACK, Sam, copy
-from tests.clients.terminal import Talk
+from sandbox.testing.inventory import list_everything
+from tests.clients.sam import STACK, Sam, copy_sources
+from tests.clients.terminal import Dialogue
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 
 CONFIGURATION = ROOT / "samconfig.toml"
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def sam(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    return Sam(start_sandbox(), copy(tmp_path_factory.mktemp("grantor")))
+    return Sam(start_sandbox(), copy_sources(tmp_path_factory.mktemp("grantor")))
 
 
 @pytest.fixture(scope="module")
@@ -35,52 +36,62 @@ def built(sam: Sam) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(sam: Sam, built: Path) -> tuple[frozenset[str], Talk]:
-    """What existed before the stack was deployed, and how SAM asked; whoever is asked takes every default."""
-    before = inventory(sam.sandbox.client, ACCOUNT)
-    return before, sam.talk("deploy", "--guided")
+def deployed(sam: Sam, built: Path) -> tuple[frozenset[str], Dialogue]:
+    """What existed before the stack was deployed, and SAM's questions, all answered by their
+    defaults.
+    """
+    before = list_everything(sam.sandbox.client, ACCOUNT)
+    return before, sam.run_at_terminal("deploy", "--guided")
 
 
-def test_a_build_has_every_function_and_a_layer_with_byte_code_and_without_boto3(built):
+def test_a_build_has_every_function_and_a_compiled_layer_without_boto3(built):
     layer = built / "GrantorLayer/python"
     functions, library = ROOT / "functions", ROOT / "layers/grantor"
 
-    assert {path.read_text() for path in built.glob("*/app.py")} == {path.read_text() for path in functions.glob("*/app.py")}
+    assert {path.read_text() for path in built.glob("*/app.py")} == {
+        path.read_text() for path in functions.glob("*/app.py")
+    }
     assert (built / "Studio/template.yaml").is_file()
-    assert modules(layer / "grantor", layer) == modules(library / "grantor", library)
-    assert [path for path in layer.rglob("*.py") if not compiled(path).is_file()] == []
+    assert list_modules(layer / "grantor", layer) == list_modules(library / "grantor", library)
+    assert [path for path in layer.rglob("*.py") if not compiled_path(path).is_file()] == []
     assert [name for name in ("boto3", "botocore", "s3transfer") if (layer / name).exists()] == []
 
 
-def modules(folder: Path, root: Path) -> set[str]:
+def list_modules(folder: Path, root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in folder.rglob("*.py")}
 
 
-def compiled(source: Path) -> Path:
+def compiled_path(source: Path) -> Path:
     return source.parent / "__pycache__" / f"{source.stem}.cpython-312.pyc"
 
 
-def test_whoever_takes_every_default_has_a_stack(sam, deployed):
-    _, told = deployed
+def test_a_guided_deploy_with_every_default_creates_the_stack(sam, deployed):
+    _, dialogue = deployed
 
-    assert told.status == 0, told.printed
-    assert f"Successfully created/updated stack - {STACK} in {REGION}" in told.printed
-    assert sam.events()[-1] == (STACK, "CREATE_COMPLETE")
-    function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-reconcile-grants")["Configuration"]
+    assert dialogue.status == 0, dialogue.printed
+    assert f"Successfully created/updated stack - {STACK} in {REGION}" in dialogue.printed
+    assert sam.list_events()[-1] == (STACK, "CREATE_COMPLETE")
+    function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-reconcile-grants")[
+        "Configuration"
+    ]
     assert function["State"] == "Active"
 
 
-def test_sam_asks_what_the_page_says_that_it_asks(deployed):
-    _, told = deployed
+def test_sam_asks_the_questions_that_the_page_shows(deployed):
+    _, dialogue = deployed
     (page,) = re.findall(r"^```text guided\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    by_name = "".join(f"Parameter {name} [{it['Default']}]\n" for name, it in parameters().items())
+    by_name = "".join(
+        f"Parameter {name} [{it['Default']}]\n" for name, it in read_parameters().items()
+    )
 
-    asked = "".join(f"{question} [{default}]\n" for question, default in told.asked)
+    asked = "".join(f"{question} [{default}]\n" for question, default in dialogue.asked)
     assert asked == page.replace("Parameter … […]\n", by_name)
 
 
-def test_the_answers_are_kept_and_nothing_else_of_the_configuration_changes(sam, deployed):
-    before, after = (tomllib.loads((folder / "samconfig.toml").read_text()) for folder in (ROOT, sam.folder))
+def test_the_answers_are_saved_and_nothing_else_in_the_configuration_changes(sam, deployed):
+    before, after = (
+        tomllib.loads((folder / "samconfig.toml").read_text()) for folder in (ROOT, sam.folder)
+    )
 
     kept, given = (it["default"].pop("deploy")["parameters"] for it in (after, before))
     assert kept["capabilities"].split() == given["capabilities"]
@@ -92,22 +103,24 @@ def test_the_answers_are_kept_and_nothing_else_of_the_configuration_changes(sam,
 
 
 def test_a_second_deploy_asks_nothing_and_has_nothing_to_change(sam, deployed):
-    before = sam.events()
+    before = sam.list_events()
 
     assert f"No changes to deploy. Stack {STACK} is up to date" in sam("deploy")
-    assert sam.events() == before
+    assert sam.list_events() == before
 
 
-def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deployed):
-    clients, ids = sam.sandbox.client, sam.physical()
+def test_every_alarm_watches_an_existing_resource_and_notifies_the_stacks_topic(sam, deployed):
+    clients, ids = sam.sandbox.client, sam.list_physical_ids()
     alarms = clients("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
     watched = {(each["Name"], each["Value"]) for alarm in alarms for each in alarm["Dimensions"]}
 
     queues = {url.rpartition("/")[2] for url in clients("sqs").list_queues()["QueueUrls"]}
-    functions = {function["FunctionName"] for function in clients("lambda").list_functions()["Functions"]}
+    functions = {
+        function["FunctionName"] for function in clients("lambda").list_functions()["Functions"]
+    }
     services = {("service", "reconcile-grants"), ("service", "start-spark-job")}
     assert len(alarms) == 14
-    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(ids["Notices"],)}
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(ids["AlertTopic"],)}
     assert watched <= {("stack", STACK), *services} | {("QueueName", q) for q in queues} | {
         ("FunctionName", f) for f in functions
     }
@@ -116,88 +129,135 @@ def test_every_alarm_watches_what_there_is_and_tells_the_stacks_topic(sam, deplo
     assert {arn.rpartition(":")[2] for arn in shown} == {alarm["AlarmName"] for alarm in alarms}
 
 
-def test_the_commands_of_the_page_do_what_it_says(sam, deployed):
-    """Those of the first steps and of the article's: all that can be said of a stack that is there."""
+def test_the_commands_of_the_page_work(sam, deployed):
+    """The commands of the first steps and of the article's steps, on the deployed stack."""
     page = PAGE.read_text()
     (setting_out,) = re.findall(r"^```sh\n(output\(\).*?)^```", page, re.DOTALL | re.MULTILINE)
     commands = dict.fromkeys(re.findall(r"`((?:aws|grantor) [^`…]+)`", page))
-    environment = os.environ | variables_of(Server(sam.sandbox.port), None, None)
+    environment = os.environ | Server(sam.sandbox.port).client_variables()
     environment |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "AWS_PAGER": ""}
-    script = "set -euo pipefail\n" + setting_out + "".join(f"echo '== {command}'\n{command}\n" for command in commands)
+    script = (
+        "set -euo pipefail\n"
+        + setting_out
+        + "".join(f"echo '== {command}'\n{command}\n" for command in commands)
+    )
 
-    done = subprocess.run(["bash"], input=script, cwd=sam.folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash"],
+        input=script,
+        cwd=sam.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     said = dict(part.split("\n", 1) for part in done.stdout.split("== ")[1:])
-    assert len(re.findall(r"(Product|UserA|UserB)/abalone\.csv", said["aws s3 ls --recursive s3://$DATA_BUCKET/"])) == 3
+    assert (
+        len(
+            re.findall(
+                r"(Product|UserA|UserB)/abalone\.csv",
+                said["aws s3 ls --recursive s3://$DATA_BUCKET/"],
+            )
+        )
+        == 3
+    )
     assert '"DomainName": "Product-Domain"' in said["aws sagemaker list-domains"]
-    assert re.findall(r'"UserProfileName": "(\w+)"', said["aws sagemaker list-user-profiles"]) == ["userA", "userB"]
-    assert '"AccessGrantsInstanceId": "default"' in said["aws s3control get-access-grants-instance --account-id $ACCOUNT"]
+    assert re.findall(r'"UserProfileName": "(\w+)"', said["aws sagemaker list-user-profiles"]) == [
+        "userA",
+        "userB",
+    ]
+    assert (
+        '"AccessGrantsInstanceId": "default"'
+        in said["aws s3control get-access-grants-instance --account-id $ACCOUNT"]
+    )
 
 
 def test_a_changed_template_changes_just_that(sam, built, deployed):
     sqs, logs = sam.sandbox.client("sqs"), sam.sandbox.client("logs")
-    told, ids = sam.events(), sam.physical()
+    earlier, ids = sam.list_events(), sam.list_physical_ids()
 
-    sam("deploy", "--template", changed(built / "template.yaml"), "--config-file", CONFIGURATION, "--config-env", "sandbox")
+    sam(
+        "deploy",
+        "--template",
+        change_template(built / "template.yaml"),
+        "--config-file",
+        CONFIGURATION,
+        "--config-env",
+        "sandbox",
+    )
 
     # A new name makes a new queue, and what refers to it follows.
-    touched = {name for name, _ in sam.events()[len(told) :]}
-    assert touched == {STACK, "ReconcileGrantsLog", "DeadBells", "Bells", "Operations", "BreakGlass"}
-    now = sam.physical()
-    assert {name for name, it in now.items() if it != ids[name]} == {"DeadBells"}
-    assert now["DeadBells"].endswith("/dead-bells")
-    assert ":dead-bells" in redrive(sqs, now["Bells"])
-    group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-reconcile")["logGroups"][0]
+    touched = {name for name, _ in sam.list_events()[len(earlier) :]}
+    assert touched == {
+        STACK,
+        "ReconcileGrantsLog",
+        "EventDLQ",
+        "EventQueue",
+        "Operations",
+        "BreakGlass",
+    }
+    now = sam.list_physical_ids()
+    assert {name for name, it in now.items() if it != ids[name]} == {"EventDLQ"}
+    assert now["EventDLQ"].endswith("/renamed-dlq")
+    assert ":renamed-dlq" in read_redrive_policy(sqs, now["EventQueue"])
+    group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-reconcile")[
+        "logGroups"
+    ][0]
     assert group["retentionInDays"] == 30
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
-        redrive(sqs, ids["DeadBells"])
+        read_redrive_policy(sqs, ids["EventDLQ"])
 
 
-def changed(template: Path) -> Path:
-    """A copy of the template with another retention of one log, and a dead letter queue of another name."""
+def change_template(template: Path) -> Path:
+    """Copy the template with another retention of one log group and another name of one DLQ."""
     text = template.read_text()
     log, queue = (
         "  ReconcileGrantsLog:\n    Type: AWS::Logs::LogGroup\n",
-        "  DeadBells:\n    Type: AWS::SQS::Queue\n    Properties:\n",
+        "  EventDLQ:\n    Type: AWS::SQS::Queue\n    Properties:\n",
     )
     before, found, after = text.partition(log)
     assert found
     text = before + found + after.replace("RetentionInDays: 90", "RetentionInDays: 30", 1)
     assert queue in text
     copy = template.with_name("changed.yaml")
-    copy.write_text(text.replace(queue, queue + "      QueueName: dead-bells\n"))
+    copy.write_text(text.replace(queue, queue + "      QueueName: renamed-dlq\n"))
     return copy
 
 
-def redrive(sqs: Any, queue: str) -> str:
-    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+def read_redrive_policy(sqs: Any, queue: str) -> str:
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])[
+        "Attributes"
+    ]
     return str(attributes.get("RedrivePolicy"))
 
 
-def test_logs_and_the_code_of_one_function_are_reached_past_cloudformation(sam, deployed):
-    """After all that deploys: what a sync does not send is gone from .aws-sam/build."""
-    told = sam("logs", "--config-env", "sandbox", "--name", "LoadDataset")
+def test_sam_logs_and_sam_sync_work_without_cloudformation(sam, deployed):
+    """Runs after all tests that deploy: a sync removes from .aws-sam/build what it does not send."""
+    logs = sam("logs", "--config-env", "sandbox", "--name", "LoadDataset")
     code = sam.folder / "functions/load_dataset/app.py"
     code.write_text(code.read_text() + "# changed\n")
-    before = digest(sam)
+    before = read_code_hash(sam)
 
     sam("sync", "--config-env", "sandbox", "--resource-id", "LoadDataset", say="y")
 
-    assert "REPORT RequestId" in told
-    assert digest(sam) != before
+    assert "REPORT RequestId" in logs
+    assert read_code_hash(sam) != before
 
 
-def digest(sam: Sam) -> str:
+def read_code_hash(sam: Sam) -> str:
     function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")
     return str(function["Configuration"]["CodeSha256"])
 
 
 def test_delete_leaves_nothing_of_the_stack(sam, deployed):
     before, _ = deployed
-    # Whatever people have put there meanwhile must not keep the stack from going.
-    sam.sandbox.client("s3").put_object(Bucket=sam.physical()["PolicyBucket"], Key="policy/own.yaml", Body=b"version: 1\n")
+    # An object that somebody has uploaded meanwhile must not prevent the deletion.
+    sam.sandbox.client("s3").put_object(
+        Bucket=sam.list_physical_ids()["PolicyBucket"], Key="policy/own.yaml", Body=b"version: 1\n"
+    )
 
     assert "Deleted successfully" in sam("delete", "--no-prompts")
-    left = inventory(sam.sandbox.client, ACCOUNT) - before
+    left = list_everything(sam.sandbox.client, ACCOUNT) - before
     assert {line for line in left if "aws-sam-cli-managed-default" not in line} == set()

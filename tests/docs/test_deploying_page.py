@@ -1,15 +1,17 @@
-"""docs/deploying.md says what the templates say, and names what they make; what its commands do is tested in tests/clients."""
+"""docs/deploying.md agrees with the templates; tests/clients tests what its commands do."""
 
 import re
 
 import pytest
 import yaml
 
-from docs.deploying_page import PAGE, fresh
+from docs.deploying_page import PAGE, write_table
 from tests.conftest import ROOT
 from tests.template.test_events import Template
 
-STEPS = re.search(r"^## The article's steps.*?(?=^## )", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+STEPS = re.search(
+    r"^## The steps of the article.*?(?=^## )", PAGE.read_text(), re.DOTALL | re.MULTILINE
+)
 MADE = {
     name: it
     for path in ("template.yaml", "stacks/studio.yaml")
@@ -19,15 +21,15 @@ NAMED = sorted(set(re.findall(r"`([A-Z][A-Za-z]+)`", STEPS[0] if STEPS else ""))
 
 
 def test_the_parameters_of_the_page_are_those_of_the_template():
-    assert fresh(PAGE.read_text()) == PAGE.read_text(), "run python -m docs.deploying_page --write"
+    assert write_table(PAGE.read_text()) == PAGE.read_text(), "run make docs"
 
 
 @pytest.mark.parametrize("resource", NAMED)
-def test_what_does_a_step_of_the_article_is_in_a_template(resource: str):
+def test_each_resource_that_the_page_names_is_in_a_template(resource: str):
     assert resource in MADE
 
 
-def test_every_step_of_the_article_is_there():
+def test_every_step_of_the_article_is_on_the_page():
     titles = re.findall(r'with step\(f?"([^":]+)', (ROOT / "demo/article.py").read_text())
     steps = [title for title in titles if not title.startswith("userA,")]
 

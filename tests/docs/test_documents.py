@@ -1,4 +1,4 @@
-"""What a reader meets in the documents is whole: blocks are closed, links lead somewhere, make words exist."""
+"""The documents are intact: blocks are closed, links resolve, make targets exist."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "sandbox/README.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("examples/**/*.md")),
+]
 FENCE = re.compile(r"^```(.*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
-WORD = re.compile(r"`(?:[A-Z]+=\S+ )?make ([a-z][a-z-]*)")
+TARGET = re.compile(r"`(?:[A-Z]+=\S+ )?make ([a-z][a-z-]*)")
 
 
 def name(document: Path) -> str:
@@ -22,7 +27,7 @@ def prose(document: Path) -> str:
 
 
 def anchors(document: Path) -> set[str]:
-    """What headings are linked by, as GitHub makes it of their words."""
+    """Return the anchors that GitHub derives from the headings."""
     headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -36,7 +41,7 @@ def test_every_block_of_a_document_is_closed(document: Path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_every_link_leads_to_something_that_is_there(document: Path):
+def test_every_link_resolves(document: Path):
     dead = [
         f"{where}#{heading}"
         for where, heading in LINK.findall(prose(document))
@@ -48,7 +53,7 @@ def test_every_link_leads_to_something_that_is_there(document: Path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_every_word_of_make_that_a_document_says_is_one(document: Path):
-    words = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+def test_every_make_target_in_a_document_exists(document: Path):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-    assert set(WORD.findall(prose(document))) - words == set()
+    assert set(TARGET.findall(prose(document))) - targets == set()

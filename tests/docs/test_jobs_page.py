@@ -1,4 +1,6 @@
-"""What docs/jobs.md shows of reading a run is a program that does so, in a notebook of the profile that the folder belongs to."""
+"""What docs/jobs.md shows of reading a run is a program that does so, in a notebook of the profile
+that the folder belongs to.
+"""
 
 import json
 import os
@@ -8,11 +10,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.__main__ import variables_of
 from sandbox.process import Server
+from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT, ROOT, Sandbox
 from tests.estate import ARTICLE, DATA, lay
-from tests.sandbox.desk import allowing
 
 RUN = "0123456789abcdef0123"
 FILES = {
@@ -22,12 +23,20 @@ FILES = {
 }
 
 
-def test_the_reader_of_the_page_finds_all_that_is_for_training(start_sandbox: Callable[..., Sandbox], tmp_path: Path):
+def test_the_reader_of_the_page_finds_all_that_is_for_training(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+):
     estate = lay(start_sandbox(), tmp_path)
-    everything = allowing({"Action": "s3:*", "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"]})
-    asking = allowing({"Action": "s3:GetDataAccess", "Resource": "*"})
-    estate.client("iam").put_role_policy(RoleName="location", PolicyName="data", PolicyDocument=everything)
-    estate.client("iam").put_role_policy(RoleName="role-userA", PolicyName="ask", PolicyDocument=asking)
+    everything = policy_document(
+        {"Action": "s3:*", "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"]}
+    )
+    asking = policy_document({"Action": "s3:GetDataAccess", "Resource": "*"})
+    estate.client("iam").put_role_policy(
+        RoleName="location", PolicyName="data", PolicyDocument=everything
+    )
+    estate.client("iam").put_role_policy(
+        RoleName="role-userA", PolicyName="ask", PolicyDocument=asking
+    )
     estate.policy("article", ARTICLE)
     estate.run()
     files = [{"path": path, "split": path.partition("/")[0]} for path in FILES]
@@ -40,8 +49,17 @@ def test_the_reader_of_the_page_finds_all_that_is_for_training(start_sandbox: Ca
         estate.client("s3").put_object(Bucket=DATA, Key=f"UserA/output/{key}", Body=body)
 
     (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/jobs.md").read_text(), re.DOTALL)
-    program = shown.replace("111122223333", ACCOUNT).replace("DATA_BUCKET", DATA) + "\nprint(train.decode(), end='')\n"
-    environment = os.environ | variables_of(Server(estate.sandbox.port), "userA", None)
-    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    program = (
+        shown.replace("111122223333", ACCOUNT).replace("DATA_BUCKET", DATA)
+        + "\nprint(train.decode(), end='')\n"
+    )
+    environment = os.environ | Server(estate.sandbox.port).client_variables("userA")
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (ran.stdout, ran.stderr) == ("15,1,0,0.455\n7,1,0,0.35\n", "")

@@ -1,15 +1,15 @@
-"""What the documents show is what the commands print; what `make demo` prints is compared in tests/story."""
+"""The documents show what the commands print; tests/demo compares what `make demo` prints."""
 
 import pytest
 
-from docs.transcripts import Transcript, run, transcripts
+from docs.transcripts import Transcript, find_transcripts, run_command
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     "transcript",
-    [each for each in transcripts() if each.command != "make demo"],
+    [each for each in find_transcripts() if each.command != "make demo"],
     ids=lambda transcript: f"{transcript.document.name}: {transcript.command}",
 )
 def test_a_document_shows_what_its_command_prints(transcript: Transcript):
-    assert transcript.differs(run(transcript.command)) == ""
+    assert transcript.compare(run_command(transcript.command)) == ""
