@@ -100,7 +100,7 @@ audit-iam: setup build $(SPARK) .tools/judge/.made  ## Compare permissions with 
 bench: setup build  ## Measure cost and scaling against bounds (build/bench/*.json)
 	.venv/bin/python -m benchmarks
 
-bench-uploads: setup build $(SPARK)  ## Count the jobs of a storm of uploads (UPLOADS=10000)
+bench-uploads: setup build $(SPARK)  ## Count the jobs that a burst of uploads starts (UPLOADS=10000)
 	.venv/bin/python -m benchmarks.upload_burst $(or $(UPLOADS),10000)
 
 # Writes docs/performance.md.

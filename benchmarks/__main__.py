@@ -27,7 +27,7 @@ from harness.event_to_grant import measure_event_to_grant
 from harness.figures import write_figures
 from harness.session import open_session
 from tests.conftest import Sandbox
-from tests.estate import ARTICLE, Estate, lay
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup, set_up_grantor
 
 ONE_CORE_MB = 1769  # a function has one core from there on (AWS, "Configure function memory")
 ESTATE_PROFILES = (1, 10, 100, 1000)  # each has a hundred grants
@@ -61,12 +61,12 @@ def run_planner() -> Iterator[BenchmarkSection]:
 
 
 def run_calls() -> Iterator[BenchmarkSection]:
-    """Calls by kind of run, and sweeps, in estates of several sizes."""
-    with _open_estates() as lay_estate:
+    """Calls by kind of run, and sweeps, in setups of several sizes."""
+    with _open_setups() as set_up:
         tallies, sweeps = [], []
         for profiles in ESTATE_PROFILES:
-            host = lay_estate(())
-            tallies.append(calls.count_calls(host.estate, profiles))
+            host = set_up(())
+            tallies.append(calls.count_calls(host.setup, profiles))
             sweeps += [measure_sweep(host)] if profiles > 1 else []
     tally = calls.merge_tallies(tallies)
     yield BenchmarkSection("calls", "Calls", page.CALLS, tally.figures(), str(tally))
@@ -78,10 +78,10 @@ def run_calls() -> Iterator[BenchmarkSection]:
 
 def run_cold_start() -> Iterator[BenchmarkSection]:
     """Cold starts of the built function."""
-    with _open_estates() as lay_estate:
-        host = lay_estate(("userA", "userB"))
-        host.estate.policy("article", ARTICLE)
-        host.estate.run()
+    with _open_setups() as set_up:
+        host = set_up(("userA", "userB"))
+        host.setup.put_policy("article", ARTICLE_POLICY)
+        host.setup.reconcile()
         figures = measure_cold_start(host)
     yield BenchmarkSection("cold_start", "A cold start", page.COLD_START, figures)
 
@@ -111,16 +111,16 @@ PARTS: dict[str, Callable[[], Iterator[BenchmarkSection]]] = {
 
 
 @contextmanager
-def _open_estates() -> Iterator[Callable[[tuple[str, ...]], FunctionHost]]:
-    """Yield a function that lays out an estate with these profiles, in place of the last one."""
+def _open_setups() -> Iterator[Callable[[tuple[str, ...]], FunctionHost]]:
+    """Yield a function that sets up Grantor with these profiles, in place of the last setup."""
     with open_session() as session, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
-        def lay_estate(profiles: tuple[str, ...]) -> FunctionHost:
-            estate: Estate = lay(Sandbox(session.port, folder), folder, profiles)
-            return FunctionHost(estate, session.environment, folder)
+        def set_up(profiles: tuple[str, ...]) -> FunctionHost:
+            setup: GrantorSetup = set_up_grantor(Sandbox(session.port, folder), folder, profiles)
+            return FunctionHost(setup, session.environment, folder)
 
-        yield lay_estate
+        yield set_up
 
 
 @contextmanager

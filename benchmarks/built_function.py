@@ -20,7 +20,7 @@ from harness.figures import Figure, format_columns
 from harness.session import ROOT
 from sandbox.functions.environment import Environment, Function, Host
 from tests.conftest import ACCOUNT, REGION
-from tests.estate import LEDGER, Estate
+from tests.grantor_setup import LEDGER, GrantorSetup
 
 BUILD_FOLDER = ROOT / ".aws-sam/build"
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -52,16 +52,16 @@ class Invocation:
 
 @dataclass(frozen=True)
 class FunctionHost:
-    """Starts environments for an estate. `aws_variables` lead AWS's clients to the sandbox."""
+    """Starts environments for a setup. `aws_variables` lead AWS's clients to the sandbox."""
 
-    estate: Estate
+    setup: GrantorSetup
     aws_variables: Mapping[str, str]
     folder: Path
 
     @contextmanager
     def start_reconciler(self) -> Iterator[Environment]:
         """ReconcileGrants as `sam build` left it."""
-        names = asdict(self.estate.names)
+        names = asdict(self.setup.names)
         variables = {name.upper(): value for name, value in names.items()}
         paths = (BUILD_FOLDER / "ReconcileGrants", BUILD_FOLDER / "GrantorLayer/python")
         with self._start("reconcile-grants", variables, *paths) as environment:
@@ -125,7 +125,7 @@ class SweepCost:
 def measure_cold_start(host: FunctionHost) -> list[Figure]:
     """Medians over cold starts of ReconcileGrants and of a minimal function, and their ratios.
 
-    The estate must have its grants, so that the first run changes nothing. The first invocation
+    The setup must have its grants, so that the first run changes nothing. The first invocation
     is measured too, so that a cost that moves there does not disappear.
     """
     ours: list[Invocation] = []
@@ -166,7 +166,7 @@ def measure_sweep(host: FunctionHost) -> SweepCost:
         sweep = invoke_function(environment, batch_events(schedule_event()))
         cpu = _read_cpu_seconds(pid) - before
     begun = time.perf_counter()
-    grants = _read_all_pages(host.estate)
+    grants = _read_all_pages(host.setup)
     reading = time.perf_counter() - begun
     return SweepCost(grants, sweep.duration / 1000, cpu, sweep.memory, reading)
 
@@ -221,9 +221,9 @@ def _read_report(report: str, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _read_all_pages(estate: Estate) -> int:
+def _read_all_pages(setup: GrantorSetup) -> int:
     """Read every page of the grants and of the ledger; how many grants there are."""
-    control, grants = estate.client("s3control"), 0
+    control, grants = setup.client("s3control"), 0
     asked = {"AccountId": ACCOUNT, "MaxResults": 1000}
     while True:
         page = control.list_access_grants(**asked)
@@ -231,7 +231,7 @@ def _read_all_pages(estate: Estate) -> int:
         if "NextToken" not in page:
             break
         asked["NextToken"] = page["NextToken"]
-    for _ in estate.client("dynamodb").get_paginator("scan").paginate(TableName=LEDGER):
+    for _ in setup.client("dynamodb").get_paginator("scan").paginate(TableName=LEDGER):
         pass
     return grants
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from benchmarks.large_estates import GRANTS_PER_PROFILE, create_profiles, grow_estate
+from benchmarks.large_estates import GRANTS_PER_PROFILE, create_many_grants, create_profiles
 from grantor.aws.services import Services
 from grantor.reconcile.report import Report
 from harness.figures import Figure, format_columns
-from tests.estate import DOMAIN, LEDGER, Estate
+from tests.grantor_setup import DOMAIN, LEDGER, GrantorSetup
 
 SLACK_CALLS = 3  # beyond the pages and the changes of a sweep, or the changes of an event
 MOST_PROFILES = 100  # with more profiles, applying a rule for everybody takes minutes
@@ -67,7 +67,7 @@ class RunCalls:
 
 @dataclass(frozen=True)
 class LedgerPages:
-    """An estate's ledger: its items, their pages of a megabyte, the pages that a sweep reads."""
+    """The size of a ledger: its items, their pages of a megabyte, the pages that a sweep reads."""
 
     grants: int
     items: int
@@ -88,7 +88,7 @@ class LedgerPages:
 
 @dataclass(frozen=True)
 class CallTally:
-    """The counts of one or several estates."""
+    """The counts of one or several setups."""
 
     runs: tuple[RunCalls, ...]
     ledgers: tuple[LedgerPages, ...]
@@ -103,7 +103,7 @@ class CallTally:
 
 
 def merge_tallies(tallies: Iterable[CallTally]) -> CallTally:
-    """The tallies of several estates as one, ordered by the kind of run."""
+    """The tallies of several setups as one, ordered by the kind of run."""
     listed = list(tallies)
     runs = [one for tally in listed for one in tally.runs]
     order = list(dict.fromkeys(one.run for one in runs))
@@ -112,47 +112,51 @@ def merge_tallies(tallies: Iterable[CallTally]) -> CallTally:
     return CallTally(tuple(runs), tuple(ledgers))
 
 
-def count_calls(estate: Estate, profiles: int) -> CallTally:
-    """The calls of each kind of run in an estate of so many profiles with a hundred grants each."""
-    warm = grow_estate(estate, profiles)
-    counter = _CallCounter(estate, profiles * GRANTS_PER_PROFILE)
+def count_calls(setup: GrantorSetup, profiles: int) -> CallTally:
+    """Count the calls of each kind of run with so many profiles of a hundred grants each."""
+    warm = create_many_grants(setup, profiles)
+    counter = _CallCounter(setup, profiles * GRANTS_PER_PROFILE)
     counter.count_sweep("sweep, warm", warm)
     ledger = counter.count_ledger()
-    counter.count_sweep("sweep, cold", estate.world())
+    counter.count_sweep("sweep, cold", setup.build_services())
     counter.count_event("profile's event", warm, "user-0000")
     if profiles <= MOST_PROFILES:
-        estate.policy("one-more", ONE_MORE_RULE)
+        setup.put_policy("one-more", ONE_MORE_RULE)
         counter.count_sweep("a rule more", warm, profiles)
-        estate.no_policy("one-more")
+        setup.delete_policy("one-more")
         counter.count_sweep("a rule fewer", warm, profiles)
-    create_profiles(estate, [profiles])
+    create_profiles(setup, [profiles])
     counter.count_event("new profile's event", warm, f"user-{profiles:04}", GRANTS_PER_PROFILE)
     return CallTally(tuple(counter.runs), (ledger,))
 
 
 class _CallCounter:
-    """Counts the calls of one run after another in an estate."""
+    """Counts the calls of one run after another in one setup."""
 
-    def __init__(self, estate: Estate, grants: int) -> None:
-        self.estate, self.grants = estate, grants
+    def __init__(self, setup: GrantorSetup, grants: int) -> None:
+        self.setup, self.grants = setup, grants
         self.runs: list[RunCalls] = []
 
-    def count_sweep(self, kind: str, world: Services, changes: int = 0) -> None:
+    def count_sweep(self, kind: str, services: Services, changes: int = 0) -> None:
         pages = ceil(self.grants / 1000)
         self._count_run(
-            kind, lambda: self.estate.run(world=world), changes, pages, pages + SLACK_CALLS
+            kind,
+            lambda: self.setup.reconcile(services=services),
+            changes,
+            pages,
+            pages + SLACK_CALLS,
         )
 
-    def count_event(self, kind: str, world: Services, profile: str, changes: int = 0) -> None:
-        trigger = self.estate.profile_trigger(profile)
+    def count_event(self, kind: str, services: Services, profile: str, changes: int = 0) -> None:
+        trigger = self.setup.build_profile_trigger(profile)
         self._count_run(
-            kind, lambda: self.estate.run(trigger, world=world), changes, 1, SLACK_CALLS
+            kind, lambda: self.setup.reconcile(trigger, services=services), changes, 1, SLACK_CALLS
         )
 
     def count_ledger(self) -> LedgerPages:
         """The pages that the last sweep read, beside a plain scan of the ledger."""
-        read = self.estate.calls("dynamodb")["Scan"]
-        paginator = self.estate.client("dynamodb").get_paginator("scan")
+        read = self.setup.count_calls("dynamodb")["Scan"]
+        paginator = self.setup.client("dynamodb").get_paginator("scan")
         pages = paginator.paginate(TableName=LEDGER, Select="COUNT")
         counts = [page["ScannedCount"] for page in pages]
         return LedgerPages(self.grants, sum(counts), len(counts), read)
@@ -160,13 +164,13 @@ class _CallCounter:
     def _count_run(
         self, kind: str, run: Callable[[], Report], changes: int, pages: int, bound: int
     ) -> None:
-        self.estate.forget_calls()
+        self.setup.reset_call_counts()
         report = run()
         if (len(report.done), report.is_finished) != (changes, True):
             raise RuntimeError(
                 f"{kind}: expected {changes} changes: {report.to_document('grantor')}"
             )
-        calls = [sum(self.estate.calls(service).values()) for service in SERVICES]
+        calls = [sum(self.setup.count_calls(service).values()) for service in SERVICES]
         least, most = pages + changes, bound + changes
         self.runs.append(RunCalls(kind, self.grants, changes, least, most, *calls))
         self.grants += report.created - report.deleted

@@ -1,4 +1,4 @@
-"""Estates of any size, in seconds, as Grantor itself would leave them after hours of work.
+"""Setups of any size, in seconds, as Grantor itself would leave them after hours of work.
 
 Policy files are put and profiles created. The engine computes the plan. The sandbox creates these
 grants at once, without requests, and they are written to the engine's own ledger. Then a run of the
@@ -16,31 +16,31 @@ from grantor.reconcile.lease import exclusive_lease
 from grantor.reconcile.run import judge_run
 from sandbox.testing.helpers import call_control, wait_until
 from tests.conftest import ACCOUNT
-from tests.estate import DOMAIN, STACK, Estate, trust
+from tests.grantor_setup import DOMAIN, STACK, GrantorSetup, build_trust_policy
 
 FILES, RULES_PER_FILE = 10, 10
 GRANTS_PER_PROFILE = FILES * RULES_PER_FILE  # every profile has a grant from each rule
 
 
-def grow_estate(estate: Estate, profiles: int) -> Services:
+def create_many_grants(setup: GrantorSetup, profiles: int) -> Services:
     """Create a hundred grants for each of so many profiles; the warm services of the last run."""
-    estate.switches(grants_quota=2 * GRANTS_PER_PROFILE * profiles + 1000)
+    setup.set_switches(grants_quota=2 * GRANTS_PER_PROFILE * profiles + 1000)
     for number in range(FILES):
-        estate.policy(f"team-{number}", write_policy(number))
-    create_profiles(estate, range(profiles))
-    world = estate.world()
-    found = judge_run(world, {"everything": None})
+        setup.put_policy(f"team-{number}", write_policy(number))
+    create_profiles(setup, range(profiles))
+    services = setup.build_services()
+    found = judge_run(services, {"everything": None})
     wanted = found.plan.create if found else ()
     if len(wanted) != profiles * GRANTS_PER_PROFILE:
         raise RuntimeError(
             f"the policy files want {len(wanted):,} grants, "
             f"not {GRANTS_PER_PROFILE} for each of {profiles:,} profiles"
         )
-    _write_ledger(world, wanted, _create_grants(estate, world, wanted))
-    report = estate.run(world=world)
+    _write_ledger(services, wanted, _create_grants(setup, services, wanted))
+    report = setup.reconcile(services=services)
     if report.done or not report.is_finished:
         raise RuntimeError(f"a run still found something to do: {report.to_document('grantor')}")
-    return world
+    return services
 
 
 def write_policy(number: int) -> str:
@@ -58,11 +58,15 @@ def write_policy(number: int) -> str:
     return f"version: 1\nrules:\n{rules}  - name: own-folder\n{own}"
 
 
-def create_profiles(estate: Estate, numbers: Sequence[int]) -> None:
+def create_profiles(setup: GrantorSetup, numbers: Sequence[int]) -> None:
     """Create a profile user-NNNN for each number, with a role of its own."""
-    iam, studio, trusted = estate.client("iam"), estate.client("sagemaker"), trust("sagemaker")
+    iam, studio, trusted = (
+        setup.client("iam"),
+        setup.client("sagemaker"),
+        build_trust_policy("sagemaker"),
+    )
     names = [f"user-{number:04}" for number in numbers]
-    profiles = [{"DomainId": estate.domain, "UserProfileName": name} for name in names]
+    profiles = [{"DomainId": setup.domain, "UserProfileName": name} for name in names]
     for profile in profiles:
         name = profile["UserProfileName"]
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
@@ -71,11 +75,11 @@ def create_profiles(estate: Estate, numbers: Sequence[int]) -> None:
     wait_until(lambda: studio.describe_user_profile(**profiles[-1])["Status"] == "InService")
 
 
-def _create_grants(estate: Estate, world: Services, wanted: Sequence[Change]) -> list[str]:
+def _create_grants(setup: GrantorSetup, services: Services, wanted: Sequence[Change]) -> list[str]:
     """Create the grants in the sandbox, without requests, and return their ids."""
-    locations = world.grants.list_locations()
+    locations = services.grants.list_locations()
     requests = [_build_request(change.grant, locations) for change in wanted]
-    created = call_control(estate.sandbox, "grants", "POST", requests)
+    created = call_control(setup.sandbox, "grants", "POST", requests)
     if "error" in created:
         raise RuntimeError(created["error"])
     return list(created["ids"])
@@ -97,10 +101,10 @@ def _build_request(grant: Grant, locations: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_ledger(world: Services, wanted: Sequence[Change], ids: Sequence[str]) -> None:
+def _write_ledger(services: Services, wanted: Sequence[Change], ids: Sequence[str]) -> None:
     entries = (
         LedgerEntry(change.grant, State.LIVE, frozenset(change.reasons), grant_id, run="estate")
         for change, grant_id in zip(wanted, ids, strict=True)
     )
-    with exclusive_lease(world, "estate") as lease:
-        world.ledger.with_lease(lease).confirm_entries(entries)
+    with exclusive_lease(services, "estate") as lease:
+        services.ledger.with_lease(lease).confirm_entries(entries)

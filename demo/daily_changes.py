@@ -113,7 +113,9 @@ def add_folder(deployment: Deployment, article: set[GrantRow]) -> None:
         deployment.put_policy("policy/teams.yaml", TEAM_POLICY.encode())
         deployment.upload_files("teams/blue/plan.csv", "teams/red/plan.csv")
         wanted = article | deployment.expected_grants("userA", "teams/blue")
-        wait_until("userA has teams/blue/, and nobody teams/red/", wanted, deployment.list_grants)
+        wait_until(
+            "userA has teams/blue/, and nobody has teams/red/", wanted, deployment.list_grants
+        )
         deployment.delete_policy("policy/teams.yaml")
         wait_until("the file is deleted, and its grants too", article, deployment.list_grants)
 

@@ -1,7 +1,8 @@
 """The examples in docs/cli.md: `python -m docs.cli_examples NAME` runs one on a new sandbox.
 
-It prints each command and its output. The resources are those of the tests (tests/estate.py); the
-program is `.venv/bin/grantor`, with the environment that `python -m sandbox env` prints.
+It prints each command and its output. The resources are those of the tests
+(tests/grantor_setup.py); the program is `.venv/bin/grantor`, with the environment that
+`python -m sandbox env` prints.
 """
 
 import argparse
@@ -19,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.process import Server
-from tests.cli.deployed import deploy
+from tests.cli.policy_texts import build_rule, build_rules
 from tests.cli.queues import Queues
-from tests.cli.rules import many, one
+from tests.cli.stack_setup import deploy_stack
 from tests.conftest import Sandbox
-from tests.estate import ARTICLE, DATA, POLICIES, Estate, lay
+from tests.grantor_setup import ARTICLE_POLICY, DATA, POLICIES, GrantorSetup, set_up_grantor
 from tests.jobs.launcher import JOB, set_up_launcher
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ SHOWN_CHANGES = 3  # lines of changes that a shortened example shows
 class Example:
     """A stack, and the command line that is used on it."""
 
-    estate: Estate
+    setup: GrantorSetup
     environment: dict[str, str]
     folder: Path
 
@@ -70,7 +71,7 @@ def shorten_changes(printed: str) -> Iterator[str]:
 
 def show_plan(example: Example) -> None:
     """A policy file is uploaded; the plan is read before the run."""
-    example.estate.policy("article", ARTICLE)
+    example.setup.put_policy("article", ARTICLE_POLICY)
     example.grantor("plan")
     example.grantor("apply")
     example.grantor("plan --expect-no-changes")
@@ -78,20 +79,22 @@ def show_plan(example: Example) -> None:
 
 def show_pull_request(example: Example) -> None:
     """What a pull request would change, as a comment on it."""
-    example.estate.policy("article", ARTICLE)
-    example.estate.run()
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    example.setup.reconcile()
     (example.folder / "policy").mkdir()
-    (example.folder / "policy/article.yaml").write_text(ARTICLE.replace("Product/*", "Shared/*"))
+    (example.folder / "policy/article.yaml").write_text(
+        ARTICLE_POLICY.replace("Product/*", "Shared/*")
+    )
     example.grantor("plan --policy policy --markdown")
 
 
 def show_approval(example: Example) -> None:
     """A plan that deletes many grants requires an approval."""
-    role = example.estate.role("ana")
-    example.estate.policy("teams", many(role, 30))
-    example.estate.run()
-    example.estate.policy("teams", many(role, 5))
-    pending = example.estate.run().approval.hash[:12]  # any unambiguous prefix names the plan
+    role = example.setup.create_role("ana")
+    example.setup.put_policy("teams", build_rules(role, 30))
+    example.setup.reconcile()
+    example.setup.put_policy("teams", build_rules(role, 5))
+    pending = example.setup.reconcile().approval.hash[:12]  # any unambiguous prefix names the plan
     example.grantor("status")
     example.grantor(f"approve {pending} --yes", shorten=True)
     example.grantor("apply", shorten=True)
@@ -99,16 +102,16 @@ def show_approval(example: Example) -> None:
 
 def show_history(example: Example) -> None:
     """Past runs."""
-    example.estate.policy("article", ARTICLE)
-    run = example.estate.run().run_id
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    run = example.setup.reconcile().run_id
     example.grantor("history")
     example.grantor(f"history {run}")
 
 
 def show_jobs(example: Example) -> None:
     """Two people upload data; one of them has no grant on their folder."""
-    launcher = set_up_launcher(example.estate.sandbox, example.folder, OWN_FOLDER + JOB)
-    deploy(launcher.estate)
+    launcher = set_up_launcher(example.setup.sandbox, example.folder, OWN_FOLDER + JOB)
+    deploy_stack(launcher.setup)
     with suppress_output():
         launcher.deliver(launcher.upload("UserA/abalone.csv"), launcher.upload("UserB/abalone.csv"))
     example.grantor("jobs")
@@ -117,19 +120,19 @@ def show_jobs(example: Example) -> None:
 
 def show_adoption(example: Example) -> None:
     """A grant that was made by hand, and a rule that wants exactly this grant."""
-    role = example.estate.role("auditor")
-    example.estate.foreign("Product/*", role)
-    example.estate.policy("audit", one(role, "s3://data/Product/*", name="auditors"))
-    example.estate.run()
+    role = example.setup.create_role("auditor")
+    example.setup.create_unmanaged_grant("Product/*", role)
+    example.setup.put_policy("audit", build_rule(role, "s3://data/Product/*", name="auditors"))
+    example.setup.reconcile()
     example.grantor("adopt")
     example.grantor("adopt --all-wanted")
 
 
 def show_rebuild(example: Example) -> None:
     """The ledger table has lost its items."""
-    example.estate.policy("article", ARTICLE)
-    example.estate.run()
-    table = example.estate.client("dynamodb")
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    example.setup.reconcile()
+    table = example.setup.client("dynamodb")
     for item in table.scan(TableName="ledger")["Items"]:
         table.delete_item(TableName="ledger", Key={"pk": item["pk"], "sk": item["sk"]})
     example.grantor("rebuild")
@@ -138,7 +141,7 @@ def show_rebuild(example: Example) -> None:
 
 def show_redrive(example: Example) -> None:
     """Events that the functions could not process, and a message that is not an event."""
-    queues = Queues.of(example.estate)
+    queues = Queues.create(example.setup)
     policy = {
         "source": "aws.s3",
         "detail": {"bucket": {"name": POLICIES}, "object": {"key": "policy/article.yaml"}},
@@ -193,10 +196,10 @@ def main() -> None:
     parser.add_argument("example", choices=EXAMPLES)
     arguments = parser.parse_args()
     with run_sandbox() as server, tempfile.TemporaryDirectory() as folder:
-        estate = lay(Sandbox(server.port, server.log), Path(folder))
-        deploy(estate)
+        setup = set_up_grantor(Sandbox(server.port, server.log), Path(folder))
+        deploy_stack(setup)
         environment = os.environ | server.client_variables()
-        EXAMPLES[arguments.example](Example(estate, environment, Path(folder)))
+        EXAMPLES[arguments.example](Example(setup, environment, Path(folder)))
 
 
 if __name__ == "__main__":

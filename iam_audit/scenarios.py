@@ -152,7 +152,7 @@ def break_glass(deployment: Deployment) -> None:
         for queue in ("EventDLQ", "UploadDLQ"):
             sqs.send_message(QueueUrl=deployment.outputs[queue], MessageBody=json.dumps(event))
         sent = json.loads(eva.run_grantor("redrive", "--json"))
-        counts = [sent[name]["events"] for name in ("events", "uploads")]
+        counts = [sent[name]["events"] for name in ("event", "upload")]
         expect("both are sent again", [1, 1], counts)
         printed = eva.run_grantor("apply", "--wait")
         expect("a run by hand has nothing to change", True, "created" not in printed)

@@ -1,4 +1,4 @@
-"""What every test may ask for: a running sandbox of its own worker, and clients that speak to it as anyone would."""
+"""Fixtures of every test: a sandbox for each worker, and clients for it."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ __all__ = [
     "start_sandbox",
 ]
 
-# Helpers of tests that say with pytest's own words what they saw; whoever imports them first.
-pytest.register_assert_rewrite("tests.engine.watch", "tests.engine.change")
+# Failing assertions in these helpers show their values, like those in tests.
+pytest.register_assert_rewrite("tests.engine.helpers", "tests.engine.policy_change")
 
-# A busy machine makes no test fail: examples are counted, never timed.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("house")
+# No deadline: a busy machine must not make a test fail.
+settings.register_profile("grantor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("grantor")
 
 ROOT = Path(__file__).parent.parent

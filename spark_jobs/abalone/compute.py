@@ -127,7 +127,7 @@ def _find_s3a_obstacle(task: ComputeTask) -> JobFailed | None:
         if S3A_UNSAFE_KEY.search(name):
             return JobFailed(
                 CAPABILITY,
-                f"S3A with Access Grants has no way to say {name!r}. Use --access staged, "
+                f"S3A with Access Grants cannot name {name!r}. Use --access staged, "
                 "or plain letters.",
             )
     try:
@@ -207,15 +207,13 @@ def check_quarantine(task: ComputeTask, store: RunStore) -> None:
         f"{reason}: {count:,}" for reason, count in sorted(task.summary.quarantine.items())
     )
     if not rows["in"]:
-        raise JobFailed(CONTRACT, f"{source} has no line. Upload it again with its lines.")
+        raise JobFailed(CONTRACT, f"{source} has no lines. Upload it again with its data.")
     if rows["quarantine"] == rows["in"]:
         how = (
             f"Upload {', '.join(COLUMNS)} as lines of plain text, with commas between and "
             "without a header"
         )
-        raise JobFailed(
-            CONTRACT, f"No line of {source} is as the contract says ({reasons}). {how}."
-        )
+        raise JobFailed(CONTRACT, f"No line of {source} fits the contract ({reasons}). {how}.")
     if tolerated.is_exceeded(rows["quarantine"], rows["in"]):
         store.keep_splits(("quarantine",))
         where = task.output.format_uri(f"{task.output.run_prefix(task.run_id)}quarantine/")

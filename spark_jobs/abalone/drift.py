@@ -34,7 +34,7 @@ def _compare_counts(now: Counts, before: Counts) -> Iterator[str]:
 def _compare_rows(now: Counts, before: Counts) -> Iterator[str]:
     here, there = now.rows["in"], before.rows["in"]
     if there and not 1 / DRIFT_THRESHOLDS.rows <= here / there <= DRIFT_THRESHOLDS.rows:
-        yield f"{here:,} rows came in, before {there:,}"
+        yield f"{here:,} rows in, previously {there:,}"
 
 
 def _compare_quarantine(now: Counts, before: Counts) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _compare_quarantine(now: Counts, before: Counts) -> Iterator[str]:
     ):
         yield (
             f"{'new: ' if not there else ''}{_format_percent(here)} of rows in quarantine, "
-            f"before {_format_percent(there)}"
+            f"previously {_format_percent(there)}"
         )
     for reason, count in now.quarantine.items():
         if reason not in before.quarantine:
@@ -97,9 +97,9 @@ def _compare_column(name: str, here: _ColumnFigures, there: _ColumnFigures) -> I
         )
     far = DRIFT_THRESHOLDS.end * there.deviation
     if far and here.max - there.max > far:
-        yield f"{name} goes up to {here.max:.3g}, before to {there.max:.3g}"
+        yield f"{name} has a maximum of {here.max:.3g}, previously {there.max:.3g}"
     if far and there.min - here.min > far:
-        yield f"{name} goes down to {here.min:.3g}, before to {there.min:.3g}"
+        yield f"{name} has a minimum of {here.min:.3g}, previously {there.min:.3g}"
     yield from _compare_shape(name, here.measure, there.measure)
 
 
@@ -108,7 +108,7 @@ def _compare_shape(name: str, here: Measure, there: Measure) -> Iterator[str]:
         return
     index = stability_index(here.counts, there.counts)
     if index >= max(DRIFT_THRESHOLDS.shape, chance_bound(here.counts, there.counts)):
-        yield f"{name} is spread otherwise than before (population stability index {index:.2f})"
+        yield f"{name} is distributed differently (population stability index {index:.2f})"
 
 
 def stability_index(here: Sequence[int], there: Sequence[int]) -> float:

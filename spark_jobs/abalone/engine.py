@@ -101,7 +101,7 @@ def _check_all_read(observed: Mapping[str, Any], size: int, source: str) -> None
     """Raise JobFailed if some bytes of the file are in none of its lines: a line was too long."""
     if size - (observed["octets"] or 0) - observed["rows"] > BOM_BYTES:
         why = (
-            f"has a line of more than {MAX_LINE_BYTES:,} bytes, which can be no line of nine "
+            f"has a line of more than {MAX_LINE_BYTES:,} bytes, which cannot be a line of nine "
             "columns"
         )
         raise JobFailed(CONTRACT, f"{source} {why}. Upload it again with a line for each row.")

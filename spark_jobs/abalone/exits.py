@@ -21,16 +21,14 @@ DISK_FULL = (
     "and start it again."
 )
 OUT_OF_MEMORY = (
-    "The memory was not enough. Give the job larger instances (instances: {type: …}); if the input "
-    "has a line of hundreds of megabytes, mend the input."
+    "The job ran out of memory. Give the job larger instances (instances: {type: …}); if the input "
+    "has a line of hundreds of megabytes, correct the input."
 )
 ACCESS_REVOKED = (
-    "S3 refused a request that a grant had allowed at the start: a grant or a credential was taken "
-    "back, or has expired. Look at the grants"
+    "S3 refused a request that a grant had allowed at the start: a grant or a credential was "
+    "revoked or has expired. Check the grants"
 )
-INPUT_GONE = (
-    "The input was there at the start and is not any more. Upload it again; that starts a new run"
-)
+INPUT_GONE = "The input existed at the start and is gone. Upload it again; that starts a new run"
 
 # Signs of an error in the texts of S3A, the AWS SDKs and the file systems, in the order in which
 # the job looks for them. S3A wraps a denial by a grant in an AWSClientIOException, which is not an
@@ -59,7 +57,7 @@ ERROR_SIGNS = (
     (
         REPLACED,
         INPUT,
-        "The input was replaced while it was read; what has come starts a run of its own",
+        "The input was replaced while it was read; the new data starts a run of its own",
     ),
     (DENIED, ACCESS, ACCESS_REVOKED),
     (MISSING, INPUT, INPUT_GONE),
@@ -95,8 +93,8 @@ def explain_failure(failure: BaseException) -> JobFailed:
     for signs, code, sentence in ERROR_SIGNS:
         if any(sign in text for sign in signs):
             return JobFailed(code, f"{sentence.rstrip('.')}. ({_pick_line(text, signs)})")
-    why = f"The job failed inside: {_pick_line(text, ())}"
-    return JobFailed(INTERNAL, f"{why}. Its log tells where; the same input may be tried again.")
+    why = f"The job failed with an internal error: {_pick_line(text, ())}"
+    return JobFailed(INTERNAL, f"{why}. See its log; you can try the same input again.")
 
 
 def _iterate_causes(failure: BaseException | None) -> Iterator[BaseException]:

@@ -96,12 +96,12 @@ class JobRun:
         found = self.source.find_object(self.order.input_key)
         if found is None:
             raise JobFailed(
-                INPUT, f"{self.order.input_uri} is not there. Upload it; that starts a run."
+                INPUT, f"{self.order.input_uri} does not exist. Upload it; that starts a run."
             )
         if self.order.input_etag and found.etag != self.order.input_etag:
             why = (
-                f"{self.order.input_uri} was replaced after this job was ordered. What has "
-                "come starts a run of its own."
+                f"{self.order.input_uri} was replaced after this job was ordered. The new "
+                "data starts a run of its own."
             )
             raise JobFailed(INPUT, why)
         return found
@@ -116,7 +116,7 @@ class JobRun:
         if wrong := manifest.find_miscount(self.summary.rows, files):
             raise JobFailed(
                 INTERNAL,
-                f"The run does not add up and is not published: {wrong}. Start the job again.",
+                f"The run is not published: its counts differ ({wrong}). Start the job again.",
             )
         self._check_unchanged(found)
         before = self._read_previous()
@@ -127,7 +127,7 @@ class JobRun:
         """Raise JobFailed if the input's first bytes already show that it is not lines of text."""
         if not found.bytes:
             raise JobFailed(
-                CONTRACT, f"{self.order.input_uri} is empty. Upload it again with its lines."
+                CONTRACT, f"{self.order.input_uri} is empty. Upload it again with its data."
             )
         if kind := detect_wrong_type(self.source.read_beginning(found, SNIFFED_BYTES)):
             how = "Upload it as lines of plain text in UTF-8, nine columns with commas between"
@@ -142,7 +142,7 @@ class JobRun:
             raise JobFailed(
                 INPUT,
                 f"{self.order.input_uri} {gone} while the job worked on it; nothing was "
-                "published. What comes starts a new run.",
+                "published. New data starts a new run.",
             )
 
     def _read_previous(self) -> Mapping[str, Any] | None:
@@ -237,7 +237,7 @@ def detect_wrong_type(first: bytes) -> str:
     >>> detect_wrong_type(b"M,0.455,0.365"), detect_wrong_type(b"\x1f\x8b\x08\x00")
     ('', 'gzip, compressed')
     >>> detect_wrong_type(b"M,0\x00455")
-    'no text: it has zero bytes in it'
+    'not text: it contains zero bytes'
     """
     kind = next((name for sign, name in MAGIC_NUMBERS.items() if first.startswith(sign)), "")
-    return kind or ("no text: it has zero bytes in it" if b"\x00" in first else "")
+    return kind or ("not text: it contains zero bytes" if b"\x00" in first else "")

@@ -250,7 +250,7 @@ def _plan_plain_files(output: RunFolder, run_id: str) -> dict[str, FoundObject]:
     manifest = read_published(output, run_id)
     if manifest is None:
         why = (
-            f"LATEST points at run {run_id}, and "
+            f"LATEST points to run {run_id}, but "
             f"{output.format_uri(output.run_prefix(run_id))} is gone or incomplete. Upload the "
             "input again."
         )

@@ -76,7 +76,7 @@ def setup(open_setup: OpenSetup) -> GrantsSetup:
     return open_setup()
 
 
-def test_what_is_made_is_listed_with_its_id(setup: GrantsSetup):
+def test_a_created_grant_is_listed_with_its_id(setup: GrantsSetup):
     made = {
         setup.mine(f"s3://data/{n}/*"): setup.make(setup.mine(f"s3://data/{n}/*")) for n in range(8)
     }
@@ -97,7 +97,7 @@ def test_listing_some_grantees_costs_a_call_each_and_returns_no_others(setup: Gr
     assert calls["ListAccessGrants"] <= 2 * 2  # an empty page in between
 
 
-def test_a_grant_of_one_application_is_another_grant(setup: GrantsSetup):
+def test_the_same_grant_through_an_application_is_a_different_grant(setup: GrantsSetup):
     application = f"arn:aws:sso::{MOTO}:application/ssoins-1234567890abcdef/apl-1"
     for grant in (setup.mine(), Grant(setup.ana, READ, "s3://data/Ana/*", application)):
         setup.make(grant)
@@ -126,7 +126,7 @@ def test_a_grant_that_somebody_else_made_has_no_owner(setup: GrantsSetup):
     assert setup.grants.find_grant(setup.mine()) == FoundGrant(found["AccessGrantId"], None)
 
 
-def test_of_a_duplicate_grant_ours_is_returned(open_setup: OpenSetup):
+def test_of_two_equal_grants_ours_is_returned(open_setup: OpenSetup):
     setup = open_setup(location_in_key=True)
     everywhere = setup.aws.control(
         "CreateAccessGrantsLocation", LocationScope="s3://", IAMRoleArn=setup.scenario.location_role
@@ -147,21 +147,21 @@ def test_of_a_duplicate_grant_ours_is_returned(open_setup: OpenSetup):
     ]
 
 
-def test_a_grant_that_is_there_is_not_made_again(setup: GrantsSetup):
+def test_an_existing_grant_is_not_created_again(setup: GrantsSetup):
     setup.make(setup.mine())
 
     with pytest.raises(GrantExists, match="READ s3://data/Ana/"):
         setup.make(setup.mine())
 
 
-def test_a_role_that_s3_does_not_know_yet_is_retryable(setup: GrantsSetup):
+def test_a_role_that_s3_does_not_know_yet_is_a_retryable_error(setup: GrantsSetup):
     with pytest.raises(RetryableError, match="not known to S3 yet"):
         setup.make(
             Grant(Grantee("IAM", f"arn:aws:iam::{MOTO}:role/nobody"), READ, "s3://data/Ana/*")
         )
 
 
-def test_what_the_service_refuses_for_good_is_not_retryable(open_setup: OpenSetup):
+def test_a_permanent_refusal_is_not_retryable(open_setup: OpenSetup):
     setup = open_setup(grants_quota=0)
 
     with pytest.raises(ClientError, match="AccessGrantsQuotaExceededError"):
@@ -202,7 +202,9 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize(("scope", "kind"), OBJECTS.values(), ids=OBJECTS.keys())
-def test_only_a_single_object_is_called_one(setup: GrantsSetup, scope: str, kind: str):
+def test_only_a_scope_of_a_single_object_is_sent_as_an_object(
+    setup: GrantsSetup, scope: str, kind: str
+):
     asked: list[dict[str, Any]] = []
     setup.client.meta.events.register(
         "provide-client-params.s3-control.CreateAccessGrant",
@@ -214,7 +216,7 @@ def test_only_a_single_object_is_called_one(setup: GrantsSetup, scope: str, kind
     assert set(setup.grants.list_grants()) == {setup.mine(scope)}
 
 
-def test_a_grant_that_became_another_scope_is_deleted_again(setup: GrantsSetup):
+def test_a_grant_that_was_created_with_another_scope_is_deleted_again(setup: GrantsSetup):
     place = setup.aws.control(
         "CreateAccessGrantsLocation",
         LocationScope="s3://data/team*",
@@ -227,7 +229,7 @@ def test_a_grant_that_became_another_scope_is_deleted_again(setup: GrantsSetup):
     assert setup.grants.list_grants() == {}
 
 
-def test_deleting_what_is_gone_is_success(setup: GrantsSetup):
+def test_deleting_a_missing_grant_succeeds(setup: GrantsSetup):
     made = setup.make(setup.mine())
     setup.grants.delete_grant(made)
     setup.grants.delete_grant(made)
@@ -251,7 +253,7 @@ def test_a_grant_carries_its_owner_and_the_other_tags(setup: GrantsSetup):
     }
 
 
-def test_a_grant_that_is_adopted_keeps_its_other_tags(setup: GrantsSetup):
+def test_an_adopted_grant_keeps_its_other_tags(setup: GrantsSetup):
     made = setup.scenario.grant("Ana/*", Tags=[{"Key": "team", "Value": "x"}])["AccessGrantId"]
     setup.grants.tag_grant(made, ownership_tags(rules=["policy/a.yaml#own"], run="r-2"))
 
@@ -278,9 +280,7 @@ RULES = {
 
 
 @pytest.mark.parametrize(("rules", "end"), RULES.values(), ids=RULES.keys())
-def test_rules_are_written_as_far_as_they_fit_into_a_tag(
-    setup: GrantsSetup, rules: list[str], end: str
-):
+def test_a_tag_names_as_many_rules_as_fit(setup: GrantsSetup, rules: list[str], end: str):
     value = ownership_tags(rules=rules, run="r-1")["grantor:rules"]
     made = setup.make(setup.mine(), **ownership_tags(rules=rules, run="r-1"))
 
@@ -288,7 +288,7 @@ def test_rules_are_written_as_far_as_they_fit_into_a_tag(
     assert (setup.grants.read_tags(made) or {})["grantor:rules"] == value
 
 
-def test_it_calls_the_partition_of_its_region():
+def test_requests_use_the_partition_of_the_region():
     client = boto3.Session("a", "b", region_name="cn-north-1").client("s3control")
     asked: list[str] = []
 
@@ -305,7 +305,7 @@ def test_it_calls_the_partition_of_its_region():
     )
 
 
-def test_it_is_the_same_on_the_wire(server: Sandbox):
+def test_requests_are_the_same_on_the_wire(server: Sandbox):
     control, word = server.client("s3control"), uuid.uuid4().hex[:8]
     account = AwsAccount(ACCOUNT, server.client)
     server.client("s3").create_bucket(Bucket=f"data-{word}")

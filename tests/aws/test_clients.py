@@ -29,7 +29,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throttled(
+def test_each_client_is_created_once_in_the_region_of_the_environment_and_retries_when_throttled(
     clients: Clients, name: str
 ):
     made = getattr(clients, name)
@@ -41,7 +41,7 @@ def test_each_is_made_once_in_the_region_of_the_environment_and_waits_when_throt
     assert (made.meta.config.retries["mode"], made.meta.config.connect_timeout) == (mode, 3)
 
 
-def test_importing_it_makes_nothing():
+def test_importing_the_module_creates_no_client():
     script = (
         "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; "
         "assert vars(c.Clients()) == {'_region': None}"
@@ -53,7 +53,7 @@ def test_importing_it_makes_nothing():
 
 
 @pytest.mark.parametrize("cut", ["ListDomains", "ListUserProfiles"])
-def test_half_an_answer_in_json_is_an_error_and_not_an_empty_list(
+def test_a_truncated_json_response_is_an_error_and_not_an_empty_list(
     server: Sandbox, clients: Clients, cut: str
 ):
     """botocore reads `{"Domains": [{"Doma` as an answer with no members, status 200."""

@@ -44,7 +44,7 @@ def test_folders_are_what_lies_between_the_prefix_and_the_next_slash(s3: Any, bu
     assert Folders(s3).list_folders(f"s3://{bucket}/nothing/") == ()
 
 
-def test_a_folder_may_have_any_name_but_none(s3: Any, bucket: str):
+def test_a_folder_can_have_any_name_except_an_empty_one(s3: Any, bucket: str):
     put(s3, bucket, "p/mit Lücke & +/x", "p/marker/", "p//x")
 
     assert Folders(s3).list_folders(f"s3://{bucket}/p/") == ("marker", "mit Lücke & +")

@@ -1,4 +1,4 @@
-"""The lease: one holder at a time, and no subject is lost, whoever comes when."""
+"""The lease has one holder at a time, and no subject is lost, whatever the order of calls."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,19 +24,19 @@ def leases(table: DynamoDBTable) -> LeaseStore:
     return LeaseStore(table)
 
 
-def held(lease: Lease | None) -> Lease:
+def require_lease(lease: Lease | None) -> Lease:
     assert lease
     return lease
 
 
-def test_the_first_to_come_takes_the_lease_with_its_subjects(leases: LeaseStore):
-    lease = held(leases.acquire("a", {ANA: 5.0}, now=100, seconds=60))
+def test_the_first_run_acquires_the_lease_with_its_subjects(leases: LeaseStore):
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, now=100, seconds=60))
 
     assert lease == Lease(token=1, holder="a", expires=160, subjects={ANA: 5.0})
 
 
-def test_who_comes_during_a_run_leaves_the_subjects_and_gets_no_lease(leases: LeaseStore):
-    lease = held(leases.acquire("a", {ANA: 5.0}, 100, 60))
+def test_a_second_run_leaves_its_subjects_and_gets_no_lease(leases: LeaseStore):
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60))
 
     assert leases.acquire("b", {BEN: 7.0}, 101, 60) is None
     assert leases.acquire("c", {BEN: 6.0, ANA: None}, 102, 60) is None
@@ -45,7 +45,7 @@ def test_who_comes_during_a_run_leaves_the_subjects_and_gets_no_lease(leases: Le
 
 
 def test_it_is_not_released_while_subjects_wait(leases: LeaseStore):
-    lease = held(leases.acquire("a", {ANA: 5.0}, 100, 60))
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60))
     leases.acquire("b", {BEN: 7.0}, 101, 60)
 
     assert not leases.release(lease)
@@ -54,8 +54,8 @@ def test_it_is_not_released_while_subjects_wait(leases: LeaseStore):
     assert leases.acquire("c", {}, 102, 60) == Lease(2, "c", 162, {})
 
 
-def test_what_a_dead_holder_left_is_found_by_who_comes_after_its_lease(leases: LeaseStore):
-    dead = held(leases.acquire("dead", {ANA: 5.0}, 100, 60))
+def test_the_next_holder_after_the_lease_of_a_dead_one_gets_its_subjects(leases: LeaseStore):
+    dead = require_lease(leases.acquire("dead", {ANA: 5.0}, 100, 60))
     leases.acquire("b", {BEN: 7.0}, 101, 60)
     leases.drain(dead)
     leases.acquire("c", {"profile D/cy": 8.0}, 102, 60)
@@ -68,8 +68,8 @@ def test_what_a_dead_holder_left_is_found_by_who_comes_after_its_lease(leases: L
 
 @pytest.mark.parametrize("method", ["drain", "release", "abandon", "renew"])
 def test_a_holder_that_lost_the_lease_can_do_nothing_more(leases: LeaseStore, method: str):
-    old = held(leases.acquire("old", {ANA: 5.0}, 100, 60))
-    new = held(leases.acquire("new", {}, 160, 60))
+    old = require_lease(leases.acquire("old", {ANA: 5.0}, 100, 60))
+    new = require_lease(leases.acquire("new", {}, 160, 60))
 
     with pytest.raises(LeaseLost, match="the lease of old has passed to new"):
         getattr(leases, method)(old, *([200, 60] if method == "renew" else []))
@@ -77,14 +77,16 @@ def test_a_holder_that_lost_the_lease_can_do_nothing_more(leases: LeaseStore, me
 
 
 def test_a_lease_that_is_renewed_in_time_is_kept(leases: LeaseStore):
-    lease = leases.renew(held(leases.acquire("a", {ANA: 5.0}, 100, 60)), now=159, seconds=60)
+    lease = leases.renew(
+        require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60)), now=159, seconds=60
+    )
 
     assert lease == Lease(1, "a", 219, {ANA: 5.0})
     assert leases.acquire("b", {}, 218, 60) is None
 
 
-def test_what_could_not_be_finished_waits_for_the_next_holder(leases: LeaseStore):
-    lease = held(leases.acquire("a", {ANA: 5.0}, 100, 60))
+def test_unfinished_subjects_wait_for_the_next_holder(leases: LeaseStore):
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60))
     leases.acquire("b", {BEN: 7.0}, 101, 60)
     leases.abandon(lease)
 
@@ -94,7 +96,7 @@ def test_what_could_not_be_finished_waits_for_the_next_holder(leases: LeaseStore
 def test_the_status_has_the_holder_and_every_pending_subject_and_changes_nothing(
     leases: LeaseStore,
 ):
-    lease = held(leases.acquire("a", {ANA: 5.0}, now=100, seconds=60))
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, now=100, seconds=60))
     leases.acquire("b", {BEN: 7.0}, 101, 60)
 
     assert leases.read_status(159) == LeaseStatus("a", 100, 160, {ANA: 5.0, BEN: 7.0})
@@ -109,7 +111,7 @@ def test_the_status_of_an_unused_table_has_no_holder(leases: LeaseStore):
 
 
 def test_more_than_two_hundred_subjects_become_everything(leases: LeaseStore):
-    lease = held(leases.acquire("a", {}, 100, 60))
+    lease = require_lease(leases.acquire("a", {}, 100, 60))
     for part in range(3):
         leases.acquire("b", {f"profile D/{part}-{n}": 9.0 - part for n in range(70)}, 101, 60)
 
@@ -117,7 +119,7 @@ def test_more_than_two_hundred_subjects_become_everything(leases: LeaseStore):
 
 
 def test_a_few_subjects_that_fill_an_item_become_everything(leases: LeaseStore):
-    lease = held(
+    lease = require_lease(
         leases.acquire(
             "a", {f"prefix s3://data/{n}{'ü' * 1000}/": 5.0 for n in range(150)}, 100, 60
         )
@@ -126,8 +128,8 @@ def test_a_few_subjects_that_fill_an_item_become_everything(leases: LeaseStore):
     assert lease.subjects == {"everything": 5.0}
 
 
-def test_another_process_may_go_on_with_a_lease(table: DynamoDBTable, leases: LeaseStore):
-    lease = held(leases.acquire("a", {ANA: 5.0}, 100, 60))
+def test_another_process_can_continue_a_lease(table: DynamoDBTable, leases: LeaseStore):
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60))
     elsewhere = LeaseStore(table)
 
     assert elsewhere.drain(lease) == {}
@@ -136,7 +138,7 @@ def test_another_process_may_go_on_with_a_lease(table: DynamoDBTable, leases: Le
 
 def test_a_lease_whose_answer_was_lost_is_held(table: DynamoDBTable, leases: LeaseStore):
     replace_answers(table._client, "PutItem", lose_answer)
-    lease = held(leases.acquire("a", {ANA: 5.0}, 100, 60))
+    lease = require_lease(leases.acquire("a", {ANA: 5.0}, 100, 60))
 
     assert lease == Lease(1, "a", 160, {ANA: 5.0})
     assert leases.release(lease)  # its subjects were not added twice
@@ -146,7 +148,7 @@ def test_subjects_are_drained_although_the_answer_was_lost(
     server: Sandbox, table: DynamoDBTable, leases: LeaseStore
 ):
     others = LeaseStore(DynamoDBTable(server.client("dynamodb"), table.name))
-    lease = held(leases.acquire("a", {}, 100, 60))
+    lease = require_lease(leases.acquire("a", {}, 100, 60))
     others.acquire("b", {BEN: 7.0}, 101, 60)
     assert not leases.release(lease)  # so it has seen that one waits
 
@@ -176,7 +178,7 @@ def test_a_run_without_competitors_costs_one_call_per_method(
 ):
     calls = count_calls(table._client)
     for turn in range(3):
-        lease = held(leases.acquire(f"run-{turn}", {ANA: 5.0}, 100, 60))
+        lease = require_lease(leases.acquire(f"run-{turn}", {ANA: 5.0}, 100, 60))
         leases.drain(lease)
         leases.release(lease)
 
@@ -184,7 +186,7 @@ def test_a_run_without_competitors_costs_one_call_per_method(
 
 
 @dataclass
-class Crowd:
+class Competitors:
     """Many that come at once, each with its own LeaseStore; each holder looks for subjects until
     none waits.
     """
@@ -197,7 +199,7 @@ class Crowd:
     holding: int = 0
     most: int = 0
 
-    def person(self, number: int) -> None:
+    def run_worker(self, number: int) -> None:
         leases = LeaseStore(DynamoDBTable(self.server.client("dynamodb"), self.table))
         for turn in range(8):
             lease = leases.acquire(
@@ -226,10 +228,10 @@ class Crowd:
             self.most = max(self.most, self.holding)
 
 
-def test_in_a_crowd_every_subject_is_seen_by_exactly_one_holder(server: Sandbox):
-    crowd = Crowd(server, make_table(server))
+def test_among_many_competitors_every_subject_is_seen_by_exactly_one_holder(server: Sandbox):
+    crowd = Competitors(server, make_table(server))
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(crowd.person, range(8)))
+        list(pool.map(crowd.run_worker, range(8)))
 
     assert crowd.seen == {
         f"profile D/{number}-{turn}": 1 for number in range(8) for turn in range(8)

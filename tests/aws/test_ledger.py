@@ -84,7 +84,7 @@ def test_the_subjects_behind_new_reasons_are_known_too(ledger: Ledger):
     assert ledger.find_grantees("prefix s3://data/p/x/") == {ANA}
 
 
-def test_what_is_forgotten_is_gone_and_its_subjects_stay(ledger: Ledger):
+def test_a_removed_entry_is_gone_and_its_subjects_stay(ledger: Ledger):
     ledger.write_intent([entry(), entry(BEN)])
     ledger.forget_grants([entry().grant])
 
@@ -92,7 +92,7 @@ def test_what_is_forgotten_is_gone_and_its_subjects_stay(ledger: Ledger):
     assert ledger.read_grantee(ANA) == ([], {"profile D/ana"})
 
 
-def test_no_pair_is_written_twice(ledger: Ledger):
+def test_no_subject_of_a_grant_is_written_twice(ledger: Ledger):
     ledger.write_intent([entry()])
     ledger.forget_grants([entry().grant])
     before = list(ledger.table.query_partition("profile D/ana"))
@@ -120,7 +120,7 @@ SCOPES = {
     ["", "arn:aws:sso::111122223333:application/y"],
     ids=["for all", "for one application"],
 )
-def test_every_scope_comes_back_as_it_was(ledger: Ledger, scope: str, application: str):
+def test_every_scope_survives_the_ledger(ledger: Ledger, scope: str, application: str):
     wanted = LedgerEntry(Grant(ANA, WRITE, scope, application), State.INTENDED, frozenset({OWN}))
     ledger.write_intent([wanted])
 
@@ -244,7 +244,7 @@ def test_a_holder_that_lost_the_lease_writes_nothing(
     assert list(ledger.iterate_entries()) == [entry()]
 
 
-def test_a_holder_that_has_let_go_writes_nothing(table: DynamoDBTable, lease: Lease):
+def test_a_holder_that_released_the_lease_writes_nothing(table: DynamoDBTable, lease: Lease):
     LeaseStore(table).release(lease)
 
     with pytest.raises(LeaseLost):
@@ -271,7 +271,7 @@ def test_a_write_that_conflicts_with_another_is_tried_again(ledger: Ledger):
     assert list(ledger.iterate_entries()) == [entry()]
 
 
-def test_a_write_that_conflicts_without_end_is_retryable(ledger: Ledger):
+def test_a_write_that_keeps_conflicting_is_a_retryable_error(ledger: Ledger):
     replace_answers(
         ledger.table._client, "TransactWriteItems", *[cancelled("TransactionConflict", "None")] * 99
     )
@@ -288,7 +288,7 @@ READS: dict[str, Callable[[Ledger], object]] = {
 
 
 @pytest.mark.parametrize(("operation", "read"), READS.items(), ids=READS.keys())
-def test_what_cannot_be_read_now_is_not_empty(
+def test_a_failed_read_is_not_an_empty_ledger(
     ledger: Ledger, operation: str, read: Callable[[Ledger], object]
 ):
     replace_answers(ledger.table._client, operation, *[refuse_with("InternalServerError", 500)] * 9)

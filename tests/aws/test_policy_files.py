@@ -78,7 +78,7 @@ def test_a_file_that_was_never_listed_is_always_read(s3: Any, bucket: str, files
     assert files.read_file(A).body == b"two"
 
 
-def test_the_accepted_version_can_be_read_though_a_newer_one_stands(
+def test_the_accepted_version_can_be_read_although_a_newer_one_exists(
     s3: Any, bucket: str, files: PolicyFiles
 ):
     accepted = put(s3, bucket, A, b"right")
@@ -102,9 +102,7 @@ def test_many_files_are_read_ahead(s3: Any, bucket: str, files: PolicyFiles):
     assert calls == {}
 
 
-def test_what_could_not_be_prefetched_raises_when_it_is_read(
-    s3: Any, bucket: str, files: PolicyFiles
-):
+def test_a_failed_prefetch_raises_when_the_file_is_read(s3: Any, bucket: str, files: PolicyFiles):
     for key in (A, B):
         put(s3, bucket, key, b"one")
     keys = files.list_files()
@@ -130,7 +128,7 @@ def test_a_file_that_is_too_large_is_not_read(
     assert calls["GetObject"] == (0 if listed else 1)
 
 
-def test_a_file_is_gone_when_s3_says_so(s3: Any, bucket: str, files: PolicyFiles):
+def test_a_file_counts_as_deleted_only_if_s3_says_so(s3: Any, bucket: str, files: PolicyFiles):
     put(s3, bucket, A, b"one")
     put(s3, bucket, B, b"")
     s3.delete_object(Bucket=bucket, Key=A)
@@ -142,7 +140,7 @@ def test_a_file_is_gone_when_s3_says_so(s3: Any, bucket: str, files: PolicyFiles
     )
 
 
-def test_a_bucket_that_is_gone_proves_nothing_of_its_files(s3: Any):
+def test_a_missing_bucket_does_not_mean_that_its_files_are_deleted(s3: Any):
     with pytest.raises(ClientError, match="NoSuchBucket"):
         PolicyFiles(s3, f"nobody-{uuid.uuid4().hex}").is_deleted(A)
 
@@ -181,14 +179,14 @@ def cut_off() -> Iterator[Any]:
     listening.close()
 
 
-def test_a_body_that_is_cut_off_is_never_a_short_file(cut_off: Any):
+def test_a_body_that_is_cut_off_is_never_taken_for_a_short_file(cut_off: Any):
     files = PolicyFiles(cut_off, "policies")
 
     with pytest.raises(RetryableError):
         files.read_file(A)
 
 
-def test_a_body_that_ends_too_soon_is_never_a_short_file(s3: Any, files: PolicyFiles):
+def test_a_body_that_ends_too_soon_is_never_taken_for_a_short_file(s3: Any, files: PolicyFiles):
     replace_answers(
         s3,
         "GetObject",

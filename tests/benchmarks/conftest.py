@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
-from tests.estate import Estate, lay
+from tests.grantor_setup import GrantorSetup, set_up_grantor
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,6 @@ def bench_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 
 @pytest.fixture
-def bare(bench_sandbox: Sandbox, tmp_path: Path) -> Estate:
-    """An estate without profiles."""
-    return lay(bench_sandbox, tmp_path, ())
+def bare(bench_sandbox: Sandbox, tmp_path: Path) -> GrantorSetup:
+    """A setup without profiles."""
+    return set_up_grantor(bench_sandbox, tmp_path, ())

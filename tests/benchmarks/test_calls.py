@@ -1,4 +1,4 @@
-"""No more calls than promised, in small estates; `make bench` counts them in large ones."""
+"""No run makes more calls than documented. Setups are small here, and large in `make bench`."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from benchmarks.calls import count_calls
 from benchmarks.large_estates import create_profiles
 from benchmarks.performance_page import PAGE
 from harness.figures import Figure, format_figures
-from tests.estate import DOMAIN, Estate
+from tests.grantor_setup import DOMAIN, GrantorSetup
 
 EVENT_RUNS = ("profile's event", "new profile's event")
 TEAM_POLICY = f"""\
@@ -20,8 +20,8 @@ rules:
 
 
 @pytest.mark.parametrize("profiles", [1, 11])
-def test_no_run_makes_more_calls_than_promised_and_an_event_costs_the_same_in_each(
-    bare: Estate, profiles: int
+def test_no_run_makes_more_calls_than_documented_and_an_event_costs_the_same_in_every_setup(
+    bare: GrantorSetup, profiles: int
 ) -> None:
     tally = count_calls(bare, profiles)
 
@@ -32,7 +32,7 @@ def test_no_run_makes_more_calls_than_promised_and_an_event_costs_the_same_in_ea
     }
 
 
-def test_the_page_shows_what_is_counted(bare: Estate) -> None:
+def test_the_page_shows_what_is_counted(bare: GrantorSetup) -> None:
     shown = [line.split() for line in PAGE.read_text().splitlines()]
 
     for one in count_calls(bare, 1).runs:
@@ -42,19 +42,19 @@ def test_the_page_shows_what_is_counted(bare: Estate) -> None:
 
 
 def test_an_upload_into_a_folder_with_many_grants_costs_pages_and_not_a_call_for_each(
-    bare: Estate,
+    bare: GrantorSetup,
 ) -> None:
     create_profiles(bare, range(60))
-    bare.policy("teams", TEAM_POLICY)
-    world = bare.world()
-    bare.run(world=world)
-    created = bare.run(bare.upload("teams/blue/a.csv"), world=world).created
-    bare.forget_calls()
-    again = bare.run(bare.upload("teams/blue/b.csv"), world=world)
+    bare.put_policy("teams", TEAM_POLICY)
+    services = bare.build_services()
+    bare.reconcile(services=services)
+    created = bare.reconcile(bare.upload("teams/blue/a.csv"), services=services).created
+    bare.reset_call_counts()
+    again = bare.reconcile(bare.upload("teams/blue/b.csv"), services=services)
 
     assert (created, again.done) == (60, [])
-    assert bare.calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
-    assert sum(bare.calls("dynamodb").values()) < 10
+    assert bare.count_calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
+    assert sum(bare.count_calls("dynamodb").values()) < 10
 
 
 def test_a_figure_over_its_bound_does_not_hold() -> None:

@@ -1,4 +1,4 @@
-"""The command line in an estate of its own, on a server that the worker keeps for these tests."""
+"""Each test runs commands on a stack of its own, on a sandbox that the worker keeps."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from grantor.cli.main import main
-from tests.cli.deployed import assume_role_with, deploy
+from tests.cli.stack_setup import assume_role_with, deploy_stack
 from tests.conftest import Sandbox
-from tests.estate import Estate, lay, session
+from tests.grantor_setup import GrantorSetup, build_session, set_up_grantor
 
 ADMINISTRATOR = {"AccessKeyId": "test", "SecretAccessKey": "test"}
 
@@ -35,33 +35,33 @@ class Answer:
 
 @dataclass
 class CommandLine:
-    """The command line, used on the estate's stack."""
+    """Runs commands on the stack of the setup."""
 
-    estate: Estate
+    setup: GrantorSetup
     capsys: pytest.CaptureFixture[str]
     outputs: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.outputs = deploy(self.estate)
+        self.outputs = deploy_stack(self.setup)
 
-    def person(self, *policies: str) -> dict[str, str]:
+    def create_person(self, *policies: str) -> dict[str, str]:
         """Return the keys of a person with exactly these managed policies of the stack."""
-        return assume_role_with(self.estate, *(self.outputs[policy] for policy in policies))
+        return assume_role_with(self.setup, *(self.outputs[policy] for policy in policies))
 
-    def grantor(self, *words: str, keys: dict[str, str] = ADMINISTRATOR) -> Answer:
+    def run(self, *words: str, keys: dict[str, str] = ADMINISTRATOR) -> Answer:
         """Run `grantor WORDS` with these keys."""
         self.capsys.readouterr()
         try:
-            code = main(words, session(self.estate.config, keys))
+            code = main(words, build_session(self.setup.config, keys))
         except SystemExit as usage:  # argparse exits by itself on invalid usage
             code = int(usage.code or 0)
         return Answer(code, *self.capsys.readouterr())
 
     def queued_subjects(self) -> list[list[str]]:
         """Receive the messages of the event queue; return the subjects of each."""
-        names = self.estate.names
+        names = self.setup.names
         messages = (
-            self.estate.client("sqs")
+            self.setup.client("sqs")
             .receive_message(QueueUrl=names.event_queue, MaxNumberOfMessages=10)
             .get("Messages", [])
         )
@@ -74,10 +74,10 @@ def cli_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 
 @pytest.fixture
-def estate(cli_sandbox: Sandbox, tmp_path: Path) -> Estate:
-    return lay(cli_sandbox, tmp_path)
+def setup(cli_sandbox: Sandbox, tmp_path: Path) -> GrantorSetup:
+    return set_up_grantor(cli_sandbox, tmp_path)
 
 
 @pytest.fixture
-def cli(estate: Estate, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(estate, capsys)
+def cli(setup: GrantorSetup, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(setup, capsys)

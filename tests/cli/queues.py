@@ -1,4 +1,4 @@
-"""The queues of an estate as a deploy creates them, each with its dead-letter queue."""
+"""The queues of a stack, each with its dead-letter queue."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.conftest import ACCOUNT, REGION
-from tests.estate import Estate
+from tests.grantor_setup import GrantorSetup
 
 
 @dataclass
@@ -14,12 +14,12 @@ class Queues:
     """The queues by their names: event-queue, event-dlq, upload-queue, upload-dlq."""
 
     sqs: Any
-    place: str
+    base_url: str
 
     @classmethod
-    def of(cls, estate: Estate) -> "Queues":
-        """Create the queues that the estate lacks."""
-        sqs = estate.client("sqs")
+    def create(cls, setup: GrantorSetup) -> "Queues":
+        """Create the queues that the setup lacks."""
+        sqs = setup.client("sqs")
         for name in ("event", "upload"):
             sqs.create_queue(QueueName=f"{name}-dlq")
             dead = {
@@ -28,19 +28,19 @@ class Queues:
             }
             url = sqs.create_queue(QueueName=f"{name}-queue")["QueueUrl"]
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(dead)})
-        return cls(sqs, estate.names.event_queue.rpartition("/")[0])
+        return cls(sqs, setup.names.event_queue.rpartition("/")[0])
 
     def send(self, name: str, *bodies: str) -> None:
         for body in bodies:
-            self.sqs.send_message(QueueUrl=f"{self.place}/{name}", MessageBody=body)
+            self.sqs.send_message(QueueUrl=f"{self.base_url}/{name}", MessageBody=body)
 
-    def take(self, name: str) -> list[str]:
+    def receive(self, name: str) -> list[str]:
         """Receive all messages that are visible now, which hides them from others."""
-        return list(self._bodies(name))
+        return list(self._receive_bodies(name))
 
-    def _bodies(self, name: str) -> Iterator[str]:
+    def _receive_bodies(self, name: str) -> Iterator[str]:
         asked = {
-            "QueueUrl": f"{self.place}/{name}",
+            "QueueUrl": f"{self.base_url}/{name}",
             "MaxNumberOfMessages": 10,
             "VisibilityTimeout": 60,
         }

@@ -12,10 +12,10 @@ import pytest
 
 from grantor.cli.session import CommandError, choose_stack
 from sandbox.testing.helpers import call_control
+from tests.cli.command_process import read_environment, start_grantor, wait_until
 from tests.cli.conftest import CommandLine
-from tests.cli.processes import grantor, read_environment, until
 from tests.conftest import ROOT
-from tests.estate import ARTICLE, LEDGER, Estate
+from tests.grantor_setup import ARTICLE_POLICY, LEDGER, GrantorSetup
 
 GRANTOR = ROOT / ".venv/bin/grantor"
 NOBODY = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -56,19 +56,19 @@ def test_missing_configuration_is_named(environment: dict[str, str], said: str):
     ],
 )
 def test_expired_and_unknown_credentials_have_different_messages(
-    cli: CommandLine, estate: Estate, code: str, said: str
+    cli: CommandLine, setup: GrantorSetup, code: str, said: str
 ):
     refusal = {"kind": "refuse", "code": code, "status": 400, "message": "said the test"}
-    estate.faults({"service": "cloudformation", "operation": "DescribeStacks", **refusal})
-    answered = cli.grantor("plan")
-    estate.faults()
+    setup.set_faults({"service": "cloudformation", "operation": "DescribeStacks", **refusal})
+    answered = cli.run("plan")
+    setup.set_faults()
 
     assert (answered.code, answered.out) == (1, "")
     assert answered.err.startswith(f"grantor plan: {said}")
 
 
 def test_a_missing_stack_is_named_with_its_region_and_account(cli: CommandLine):
-    answered = cli.grantor("plan", "--stack", "nobody")
+    answered = cli.run("plan", "--stack", "nobody")
 
     assert (answered.code, answered.out) == (1, "")
     assert answered.err == (
@@ -77,12 +77,12 @@ def test_a_missing_stack_is_named_with_its_region_and_account(cli: CommandLine):
     )
 
 
-def test_a_stack_of_another_application_is_refused(cli: CommandLine, estate: Estate):
+def test_a_stack_of_another_application_is_refused(cli: CommandLine, setup: GrantorSetup):
     topic = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
-    cloud = estate.client("cloudformation")
+    cloud = setup.client("cloudformation")
     cloud.create_stack(StackName="else", TemplateBody=topic)
     cloud.get_waiter("stack_create_complete").wait(StackName="else", WaiterConfig={"Delay": 1})
-    answered = cli.grantor("plan", "--stack", "else")
+    answered = cli.run("plan", "--stack", "else")
 
     assert (
         answered.err
@@ -139,39 +139,39 @@ def test_a_stack_of_another_application_is_refused(cli: CommandLine, estate: Est
 def test_a_denied_command_names_the_action_and_the_policy_that_allows_it(
     cli: CommandLine, words: list[str], policies: list[str], said: str
 ):
-    answered = cli.grantor(*words, keys=cli.person(*policies))
+    answered = cli.run(*words, keys=cli.create_person(*policies))
 
     assert (answered.code, answered.out, said in answered.err) == (1, "", True)
     assert answered.err.startswith(f"grantor {words[0]}: you may not ")
 
 
-def test_a_temporary_refusal_says_to_try_again(cli: CommandLine, estate: Estate):
-    world = estate.world()
+def test_a_temporary_refusal_says_to_try_again(cli: CommandLine, setup: GrantorSetup):
+    services = setup.build_services()
     fault = {
         "service": "dynamodb",
         "operation": "Query",
         "kind": "refuse",
         "code": "OperationAborted",
     }
-    estate.faults({**fault, "status": 400, "message": "busy"})
-    answered = cli.grantor("history")
-    estate.faults()
+    setup.set_faults({**fault, "status": 400, "message": "busy"})
+    answered = cli.run("history")
+    setup.set_faults()
 
     assert (answered.code, answered.err) == (
         1,
         "grantor history: AWS cannot do this now: OperationAborted: busy; try again in a moment\n",
     )
-    assert world.run_store.list_runs(1) == ()
+    assert services.run_store.list_runs(1) == ()
 
 
 def test_a_report_that_cannot_be_published_is_an_error_and_no_log_enters_the_output(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    estate.policy("article", ARTICLE)
+    setup.put_policy("article", ARTICLE_POLICY)
     refusal = {"kind": "refuse", "code": "AccessDenied", "status": 400, "message": "said the test"}
-    estate.faults({"service": "events", "operation": "PutEvents", **refusal})
-    answered = cli.grantor("apply", "--json")
-    estate.faults()
+    setup.set_faults({"service": "events", "operation": "PutEvents", **refusal})
+    answered = cli.run("apply", "--json")
+    setup.set_faults()
 
     assert (answered.code, answered.json["runs"][0]["counts"]["created"]) == (0, 4)
     assert (
@@ -180,24 +180,24 @@ def test_a_report_that_cannot_be_published_is_an_error_and_no_log_enters_the_out
     )
 
 
-def test_ctrl_c_while_reading_exits_at_once_without_output(cli: CommandLine, estate: Estate):
-    estate.faults({"service": "s3control", "operation": "ListAccessGrants", "kind": "stall"})
-    with grantor(estate, "plan") as process:
-        until(lambda: call_control(estate.sandbox, "faults")["rules"][0]["struck"])
+def test_ctrl_c_while_reading_exits_at_once_without_output(cli: CommandLine, setup: GrantorSetup):
+    setup.set_faults({"service": "s3control", "operation": "ListAccessGrants", "kind": "stall"})
+    with start_grantor(setup, "plan") as process:
+        wait_until(lambda: call_control(setup.sandbox, "faults")["rules"][0]["struck"])
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    estate.faults()
+    setup.set_faults()
 
     assert (process.returncode, out, err) == (130, "", "")
 
 
-def test_a_defect_keeps_its_traceback(cli: CommandLine, estate: Estate):
-    estate.client("dynamodb").put_item(
+def test_a_defect_keeps_its_traceback(cli: CommandLine, setup: GrantorSetup):
+    setup.client("dynamodb").put_item(
         TableName=LEDGER, Item={"pk": {"S": "run"}, "sk": {"S": "x y"}, "document": {"S": "{"}}
     )
 
     with pytest.raises(ValueError, match="Expecting property name"):
-        cli.grantor("history")
+        cli.run("history")
 
 
 C = '[default.global.parameters]\nstack_name = "c"\n'
@@ -254,12 +254,12 @@ def test_an_unreadable_samconfig_is_an_error(tmp_path: Path):
     ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
 def test_changes_are_coloured_on_a_terminal_only(
-    estate: Estate, cli: CommandLine, variables: dict[str, str], coloured: bool
+    setup: GrantorSetup, cli: CommandLine, variables: dict[str, str], coloured: bool
 ):
-    estate.policy("article", ARTICLE)
+    setup.put_policy("article", ARTICLE_POLICY)
     environment = {
         name: value
-        for name, value in read_environment(estate).items()
+        for name, value in read_environment(setup).items()
         if name not in ("NO_COLOR", "TERM")
     }
     ours, theirs = pty.openpty()
@@ -272,13 +272,13 @@ def test_changes_are_coloured_on_a_terminal_only(
     assert ("\x1b" in printed) is coloured
 
 
-def test_the_printed_environment_of_the_sandbox_is_enough(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
+def test_the_printed_environment_of_the_sandbox_is_enough(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
     done = subprocess.run(
-        [GRANTOR, "plan"], env=read_environment(estate), capture_output=True, text=True, check=True
+        [GRANTOR, "plan"], env=read_environment(setup), capture_output=True, text=True, check=True
     )
 
-    assert (done.stdout, done.stderr) == (cli.grantor("plan").out, "")
+    assert (done.stdout, done.stderr) == (cli.run("plan").out, "")
 
 
 def test_the_function_does_not_import_the_command_line():

@@ -9,7 +9,7 @@ from grantor.aws.job_store import JobRun, JobStore, WaitingUpload
 from grantor.cli.jobs import console_url
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
-from tests.estate import ARTICLE, Estate
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 NAME = "grantor-abalone-0123456789abcdef0123"
 ROLE = "arn:aws:iam::000000000000:role/role-userA"
@@ -58,77 +58,77 @@ OTHER = replace(
 )
 
 
-def keep(estate: Estate, *runs: JobRun) -> JobStore:
+def record_run(setup: GrantorSetup, *runs: JobRun) -> JobStore:
     """The records, with these runs in them."""
-    records = JobStore(estate.world().table)
+    records = JobStore(setup.build_services().table)
     for run in runs:
         records.record_run("0" * 32, run)
     return records
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_before_the_first_run_it_says_that_there_is_none(cli: CommandLine):
-    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
+    assert cli.run("jobs", keys=cli.create_person("Reader")).lines == [
         "no upload is waiting for its job, and no job has run in the last 90 days"
     ]
 
 
 def test_a_past_run_is_listed_with_outcome_input_duration_and_report(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    keep(estate, DONE)
+    record_run(setup, DONE)
 
-    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
+    assert cli.run("jobs", keys=cli.create_person("Reader")).lines == [
         "2026-11-24 10:00:00Z  abalone for userA: 4,177 rows in, 2 in quarantine (range: 2)",
         f"  {NAME}-a1, 3 min 12 s, on s3://data/UserA/abalone.csv, report {DONE.report}",
     ]
 
 
-def test_the_newest_run_comes_first_up_to_the_limit(cli: CommandLine, estate: Estate):
-    keep(estate, DONE, OTHER, SECOND)
-    answer = cli.grantor("jobs").lines
+def test_the_newest_run_comes_first_up_to_the_limit(cli: CommandLine, setup: GrantorSetup):
+    record_run(setup, DONE, OTHER, SECOND)
+    answer = cli.run("jobs").lines
 
     assert [line.split(",")[0].strip() for line in answer[1::2]] == [
         OTHER.name,
         SECOND.name,
         DONE.name,
     ]
-    assert (
-        cli.grantor("jobs", "-n", "1").lines
-        == cli.grantor("jobs", "--limit", "1").lines
-        == answer[:2]
-    )
+    assert cli.run("jobs", "-n", "1").lines == cli.run("jobs", "--limit", "1").lines == answer[:2]
 
 
-def test_a_running_job_comes_first_with_its_duration(cli: CommandLine, estate: Estate):
+def test_a_running_job_comes_first_with_its_duration(cli: CommandLine, setup: GrantorSetup):
     begun = datetime.now(UTC) - timedelta(minutes=90)
     running = replace(
         DONE,
         name=f"{NAME}-a2",
-        at=iso(begun),
+        at=format_time(begun),
         status="InProgress",
         sentence="",
         ended="",
         seconds=0,
         report="",
     )
-    keep(estate, replace(OTHER, at=iso(datetime.now(UTC) - timedelta(minutes=1))), running)
+    record_run(
+        setup, replace(OTHER, at=format_time(datetime.now(UTC) - timedelta(minutes=1))), running
+    )
 
-    answer = cli.grantor("jobs", "-n", "1").lines
+    answer = cli.run("jobs", "-n", "1").lines
     assert answer[0].endswith("Z  abalone for userA has been running for 1 h 30 min")
     assert answer[1] == f"  {NAME}-a2, on s3://data/UserA/abalone.csv"
     assert answer[3].startswith(f"  {OTHER.name}, ")
 
 
-def test_a_waiting_upload_is_listed_with_its_cause_and_remedy(cli: CommandLine, estate: Estate):
+def test_a_waiting_upload_is_listed_with_its_cause_and_remedy(
+    cli: CommandLine, setup: GrantorSetup
+):
     since = datetime(2026, 11, 24, 9, 0, tzinfo=UTC).timestamp()
-    why = "profile userB of Product-Domain (role/role-userB) holds no READ on s3://data/UserB/abalone.csv\n  - name: abalone-1"
-    keep(estate).record_waiting(WaitingUpload("s3://data/UserB/abalone.csv", since, 0, 1, why))
+    why = "profile userB of Product-Domain (role/role-userB) lacks READ on s3://data/UserB/abalone.csv\n  - name: abalone-1"
+    record_run(setup).record_waiting(WaitingUpload("s3://data/UserB/abalone.csv", since, 0, 1, why))
 
-    assert cli.grantor("jobs", keys=cli.person("Reader")).lines == [
+    assert cli.run("jobs", keys=cli.create_person("Reader")).lines == [
         f"2026-11-24 09:00:00Z  waits: s3://data/UserB/abalone.csv: {why.splitlines()[0]}",
         "    - name: abalone-1",
     ]
@@ -148,22 +148,22 @@ def test_a_waiting_upload_is_listed_with_its_cause_and_remedy(cli: CommandLine, 
     ids=["it was started", "it goes on", "newer data has come", "one of two jobs waits"],
 )
 def test_an_upload_whose_run_is_running_is_not_listed_as_waiting(
-    cli: CommandLine, estate: Estate, why: str, answer: list[str]
+    cli: CommandLine, setup: GrantorSetup, why: str, answer: list[str]
 ):
-    running = replace(DONE, at=iso(datetime.now(UTC)), status="InProgress", sentence="")
-    keep(estate, running).record_waiting(WaitingUpload(DONE.upload, 1.0, 0, 0, why))
+    running = replace(DONE, at=format_time(datetime.now(UTC)), status="InProgress", sentence="")
+    record_run(setup, running).record_waiting(WaitingUpload(DONE.upload, 1.0, 0, 0, why))
 
     assert [
-        line.split()[2].rstrip(":") for line in cli.grantor("jobs").lines if "waits: " in line
+        line.split()[2].rstrip(":") for line in cli.run("jobs").lines if "waits: " in line
     ] == answer
 
 
-def test_one_run_is_shown_in_full(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.run()
-    keep(estate, FAILED, SECOND, OTHER)
+def test_one_run_is_shown_in_full(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    record_run(setup, FAILED, SECOND, OTHER)
 
-    assert cli.grantor("jobs", SECOND.name, keys=cli.person("Reader")).lines == [
+    assert cli.run("jobs", SECOND.name, keys=cli.create_person("Reader")).lines == [
         f"run       {NAME}-a2",
         "outcome   abalone for userA: 4,177 rows in, 2 in quarantine (range: 2)",
         "status    Completed, 3 min 12 s, begun 2026-11-24 11:00:00Z, ended 2026-11-24 10:03:12Z",
@@ -183,29 +183,29 @@ def test_one_run_is_shown_in_full(cli: CommandLine, estate: Estate):
     ]
 
 
-def test_a_run_shows_how_many_uploads_it_passed_over(cli: CommandLine, estate: Estate):
-    keep(estate, replace(DONE, passed_over=9_933))
+def test_a_run_shows_how_many_uploads_it_passed_over(cli: CommandLine, setup: GrantorSetup):
+    record_run(setup, replace(DONE, passed_over=9_933))
 
-    answer = "passed    9,933 uploads since the run before, replaced before they were processed or unchanged"
-    assert answer in cli.grantor("jobs", DONE.name).lines
+    answer = "passed    9,933 uploads since the previous run, unchanged or replaced before they were processed"
+    assert answer in cli.run("jobs", DONE.name).lines
 
 
 def test_a_failed_run_shows_the_remedy_and_that_no_grant_covers_it(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    keep(estate, replace(FAILED, input="s3://data/in/abalone.csv"))
-    answer = cli.grantor("jobs", FAILED.name).lines
+    record_run(setup, replace(FAILED, input="s3://data/in/abalone.csv"))
+    answer = cli.run("jobs", FAILED.name).lines
 
     assert answer[1] == f"outcome   {SENTENCE}"
     assert "upload    s3://data/UserA/abalone.csv" in answer
     assert "grant     none of our grants covers its input or its output now" in answer
 
 
-def test_json_holds_waiting_uploads_and_runs(cli: CommandLine, estate: Estate):
-    keep(estate, DONE).record_waiting(
+def test_json_holds_waiting_uploads_and_runs(cli: CommandLine, setup: GrantorSetup):
+    record_run(setup, DONE).record_waiting(
         WaitingUpload("s3://data/UserB/abalone.csv", 1.0, 2.0, 3, "a quota")
     )
-    answer = cli.grantor("jobs", "--json").json
+    answer = cli.run("jobs", "--json").json
 
     assert answer["waiting"] == [
         {
@@ -221,11 +221,11 @@ def test_json_holds_waiting_uploads_and_runs(cli: CommandLine, estate: Estate):
     ]
 
 
-def test_json_of_one_run_has_its_grants_and_attempts(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.run()
-    keep(estate, FAILED, SECOND)
-    answer = cli.grantor("jobs", SECOND.name, "--json").json
+def test_json_of_one_run_has_its_grants_and_attempts(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    record_run(setup, FAILED, SECOND)
+    answer = cli.run("jobs", SECOND.name, "--json").json
 
     assert [(one["permission"], one["scope"]) for one in answer["grants"]] == [
         ("READWRITE", "s3://data/UserA/*")
@@ -236,12 +236,12 @@ def test_json_of_one_run_has_its_grants_and_attempts(cli: CommandLine, estate: E
     ]
 
 
-def test_names_chosen_by_others_cannot_move_the_cursor(cli: CommandLine, estate: Estate):
+def test_names_chosen_by_others_cannot_move_the_cursor(cli: CommandLine, setup: GrantorSetup):
     nasty = "s3://data/UserA/\x1b[2J\u202eabalone.csv"
-    keep(estate, replace(DONE, input=nasty, upload=nasty)).record_waiting(
+    record_run(setup, replace(DONE, input=nasty, upload=nasty)).record_waiting(
         WaitingUpload(nasty, 1.0, 0, 0, "\x1b]0;owned\x07")
     )
-    answer = cli.grantor("jobs").out + cli.grantor("jobs", DONE.name).out
+    answer = cli.run("jobs").out + cli.run("jobs", DONE.name).out
 
     assert r"s3://data/UserA/\x1b[2J\u202eabalone.csv" in answer
     assert all(line.isprintable() for line in answer.splitlines())
@@ -260,20 +260,20 @@ def test_names_chosen_by_others_cannot_move_the_cursor(cli: CommandLine, estate:
     ids=["an unknown run", "no number"],
 )
 def test_it_reports_what_it_cannot_show(cli: CommandLine, words: list[str], code: int, err: str):
-    answered = cli.grantor(*words)
+    answered = cli.run(*words)
 
     assert (answered.code, answered.out, err in answered.err) == (code, "", True)
 
 
-def test_it_only_reads(cli: CommandLine, estate: Estate):
-    keep(estate, DONE)
-    reader = cli.person("Reader")
-    cli.grantor("jobs", keys=reader)
-    cli.grantor("jobs", DONE.name, keys=reader)
+def test_it_only_reads(cli: CommandLine, setup: GrantorSetup):
+    record_run(setup, DONE)
+    reader = cli.create_person("Reader")
+    cli.run("jobs", keys=reader)
+    cli.run("jobs", DONE.name, keys=reader)
 
     called = {
         row["operation"]
-        for row in call_control(estate.sandbox, "calls")
+        for row in call_control(setup.sandbox, "calls")
         if row["principal"].startswith("person-")
     }
     assert called == {"GetCallerIdentity", "DescribeStacks", "Query", "GetItem"}
@@ -295,17 +295,20 @@ def test_each_partition_has_a_console_of_its_own(region: str, host: str):
 
 
 def test_a_run_older_than_any_time_limit_is_not_running_even_without_a_recorded_end(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    keep(
-        estate,
+    record_run(
+        setup,
         replace(
-            DONE, status="InProgress", sentence="", at=iso(datetime.now(UTC) - timedelta(days=7))
+            DONE,
+            status="InProgress",
+            sentence="",
+            at=format_time(datetime.now(UTC) - timedelta(days=7)),
         ),
     )
 
     assert (
-        cli.grantor("jobs")
+        cli.run("jobs")
         .lines[0]
         .endswith(
             "Z  abalone for userA was begun, and its end is not recorded: see SageMaker's console"

@@ -1,6 +1,4 @@
-"""Everything that Grantor writes as JSON is what docs/json.schema.json says, from real commands and
-from the bus.
-"""
+"""All JSON output of commands and on the event bus is valid by docs/json.schema.json."""
 
 import json
 import re
@@ -11,9 +9,9 @@ import pytest
 
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
-from tests.cli.rules import many, one
+from tests.cli.policy_texts import build_rule, build_rules
 from tests.conftest import ROOT
-from tests.estate import ARTICLE, Estate
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 SCHEMA = json.loads((ROOT / "docs/json.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -31,9 +29,9 @@ def check(document: Any, kind: str) -> Any:
     return document
 
 
-def read_events(estate: Estate) -> dict[str, Any]:
+def read_events(setup: GrantorSetup) -> dict[str, Any]:
     """Grantor's own events on the bus, the last of each detail-type."""
-    events = call_control(estate.sandbox, "events")
+    events = call_control(setup.sandbox, "events")
     return {
         event["detail-type"]: event["detail"]
         for event in events
@@ -45,78 +43,91 @@ def test_the_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_a_run_in_which_much_happens(cli: CommandLine, estate: Estate):
+def test_a_run_with_every_kind_of_result(cli: CommandLine, setup: GrantorSetup):
     """Created, deleted, deferred, failed, on hold, unmanaged, errors and warnings, in every place
     that shows a run.
     """
-    role = estate.role("ana")
-    estate.policy("changed", one(role, "s3://data/old/*"))
-    estate.policy("own", ARTICLE)
-    estate.run()
-    estate.foreign("theirs/*", role)
-    estate.policy("changed", one(THEIRS, "s3://data/*"))
-    estate.policy("wrong", "version: 1\nruls: []\n")
-    estate.profile("userC", role="role-userA")
-    estate.profile("userD")
-    estate.faults(
-        {"service": "s3control", "operation": "CreateAccessGrant", "kind": "invalid-grantee", "times": 1},
-        {"service": "s3control", "operation": "CreateAccessGrant", "kind": "refuse", "code": "AccessDenied",
-         "status": 403, "message": "said the test", "after": 1, "times": 1},
-    )  # fmt: skip
-    run = check(cli.grantor("apply", "--json").json, "runs")["runs"][0]
-    estate.faults()
+    role = setup.create_role("ana")
+    setup.put_policy("changed", build_rule(role, "s3://data/old/*"))
+    setup.put_policy("own", ARTICLE_POLICY)
+    setup.reconcile()
+    setup.create_unmanaged_grant("theirs/*", role)
+    setup.put_policy("changed", build_rule(THEIRS, "s3://data/*"))
+    setup.put_policy("wrong", "version: 1\nruls: []\n")
+    setup.create_profile("userC", role="role-userA")
+    setup.create_profile("userD")
+    setup.set_faults(
+        {
+            "service": "s3control",
+            "operation": "CreateAccessGrant",
+            "kind": "invalid-grantee",
+            "times": 1,
+        },
+        {
+            "service": "s3control",
+            "operation": "CreateAccessGrant",
+            "kind": "refuse",
+            "code": "AccessDenied",
+            "status": 403,
+            "message": "said the test",
+            "after": 1,
+            "times": 1,
+        },
+    )
+    run = check(cli.run("apply", "--json").json, "runs")["runs"][0]
+    setup.set_faults()
 
     outcomes = {change["outcome"] for change in run["changes"]}
     assert {"done", "deferred", "failed"} <= outcomes | {"done"}
     assert {one["severity"] for one in run["diagnostics"]} == {"error", "warning"}
     assert (len(run["unmanaged"]), run["counts"]["on_hold"] > 0, run["truncated"]) == (1, True, {})
-    assert check(cli.grantor("history", run["run_id"], "--json").json, "run") == run
-    assert check(cli.grantor("history", "--json").json, "runs")["runs"][0] == run
-    assert check(read_events(estate)["Policy Rejected"], "run") == run
-    check(cli.grantor("status", "--json").json, "status")
+    assert check(cli.run("history", run["run_id"], "--json").json, "run") == run
+    assert check(cli.run("history", "--json").json, "runs")["runs"][0] == run
+    assert check(read_events(setup)["Policy Rejected"], "run") == run
+    check(cli.run("status", "--json").json, "status")
 
 
-def test_a_plan_that_requires_an_approval(cli: CommandLine, estate: Estate):
-    role = estate.role("ana")
-    estate.policy("many", many(role, 30))
-    estate.run()
-    estate.policy("many", many(role, 5))
-    plan = check(cli.grantor("plan", "--json").json, "plan")
+def test_a_plan_that_requires_an_approval(cli: CommandLine, setup: GrantorSetup):
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    setup.put_policy("many", build_rules(role, 5))
+    plan = check(cli.run("plan", "--json").json, "plan")
     assert (plan["approval"]["required"], plan["interim_changes"]) == (True, [])
-    run = estate.run()
+    run = setup.reconcile()
     assert (plan["approval"]["hash"], plan["counts"]["to_delete"]) == (run.approval.hash, 25)
-    event = check(read_events(estate)["Approval Required"], "run")
+    event = check(read_events(setup)["Approval Required"], "run")
     assert event["approval"] == plan["approval"]
-    waiting = check(cli.grantor("status", "--json").json, "status")["pending_plans"]
+    waiting = check(cli.run("status", "--json").json, "status")["pending_plans"]
     assert [one["hash"] for one in waiting] == [run.approval.hash]
 
     given = check(
-        cli.grantor("approve", run.approval.hash[:8], "--yes", "--json").json, "given_approval"
+        cli.run("approve", run.approval.hash[:8], "--yes", "--json").json, "given_approval"
     )
     assert given["hash"] == run.approval.hash
     assert (
-        check(cli.grantor("plan", "--json").json, "plan")["approval"]["approved_by"]
+        check(cli.run("plan", "--json").json, "plan")["approval"]["approved_by"]
         == given["approved_by"]
     )
-    assert estate.run().deleted == 25
-    assert check(read_events(estate)["Grants Reconciled"], "run")["counts"]["deleted"] == 25
+    assert setup.reconcile().deleted == 25
+    assert check(read_events(setup)["Grants Reconciled"], "run")["counts"]["deleted"] == 25
 
 
 @pytest.mark.parametrize("words", [[], ["--all-wanted"]], ids=["list", "adopt"])
-def test_adopt(cli: CommandLine, estate: Estate, words: list[str]):
-    role = estate.role("ana")
-    estate.foreign("wanted/*", role)
-    estate.policy("one", one(role, "s3://data/wanted/*"))
-    estate.run()
-    found = check(cli.grantor("adopt", *words, "--json").json, "run" if words else "unmanaged")
+def test_adopt(cli: CommandLine, setup: GrantorSetup, words: list[str]):
+    role = setup.create_role("ana")
+    setup.create_unmanaged_grant("wanted/*", role)
+    setup.put_policy("one", build_rule(role, "s3://data/wanted/*"))
+    setup.reconcile()
+    found = check(cli.run("adopt", *words, "--json").json, "run" if words else "unmanaged")
 
     assert words == [] or [change["action"] for change in found["changes"]] == ["adopt"]
 
 
-def test_rebuild(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.run()
-    run = check(cli.grantor("rebuild", "--yes", "--json").json, "run")
+def test_rebuild(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    run = check(cli.run("rebuild", "--yes", "--json").json, "run")
 
     assert (run["activity"], run["rebuild"]["inspected"], run["counts"]["restored"]) == (
         "rebuild",

@@ -38,7 +38,7 @@ def warning(what: str) -> Problem:
     return Problem("policy/a.yaml", 1, 1, what, "why", "remedy")
 
 
-def test_a_short_plan_stands_open():
+def test_a_short_plan_is_shown_unfolded():
     made = render_markdown(outlook(create=["s3://data/new/*"], delete=["s3://data/old/*"]))
 
     assert (
@@ -73,7 +73,7 @@ def test_a_long_plan_is_folded():
     assert "<details><summary>Changes: 21</summary>" in made
 
 
-def test_the_longest_plan_fits_into_a_comment_and_says_what_it_lacks():
+def test_the_longest_plan_fits_into_a_comment_and_says_what_is_left_out():
     scopes = [f"s3://data/{n:05}/*" for n in range(20_000)]
     findings: dict[str, Any] = {
         "errors": list(map(warning, scopes)),

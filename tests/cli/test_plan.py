@@ -1,4 +1,4 @@
-"""grantor plan: what a run would do now, seen with read rights only."""
+"""grantor plan: what a run would do now, with read permissions only."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ import pytest
 
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
-from tests.cli.rules import many, one
-from tests.estate import ARTICLE, Estate, sentences
+from tests.cli.policy_texts import build_rule, build_rules
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup, describe_changes
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "AssumeRole")
 WRONG = "version: 1\nrules: [{name: x}]\n"
 
 
-def test_it_says_what_a_run_then_does(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
+def test_a_plan_lists_what_a_run_then_does(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
 
-    planned = cli.grantor("plan")
-    done = sentences(estate.run().done)
+    planned = cli.run("plan")
+    done = describe_changes(setup.reconcile().done)
     assert planned.lines == [
         f"plan {planned.lines[0].split()[1]} for stack grantor: 4 grants to create",
         *done,
@@ -26,58 +26,62 @@ def test_it_says_what_a_run_then_does(cli: CommandLine, estate: Estate):
     assert (planned.code, planned.err) == (0, "")
 
 
-def test_a_reader_sees_the_plan_and_changes_nothing(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.forget_calls()
+def test_a_reader_sees_the_plan_and_changes_nothing(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reset_call_counts()
 
-    assert cli.grantor("plan", keys=cli.person("Reader")).code == 0
+    assert cli.run("plan", keys=cli.create_person("Reader")).code == 0
     called = {
         row["operation"]
-        for row in call_control(estate.sandbox, "calls")
+        for row in call_control(setup.sandbox, "calls")
         if row["principal"].startswith("person-")
     }
     assert {operation for operation in called if not operation.startswith(READS)} == set()
     assert {"Scan", "ListAccessGrants", "DescribeStacks"} <= called
     assert (
-        estate.grants(),
-        estate.entries(),
-        list(estate.world().table.query_partition("lease")),
+        setup.describe_grants(),
+        setup.read_ledger(),
+        list(setup.build_services().table.query_partition("lease")),
     ) == (set(), {}, [])
 
 
-def test_a_plan_that_the_guard_is_against_says_how_to_approve_it_and_what_is_healed_meanwhile(
-    cli: CommandLine, estate: Estate
+def test_a_plan_that_the_guard_stops_says_how_to_approve_it_and_what_is_restored_meanwhile(
+    cli: CommandLine, setup: GrantorSetup
 ):
-    role = estate.role("ana")
-    estate.policy("many", many(role, 30))
-    estate.run()
-    estate.policy("many", many(role, 5))
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    setup.put_policy("many", build_rules(role, 5))
     gone = next(
-        grant_id for grant, grant_id in estate.actual().items() if grant.scope == "s3://data/29/*"
+        grant_id
+        for grant, grant_id in setup.list_grants().items()
+        if grant.scope == "s3://data/29/*"
     )
-    estate.world().grants.delete_grant(gone)
+    setup.build_services().grants.delete_grant(gone)
 
-    planned = cli.grantor("plan")
-    plan, full = planned.lines[0].split()[1], cli.grantor("plan", "--json").json["approval"]["hash"]
+    planned = cli.run("plan")
+    plan, full = planned.lines[0].split()[1], cli.run("plan", "--json").json["approval"]["hash"]
     assert [line for line in planned.lines if line[0] not in "+-"] == [
         f"plan {plan} for stack grantor: 24 grants to delete, 1 ledger entry to correct",
         "policy: policy/many.yaml would be accepted",
-        f"approval: plan {plan} requires an approval: it takes away 24 of 30 grants: more than 20 and more than 25%",
+        f"approval: plan {plan} requires an approval: it deletes 24 of 30 grants: more than 20 and more than 25%",
         f"approval: to approve exactly this plan: grantor approve {full} --stack grantor",
         "meanwhile: + READ s3://data/29/* to role/ana, because policy/many.yaml#r29",
     ]
-    assert sentences(estate.run().done) == [
+    assert describe_changes(setup.reconcile().done) == [
         "+ READ s3://data/29/* to role/ana, because policy/many.yaml#r29"
     ]
 
 
-def test_grants_on_hold_unmanaged_grants_and_errors_are_shown(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.run()
-    estate.foreign("UserC/*", estate.role("ben"))
-    estate.profile("userC", role="role-userA")
+def test_grants_on_hold_unmanaged_grants_and_errors_are_shown(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    setup.create_unmanaged_grant("UserC/*", setup.create_role("ben"))
+    setup.create_profile("userC", role="role-userA")
 
-    planned = cli.grantor("plan")
+    planned = cli.run("plan")
     said = [line.partition(": ")[0] for line in planned.lines[1:]]
     assert planned.code == 1
     assert [word for word in said if not word.startswith(("=", "+"))] == ["error", "unmanaged"]
@@ -90,51 +94,51 @@ def test_grants_on_hold_unmanaged_grants_and_errors_are_shown(cli: CommandLine, 
     assert waiting[0].startswith("= READWRITE s3://data/UserA/* to role/role-userA is on hold: ")
 
 
-def test_of_many_unmanaged_grants_the_first_are_shown(cli: CommandLine, estate: Estate):
-    role = estate.role("ben")
+def test_of_many_unmanaged_grants_the_first_are_shown(cli: CommandLine, setup: GrantorSetup):
+    role = setup.create_role("ben")
     for n in range(23):
-        estate.foreign(f"{n:02}/*", role)
+        setup.create_unmanaged_grant(f"{n:02}/*", role)
 
-    planned = cli.grantor("plan")
+    planned = cli.run("plan")
     foreign = [line for line in planned.lines if line.startswith("unmanaged: ")]
     assert (len(foreign), foreign[-1]) == (21, "unmanaged: … and 3 more; --json lists them all")
-    assert len(cli.grantor("plan", "--json").json["unmanaged"]) == 23
+    assert len(cli.run("plan", "--json").json["unmanaged"]) == 23
 
 
 @pytest.mark.parametrize(
     ("policy", "words", "code"),
     [
         ("", ["--expect-no-changes"], 0),
-        (ARTICLE, ["--expect-no-changes"], 3),
-        (ARTICLE, [], 0),
+        (ARTICLE_POLICY, ["--expect-no-changes"], 3),
+        (ARTICLE_POLICY, [], 0),
         (WRONG, ["--expect-no-changes"], 1),
     ],
     ids=["no change", "a change", "a change that may be", "a wrong file, whatever else"],
 )
-def test_its_code_tells_whether_something_would_change(
-    cli: CommandLine, estate: Estate, policy: str, words: list[str], code: int
+def test_the_exit_code_says_whether_anything_would_change(
+    cli: CommandLine, setup: GrantorSetup, policy: str, words: list[str], code: int
 ):
     if policy:
-        estate.policy("article", policy)
+        setup.put_policy("article", policy)
 
-    assert cli.grantor("plan", *words).code == code
+    assert cli.run("plan", *words).code == code
 
 
 def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(
-    cli: CommandLine, estate: Estate, tmp_path: Path
+    cli: CommandLine, setup: GrantorSetup, tmp_path: Path
 ):
-    ana, ben = estate.role("ana"), estate.role("ben")
-    estate.policy("kept", one(ana, "s3://data/kept/*"))
-    estate.policy("changed", one(ana, "s3://data/old/*"))
-    estate.policy("removed", one(ana, "s3://data/removed/*"))
-    estate.run()
+    ana, ben = setup.create_role("ana"), setup.create_role("ben")
+    setup.put_policy("kept", build_rule(ana, "s3://data/kept/*"))
+    setup.put_policy("changed", build_rule(ana, "s3://data/old/*"))
+    setup.put_policy("removed", build_rule(ana, "s3://data/removed/*"))
+    setup.reconcile()
     folder = tmp_path / "policy"
     (folder / "teams").mkdir(parents=True)
-    (folder / "kept.yaml").write_text(one(ana, "s3://data/kept/*"))
-    (folder / "changed.yaml").write_text(one(ana, "s3://data/new/*"))
-    (folder / "teams/added.yaml").write_text(one(ben, "s3://data/added/*"))
+    (folder / "kept.yaml").write_text(build_rule(ana, "s3://data/kept/*"))
+    (folder / "changed.yaml").write_text(build_rule(ana, "s3://data/new/*"))
+    (folder / "teams/added.yaml").write_text(build_rule(ben, "s3://data/added/*"))
 
-    planned = cli.grantor("plan", "--policy", str(folder), keys=cli.person("Reader"))
+    planned = cli.run("plan", "--policy", str(folder), keys=cli.create_person("Reader"))
     assert (planned.code, planned.lines[1:]) == (
         0,
         [
@@ -147,31 +151,31 @@ def test_files_of_a_pull_request_are_planned_in_place_of_the_buckets(
             "policy: policy/removed.yaml was deleted",
         ],
     )
-    assert cli.grantor("plan", "--expect-no-changes").code == 0
+    assert cli.run("plan", "--expect-no-changes").code == 0
 
 
-def test_a_wrong_file_of_a_pull_request_changes_nothing_of_what_its_accepted_version_gives(
-    cli: CommandLine, estate: Estate, tmp_path: Path
+def test_a_wrong_file_of_a_pull_request_keeps_the_grants_of_its_accepted_version(
+    cli: CommandLine, setup: GrantorSetup, tmp_path: Path
 ):
-    estate.policy("article", ARTICLE)
-    estate.run()
-    (tmp_path / "article.yaml").write_text(ARTICLE.replace("allow", "alow"))
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    (tmp_path / "article.yaml").write_text(ARTICLE_POLICY.replace("allow", "alow"))
 
-    planned = cli.grantor("plan", "--policy", str(tmp_path))
+    planned = cli.run("plan", "--policy", str(tmp_path))
     assert planned.code == 1
     assert planned.lines[0].endswith("for stack grantor: nothing to change")
     assert planned.lines[1].startswith("error: policy/article.yaml:6:5: unknown key 'alow': ")
 
 
 def test_a_plan_of_a_pull_request_that_needs_approval_says_when_it_can_be_given(
-    cli: CommandLine, estate: Estate, tmp_path: Path
+    cli: CommandLine, setup: GrantorSetup, tmp_path: Path
 ):
-    role = estate.role("ana")
-    estate.policy("many", many(role, 30))
-    estate.run()
-    (tmp_path / "many.yaml").write_text(many(role, 5))
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    (tmp_path / "many.yaml").write_text(build_rules(role, 5))
 
-    planned = cli.grantor("plan", "--policy", str(tmp_path))
+    planned = cli.run("plan", "--policy", str(tmp_path))
     assert (
         "approval: a plan can be approved once these files are in the bucket and a run has computed it"
         in planned.lines
@@ -183,20 +187,20 @@ def test_a_plan_of_a_pull_request_that_needs_approval_says_when_it_can_be_given(
     [("nowhere", "there is no such folder"), (".", "this folder contains no policy files")],
     ids=["no folder", "no file in it"],
 )
-def test_a_slip_in_the_folders_name_is_not_a_plan_to_take_everything_away(
+def test_a_misspelt_folder_is_an_error_and_not_a_plan_to_delete_everything(
     cli: CommandLine, tmp_path: Path, folder: str, said: str
 ):
-    answered = cli.grantor(
+    answered = cli.run(
         "plan", "--policy", str(tmp_path / folder / "x" if folder == "nowhere" else tmp_path)
     )
 
     assert (answered.code, answered.out, said in answered.err) == (2, "", True)
 
 
-def test_json_has_every_change_in_parts(cli: CommandLine, estate: Estate):
-    estate.policy("one", one(estate.role("ana"), "s3://data/x/*"))
+def test_json_has_every_change_field_by_field(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("one", build_rule(setup.create_role("ana"), "s3://data/x/*"))
 
-    answer = cli.grantor("plan", "--json").json
+    answer = cli.run("plan", "--json").json
     assert answer["changes"] == [
         {
             "action": "create",
@@ -224,12 +228,12 @@ def test_json_has_every_change_in_parts(cli: CommandLine, estate: Estate):
     assert (answer["counts"]["to_create"], answer["counts"]["to_delete"]) == (1, 0)
 
 
-def test_what_is_worth_a_second_look_is_warned_of_before_they_are_merged(
-    cli: CommandLine, estate: Estate
+def test_lint_warnings_are_shown_before_a_pull_request_is_merged(
+    cli: CommandLine, setup: GrantorSetup
 ):
-    estate.policy("one", one(estate.role("ana"), "s3://data/*"))
+    setup.put_policy("one", build_rule(setup.create_role("ana"), "s3://data/*"))
 
     assert (
         "\nwarning: policy/one.yaml:4:5: rule one: it grants a whole bucket: "
-        in cli.grantor("plan").out
+        in cli.run("plan").out
     )

@@ -1,22 +1,22 @@
-"""grantor status and history: how things stand, and what came before."""
+"""grantor status and history: the current state, and past runs."""
 
 import pytest
 
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
-from tests.cli.rules import many, one
-from tests.engine.watch import ahead
-from tests.estate import ARTICLE, Estate, sentences
+from tests.cli.policy_texts import build_rule, build_rules
+from tests.engine.helpers import build_services_ahead
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup, describe_changes
 
 
-def said(cli: CommandLine, word: str) -> list[str]:
+def find_line(cli: CommandLine, word: str) -> list[str]:
     """What the lines of `grantor status` say that begin with the word."""
-    lines = cli.grantor("status", keys=cli.person("Reader")).lines
+    lines = cli.run("status", keys=cli.create_person("Reader")).lines
     return [line[10:] for line in lines if line[:10].strip() == word]
 
 
-def test_before_the_first_run_there_is_nothing_to_tell(cli: CommandLine):
-    assert cli.grantor("status", keys=cli.person("Reader")).lines == [
+def test_before_the_first_run_the_status_is_empty(cli: CommandLine):
+    assert cli.run("status", keys=cli.create_person("Reader")).lines == [
         "stack     grantor in us-east-1 of account 000000000000",
         "sweep     none is complete yet",
         "grants    0 grants owned",
@@ -26,76 +26,84 @@ def test_before_the_first_run_there_is_nothing_to_tell(cli: CommandLine):
     ]
 
 
-def test_after_a_run_it_tells_what_stands_and_since_when(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    run = estate.run()
-    estate.run()
+def test_after_a_run_the_status_counts_the_grants_and_names_the_run(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.put_policy("article", ARTICLE_POLICY)
+    run = setup.reconcile()
+    setup.reconcile()
     at = run.timestamp.replace("T", " ")
-    version = estate.world().run_store.read_accepted()["policy/article.yaml"].version
+    version = setup.build_services().run_store.read_accepted()["policy/article.yaml"].version
 
-    assert said(cli, "sweep")[0].endswith(" ago: 2 profiles in Product-Domain")
-    assert said(cli, "grants") == ["4 grants owned"]
-    assert said(cli, "changed") == [
+    assert find_line(cli, "sweep")[0].endswith(" ago: 2 profiles in Product-Domain")
+    assert find_line(cli, "grants") == ["4 grants owned"]
+    assert find_line(cli, "changed") == [
         f"{at}  {run.run_id}  +4 -0  everything; accepted policy/article.yaml"
     ]
-    assert said(cli, "policy") == [f"policy/article.yaml version {version}, accepted {at}"]
+    assert find_line(cli, "policy") == [f"policy/article.yaml version {version}, accepted {at}"]
 
 
-def test_policy_files_that_are_wrong_new_or_deleted_are_shown(cli: CommandLine, estate: Estate):
-    role = estate.role("ana")
-    estate.policy("changed", one(role, "s3://data/old/*"))
-    estate.policy("gone", one(role, "s3://data/gone/*"))
-    estate.run()
-    estate.policy("changed", one(role, "s3://data/new/*"))
-    estate.policy("wrong", "version: 1\nruls: []\n")
-    estate.no_policy("gone")
+def test_policy_files_that_are_wrong_new_or_deleted_are_shown(
+    cli: CommandLine, setup: GrantorSetup
+):
+    role = setup.create_role("ana")
+    setup.put_policy("changed", build_rule(role, "s3://data/old/*"))
+    setup.put_policy("gone", build_rule(role, "s3://data/gone/*"))
+    setup.reconcile()
+    setup.put_policy("changed", build_rule(role, "s3://data/new/*"))
+    setup.put_policy("wrong", "version: 1\nruls: []\n")
+    setup.delete_policy("gone")
 
-    assert said(cli, "policy")[2:] == [
+    assert find_line(cli, "policy")[2:] == [
         "policy/changed.yaml has a version that no run has accepted yet",
         "policy/gone.yaml was deleted, and no run has accepted that yet",
     ]
-    assert [line.partition(": ")[0] for line in said(cli, "error")] == ["policy/wrong.yaml:2:1"]
+    assert [line.partition(": ")[0] for line in find_line(cli, "error")] == [
+        "policy/wrong.yaml:2:1"
+    ]
 
 
-def test_a_plan_that_waits_is_shown_with_the_command_that_approves_it_until_it_is_applied(
-    cli: CommandLine, estate: Estate
+def test_a_pending_plan_is_shown_with_the_command_that_approves_it_until_it_is_applied(
+    cli: CommandLine, setup: GrantorSetup
 ):
-    role = estate.role("ana")
-    estate.policy("many", many(role, 30))
-    estate.run()
-    estate.policy("many", many(role, 5))
-    refused = estate.run()
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    setup.put_policy("many", build_rules(role, 5))
+    refused = setup.reconcile()
     at = refused.timestamp.replace("T", " ")
 
     short = refused.approval.hash[:12]
-    assert said(cli, "approval") == [
+    assert find_line(cli, "approval") == [
         f"plan {short}, 25 changes, {at}: grantor approve {short} --stack grantor"
     ]
-    cli.grantor("approve", short, "--yes")
-    assert said(cli, "approval") == []
-    assert said(cli, "approved")[0].startswith(
+    cli.run("approve", short, "--yes")
+    assert find_line(cli, "approval") == []
+    assert find_line(cli, "approved")[0].startswith(
         f"plan {short} was approved by arn:aws:iam::000000000000:root at "
     )
-    estate.run()
-    estate.run()
-    assert cli.grantor("status", "--json").json["owned"] == {"live": 5}
+    setup.reconcile()
+    setup.reconcile()
+    assert cli.run("status", "--json").json["owned"] == {"live": 5}
 
 
 def test_a_run_in_progress_is_shown_with_the_triggers_that_it_covers(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    world = estate.world()
-    lease = world.lease_store.acquire("function 8f3c", {"profile D/ana": None}, world.clock(), 60)
-    world.lease_store.acquire("another", {"everything": None}, world.clock(), 60)
+    services = setup.build_services()
+    lease = services.lease_store.acquire(
+        "function 8f3c", {"profile D/ana": None}, services.clock(), 60
+    )
+    services.lease_store.acquire("another", {"everything": None}, services.clock(), 60)
 
     assert lease
-    assert said(cli, "lease")[0].startswith("held by function 8f3c since ")
-    assert said(cli, "pending") == ["everything, profile D/ana"]
+    assert find_line(cli, "lease")[0].startswith("held by function 8f3c since ")
+    assert find_line(cli, "pending") == ["everything, profile D/ana"]
 
 
-def test_entries_that_are_not_settled_are_counted_apart(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    estate.faults(
+def test_entries_that_are_not_settled_are_counted_apart(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.set_faults(
         {
             "service": "s3control",
             "operation": "CreateAccessGrant",
@@ -103,15 +111,17 @@ def test_entries_that_are_not_settled_are_counted_apart(cli: CommandLine, estate
             "times": 1,
         }
     )
-    estate.run()
+    setup.reconcile()
 
-    assert said(cli, "grants") == ["4 grants owned, of which 1 intended"]
+    assert find_line(cli, "grants") == ["4 grants owned, of which 1 intended"]
 
 
-def test_a_reader_can_see_it_all_and_json_has_it_in_parts(cli: CommandLine, estate: Estate):
-    estate.policy("article", ARTICLE)
-    run = estate.run().run_id
-    answer = cli.grantor("status", "--json", keys=cli.person("Reader")).json
+def test_a_reader_sees_the_whole_status_and_json_has_it_field_by_field(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.put_policy("article", ARTICLE_POLICY)
+    run = setup.reconcile().run_id
+    answer = cli.run("status", "--json", keys=cli.create_person("Reader")).json
 
     assert (answer["stack"], answer["owned"], answer["last_change"]["run_id"]) == (
         "grantor",
@@ -132,7 +142,7 @@ def test_a_reader_can_see_it_all_and_json_has_it_in_parts(cli: CommandLine, esta
     )
     called = {
         row["operation"]
-        for row in call_control(estate.sandbox, "calls")
+        for row in call_control(setup.sandbox, "calls")
         if row["principal"].startswith("person-")
     }
     assert called <= {
@@ -147,39 +157,35 @@ def test_a_reader_can_see_it_all_and_json_has_it_in_parts(cli: CommandLine, esta
     }
 
 
-def test_history_has_the_newest_first_and_as_many_as_are_asked_for(
-    cli: CommandLine, estate: Estate
-):
-    estate.policy("article", ARTICLE)
-    first = estate.run()
-    estate.policy("article", "version: 1\nruls: []\n")
-    second = estate.run(world=ahead(estate, 60))
-    reader = cli.person("Reader")
+def test_history_lists_the_newest_runs_first_up_to_the_limit(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy("article", ARTICLE_POLICY)
+    first = setup.reconcile()
+    setup.put_policy("article", "version: 1\nruls: []\n")
+    second = setup.reconcile(services=build_services_ahead(setup, 60))
+    reader = cli.create_person("Reader")
 
-    answer = cli.grantor("history", keys=reader)
+    answer = cli.run("history", keys=reader)
     assert [line.split("  ", 1)[1] for line in answer.lines] == [
         f"{second.run_id}  +0 -0  everything; a policy file has errors",
         f"{first.run_id}  +4 -0  everything; accepted policy/article.yaml",
     ]
-    assert cli.grantor("history", "-n", "1", keys=reader).lines == answer.lines[:1]
-    assert [
-        run["run_id"] for run in cli.grantor("history", "--json", keys=reader).json["runs"]
-    ] == [
+    assert cli.run("history", "-n", "1", keys=reader).lines == answer.lines[:1]
+    assert [run["run_id"] for run in cli.run("history", "--json", keys=reader).json["runs"]] == [
         second.run_id,
         first.run_id,
     ]
 
 
 def test_a_past_run_is_shown_in_full_with_the_sentences_that_it_had(
-    cli: CommandLine, estate: Estate
+    cli: CommandLine, setup: GrantorSetup
 ):
-    estate.policy("article", ARTICLE)
-    run = estate.run()
+    setup.put_policy("article", ARTICLE_POLICY)
+    run = setup.reconcile()
 
-    answer = cli.grantor("history", run.run_id, keys=cli.person("Reader"))
+    answer = cli.run("history", run.run_id, keys=cli.create_person("Reader"))
     assert (answer.code, answer.lines[1:]) == (
         0,
-        [*sentences(run.done), "accepted: policy/article.yaml"],
+        [*describe_changes(run.done), "accepted: policy/article.yaml"],
     )
 
 
@@ -191,13 +197,15 @@ def test_a_past_run_is_shown_in_full_with_the_sentences_that_it_had(
     ],
     ids=["an unknown run", "no number"],
 )
-def test_history_says_what_it_cannot_show(cli: CommandLine, words: list[str], code: int, err: str):
-    answered = cli.grantor(*words)
+def test_history_names_the_runs_that_it_cannot_show(
+    cli: CommandLine, words: list[str], code: int, err: str
+):
+    answered = cli.run(*words)
 
     assert (answered.code, answered.out, err in answered.err) == (code, "", True)
 
 
 def test_an_empty_history_says_so(cli: CommandLine):
-    assert cli.grantor("history").lines == [
+    assert cli.run("history").lines == [
         "no run of the last 90 days has changed or reported anything"
     ]

@@ -28,7 +28,7 @@ ALL = Authority(NOW, Focus(), {"policy/a.yaml": Mode.AUTHORITATIVE})
 LIVE, INTENDED, LEAVING = State.LIVE, State.INTENDED, State.LEAVING
 
 
-def verb(plan: Plan) -> str:
+def describe_outcome(plan: Plan) -> str:
     """Everything that the plan does or says of GRANT, in one word each."""
     said = {
         "create": plan.create,
@@ -73,7 +73,7 @@ def test_each_row_of_wanted_actual_ledger_and_ours(wanted, actual, entry, ours, 
     have = {GRANT: actual} if actual else {}
     known = {GRANT: LedgerEntry(GRANT, entry[0], frozenset({TEAM}), entry[1])} if entry else {}
 
-    assert verb(compute_plan(want, known, have, [GRANT] if ours else [], ALL)) == done
+    assert describe_outcome(compute_plan(want, known, have, [GRANT] if ours else [], ALL)) == done
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_each_row_of_wanted_actual_ledger_and_ours(wanted, actual, entry, ours, 
         "leaving nine minutes ago",
     ],
 )
-def test_what_was_intended_lately_may_not_be_listed_yet(state, minute, done) -> None:
+def test_a_recently_intended_grant_may_not_be_listed_yet(state, minute, done) -> None:
     entry = LedgerEntry(GRANT, state, frozenset({TEAM}), since=f"2026-11-24T11:{minute}:00+00:00")
 
-    assert verb(compute_plan({}, {GRANT: entry}, {}, [], ALL)) == done
+    assert describe_outcome(compute_plan({}, {GRANT: entry}, {}, [], ALL)) == done
 
 
-def test_a_grant_stays_until_its_last_reason_goes() -> None:
+def test_a_grant_stays_until_its_last_reason_is_gone() -> None:
     entry = LedgerEntry(GRANT, LIVE, frozenset({TEAM, OWN}), "1")
 
     one_left = compute_plan({GRANT: frozenset({OWN})}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
@@ -187,7 +187,7 @@ def test_a_reason_that_no_rule_wants_stays_unless_the_run_may_revoke_it(
     ],
     ids=["a decision", "begun by an earlier run", "its time is over", "not confirmed yet"],
 )
-def test_a_delete_that_was_agreed_to_before_is_not_asked_about_again(state, reason, agreed) -> None:
+def test_an_approved_delete_needs_no_second_approval(state, reason, agreed) -> None:
     plan = compute_plan(
         {}, {GRANT: LedgerEntry(GRANT, state, frozenset({reason}), "1")}, {GRANT: "1"}, [GRANT], ALL
     )
@@ -209,7 +209,7 @@ def test_a_grant_on_hold_says_why() -> None:
     assert plan.on_hold == (GrantOnHold(GRANT, "domain D could not be read: ThrottlingException"),)
 
 
-def test_only_grants_that_the_ledger_is_not_sure_of_are_asked_for_their_tags() -> None:
+def test_tags_are_read_only_of_grants_that_the_ledger_is_not_sure_of() -> None:
     other = Grant(BEA, Permission.READ, "s3://data/Product/*")
     entries = {
         GRANT: LedgerEntry(GRANT, LIVE, frozenset({TEAM}), "1"),
@@ -242,7 +242,7 @@ actuals = st.sets(st.sampled_from(GRANTS)).map(
 
 
 @st.composite
-def ledgers(draw: st.DrawFn):
+def draw_ledger(draw: st.DrawFn):
     """Entries in every state; the id is the actual one, another, or not known yet."""
     return {
         grant: LedgerEntry(
@@ -271,8 +271,8 @@ def applied(plan: Plan, entries, actual):
     return ledger, there
 
 
-@given(wants, ledgers(), actuals, st.sets(st.sampled_from(GRANTS)))
-def test_a_plan_that_was_applied_leaves_nothing_to_do(wanted, entries, actual, tagged) -> None:
+@given(wants, draw_ledger(), actuals, st.sets(st.sampled_from(GRANTS)))
+def test_an_applied_plan_leaves_nothing_to_do(wanted, entries, actual, tagged) -> None:
     ours = tagged & set(find_doubtful(entries, actual))
     ledger, there = applied(
         compute_plan(wanted, entries, actual, ours, EVERYTHING), entries, actual
@@ -283,8 +283,8 @@ def test_a_plan_that_was_applied_leaves_nothing_to_do(wanted, entries, actual, t
     assert wanted.keys() <= there.keys()
 
 
-@given(wants, ledgers(), actuals, st.sets(st.sampled_from(GRANTS)))
-def test_what_is_not_ours_is_never_deleted(wanted, entries, actual, tagged) -> None:
+@given(wants, draw_ledger(), actuals, st.sets(st.sampled_from(GRANTS)))
+def test_an_unmanaged_grant_is_never_deleted(wanted, entries, actual, tagged) -> None:
     ours = tagged & set(find_doubtful(entries, actual))
     plan = compute_plan(wanted, entries, actual, ours, EVERYTHING)
 
@@ -293,7 +293,7 @@ def test_what_is_not_ours_is_never_deleted(wanted, entries, actual, tagged) -> N
         assert change.grant in ours or entries[change.grant].id == change.grant_id
 
 
-@given(wants, ledgers(), actuals)
+@given(wants, draw_ledger(), actuals)
 def test_the_order_of_what_was_read_makes_no_difference(wanted, entries, actual) -> None:
     wanted_last, entries_last, actual_last = (
         dict(reversed(list(part.items()))) for part in (wanted, entries, actual)
@@ -304,10 +304,8 @@ def test_the_order_of_what_was_read_makes_no_difference(wanted, entries, actual)
     )
 
 
-@given(wants, ledgers(), actuals, st.sampled_from(["profile D/ana", "profile D/bea"]))
-def test_a_focused_run_takes_back_nothing_that_it_does_not_see(
-    wanted, entries, actual, subject
-) -> None:
+@given(wants, draw_ledger(), actuals, st.sampled_from(["profile D/ana", "profile D/bea"]))
+def test_a_focused_run_revokes_nothing_outside_its_focus(wanted, entries, actual, subject) -> None:
     authority = Authority(NOW, Focus((subject,)), FILES)
     seen = {
         grant: frozenset(r for r in why if subject in r.subjects) for grant, why in wanted.items()
@@ -320,7 +318,7 @@ def test_a_focused_run_takes_back_nothing_that_it_does_not_see(
         assert all(subject in reason.subjects for reason in change.reasons)
 
 
-def test_a_plan_reads_the_same_whatever_came_first_and_its_hash_is_its_own() -> None:
+def test_a_plan_has_one_text_and_one_hash_whatever_the_order_of_its_input() -> None:
     changes = [Change(Action.CREATE, grant, (TEAM,)) for grant in GRANTS[:3]]
     plans = {
         compute_plan({change.grant: frozenset({TEAM}) for change in order}, {}, {}, (), ALL).hash

@@ -95,7 +95,7 @@ def rights(wanted: WantedGrants) -> list[str]:
         ),
     ],
 )
-def test_a_rule_gives_to_all_whom_it_means_and_nobody_else(to, holders) -> None:
+def test_a_rule_grants_to_all_its_grantees_and_nobody_else(to, holders) -> None:
     wanted = of(replace(PLAIN, to=to))
 
     assert " ".join(describe_grantee(grant.grantee, HOME) for grant in wanted.grants) == holders
@@ -185,7 +185,7 @@ def test_variables_are_filled_in_for_each_profile_and_each_folder(changed, scope
     ],
     ids=["tag", "role", "group"],
 )
-def test_a_folders_name_chooses_who_gets_it(to, given) -> None:
+def test_the_name_of_a_folder_can_select_its_grantee(to, given) -> None:
     rule = replace(
         PLAIN, to=to, on="s3://data/teams/{prefix.name}/*", each_prefix="s3://data/teams/"
     )
@@ -265,7 +265,7 @@ def test_what_has_ended_is_neither_wanted_nor_on_hold(changed, given) -> None:
     assert (bool(wanted.grants), wanted.on_hold, wanted.rejected) == (given, (), ())
 
 
-def test_the_grant_goes_on_with_what_the_rule_allows_and_through_which_application() -> None:
+def test_a_grant_has_the_permission_and_the_application_of_its_rule() -> None:
     application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1"
     rule = replace(
         PLAIN,
@@ -345,25 +345,25 @@ FORTUNE = Inventory(
 
 
 REFUSALS = """
-policy/a.yaml:1:5: rule no-such-domain: there is no Studio domain 'Lap': that may be a slip, so nothing is done for it; did you mean Lab?
-policy/a.yaml:2:5: rule no-domain-like-it: there is no Studio domain 'Warehouse': that may be a slip, so nothing is done for it; write its name as the list of domains shows it
-policy/a.yaml:3:5: rule no-such-group: the directory has no group 'auditor': a grant is held by an id, which is found by the name; did you mean auditors?
-policy/a.yaml:4:5: rule nobody-like-it: the directory has no user 'bob': a grant is held by an id, which is found by the name; write the name as the directory has it, or the user's id
-policy/a.yaml:5:5: rule nowhere: 's3://other/p/*' lies under no location: a grant is made in a registered location, and there is s3://data/; write a scope below a location, or register one there
-policy/a.yaml:6:5: rule one-of-two for arn:aws:iam::111122223333:role/studio: it is also the role of Lab/ben, whom the rule does not mean: S3 Access Grants knows roles, not profiles, so what one of them is granted all of them can do; give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted
-policy/a.yaml:7:5: rule two-folders for arn:aws:iam::111122223333:role/studio: it is the role of Lab/ana and Lab/ben, and the rule gives them different scopes: S3 Access Grants knows roles, not profiles, so what one of them is granted all of them can do; give each a role of its own, let the rule mean all of them alike, or write shared_role: accepted
-policy/a.yaml:8:5: rule one-folder for profile Lab/Cy: its scope overlaps with that of Lab/cy: each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the scope
-policy/a.yaml:8:5: rule one-folder for profile Lab/cy: its scope overlaps with that of Lab/Cy: each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the scope
+policy/a.yaml:1:5: rule no-such-domain: there is no Studio domain 'Lap': that may be a typing mistake, so nothing changes for it; did you mean Lab?
+policy/a.yaml:2:5: rule no-domain-like-it: there is no Studio domain 'Warehouse': that may be a typing mistake, so nothing changes for it; write its name as the list of domains shows it
+policy/a.yaml:3:5: rule no-such-group: the directory has no group 'auditor': a grant names an id, which Grantor looks up by the name; did you mean auditors?
+policy/a.yaml:4:5: rule nobody-like-it: the directory has no user 'bob': a grant names an id, which Grantor looks up by the name; write the name as the directory has it, or the user's id
+policy/a.yaml:5:5: rule nowhere: 's3://other/p/*' is outside every location: a grant is created in a registered location, and the instance has s3://data/; write a scope below a location, or register one there
+policy/a.yaml:6:5: rule one-of-two for arn:aws:iam::111122223333:role/studio: it is also the role of Lab/ben, which the rule does not select: S3 Access Grants knows roles, not profiles, so a grant for one of them is a grant for all; give each a role of its own, let the rule treat all of them alike, or write shared_role: accepted
+policy/a.yaml:7:5: rule two-folders for arn:aws:iam::111122223333:role/studio: it is the role of Lab/ana and Lab/ben, and the rule gives them different scopes: S3 Access Grants knows roles, not profiles, so a grant for one of them is a grant for all; give each a role of its own, let the rule treat all of them alike, or write shared_role: accepted
+policy/a.yaml:8:5: rule one-folder for profile Lab/Cy: its scope overlaps with that of Lab/cy: each would reach the other's data, although their roles differ; rename one of them, or write {profile.name} in the scope
+policy/a.yaml:8:5: rule one-folder for profile Lab/cy: its scope overlaps with that of Lab/Cy: each would reach the other's data, although their roles differ; rename one of them, or write {profile.name} in the scope
 policy/a.yaml:9:5: rule no-tag for profile Lab/cynthia: {profile.tags.team} has no value: nothing can stand in its place; give the profile a tag team, or leave the variable out
 policy/a.yaml:10:5: rule bad-tag for profile Lab/Cy: {profile.tags.team} is '../x': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out
 policy/a.yaml:11:5: rule folders for prefix s3://data/teams/../: {prefix.name} is '..': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out
 policy/a.yaml:11:5: rule folders for prefix s3://data/teams/a*/: {prefix.name} is 'a*': it must be one name, without slash, * and control characters, and not . or ..; choose another name, or leave the variable out
-policy/a.yaml:12:5: rule roles for prefix s3://data/odd/two words/: 'arn:aws:iam::111122223333:role/two words' is not the ARN of a role or user: names of roles and users have only letters, digits and + = , . @ _ -; name the folder as the role, or write a rule for it alone
-policy/a.yaml:12:5: rule roles for prefix s3://data/odd/{prefix.name}/: 'arn:aws:iam::111122223333:role/{prefix.name}' is not the ARN of a role or user: names of roles and users have only letters, digits and + = , . @ _ -; name the folder as the role, or write a rule for it alone
+policy/a.yaml:12:5: rule roles for prefix s3://data/odd/two words/: 'arn:aws:iam::111122223333:role/two words' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone
+policy/a.yaml:12:5: rule roles for prefix s3://data/odd/{prefix.name}/: 'arn:aws:iam::111122223333:role/{prefix.name}' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone
 """
 
 
-def test_refusals_read_as_a_steward_needs_them() -> None:
+def test_rejections_explain_the_problem_to_a_steward() -> None:
     """One rule each; the text is what the owner of the file is sent."""
     base = replace(PLAIN, line=1)
     rules = [
@@ -421,7 +421,7 @@ def test_refusals_read_as_a_steward_needs_them() -> None:
     assert "\n".join(map(str, wanted.rejected)) == REFUSALS.strip()
 
 
-def test_a_refusal_holds_back_only_whom_it_is_about() -> None:
+def test_a_rejection_holds_back_only_its_own_grantee() -> None:
     rule = replace(PLAIN, to=EACH, on="s3://data/{profile.tags.level}/*")
     wanted = of(rule, PLAIN)
 
@@ -438,7 +438,7 @@ def test_a_refusal_holds_back_only_whom_it_is_about() -> None:
 @pytest.mark.parametrize(
     "value", ["", ".", "..", "a/b", "/", "*", "a*", "a\nb", "a\x00", "\x85", "\u2028", "\ud800"]
 )
-def test_a_value_that_is_more_or_less_than_one_name_is_refused(value) -> None:
+def test_a_value_that_is_not_exactly_one_name_is_rejected(value) -> None:
     odd = replace(ANA, tags=(("team", value),))
     wanted = of(replace(PLAIN, to=EACH, on="s3://data/{profile.tags.team}/x/*"), profiles=(odd,))
 
@@ -448,7 +448,7 @@ def test_a_value_that_is_more_or_less_than_one_name_is_refused(value) -> None:
 @pytest.mark.parametrize(
     "value", ["a.b", "...", ".hidden", "a b", "ä", "a?", "{profile.name}", "{prefix.name}", "{"]
 )
-def test_a_value_that_is_one_name_is_taken_as_it_stands(value) -> None:
+def test_a_value_that_is_one_name_is_used_unchanged(value) -> None:
     odd = replace(ANA, tags=(("team", value),))
     wanted = of(
         replace(PLAIN, to=EACH, on="s3://data/{profile.tags.team}/{profile.name}/*"),
@@ -458,7 +458,7 @@ def test_a_value_that_is_one_name_is_taken_as_it_stands(value) -> None:
     assert rights(wanted) == [f"role/ana s3://data/{value}/ana/*"]
 
 
-def test_a_tag_that_a_rule_asks_for_may_not_be_what_no_name_is() -> None:
+def test_a_tag_that_a_rule_uses_must_be_a_valid_name() -> None:
     rule = replace(
         PLAIN,
         to=ProfileSelector("Lab", (), (("team", "{prefix.name}"),)),
@@ -500,12 +500,15 @@ def test_a_scope_has_up_to_2000_characters(length, refused) -> None:
         pytest.param("s3://data/*", ["s3://"], "", id="a bucket in the default location"),
         pytest.param("s3://data/a/x.csv", ["s3://other", "s3://data/a/*"], "", id="one object"),
         pytest.param(
-            "s3://data/*", [], "lies under no location: …and there is none; write", id="no location"
+            "s3://data/*",
+            [],
+            "is outside every location: …and the instance has none; write",
+            id="no location",
         ),
         pytest.param(
             "s3://data2/*",
             ["s3://data"],
-            "lies under no location: …and there is s3://data/; write",
+            "is outside every location: …and the instance has s3://data/; write",
             id="another bucket",
         ),
         pytest.param(
@@ -517,13 +520,13 @@ def test_a_scope_has_up_to_2000_characters(length, refused) -> None:
         pytest.param(
             "s3://data/a",
             ["s3://data/a/"],
-            "lies under no location: …and there is s3://data/a/; write",
+            "is outside every location: …and the instance has s3://data/a/; write",
             id="an object beside",
         ),
         pytest.param(
             "s3://x/*",
             [f"s3://b{n}" for n in range(6)],
-            "lies under no location: …s3://b3/, s3://b4/ or others; write",
+            "is outside every location: …s3://b3/, s3://b4/ or others; write",
             id="many",
         ),
     ],
@@ -566,7 +569,7 @@ def test_a_scope_lies_under_a_location(scope, locations, refused) -> None:
         pytest.param(
             {"to": DirectoryName("DIRECTORY_USER", "eve")},
             {"directory DIRECTORY_USER eve": "Throttling"},
-            "the directory could not be asked for 'eve': Throttling",
+            "'eve' could not be looked up in the directory: Throttling",
             id="directory",
         ),
     ],
@@ -579,7 +582,7 @@ def test_what_could_not_be_read_puts_the_rule_on_hold_without_a_rejection(
     )
 
 
-def test_a_profile_of_unknown_age_holds_its_part_of_a_rule_that_runs_from_then() -> None:
+def test_a_profile_of_unknown_age_puts_its_part_of_a_rule_with_a_duration_on_hold() -> None:
     wanted = of(
         replace(PLAIN, lasts=timedelta(days=60)), profiles=(ANA, replace(BEN, created=None))
     )
@@ -588,7 +591,7 @@ def test_a_profile_of_unknown_age_holds_its_part_of_a_rule_that_runs_from_then()
     assert [held.subject for held in wanted.on_hold] == ["profile Lab/ben"]
 
 
-def test_a_profile_that_runs_as_no_role_is_refused_and_nobody_else() -> None:
+def test_only_the_profile_without_a_role_is_rejected() -> None:
     wanted = of(PLAIN, profiles=(ANA, replace(BEN, role="")))
 
     assert (rights(wanted), [held.subject for held in wanted.on_hold]) == (
@@ -602,11 +605,11 @@ def test_a_profile_that_runs_as_no_role_is_refused_and_nobody_else() -> None:
 
 WARNINGS = """
 policy/a.yaml:3:5: rule old: it ended at 2026-11-01 00:00Z: it grants nothing any more; remove it
-policy/a.yaml:3:5: rule r: no profile of Lab matches 'ann': either it is a slip, or the rule exists before the profile; correct the name, or leave it for a profile to come
+policy/a.yaml:3:5: rule r: no profile of Lab matches 'ann': it may be a typing mistake, or the profile may not exist yet; correct the name, or keep it for a future profile
 """
 
 
-def test_a_whole_run_warns_of_rules_that_ended_and_of_names_that_fit_nobody() -> None:
+def test_a_full_run_warns_of_rules_that_ended_and_of_names_that_match_nobody() -> None:
     ended, nobody = (
         replace(PLAIN, name="old", until=EARLIER),
         replace(PLAIN, to=ProfileSelector("Lab", ("ann", "a*"))),

@@ -82,7 +82,7 @@ def rules(draw, number: int) -> Rule:
 
 
 @st.composite
-def worlds(draw) -> tuple[Policy, Inventory]:
+def draw_policies_and_inventories(draw) -> tuple[Policy, Inventory]:
     profiles = draw(st.lists(people, max_size=5, unique_by=lambda profile: profile.subject))
     roles: dict[str, set[str]] = {}
     for profile in profiles:
@@ -231,10 +231,10 @@ def test_a_focus_does_not_see_what_is_for_nobody_in_particular() -> None:
     )
 
 
-@given(worlds())
+@given(draw_policies_and_inventories())
 @settings(max_examples=250, deadline=None)
-def test_a_focus_sees_exactly_its_own_reasons_of_what_everything_comes_to(world) -> None:
-    policy, facts = world
+def test_a_focus_sees_exactly_its_own_reasons_of_a_full_run(case) -> None:
+    policy, facts = case
     whole = expand_rules([policy], facts)
     left = {(grant, reason) for grant, reasons in whole.grants.items() for reason in reasons}
     for subject in subjects(facts):
@@ -254,10 +254,10 @@ def test_a_focus_sees_exactly_its_own_reasons_of_what_everything_comes_to(world)
     assert {reason.subjects for _, reason in left} <= {()}
 
 
-@given(worlds())
+@given(draw_policies_and_inventories())
 @settings(max_examples=60, deadline=None)
-def test_several_subjects_together_see_what_each_of_them_sees(world) -> None:
-    policy, facts = world
+def test_several_subjects_together_see_what_each_of_them_sees(case) -> None:
+    policy, facts = case
     listed = list(subjects(facts))
     together = expand_rules([policy], facts, Focus.build(listed[::2]))
     singly = {
@@ -269,10 +269,10 @@ def test_several_subjects_together_see_what_each_of_them_sees(world) -> None:
     assert set(together.grants) == singly
 
 
-@given(worlds(), st.randoms(use_true_random=False))
+@given(draw_policies_and_inventories(), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
-def test_no_order_of_anything_matters(world, chance) -> None:
-    policy, facts = world
+def test_the_order_of_the_input_does_not_matter(case, chance) -> None:
+    policy, facts = case
 
     def mixed[Item](items: Iterable[Item]) -> tuple[Item, ...]:
         found = list(items)
@@ -289,10 +289,10 @@ def test_no_order_of_anything_matters(world, chance) -> None:
     )
 
 
-@given(worlds())
+@given(draw_policies_and_inventories())
 @settings(max_examples=100, deadline=None)
-def test_whatever_is_rejected_is_on_hold(world) -> None:
-    policy, facts = world
+def test_whatever_is_rejected_is_on_hold(case) -> None:
+    policy, facts = case
     wanted = expand_rules([policy], facts)
 
     assert {problem.line for problem in wanted.rejected} <= {

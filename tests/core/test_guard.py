@@ -1,4 +1,4 @@
-"""What needs a person's approval, and what never does."""
+"""Which plans require an approval, and which never do."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from grantor.core.planning.plan import Action, Baseline, Change, Plan, judge_pla
 ANA = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
 
 
-def taking(count: int) -> Plan:
+def build_deleting_plan(count: int) -> Plan:
     changes = [
         Change(
             Action.DELETE,
@@ -26,9 +26,9 @@ def taking(count: int) -> Plan:
     [
         (20, 20, 1, {"D": 9}, []),
         (21, 84, 1, {"D": 9}, []),
-        (21, 83, 1, {"D": 9}, ["it takes away 21 of 83 grants: more than 20 and more than 25%"]),
+        (21, 83, 1, {"D": 9}, ["it deletes 21 of 83 grants: more than 20 and more than 25%"]),
         (1, 1000, 0, {"D": 9}, ["the policy files contain no rules"]),
-        (1, 1000, 1, {"D": 0}, ["Studio domain D has no profiles, and had 9"]),
+        (1, 1000, 1, {"D": 0}, ["Studio domain D has lost all its profiles; it had 9"]),
         (1, 1000, 1, {"New": 0}, []),
         (0, 1000, 0, {"D": 0}, []),
     ],
@@ -42,13 +42,16 @@ def taking(count: int) -> Plan:
         "nothing taken",
     ],
 )
-def test_a_plan_that_takes_much_away_at_once_is_refused(
+def test_a_plan_with_many_deletes_requires_an_approval(
     deletes, owned, rules, found, refused
 ) -> None:
-    assert list(judge_plan(taking(deletes), Baseline(owned, {"D": 9}), rules, found)) == refused
+    assert (
+        list(judge_plan(build_deleting_plan(deletes), Baseline(owned, {"D": 9}), rules, found))
+        == refused
+    )
 
 
-def test_creating_is_never_refused() -> None:
+def test_creating_never_requires_an_approval() -> None:
     changes = [
         Change(Action.CREATE, Grant(ANA, Permission.READ, f"s3://data/{n}/*"), ())
         for n in range(1000)

@@ -94,7 +94,7 @@ NOTHING = Inventory(datetime(2026, 11, 24, tzinfo=UTC), unread={"domain Lab": "n
         ),
     ],
 )
-def test_the_key_tells_whose_upload_it_can_be(on: str, upload: str, names: set[str] | None):
+def test_the_key_limits_whose_upload_it_can_be(on: str, upload: str, names: set[str] | None):
     found = find_candidates([replace(OWN, on=on)], upload)
 
     assert bool(found) is (names is not None)
@@ -106,7 +106,7 @@ def test_the_key_tells_whose_upload_it_can_be(on: str, upload: str, names: set[s
     ["s3://data/{profile.tags.team}/a.csv", "s3://data/{profile.tags.team}-{profile.name}/a.csv"],
     ids=["a tag", "a tag beside a name"],
 )
-def test_where_the_key_does_not_tell_all_can_be_meant(on: str):
+def test_without_a_hint_in_the_key_every_profile_is_a_candidate(on: str):
     found = find_candidates([replace(OWN, on=on), ONE], "s3://data/blue-userA/a.csv")
 
     assert len(found) == 1
@@ -117,7 +117,9 @@ def test_where_the_key_does_not_tell_all_can_be_meant(on: str):
     ("names", "meant"),
     [((), {"ana", "Ana"}), (("a*",), {"ana"}), (("Ana", "ben"), {"Ana"}), (("b*",), set())],
 )
-def test_names_that_are_not_meant_are_left_out(names: tuple[str, ...], meant: set[str]):
+def test_profiles_that_the_job_does_not_select_are_left_out(
+    names: tuple[str, ...], meant: set[str]
+):
     found = find_candidates(
         [replace(OWN, runs_as=ProfileSelector("Lab", names, each=True))], "s3://data/Ana/a.csv"
     )
@@ -189,10 +191,10 @@ def uploads(draw: st.DrawFn) -> tuple[list[Job], Inventory, str]:
     upload = draw(st.sampled_from(jobs)).on
     for variable, value in values.items():
         upload = upload.replace(f"{{profile.{variable}}}", value)
-    return jobs, world(people, draw(SHARED)), upload
+    return jobs, build_inventory(people, draw(SHARED)), upload
 
 
-def world(people: list[tuple[str, str, str]], shared: bool) -> Inventory:
+def build_inventory(people: list[tuple[str, str, str]], shared: bool) -> Inventory:
     profiles = tuple(
         Profile(
             domain,
@@ -215,7 +217,7 @@ def jobs_of(drawn: list[tuple[ProfileSelector, str, str, bool]]) -> list[Job]:
 
 @settings(max_examples=300, deadline=None)
 @given(uploads())
-def test_whoever_is_started_is_a_candidate_and_no_two_write_over_each_other_or_over_what_they_read(
+def test_every_started_profile_is_a_candidate_and_no_output_overlaps_another_output_or_input(
     drawn,
 ):
     jobs, facts, upload = drawn
@@ -252,7 +254,7 @@ def test_the_order_of_jobs_and_profiles_does_not_matter(drawn, random):
 
 @settings(max_examples=300, deadline=None)
 @given(uploads())
-def test_to_read_only_whom_the_key_can_mean_hides_no_start(drawn):
+def test_reading_only_the_candidates_misses_no_start(drawn):
     jobs, facts, upload = drawn
     named = find_subjects(find_candidates(jobs, upload), upload)
     few = (

@@ -40,30 +40,30 @@ ONE = Job(
 )
 
 
-def found(
+def match_upload(
     *jobs: Job, upload: str = "s3://data/Ana/a.csv", may_pass: frozenset[str] = ALL, **facts
 ) -> StartPlan:
     return plan_starts(jobs, upload, replace(WORLD, **facts), may_pass)
 
 
-def started(*jobs: Job, **changed) -> list[str]:
+def describe_starts(*jobs: Job, **changed) -> list[str]:
     """Who runs what, from what into what."""
     return [
         f"{one.profile or one.role}: {one.input} → {one.output}"
-        for one in found(*jobs, **changed).starts
+        for one in match_upload(*jobs, **changed).starts
     ]
 
 
-def refused(*jobs: Job, **changed) -> list[str]:
+def describe_refusals(*jobs: Job, **changed) -> list[str]:
     """What is said, of an upload that starts nothing."""
-    outcome = found(*jobs, **changed)
+    outcome = match_upload(*jobs, **changed)
 
     assert not outcome.starts
     return [str(problem) for problem in outcome.refused]
 
 
 def test_a_start_says_all_that_the_job_needs():
-    assert found(OWN, ONE).starts == (
+    assert match_upload(OWN, ONE).starts == (
         Start(
             OWN,
             f"{ROLE}ana",
@@ -73,7 +73,7 @@ def test_a_start_says_all_that_the_job_needs():
             "s3://data/Ana/out/",
         ),
     )
-    assert found(OWN, ONE, upload="s3://data/Product/a.csv").starts == (
+    assert match_upload(OWN, ONE, upload="s3://data/Product/a.csv").starts == (
         Start(
             ONE,
             f"{ROLE}one",
@@ -157,25 +157,25 @@ def test_a_start_says_all_that_the_job_needs():
         ),
     ],
 )
-def test_whom_an_upload_starts_a_job_for(changed: dict[str, object], upload: str, comes: list[str]):
-    assert started(replace(OWN, **changed), upload=upload) == comes
-    assert found(replace(OWN, **changed), upload=upload).refused == ()
+def test_for_whom_an_upload_starts_a_job(changed: dict[str, object], upload: str, comes: list[str]):
+    assert describe_starts(replace(OWN, **changed), upload=upload) == comes
+    assert match_upload(replace(OWN, **changed), upload=upload).refused == ()
 
 
 def test_an_upload_starts_every_job_that_waits_for_it_in_the_order_of_their_names():
     other = replace(OWN, name="other", output="s3://data/{profile.folder}/more/")
 
-    assert started(other, ONE, OWN) == [
+    assert describe_starts(other, ONE, OWN) == [
         "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/more/",
         "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/",
     ]
 
 
-def test_each_member_of_a_team_may_have_the_same_input_and_an_output_of_its_own():
+def test_members_of_a_team_can_share_an_input_and_have_outputs_of_their_own():
     team = replace(OWN, on="s3://data/teams/{profile.tags.team}.csv")
     both = (ANA, replace(BEN, tags=(("team", "blue"),)))
 
-    assert started(team, upload="s3://data/teams/blue.csv", profiles=both) == [
+    assert describe_starts(team, upload="s3://data/teams/blue.csv", profiles=both) == [
         "Lab/ana: s3://data/teams/blue.csv → s3://data/Ana/out/",
         "Lab/ben: s3://data/teams/blue.csv → s3://data/Ben/out/",
     ]
@@ -184,18 +184,18 @@ def test_each_member_of_a_team_may_have_the_same_input_and_an_output_of_its_own(
 def test_the_jobs_arguments_are_filled_in_with_the_profiles_values():
     job = replace(OWN, arguments=(("access", "{profile.tags.team}"), ("max_quarantine", "1%")))
 
-    assert found(job).starts[0].job == replace(
+    assert match_upload(job).starts[0].job == replace(
         job, arguments=(("access", "blue"), ("max_quarantine", "1%"))
     )
 
 
-NO_ROLE = "a grant is held by a role; give the profile an execution role"
+NO_ROLE = "a grant needs a role; give the profile an execution role"
 PASSING = "jobs run only as roles that the stack's parameter JobRoles names, and it names"
 SHARED = (
-    "S3 Access Grants knows roles, not profiles, so what one of them is granted all of them can do; "
-    "give each a role of its own, let the job mean all of them alike, or write shared_role: accepted"
+    "S3 Access Grants knows roles, not profiles, so a grant for one of them is a grant for all; "
+    "give each a role of its own, let the job treat all of them alike, or write shared_role: accepted"
 )
-FOLDERS = "each would reach the other's data, though their roles differ; rename one of them, or write {profile.name} in the output"
+FOLDERS = "each would reach the other's data, although their roles differ; rename one of them, or write {profile.name} in the output"
 MIXED = "their files would be mixed; give each a folder of its own"
 SELF = "the job would start itself, again and again; write a folder beside them as its output"
 
@@ -218,7 +218,7 @@ SELF = "the job would start itself, again and again; write a folder beside them 
         pytest.param(
             {"runs_as": ProfileSelector("Lab", ("ana",), each=True)},
             [ANA, replace(BEN, role=ANA.role)],
-            f"{ROLE}ana: it is also the role of Lab/ben, whom the job does not mean: {SHARED}",
+            f"{ROLE}ana: it is also the role of Lab/ben, which the job does not select: {SHARED}",
             id="the role of somebody who is not meant",
         ),
         pytest.param(
@@ -251,63 +251,65 @@ SELF = "the job would start itself, again and again; write a folder beside them 
         pytest.param(
             {"output": "s3://data/{profile.tags.team}/"},
             [replace(ANA, tags=(("team", "Ana"),))],
-            f"profile Lab/ana: its output s3://data/Ana/ lies over what it waits for or reads: {SELF}",
+            f"profile Lab/ana: its output s3://data/Ana/ contains what the job waits for or reads: {SELF}",
             id="an output over its upload",
         ),
         pytest.param(
             {"input": "s3://data/blue/in/x.csv", "output": "s3://data/{profile.tags.team}/"},
             [ANA],
-            f"profile Lab/ana: its output s3://data/blue/ lies over what it waits for or reads: {SELF}",
+            f"profile Lab/ana: its output s3://data/blue/ contains what the job waits for or reads: {SELF}",
             id="an output over its input",
         ),
         pytest.param(
             {"output": "s3://data/{profile.tags.team}/"},
             [ANA, replace(BEN, tags=ANA.tags)],
-            "profile Lab/ana: its output s3://data/blue/ and that of job policy/a.yaml#own for profile Lab/ben, s3://data/blue/, "
-            f"lie over each other: {MIXED}",
+            "profile Lab/ana: its output s3://data/blue/ overlaps with that of job policy/a.yaml#own for profile Lab/ben, s3://data/blue/: "
+            f"{MIXED}",
             id="two profiles' outputs in one folder",
         ),
         pytest.param(
             {"output": "s3://elsewhere/{profile.folder}/"},
             [ANA],
-            "profile Lab/ana: its output 's3://elsewhere/Ana/' lies in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
+            "profile Lab/ana: its output 's3://elsewhere/Ana/' is in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
             "write output: s3://{data_bucket}/…",
             id="an output in another bucket",
         ),
         pytest.param(
             {"input": "s3://elsewhere/a.csv"},
             [ANA],
-            "profile Lab/ana: its input 's3://elsewhere/a.csv' lies in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
+            "profile Lab/ana: its input 's3://elsewhere/a.csv' is in another bucket: jobs read and write in the bucket of the upload, s3://data/; "
             "write input: s3://{data_bucket}/…",
             id="an input in another bucket",
         ),
         pytest.param(
             {"output": "s3://data/{profile.tags.team}/"},
             [replace(ANA, tags=(("team", "x" * 257),))],
-            f"profile Lab/ana: the key of its output has 257 characters: '{'x' * 80}…': SageMaker passes a job no more than 256 of them; "
+            f"profile Lab/ana: the key of its output has 257 characters: '{'x' * 80}…': SageMaker passes at most 256 of them to a job; "
             "shorten the names in it",
             id="an output whose key is too long",
         ),
         pytest.param(
             {"arguments": (("access", "-{profile.tags.team}"),)},
             [replace(ANA, tags=(("team", "x" * 256),))],
-            f"profile Lab/ana: the argument access has 257 characters: '-{'x' * 79}…': SageMaker passes a job no more than 256 of them; "
+            f"profile Lab/ana: the argument access has 257 characters: '-{'x' * 79}…': SageMaker passes at most 256 of them to a job; "
             "shorten the names in it",
             id="an argument that is too long",
         ),
     ],
 )
-def test_what_a_job_for_profiles_is_refused_for(
+def test_why_a_job_for_a_profile_is_refused(
     changed: dict[str, object], profiles: list[Profile], says: str
 ):
-    assert f"policy/a.yaml:3:1: job own for {says}" in refused(
+    assert f"policy/a.yaml:3:1: job own for {says}" in describe_refusals(
         replace(OWN, **changed), profiles=tuple(profiles)
     )
 
 
 def test_a_profile_without_a_folder_gets_none():
     job = replace(OWN, on="s3://data/in/{profile.tags.team}.csv")
-    (said,) = refused(job, profiles=(replace(ANA, name=""),), upload="s3://data/in/blue.csv")
+    (said,) = describe_refusals(
+        job, profiles=(replace(ANA, name=""),), upload="s3://data/in/blue.csv"
+    )
 
     assert said.startswith(
         "policy/a.yaml:3:1: job own for profile Lab/: {profile.folder} is '': it must be one name, "
@@ -320,19 +322,19 @@ def test_a_profile_without_a_folder_gets_none():
         pytest.param(
             replace(ONE, on="s3://data/Ana/a.csv", output="s3://data/Ana/"),
             {},
-            f"policy/b.yaml:7:1: job one: its output s3://data/Ana/ lies over what it waits for or reads: {SELF}",
+            f"policy/b.yaml:7:1: job one: its output s3://data/Ana/ contains what the job waits for or reads: {SELF}",
             id="an output over its upload",
         ),
         pytest.param(
             replace(ONE, on="s3://data/Ana/a.csv", input="s3://data/features/x"),
             {},
-            f"policy/b.yaml:7:1: job one: its output s3://data/features/ lies over what it waits for or reads: {SELF}",
+            f"policy/b.yaml:7:1: job one: its output s3://data/features/ contains what the job waits for or reads: {SELF}",
             id="an output over its input",
         ),
         pytest.param(
             replace(OWN, runs_as=ProfileSelector("Lap", each=True)),
             {},
-            "policy/a.yaml:3:1: job own: there is no Studio domain 'Lap': that may be a slip, so nothing is done for it; did you mean Lab?",
+            "policy/a.yaml:3:1: job own: there is no Studio domain 'Lap': that may be a typing mistake, so nothing changes for it; did you mean Lab?",
             id="no such domain",
         ),
         pytest.param(
@@ -358,8 +360,8 @@ def test_a_profile_without_a_folder_gets_none():
         ),
     ],
 )
-def test_what_a_whole_job_is_refused_for(job: Job, facts: dict, says: str):
-    assert refused(job, **facts) == [says]
+def test_why_a_whole_job_is_refused(job: Job, facts: dict, says: str):
+    assert describe_refusals(job, **facts) == [says]
 
 
 @pytest.mark.parametrize(
@@ -375,13 +377,13 @@ def test_what_a_whole_job_is_refused_for(job: Job, facts: dict, says: str):
     ],
 )
 def test_a_role_may_be_passed_by_its_arn_or_by_a_pattern_of_arns(pattern: str, passes: bool):
-    assert bool(found(OWN, may_pass=frozenset({pattern})).starts) is passes
+    assert bool(match_upload(OWN, may_pass=frozenset({pattern})).starts) is passes
 
 
 def test_a_shared_role_is_accepted_where_the_job_says_so():
     both = (ANA, replace(BEN, role=ANA.role))
 
-    assert started(replace(OWN, shared_role=True), profiles=both) == [
+    assert describe_starts(replace(OWN, shared_role=True), profiles=both) == [
         "Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"
     ]
 
@@ -389,20 +391,17 @@ def test_a_shared_role_is_accepted_where_the_job_says_so():
 def test_a_role_that_others_have_is_known_by_their_names_alone():
     sharing = {ANA.role: frozenset({ANA.subject, "profile Lab/zoe"})}
 
-    assert refused(OWN, profiles=(ANA,), sharing=sharing)[0].startswith(
+    assert describe_refusals(OWN, profiles=(ANA,), sharing=sharing)[0].startswith(
         f"policy/a.yaml:3:1: job own for {ROLE}ana: it is the role of Lab/ana and Lab/zoe, and the job gives them different outputs: "
     )
 
 
-def test_two_jobs_that_write_over_each_other_are_both_refused_in_whatever_file_they_stand():
+def test_two_jobs_with_overlapping_outputs_are_both_refused_whichever_files_they_are_in():
     wide = replace(ONE, on="s3://data/Ana/a.csv", output="s3://data/Ana/out/")
     own, one = "job policy/a.yaml#own for profile Lab/ana", "job policy/b.yaml#one"
-    what = (
-        "its output s3://data/Ana/out/ and that of {}, s3://data/Ana/out/, lie over each other: "
-        + MIXED
-    )
+    what = "its output s3://data/Ana/out/ overlaps with that of {}, s3://data/Ana/out/: " + MIXED
 
-    assert refused(OWN, wide) == [
+    assert describe_refusals(OWN, wide) == [
         f"policy/a.yaml:3:1: job own for profile Lab/ana: {what.format(one)}",
         f"policy/b.yaml:7:1: job one: {what.format(own)}",
     ]
@@ -413,15 +412,15 @@ def test_two_jobs_that_write_over_each_other_are_both_refused_in_whatever_file_t
     ["s3://data/Ana/", "s3://data/Ana/out/", "s3://data/Ana/out/more/"],
     ids=["above", "the same", "below"],
 )
-def test_a_job_that_waits_for_something_else_stands_in_the_way_all_the_same(output: str):
-    assert len(refused(OWN, replace(ONE, output=output))) == 1
+def test_a_job_with_another_input_still_conflicts(output: str):
+    assert len(describe_refusals(OWN, replace(ONE, output=output))) == 1
 
 
-def test_a_job_that_writes_elsewhere_goes_on_though_another_is_refused():
+def test_a_job_with_another_output_starts_although_others_are_refused():
     bad = replace(OWN, name="bad", output="s3://data/{profile.tags.cost}/")
 
-    assert [one.job.name for one in found(bad, OWN).starts] == ["own"]
-    assert [problem.what for problem in found(bad, OWN).refused] == [
+    assert [one.job.name for one in match_upload(bad, OWN).starts] == ["own"]
+    assert [problem.what for problem in match_upload(bad, OWN).refused] == [
         "job bad for profile Lab/ana: {profile.tags.cost} has no value"
     ]
 
@@ -429,8 +428,8 @@ def test_a_job_that_writes_elsewhere_goes_on_though_another_is_refused():
 def test_what_one_job_writes_may_start_another():
     following = replace(ONE, on="s3://data/Ana/out/LATEST.json")
 
-    assert started(OWN, following) == ["Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"]
-    assert started(OWN, following, upload=following.on) == [
+    assert describe_starts(OWN, following) == ["Lab/ana: s3://data/Ana/a.csv → s3://data/Ana/out/"]
+    assert describe_starts(OWN, following, upload=following.on) == [
         f"{ROLE}one: s3://data/Ana/out/LATEST.json → s3://data/features/"
     ]
 
@@ -446,22 +445,22 @@ def test_jobs_that_would_start_each_other_without_end_are_refused():
         output="s3://data/Ana/in/",
     )
     tail = replace(ONE, name="tail", on="s3://data/b/LATEST.json", output="s3://data/t/")
-    (said,) = refused(own, over, back, tail, upload="s3://data/Ana/in/a.csv")
+    (said,) = describe_refusals(own, over, back, tail, upload="s3://data/Ana/in/a.csv")
 
     assert said.startswith(
-        "policy/a.yaml:3:1: job own for profile Lab/ana: what it writes feeds job policy/b.yaml#one, "
+        "policy/a.yaml:3:1: job own for profile Lab/ana: its output feeds job policy/b.yaml#one, "
         "which feeds job policy/b.yaml#back, which feeds it again: each would start the next, without end; "
     )
 
 
-def test_a_circle_of_others_is_their_own_matter():
+def test_a_cycle_of_other_jobs_does_not_matter():
     here = replace(ONE, on="s3://data/there/x", output="s3://data/here/")
     there = replace(ONE, name="there", on="s3://data/here/x", output="s3://data/there/")
     fed = replace(
         ONE, name="fed", on="s3://data/Ana/a.csv", input="s3://data/here/y", output="s3://data/fed/"
     )
 
-    assert started(here, there, fed) == [f"{ROLE}one: s3://data/here/y → s3://data/fed/"]
+    assert describe_starts(here, there, fed) == [f"{ROLE}one: s3://data/here/y → s3://data/fed/"]
 
 
 @pytest.mark.parametrize(
@@ -477,19 +476,19 @@ def test_a_circle_of_others_is_their_own_matter():
                 "profiles": (ANA,),
                 "sharing": {ANA.role: frozenset({ANA.subject, "profile Lab/zoe"})},
             },
-            "policy/a.yaml:3: job own for profile Lab/ana: too little is known of Lab/zoe, who run as the same role",
+            "policy/a.yaml:3: job own for profile Lab/ana: too little is known about the other profiles of its role: Lab/zoe",
             id="who shares a role",
         ),
     ],
 )
-def test_of_what_could_not_be_read_nothing_follows(facts: dict, says: str):
+def test_nothing_is_concluded_from_what_could_not_be_read(facts: dict, says: str):
     tagged = replace(
         OWN,
         on="s3://data/{profile.folder}/a.csv",
         runs_as=ProfileSelector("Lab", (), (("team", "blue"),), each=True),
     )
 
-    assert found(tagged, **facts) == StartPlan(unread=(says,))
+    assert match_upload(tagged, **facts) == StartPlan(unread=(says,))
 
 
 def test_what_must_be_read_follows_from_the_jobs_alone():

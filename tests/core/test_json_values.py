@@ -76,7 +76,7 @@ def document(changes: int = 0, accepted: int = 0) -> dict[str, Any]:
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(200, 10_000))
-def test_a_document_is_shortened_to_the_size_and_says_what_it_lacks(
+def test_a_document_is_shortened_to_the_size_and_says_what_is_left_out(
     changes: int, accepted: int, size: int
 ) -> None:
     whole = document(changes, accepted)
@@ -91,7 +91,7 @@ def test_a_document_is_shortened_to_the_size_and_says_what_it_lacks(
     assert whole == document(changes, accepted)
 
 
-def test_a_document_that_is_too_large_without_its_lists_is_a_mistake() -> None:
+def test_a_document_that_is_too_large_without_its_lists_is_an_error() -> None:
     with pytest.raises(ValueError, match="more than 50 bytes"):
         shorten_lists({"run_id": "x" * 100}, 50)
 

@@ -36,25 +36,25 @@ ONE = Rule("policy/a.yaml", "one", IamPrincipal(f"{ROLE}ana"), "s3://b/p/*", REA
 TWO = replace(ONE, file="policy/b.yaml", name="two", line=7)
 
 
-def linted(*rules: Rule) -> str:
+def lint_text(*rules: Rule) -> str:
     policies = [Policy(rule.file, (rule,)) for rule in rules]
     return "\n".join(map(str, lint_rules(expand_rules(policies, WORLD), policies)))
 
 
 SAME = """
-policy/b.yaml:7:5: rule two: policy/a.yaml#one grants the same: READ s3://b/p/* to arn:aws:iam::111122223333:role/ana: one grant stands for both, and goes only when neither rule wants it; keep one of the two
+policy/b.yaml:7:5: rule two: policy/a.yaml#one grants the same: READ s3://b/p/* to arn:aws:iam::111122223333:role/ana: the two rules share one grant, which is deleted only when neither wants it; keep one of the two
 """
 ENDS = """
-policy/a.yaml:3:5: rule one: it grants READ s3://b/p/* to arn:aws:iam::111122223333:role/ana until 2027-01-01 00:00Z, but policy/b.yaml#two without end: a grant stands until its last rule has ended; give both the same end, or keep one of the two
+policy/a.yaml:3:5: rule one: it grants READ s3://b/p/* to arn:aws:iam::111122223333:role/ana until 2027-01-01 00:00Z, but policy/b.yaml#two without end: a grant stays until its last rule has ended; give both the same end, or keep one of the two
 """
 COVERED = """
-policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as READWRITE s3://b/teams/* to arn:aws:iam::111122223333:role/ana covers READ s3://b/teams/blue/* to arn:aws:iam::111122223333:role/ana: without it nobody could do less; remove it, or narrow the other rule if that says more than is meant
+policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as READWRITE s3://b/teams/* to arn:aws:iam::111122223333:role/ana covers READ s3://b/teams/blue/* to arn:aws:iam::111122223333:role/ana: everybody keeps the same access without it; remove it, or narrow the other rule if it grants more than you mean
 """
 HALVES = """
 policy/b.yaml:7:5: rule two: it grants WRITE s3://b/p/* to arn:aws:iam::111122223333:role/ana, and policy/a.yaml#one grants READ there: a request to S3 Access Grants for READWRITE is not served by two grants, one for each; write allow: READWRITE in one of the two, and remove the other
 """
 WHOLE = """
-policy/a.yaml:3:5: rule one: it grants a whole bucket: READ s3://b/* to arn:aws:iam::111122223333:role/ana, and 1 more: whatever is put into the bucket one day is granted with it; write a prefix, if not all of it is meant
+policy/a.yaml:3:5: rule one: it grants a whole bucket: READ s3://b/* to arn:aws:iam::111122223333:role/ana, and 1 more: it also covers everything that is put into the bucket later; write a prefix if you do not mean all of it
 """
 JOINED = """
 policy/a.yaml:3:5: rule one: {profile.tags.team}-{profile.name} is made of two variables: a-b and c make the same name as a and b-c, and two profiles one folder; put a slash between them
@@ -88,8 +88,8 @@ policy/a.yaml:3:5: rule one: {profile.tags.team}-{profile.name} is made of two v
         ),
     ],
 )
-def test_warnings_read_as_a_steward_needs_them(rules, said) -> None:
-    assert linted(*rules) == said.strip()
+def test_warnings_explain_the_finding_to_a_steward(rules, said) -> None:
+    assert lint_text(*rules) == said.strip()
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_warnings_read_as_a_steward_needs_them(rules, said) -> None:
         ),
     ],
 )
-def test_there_is_nothing_to_say_of(rules) -> None:
-    assert linted(*rules) == ""
+def test_a_policy_without_findings_gets_no_warning(rules) -> None:
+    assert lint_text(*rules) == ""
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_there_is_nothing_to_say_of(rules) -> None:
     ],
 )
 def test_a_rule_that_another_covers_is_named_with_the_other(narrow, wide) -> None:
-    said = linted(replace(ONE, **narrow), replace(TWO, **wide))
+    said = lint_text(replace(ONE, **narrow), replace(TWO, **wide))
 
     assert said.startswith(
         "policy/a.yaml:3:5: rule one: policy/b.yaml#two covers all that it grants, as "
@@ -197,7 +197,7 @@ def test_a_rule_that_another_covers_is_named_with_the_other(narrow, wide) -> Non
     assert said.count("\n") == 0
 
 
-def test_of_several_that_cover_a_rule_that_with_the_later_end_counts() -> None:
+def test_of_several_covering_rules_the_one_with_the_latest_end_counts() -> None:
     """Two of the covering rule's grants enclose it; the wider one ends first."""
     narrow = replace(ONE, on="s3://b/p/q/r/*", until=SOON)
     wide = [
@@ -218,9 +218,9 @@ def test_of_several_that_cover_a_rule_that_with_the_later_end_counts() -> None:
     assert (said(NOW, LATER), said(LATER, NOW), said(NOW, NOW)) == (1, 1, 0)
 
 
-def test_the_longest_of_several_rules_for_one_grant_is_what_the_others_are_compared_with() -> None:
+def test_rules_for_one_grant_are_compared_with_the_one_that_lasts_longest() -> None:
     three = replace(TWO, file="policy/c.yaml", name="three", until=SOON)
-    said = linted(replace(ONE, until=SOON), replace(TWO, until=LATER), three)
+    said = lint_text(replace(ONE, until=SOON), replace(TWO, until=LATER), three)
 
     assert [line.partition(", but ")[2].partition(":")[0] for line in said.split("\n")] == [
         "policy/b.yaml#two until 2028-01-01 00"
@@ -230,11 +230,11 @@ def test_the_longest_of_several_rules_for_one_grant_is_what_the_others_are_compa
 def test_many_grants_are_one_warning() -> None:
     rules = [replace(rule, to=ProfileSelector("Lab")) for rule in (ONE, TWO)]
 
-    assert "READ s3://b/p/* to arn:aws:iam::111122223333:role/ana, and 1 more" in linted(*rules)
-    assert linted(*rules).count("\n") == 0
+    assert "READ s3://b/p/* to arn:aws:iam::111122223333:role/ana, and 1 more" in lint_text(*rules)
+    assert lint_text(*rules).count("\n") == 0
 
 
-def test_profiles_of_one_rule_that_share_a_role_are_no_two_rules() -> None:
+def test_profiles_of_one_rule_that_share_a_role_are_not_two_rules() -> None:
     rule = replace(ONE, to=ProfileSelector("Lab"), lasts=timedelta(days=9))
     policies = [Policy(rule.file, (rule,))]
     facts = replace(WORLD, profiles=(ANA, replace(BEN, role=ANA.role, created=NOW)))
@@ -268,7 +268,7 @@ ends = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from([SOON, 
 
 @given(st.dictionaries(grants, ends, max_size=8))
 @settings(max_examples=500, deadline=None)
-def test_the_walk_finds_what_comparing_each_with_each_finds(givers) -> None:
+def test_the_fast_search_finds_what_comparing_every_pair_finds(givers) -> None:
     def more(outer: Grant, inner: Grant) -> bool:
         enough = outer.permission in (inner.permission, BOTH)
         return (

@@ -85,7 +85,7 @@ def test_a_further_change_or_a_missing_one_gives_another_hash(plan: Plan, change
 
 
 @given(changes)
-def test_to_delete_is_not_to_create(change: Change) -> None:
+def test_a_delete_and_a_create_have_different_hashes(change: Change) -> None:
     delete = replace(change, action=Action.DELETE)
 
     assert Plan(create=(change,)).hash != Plan(delete=(delete,)).hash

@@ -152,7 +152,7 @@ def test_a_plan_says_what_a_steward_expects(case) -> None:
     assert planned(said) == said["plan"].strip()
 
 
-def test_there_are_cases_and_each_says_what_it_is_about() -> None:
+def test_every_case_has_a_description() -> None:
     assert len(CASES) >= 10
     assert [case.stem for case in CASES if not case.read_text().startswith("# ")] == []
 

@@ -159,13 +159,13 @@ def names(subjects) -> str:
         ),
     ],
 )
-def test_a_rule_means_all_who_run_as_a_role_alike_or_is_refused_for_them(
+def test_a_rule_covers_all_profiles_of_a_role_alike_or_is_rejected_for_them(
     changed, profiles, given
 ) -> None:
     assert outcome(wanted(replace(RULE, **changed), *profiles)) == given
 
 
-def test_a_rule_for_the_role_itself_is_for_whoever_runs_as_it() -> None:
+def test_a_rule_for_a_role_covers_every_profile_of_the_role() -> None:
     found = wanted(replace(RULE, to=IamPrincipal(STUDIO)), ANA, BEN)
 
     assert ([describe_grant(grant, HOME) for grant in found.grants], found.rejected) == (
@@ -182,7 +182,7 @@ def test_a_shared_role_is_one_refusal_however_many_share_it() -> None:
     assert [problem.what for problem in found.rejected] == [
         (
             f"rule r for {STUDIO}: it is also the role of Lab/user0, Lab/user1, Lab/user2 and "
-            "others, whom the rule does not mean"
+            "others, which the rule does not select"
         )
     ]
 
@@ -244,7 +244,9 @@ def test_a_sharer_of_whom_too_little_was_read_puts_the_rule_on_hold_without_a_re
     found = wanted(replace(RULE, **changed), ANA, sharing={STUDIO: frozenset({"profile Lab/ben"})})
 
     assert (outcome(found), found.rejected) == ("| ana", ())
-    assert found.on_hold[0].why == "too little is known of Lab/ben, who run as the same role"
+    assert (
+        found.on_hold[0].why == "too little is known about the other profiles of its role: Lab/ben"
+    )
 
 
 def test_what_was_read_of_a_profile_is_believed_more_than_what_sharing_says() -> None:
@@ -353,12 +355,15 @@ def test_profiles_of_two_roles_have_two_folders_or_are_both_refused(
     assert outcome(wanted(replace(rule, **changed), *profiles)) == given
 
 
-def test_who_may_have_the_same_folder_must_be_known_well_enough() -> None:
+def test_profiles_that_could_have_the_same_folder_must_be_read_completely() -> None:
     rule = replace(RULE, to=EACH, on="s3://data/{profile.tags.team}/{profile.folder}/*")
     found = wanted(rule, person("ana"), sharing={f"{STUDIO}2": frozenset({"profile Lab/Ana"})})
 
     assert (outcome(found), found.rejected) == ("| ana", ())
-    assert found.on_hold[0].why == "too little is known of Lab/Ana, whose folder may be the same"
+    assert (
+        found.on_hold[0].why
+        == "too little is known about profiles that may have the same folder: Lab/Ana"
+    )
 
 
 def test_the_remedy_for_one_folder_fits_how_it_came_about() -> None:

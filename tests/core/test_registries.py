@@ -6,7 +6,7 @@ from grantor.core.grant import PERMISSIONS, Permission
 from grantor.core.policy.grantee_types import DIRECTORY_TYPES, GRANTEE_TYPES
 
 
-def test_each_permission_has_an_entry_and_no_two_share_a_slip() -> None:
+def test_each_permission_has_an_entry_and_no_two_share_a_misspelling() -> None:
     slips = [slip for permission_type in PERMISSIONS.values() for slip in permission_type.slips]
 
     assert list(PERMISSIONS) == list(Permission)

@@ -117,17 +117,19 @@ def test_what_is_deferred_says_what_it_waits_for() -> None:
         "policy/a.yaml#team: throttled"
     )
     assert describe_deferred(
-        DeferredChange(change, "it is replaced first", read_grant(OWN)), HOME
-    ).endswith(": it is replaced first; READ s3://data/x/* to role/ana does not exist yet")
+        DeferredChange(change, "its replacement is created first", read_grant(OWN)), HOME
+    ).endswith(
+        ": its replacement is created first; READ s3://data/x/* to role/ana does not exist yet"
+    )
 
 
 def test_an_approval_is_asked_for_by_the_full_hash() -> None:
     plan_hash = "0123456789abcdef" * 4
 
     assert describe_approval_needed(
-        plan_hash, ["it takes away much", "no rule is left"], "grantor"
+        plan_hash, ["it deletes much", "no rule is left"], "grantor"
     ) == [
-        "plan 0123456789ab requires an approval: it takes away much; no rule is left",
+        "plan 0123456789ab requires an approval: it deletes much; no rule is left",
         f"to approve exactly this plan: grantor approve {plan_hash} --stack grantor",
     ]
     assert describe_approval_given(plan_hash, "ana", "2026-11-24T10:00:00Z") == (

@@ -1,4 +1,4 @@
-"""What the engine's values say of themselves."""
+"""The properties of the core's values."""
 
 from datetime import UTC, datetime
 
@@ -49,7 +49,7 @@ def test_reasons_end_when_the_last_of_them_does() -> None:
     assert last_end([]) is None
 
 
-def test_a_focus_on_nothing_is_a_mistake_and_one_on_too_much_is_on_everything() -> None:
+def test_a_focus_on_nothing_is_an_error_and_one_on_too_much_is_on_everything() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Focus.build([])
     assert Focus.build([f"profile D/{n}" for n in range(MAX_FOCUS_SUBJECTS)]).everything is False

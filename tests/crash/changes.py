@@ -1,5 +1,5 @@
-"""Representative changes of an estate. Each lays out what stood before, lets something happen, and
-says how it must end.
+"""Representative changes. Each function creates the state before, makes the change, and returns
+the state that a run must reach.
 """
 
 import time
@@ -12,9 +12,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from grantor.core.triggers import Trigger
-from tests.estate import ARTICLE, EVERYTHING, Estate
+from tests.grantor_setup import ARTICLE_POLICY, EVERYTHING, GrantorSetup
 
-FOUR = {
+ARTICLE_GRANTS = {
     "READWRITE s3://data/Product/* to role/role-userA",
     "READWRITE s3://data/Product/* to role/role-userB",
     "READWRITE s3://data/UserA/* to role/role-userA",
@@ -24,164 +24,176 @@ ANA, BEN = (
     "to: {role: arn:aws:iam::000000000000:role/ana}",
     "to: {role: arn:aws:iam::000000000000:role/ben}",
 )
-DESK = "READ s3://data/desk/* to role/ana"
+DOCS_GRANT = "READ s3://data/docs/* to role/ana"
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happened: the grants that there must be in the end, and the triggers of it."""
+    """A change: the grants that must exist in the end, and the triggers that it causes."""
 
-    new: set[str]
+    expected_grants: set[str]
     triggers: Sequence[Trigger] = tuple(EVERYTHING)
     at: datetime | None = None  # when it happens; now if None
-    faults: Sequence[dict[str, Any]] = ()  # what else goes wrong while the first run is on its way
-    waits: bool = False  # the new policy versions are not accepted
-    calls: Sequence[
+    faults: Sequence[dict[str, Any]] = ()  # further faults during the first run
+    needs_approval: bool = False  # the new policy versions are not accepted
+    required_calls: Sequence[
         tuple[str, str]
     ] = ()  # calls that must have been made in the end, by service and operation
 
 
-def policy(*rules: str) -> str:
+def build_policy(*rules: str) -> str:
     return "version: 1\nrules:\n" + "".join(f"  - {{{rule}}}\n" for rule in rules)
 
 
-def the_first_policy_of_an_empty_estate(estate: Estate) -> Change:
-    estate.policy("article", ARTICLE)
-    return Change(FOUR)
+def the_first_policy(setup: GrantorSetup) -> Change:
+    setup.put_policy("article", ARTICLE_POLICY)
+    return Change(ARTICLE_GRANTS)
 
 
-def a_profile_is_made(estate: Estate) -> Change:
-    estate.policy("article", ARTICLE)
-    estate.run()
-    estate.profile("userC")
-    _settled(estate)
+def a_profile_is_made(setup: GrantorSetup) -> Change:
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    setup.create_profile("userC")
+    _wait_for_profiles(setup)
     hers = {
         "READWRITE s3://data/Product/* to role/role-userC",
         "READWRITE s3://data/UserC/* to role/role-userC",
     }
-    return Change(FOUR | hers, [estate.profile_trigger("userC")])
+    return Change(ARTICLE_GRANTS | hers, [setup.build_profile_trigger("userC")])
 
 
-def a_profile_is_deleted(estate: Estate) -> Change:
-    estate.policy("article", ARTICLE)
-    estate.run()
-    _settled(estate)
-    estate.no_profile("userB")
-    _settled(estate)
+def a_profile_is_deleted(setup: GrantorSetup) -> Change:
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    _wait_for_profiles(setup)
+    setup.delete_profile("userB")
+    _wait_for_profiles(setup)
     return Change(
-        {grant for grant in FOUR if grant.endswith("userA")}, [estate.profile_trigger("userB")]
+        {grant for grant in ARTICLE_GRANTS if grant.endswith("userA")},
+        [setup.build_profile_trigger("userB")],
     )
 
 
-def a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger(estate: Estate) -> Change:
-    estate.role("ana")
-    estate.policy("article", ARTICLE)
-    estate.run()
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    estate.profile("userC")
-    _settled(estate)
+def a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger(setup: GrantorSetup) -> Change:
+    setup.create_role("ana")
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    setup.create_profile("userC")
+    _wait_for_profiles(setup)
     hers = {
         "READWRITE s3://data/Product/* to role/role-userC",
         "READWRITE s3://data/UserC/* to role/role-userC",
     }
-    return Change(FOUR | hers | {DESK}, [estate.profile_trigger("userC")])
+    return Change(ARTICLE_GRANTS | hers | {DOCS_GRANT}, [setup.build_profile_trigger("userC")])
 
 
-def read_becomes_readwrite(estate: Estate) -> Change:
-    estate.role("ana")
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    estate.run()
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READWRITE"))
-    return Change({"READWRITE s3://data/desk/* to role/ana"})
-
-
-def a_rule_moves_from_file_to_file_and_another_goes(estate: Estate) -> Change:
-    desk, attic = (
-        f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ",
-        f"name: attic, {ANA}, on: s3://data/attic/*, allow: READ",
+def read_becomes_readwrite(setup: GrantorSetup) -> Change:
+    setup.create_role("ana")
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    setup.reconcile()
+    setup.put_policy(
+        "docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READWRITE")
     )
-    estate.role("ana")
-    estate.policy(
-        "one", policy(desk, attic, f"name: shelf, {ANA}, on: s3://data/shelf/*, allow: READ")
+    return Change({"READWRITE s3://data/docs/* to role/ana"})
+
+
+def a_rule_moves_from_file_to_file_and_another_goes(setup: GrantorSetup) -> Change:
+    docs, plans = (
+        f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ",
+        f"name: plans, {ANA}, on: s3://data/plans/*, allow: READ",
     )
-    estate.policy("two", policy(f"name: hall, {ANA}, on: s3://data/hall/*, allow: READ"))
-    estate.run()
-    estate.policy("one", policy(attic))
-    estate.policy("two", policy(desk, f"name: hall, {ANA}, on: s3://data/hall/*, allow: WRITE"))
+    setup.create_role("ana")
+    setup.put_policy(
+        "one", build_policy(docs, plans, f"name: stats, {ANA}, on: s3://data/stats/*, allow: READ")
+    )
+    setup.put_policy("two", build_policy(f"name: logs, {ANA}, on: s3://data/logs/*, allow: READ"))
+    setup.reconcile()
+    setup.put_policy("one", build_policy(plans))
+    setup.put_policy(
+        "two", build_policy(docs, f"name: logs, {ANA}, on: s3://data/logs/*, allow: WRITE")
+    )
     return Change(
-        {DESK, "READ s3://data/attic/* to role/ana", "WRITE s3://data/hall/* to role/ana"}
+        {DOCS_GRANT, "READ s3://data/plans/* to role/ana", "WRITE s3://data/logs/* to role/ana"}
     )
 
 
-def a_scope_becomes_narrower(estate: Estate) -> Change:
-    estate.role("ana")
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/*, allow: READ"))
-    estate.run()
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    return Change({DESK})
+def a_scope_becomes_narrower(setup: GrantorSetup) -> Change:
+    setup.create_role("ana")
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/*, allow: READ"))
+    setup.reconcile()
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    return Change({DOCS_GRANT})
 
 
-def a_policy_file_is_deleted(estate: Estate) -> Change:
-    estate.role("ana")
-    estate.policy("article", ARTICLE)
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    estate.run()
-    estate.no_policy("desk")
-    return Change(FOUR)
+def a_policy_file_is_deleted(setup: GrantorSetup) -> Change:
+    setup.create_role("ana")
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    setup.reconcile()
+    setup.delete_policy("docs")
+    return Change(ARTICLE_GRANTS)
 
 
-def an_until_passes(estate: Estate) -> Change:
-    estate.role("ana")
-    estate.policy("article", ARTICLE)
-    estate.policy(
-        "desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ, until: 2099-12-31")
+def an_until_passes(setup: GrantorSetup) -> Change:
+    setup.create_role("ana")
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.put_policy(
+        "docs",
+        build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ, until: 2099-12-31"),
     )
-    estate.run()
-    return Change(FOUR, at=LATER)
+    setup.reconcile()
+    return Change(ARTICLE_GRANTS, at=LATER)
 
 
-def a_rule_wants_what_somebody_else_has_made(estate: Estate) -> Change:
-    ana, ben = estate.role("ana"), estate.role("ben")
-    estate.foreign("desk/*", ana)
-    estate.foreign("attic/*", ben)
-    estate.policy(
-        "desk",
-        policy(
-            f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ",
-            f"name: shelf, {ANA}, on: s3://data/shelf/*, allow: READ",
-            f"name: too, {BEN}, on: s3://data/desk/*, allow: READ",
+def a_rule_wants_what_somebody_else_has_made(setup: GrantorSetup) -> Change:
+    ana, ben = setup.create_role("ana"), setup.create_role("ben")
+    setup.create_unmanaged_grant("docs/*", ana)
+    setup.create_unmanaged_grant("plans/*", ben)
+    setup.put_policy(
+        "docs",
+        build_policy(
+            f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ",
+            f"name: stats, {ANA}, on: s3://data/stats/*, allow: READ",
+            f"name: too, {BEN}, on: s3://data/docs/*, allow: READ",
         ),
     )
-    ours = {"READ s3://data/shelf/* to role/ana", "READ s3://data/desk/* to role/ben"}
-    return Change({DESK, "READ s3://data/attic/* to role/ben", *ours})
+    ours = {"READ s3://data/stats/* to role/ana", "READ s3://data/docs/* to role/ben"}
+    return Change({DOCS_GRANT, "READ s3://data/plans/* to role/ben", *ours})
 
 
-def an_approved_plan_of_25_deletes(estate: Estate) -> Change:
-    refused = _without_25(estate)
-    world = estate.world()
-    world.run_store.record_approval(refused, "a steward", datetime.now(UTC))
-    return Change({DESK})
+def an_approved_plan_of_25_deletes(setup: GrantorSetup) -> Change:
+    refused = _delete_25_rules(setup)
+    services = setup.build_services()
+    services.run_store.record_approval(refused, "a steward", datetime.now(UTC))
+    return Change({DOCS_GRANT})
 
 
-def a_plan_of_25_deletes_that_nobody_approves(estate: Estate) -> Change:
-    _many(estate)
-    stood = estate.grants()
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    return Change(stood, waits=True, calls=[("events", "PutEvents"), ("sns", "Publish")])
+def a_plan_of_25_deletes_that_nobody_approves(setup: GrantorSetup) -> Change:
+    _put_26_rules(setup)
+    stood = setup.describe_grants()
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    return Change(
+        stood, needs_approval=True, required_calls=[("events", "PutEvents"), ("sns", "Publish")]
+    )
 
 
-def what_an_earlier_run_intended_is_wanted_in_part(estate: Estate) -> Change:
-    desk = f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"
-    estate.role("ana")
-    estate.policy("desk", policy(desk, f"name: shelf, {ANA}, on: s3://data/shelf/*, allow: READ"))
-    _run_that_dies_before_it_confirms(estate)
-    estate.policy("desk", policy(desk, f"name: hall, {ANA}, on: s3://data/hall/*, allow: READ"))
-    return Change({DESK, "READ s3://data/hall/* to role/ana"})
+def what_an_earlier_run_intended_is_wanted_in_part(setup: GrantorSetup) -> Change:
+    docs = f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"
+    setup.create_role("ana")
+    setup.put_policy(
+        "docs", build_policy(docs, f"name: stats, {ANA}, on: s3://data/stats/*, allow: READ")
+    )
+    _fail_run_before_it_confirms(setup)
+    setup.put_policy(
+        "docs", build_policy(docs, f"name: logs, {ANA}, on: s3://data/logs/*, allow: READ")
+    )
+    return Change({DOCS_GRANT, "READ s3://data/logs/* to role/ana"})
 
 
-def a_role_is_not_known_to_the_service_yet(estate: Estate) -> Change:
-    estate.policy("article", ARTICLE)
+def a_role_is_not_known_to_the_service_yet(setup: GrantorSetup) -> Change:
+    setup.put_policy("article", ARTICLE_POLICY)
     unknown = {
         "service": "s3control",
         "operation": "CreateAccessGrant",
@@ -189,53 +201,57 @@ def a_role_is_not_known_to_the_service_yet(estate: Estate) -> Change:
         "after": 1,
         "times": 2,
     }
-    return Change(FOUR, faults=[unknown])
+    return Change(ARTICLE_GRANTS, faults=[unknown])
 
 
-def _settled(estate: Estate) -> None:
-    """Wait until Studio has done what it was asked."""
-    studio, until = estate.client("sagemaker"), time.monotonic() + 10
+def _wait_for_profiles(setup: GrantorSetup) -> None:
+    """Wait until every Studio profile is in service."""
+    studio, until = setup.client("sagemaker"), time.monotonic() + 10
     while {one["Status"] for one in studio.list_user_profiles()["UserProfiles"]} != {"InService"}:
         assert time.monotonic() < until, "Studio's profiles do not settle"
         time.sleep(0.02)
 
 
-def _many(estate: Estate) -> None:
-    estate.role("ana")
+def _put_26_rules(setup: GrantorSetup) -> None:
+    setup.create_role("ana")
     folders = [
         f"name: folder-{number}, {ANA}, on: s3://data/folder-{number}/*, allow: READ"
         for number in range(25)
     ]
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ", *folders))
-    estate.run()
+    setup.put_policy(
+        "docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ", *folders)
+    )
+    setup.reconcile()
 
 
-def _without_25(estate: Estate) -> str:
-    """25 of 26 rules go; the hash of the plan, which waits for its approval."""
-    _many(estate)
-    estate.policy("desk", policy(f"name: desk, {ANA}, on: s3://data/desk/*, allow: READ"))
-    return estate.run().approval.hash
+def _delete_25_rules(setup: GrantorSetup) -> str:
+    """Remove 25 of 26 rules; return the hash of the plan, which requires an approval."""
+    _put_26_rules(setup)
+    setup.put_policy("docs", build_policy(f"name: docs, {ANA}, on: s3://data/docs/*, allow: READ"))
+    return setup.reconcile().approval.hash
 
 
-def _run_that_dies_before_it_confirms(estate: Estate) -> None:
+def _fail_run_before_it_confirms(setup: GrantorSetup) -> None:
     refusal = {
         "kind": "refuse",
         "code": "AccessDeniedException",
         "status": 400,
         "message": "not now",
     }
-    estate.faults({"service": "dynamodb", "operation": "TransactWriteItems", "after": 3, **refusal})
+    setup.set_faults(
+        {"service": "dynamodb", "operation": "TransactWriteItems", "after": 3, **refusal}
+    )
     with suppress(ClientError):
-        estate.run()
-    estate.faults()
-    states = {entry.state for entry in estate.entries().values()}
-    assert (states, len(estate.grants())) == ({"intended"}, 2), (
+        setup.reconcile()
+    setup.set_faults()
+    states = {entry.state for entry in setup.read_ledger().values()}
+    assert (states, len(setup.describe_grants())) == ({"intended"}, 2), (
         "the run did not die between making and confirming"
     )
 
 
-CHANGES: tuple[Callable[[Estate], Change], ...] = (
-    the_first_policy_of_an_empty_estate,
+CHANGES: tuple[Callable[[GrantorSetup], Change], ...] = (
+    the_first_policy,
     a_profile_is_made,
     a_profile_is_deleted,
     a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger,

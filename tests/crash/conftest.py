@@ -1,4 +1,4 @@
-"""One server and one warm process for all kills of a worker; a fresh estate for each change."""
+"""One sandbox and one fork server for all kills of a worker; a new setup for each change."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
-from tests.crash.runs import Runs, warm
-from tests.estate import Estate, lay
+from tests.crash.forked_runs import ForkedRuns, start_fork_server
+from tests.grantor_setup import GrantorSetup, set_up_grantor
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +21,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(crash_sandbox: Sandbox, folder: Path) -> Iterator[Runs]:
-    with warm(lay(crash_sandbox, folder), folder / "runs.log") as runs:
+def runs(crash_sandbox: Sandbox, folder: Path) -> Iterator[ForkedRuns]:
+    with start_fork_server(set_up_grantor(crash_sandbox, folder), folder / "runs.log") as runs:
         yield runs
 
 
 @pytest.fixture
-def estate(crash_sandbox: Sandbox, folder: Path) -> Estate:
-    return lay(crash_sandbox, folder)
+def setup(crash_sandbox: Sandbox, folder: Path) -> GrantorSetup:
+    return set_up_grantor(crash_sandbox, folder)

@@ -1,5 +1,5 @@
-"""A run is killed after a call, and the next ordinary run makes everything good. A part of it;
-`make test-crash` is all.
+"""A run is killed after a call, and the next run repairs everything. These are some of the
+changes; `make test-crash` tests all.
 """
 
 import time
@@ -13,16 +13,16 @@ from grantor.reconcile.handler import publish_quietly
 from grantor.reconcile.lease import run_until_drained
 from sandbox.testing.helpers import call_control
 from tests.crash import changes
-from tests.crash.auditor import Auditor
-from tests.crash.changes import FOUR, Change
-from tests.crash.kills import LEASE, NOTHING, Kills
-from tests.crash.runs import PATIENCE, Runs
-from tests.crash.warm import LONG, clients
-from tests.engine.watch import Ahead
-from tests.estate import ARTICLE, EVERYTHING, Estate
+from tests.crash.aws_state import AwsState
+from tests.crash.changes import ARTICLE_GRANTS, Change
+from tests.crash.fork_server import RUN_SECONDS, build_clients
+from tests.crash.forked_runs import TIMEOUT_SECONDS, ForkedRuns
+from tests.crash.killed_runs import SECONDS_AFTER_LEASE, UNRELATED_TRIGGER, KilledRuns
+from tests.engine.helpers import ServicesAhead
+from tests.grantor_setup import ARTICLE_POLICY, EVERYTHING, GrantorSetup
 
-WITHIN = 30.0  # seconds after which the lease of a run that died is still held
-SOME = (
+SECONDS_WITHIN_LEASE = 30.0  # the lease of a dead run is still held then
+CHOSEN_CHANGES = (
     changes.a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger,
     changes.read_becomes_readwrite,
     changes.a_policy_file_is_deleted,
@@ -31,45 +31,53 @@ SOME = (
 )
 
 
-@pytest.mark.parametrize("change", SOME, ids=lambda change: change.__name__)
-def test_a_kill_after_any_call_that_changes_something_is_made_good(
-    change: Callable[[Estate], Change], estate: Estate, runs: Runs
+@pytest.mark.parametrize("change", CHOSEN_CHANGES, ids=lambda change: change.__name__)
+def test_the_run_after_a_kill_repairs_everything_whichever_write_was_the_last(
+    change: Callable[[GrantorSetup], Change], setup: GrantorSetup, runs: ForkedRuns
 ) -> None:
-    kills = Kills(estate, change(estate), runs)
+    kills = KilledRuns(setup, change(setup), runs)
 
-    assert kills.undisturbed == []
-    assert {number: broken for number in kills.writes if (broken := kills.broken(number))} == {}
+    assert kills.violations_without_kill == []
+    assert {
+        number: broken
+        for number in kills.write_numbers
+        if (broken := kills.find_violations(number))
+    } == {}
 
 
-def test_a_trigger_within_the_lease_of_a_dead_run_stays_pending_and_the_first_run_after_it_covers_both(
-    estate: Estate, runs: Runs
+def test_a_trigger_within_the_lease_of_a_dead_run_stays_pending_and_the_next_run_covers_both(
+    setup: GrantorSetup, runs: ForkedRuns
 ) -> None:
-    estate.policy("article", ARTICLE)
-    killed_after_its_first_call(estate, runs, EVERYTHING)
+    setup.put_policy("article", ARTICLE_POLICY)
+    kill_after_first_call(setup, runs, EVERYTHING)
     upload = Trigger("data", ("data s3://data/UserA/",))
 
-    assert reports(estate, upload, WITHIN) == 0
-    waiting = Auditor(estate).table().lease
+    assert count_runs(setup, upload, SECONDS_WITHIN_LEASE) == 0
+    waiting = AwsState(setup).read_table().lease
     assert (set(waiting["current"]), set(waiting["pending"])) == (
         {"everything"},
         {"data s3://data/UserA/"},
     )
-    assert reports(estate, NOTHING, LEASE) == 1
-    assert estate.grants() == FOUR
+    assert count_runs(setup, UNRELATED_TRIGGER, SECONDS_AFTER_LEASE) == 1
+    assert setup.describe_grants() == ARTICLE_GRANTS
 
 
-def killed_after_its_first_call(estate: Estate, runs: Runs, triggers: Sequence[Trigger]) -> None:
-    estate.faults({"service": "*", "operation": "*", "kind": "stall", "times": 1})
-    run, until = runs.begin(triggers, ahead=0), time.monotonic() + PATIENCE
-    while not call_control(estate.sandbox, "faults")["rules"][0]["struck"]:
+def kill_after_first_call(
+    setup: GrantorSetup, runs: ForkedRuns, triggers: Sequence[Trigger]
+) -> None:
+    setup.set_faults({"service": "*", "operation": "*", "kind": "stall", "times": 1})
+    run, until = runs.start(triggers, ahead=0), time.monotonic() + TIMEOUT_SECONDS
+    while not call_control(setup.sandbox, "faults")["rules"][0]["struck"]:
         assert time.monotonic() < until, "the run makes no call"
     runs.kill(run)
-    estate.faults()
+    setup.set_faults()
 
 
-def reports(estate: Estate, trigger: Trigger, ahead: float) -> int:
-    """How many runs the trigger causes so many seconds from now."""
-    world = Ahead(estate.names, clients(estate.config), ahead=ahead)
+def count_runs(setup: GrantorSetup, trigger: Trigger, ahead: float) -> int:
+    """Count the runs that the trigger causes so many seconds from now."""
+    services = ServicesAhead(setup.names, build_clients(setup.config), seconds_ahead=ahead)
     return len(
-        run_until_drained(world, [trigger], world.clock() + LONG, partial(publish_quietly, world))
+        run_until_drained(
+            services, [trigger], services.clock() + RUN_SECONDS, partial(publish_quietly, services)
+        )
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from sandbox.process import Server
 from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.estate import ARTICLE, DATA, lay
+from tests.grantor_setup import ARTICLE_POLICY, DATA, set_up_grantor
 
 RUN = "0123456789abcdef0123"
 FILES = {
@@ -26,19 +26,19 @@ FILES = {
 def test_the_reader_of_the_page_finds_all_that_is_for_training(
     start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ):
-    estate = lay(start_sandbox(), tmp_path)
+    setup = set_up_grantor(start_sandbox(), tmp_path)
     everything = policy_document(
         {"Action": "s3:*", "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"]}
     )
     asking = policy_document({"Action": "s3:GetDataAccess", "Resource": "*"})
-    estate.client("iam").put_role_policy(
+    setup.client("iam").put_role_policy(
         RoleName="location", PolicyName="data", PolicyDocument=everything
     )
-    estate.client("iam").put_role_policy(
+    setup.client("iam").put_role_policy(
         RoleName="role-userA", PolicyName="ask", PolicyDocument=asking
     )
-    estate.policy("article", ARTICLE)
-    estate.run()
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.reconcile()
     files = [{"path": path, "split": path.partition("/")[0]} for path in FILES]
     there = {f"runs/{RUN}/{path}": body for path, body in FILES.items()}
     there |= {
@@ -46,14 +46,14 @@ def test_the_reader_of_the_page_finds_all_that_is_for_training(
         f"runs/{RUN}/_manifest.json": json.dumps({"files": files}).encode(),
     }
     for key, body in there.items():
-        estate.client("s3").put_object(Bucket=DATA, Key=f"UserA/output/{key}", Body=body)
+        setup.client("s3").put_object(Bucket=DATA, Key=f"UserA/output/{key}", Body=body)
 
     (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/jobs.md").read_text(), re.DOTALL)
     program = (
         shown.replace("111122223333", ACCOUNT).replace("DATA_BUCKET", DATA)
         + "\nprint(train.decode(), end='')\n"
     )
-    environment = os.environ | Server(estate.sandbox.port).client_variables("userA")
+    environment = os.environ | Server(setup.sandbox.port).client_variables("userA")
     ran = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,

@@ -1,36 +1,36 @@
-"""Every test of the engine has an estate of its own, on a sandbox that its worker keeps for them.
+"""Every test has a Grantor setup of its own, on a sandbox that its worker keeps.
 
-What users of other reconcilers suffered, and where a test shows that Grantor spares them it:
+Bugs that users of other reconcilers reported, and the tests that Grantor does not have them:
 
 * external-dns #3997, #3841; Argo CD #15058: a failed read, or one wrong object, deleted.
-  test_failing_reads, test_files, test_people
+  test_failing_reads, test_files, test_profiles
 * external-dns #5703: what was not done was reported to nobody.
-  test_failing_changes, test_guarded
+  test_failing_changes, test_approvals
 * ssosync #236, #159, #194: a part was read, the rest was taken for gone.
-  test_failing_reads, test_focus, test_guarded
+  test_failing_reads, test_focus, test_approvals
 * ssosync #105, #179: what others made was deleted.
   test_reasons, unmanaged grants everywhere
 * ssosync #286: a word that reaches further than it says.
-  test_people
+  test_profiles
 * IAM Identity Center TEAM #279, #541: an end took away what another still needed.
-  test_reasons, test_people
+  test_reasons, test_profiles
 * IAM Identity Center TEAM #149, #255, #419: a timer never revoked.
-  test_ends
+  test_expiry
 * ldap2pg #422: a failure in between left what nobody managed.
   test_failing_ledger, test_failing_changes, test_stale_lists,
   test_lease_lost, tests/crash
 * ldap2pg #674: two runs were needed.
-  at_rest, at the end of nearly every test
+  assert_settled, at the end of nearly every test
 * safe-settings #350, #317, #251, #310: strict for some, additive for others.
   test_modes
 * Argo CD #3465: heal what was approved, gate what is new.
-  test_guarded, test_reasons
+  test_approvals, test_reasons
 * octodns #61, #785, #808; octodns-sync #98: a threshold that nobody knew how to pass.
-  test_guarded
+  test_approvals
 * terraform #7388, #31094: a read for each grant; lost to a throttle.
-  test_focus, test_passing_faults
+  test_focus, test_transient_faults
 * cloud-custodian #3592: a count instead of the objects.
-  test_guarded
+  test_approvals
 * cloud-platform #1810, #4608: at the quota, and nobody knew.
   test_failing_changes
 """
@@ -44,10 +44,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Sandbox
-from tests.engine.change import begin, change
-from tests.engine.other_process import Process
-from tests.engine.watch import rules
-from tests.estate import Estate, lay
+from tests.engine.helpers import build_rules
+from tests.engine.other_process import OtherProcess
+from tests.engine.policy_change import make_change, set_up_before_change
+from tests.grantor_setup import GrantorSetup, set_up_grantor
 
 
 @pytest.fixture(scope="session")
@@ -56,40 +56,40 @@ def engine_sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 
 @pytest.fixture
-def estate(engine_sandbox: Sandbox, tmp_path: Path) -> Estate:
-    return lay(engine_sandbox, tmp_path)
+def setup(engine_sandbox: Sandbox, tmp_path: Path) -> GrantorSetup:
+    return set_up_grantor(engine_sandbox, tmp_path)
 
 
 @pytest.fixture
-def thirty(estate: Estate) -> Estate:
-    """Thirty grants of one file, and one of another."""
-    estate.role("auditor")
-    estate.policy("many", rules(30))
-    estate.policy("else", rules(1).replace("READ", "WRITE"))
-    estate.run()
-    return estate
+def thirty_grants(setup: GrantorSetup) -> GrantorSetup:
+    """A setup with thirty grants of one policy file and one grant of another."""
+    setup.create_role("auditor")
+    setup.put_policy("many", build_rules(30))
+    setup.put_policy("else", build_rules(1).replace("READ", "WRITE"))
+    setup.reconcile()
+    return setup
 
 
 @pytest.fixture
-def changing(estate: Estate) -> Estate:
-    """A change has happened, of which no run knows yet."""
-    begin(estate)
-    change(estate)
-    return estate
+def changed_setup(setup: GrantorSetup) -> GrantorSetup:
+    """A setup with a change that no run has seen yet."""
+    set_up_before_change(setup)
+    make_change(setup)
+    return setup
 
 
 @pytest.fixture
-def elsewhere(estate: Estate) -> Iterator[Callable[[], Process]]:
-    """Starts runs in processes of their own, and ends them."""
+def start_process(setup: GrantorSetup) -> Iterator[Callable[[], OtherProcess]]:
+    """A function that starts a run in a process of its own; all are killed at the end."""
     running: list[subprocess.Popen[str]] = []
 
-    def start() -> Process:
+    def start() -> OtherProcess:
         command = [
             sys.executable,
             "-m",
             "tests.engine.other_process",
-            str(estate.sandbox.port),
-            str(estate.config),
+            str(setup.sandbox.port),
+            str(setup.config),
         ]
         paths = os.pathsep.join((str(ROOT), str(ROOT / "layers/grantor")))
         running.append(
@@ -101,7 +101,7 @@ def elsewhere(estate: Estate) -> Iterator[Callable[[], Process]]:
                 text=True,
             )
         )
-        return Process(running[-1])
+        return OtherProcess(running[-1])
 
     yield start
     for process in running:

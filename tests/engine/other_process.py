@@ -1,7 +1,6 @@
-"""One run in a process of its own, as `python -m tests.engine.other_process PORT CONFIG`; it says
-what became of it in one line.
+"""A run in a process of its own, which can be stopped and killed, unlike a thread.
 
-It can be stopped and killed, which a thread cannot.
+`python -m tests.engine.other_process PORT CONFIG` prints the outcome of the run in one line.
 """
 
 import subprocess
@@ -12,25 +11,25 @@ from pathlib import Path
 from grantor.aws.clients import LeaseLost
 from grantor.reconcile.lease import run_until_drained
 from tests.conftest import Sandbox
-from tests.estate import EVERYTHING, Estate
+from tests.grantor_setup import EVERYTHING, GrantorSetup
 
 
 @dataclass
-class Process:
+class OtherProcess:
     """A run in another process."""
 
-    started: subprocess.Popen[str]
+    process: subprocess.Popen[str]
 
-    def outcome(self) -> str:
-        output, _ = self.started.communicate(timeout=60)
+    def read_outcome(self) -> str:
+        output, _ = self.process.communicate(timeout=60)
         return output.strip()
 
 
 def main(port: str, config: str) -> str:
-    estate = Estate(Sandbox(int(port), Path(config)), Path(config))
-    world = estate.world()
+    setup = GrantorSetup(Sandbox(int(port), Path(config)), Path(config))
+    services = setup.build_services()
     try:
-        reports = run_until_drained(world, EVERYTHING, world.clock() + 600, [].append)
+        reports = run_until_drained(services, EVERYTHING, services.clock() + 600, [].append)
     except LeaseLost:
         return "lease lost"
     return f"done {sum(report.created for report in reports)}" if reports else "left to the other"

@@ -1,4 +1,4 @@
-"""What the queue brings: one answer for a batch, and only what failed comes again."""
+"""Batches of the event queue: one run handles a batch, and only failed messages are redelivered."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from grantor.reconcile.handler import handle
-from tests.estate import ARTICLE, Estate
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 CLOCK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
 
-def received(estate: Estate, *bodies: str) -> dict[str, Any]:
+def send_and_receive(setup: GrantorSetup, *bodies: str) -> dict[str, Any]:
     """The messages, sent and received as Lambda does: a batch as it brings them to the function."""
-    sqs, queue = estate.client("sqs"), estate.names.event_queue
+    sqs, queue = setup.client("sqs"), setup.names.event_queue
     for body in bodies:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
     found = sqs.receive_message(
@@ -24,45 +24,50 @@ def received(estate: Estate, *bodies: str) -> dict[str, Any]:
     )["Messages"]
     return {
         "Records": [
-            {"messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"], "body": message["Body"], "attributes": message["Attributes"]}
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
             for message in found
         ]
-    }  # fmt: skip
+    }
 
 
-def again(answer: dict[str, Any], batch: dict[str, Any]) -> set[str]:
+def list_failed_bodies(answer: dict[str, Any], batch: dict[str, Any]) -> set[str]:
     """The bodies of the messages that are to come again."""
     failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     return {record["body"] for record in batch["Records"] if record["messageId"] in failed}
 
 
-def test_a_batch_is_one_run_and_none_of_its_messages_comes_again(estate: Estate) -> None:
-    estate.policy("article", ARTICLE)
-    batch = received(estate, *[json.dumps(CLOCK)] * 3)
-    estate.forget_calls()
+def test_a_batch_causes_one_run_and_no_message_is_redelivered(setup: GrantorSetup) -> None:
+    setup.put_policy("article", ARTICLE_POLICY)
+    batch = send_and_receive(setup, *[json.dumps(CLOCK)] * 3)
+    setup.reset_call_counts()
 
-    assert again(handle(estate.world(), batch, None), batch) == set()
-    assert (estate.calls()["ListAccessGrants"], len(estate.grants())) == (1, 4)
+    assert list_failed_bodies(handle(setup.build_services(), batch, None), batch) == set()
+    assert (setup.count_calls()["ListAccessGrants"], len(setup.describe_grants())) == (1, 4)
 
 
 @pytest.mark.parametrize("body", ["no event", "{", "[1]", '"text"'])
-def test_a_message_that_is_no_event_comes_again_and_the_others_are_answered(
-    estate: Estate, body: str
+def test_a_message_that_is_not_an_event_is_redelivered_and_the_others_are_handled(
+    setup: GrantorSetup, body: str
 ) -> None:
-    estate.policy("article", ARTICLE)
-    batch = received(estate, body, json.dumps(CLOCK))
+    setup.put_policy("article", ARTICLE_POLICY)
+    batch = send_and_receive(setup, body, json.dumps(CLOCK))
 
-    assert again(handle(estate.world(), batch, None), batch) == {body}
-    assert len(estate.grants()) == 4
+    assert list_failed_bodies(handle(setup.build_services(), batch, None), batch) == {body}
+    assert len(setup.describe_grants()) == 4
 
 
-def test_when_the_grants_cannot_be_read_the_whole_batch_comes_again_and_sooner_than_its_time_is_over(
-    estate: Estate,
+def test_when_grants_cannot_be_read_the_whole_batch_is_redelivered_before_its_visibility_timeout(
+    setup: GrantorSetup,
 ) -> None:
-    batch = received(estate, json.dumps(CLOCK), json.dumps(CLOCK))
+    batch = send_and_receive(setup, json.dumps(CLOCK), json.dumps(CLOCK))
     denied = {"kind": "refuse", "code": "AccessDenied", "status": 403, "message": "no"}
-    estate.faults({"service": "s3control", "operation": "ListAccessGrants", **denied})
-    estate.forget_calls()
+    setup.set_faults({"service": "s3control", "operation": "ListAccessGrants", **denied})
+    setup.reset_call_counts()
 
-    assert len(handle(estate.world(), batch, None)["batchItemFailures"]) == 2
-    assert estate.calls("sqs") == {"ChangeMessageVisibility": 2}
+    assert len(handle(setup.build_services(), batch, None)["batchItemFailures"]) == 2
+    assert setup.count_calls("sqs") == {"ChangeMessageVisibility": 2}

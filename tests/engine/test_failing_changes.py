@@ -1,5 +1,5 @@
-"""Whatever can't be changed, or is changed and not answered: the rest goes on, nothing is left
-unmanaged, and a clean run puts it right.
+"""Changes that fail or get no response: the others are made, no grant is left unmanaged, and a run
+without faults repairs the rest.
 """
 
 import pytest
@@ -7,172 +7,212 @@ import pytest
 from grantor.core.planning.rendering import describe_grant
 from sandbox.testing.helpers import make_user
 from tests.conftest import ACCOUNT
-from tests.engine.change import AFTER, BEFORE, KEPT, NEW, OLD, THEIRS, A, B, run, unmanaged
-from tests.engine.watch import Calls, at_rest, count_enqueued, fault, hasty, quiet, struck
-from tests.estate import HOME, Estate
+from tests.engine.helpers import (
+    AlertInbox,
+    assert_run_changes_nothing,
+    assert_settled,
+    build_fault,
+    build_impatient_services,
+    count_enqueued,
+    injected_faults,
+)
+from tests.engine.policy_change import (
+    AFTER,
+    BEFORE,
+    KEPT,
+    NEW,
+    OLD,
+    TEAM_A,
+    TEAM_B,
+    UNMANAGED,
+    list_unmanaged_grants,
+    run_impatiently,
+)
+from tests.grantor_setup import HOME, GrantorSetup
 
 ALL, NOTHING = AFTER, BEFORE
 DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
 CHANGES = {
-    "CreateAccessGrant fails": (fault("s3control/CreateAccessGrant", "error"), BEFORE - {OLD}),
+    "CreateAccessGrant fails": (
+        build_fault("s3control/CreateAccessGrant", "error"),
+        BEFORE - {OLD},
+    ),
     "CreateAccessGrant is done and never answered": (
-        fault("s3control/CreateAccessGrant", "lost"),
+        build_fault("s3control/CreateAccessGrant", "lost"),
         ALL,
     ),
     "half of each of CreateAccessGrant's answers": (
-        fault("s3control/CreateAccessGrant", "cut"),
+        build_fault("s3control/CreateAccessGrant", "cut"),
         ALL,
     ),
     "CreateAccessGrant is throttled": (
-        fault("s3control/CreateAccessGrant", "throttle"),
+        build_fault("s3control/CreateAccessGrant", "throttle"),
         BEFORE - {OLD},
     ),
     "CreateAccessGrant knows no grantee": (
-        fault("s3control/CreateAccessGrant", "invalid-grantee"),
+        build_fault("s3control/CreateAccessGrant", "invalid-grantee"),
         BEFORE - {OLD},
     ),
     "CreateAccessGrant fails after one": (
-        fault("s3control/CreateAccessGrant", "error", after=1),
+        build_fault("s3control/CreateAccessGrant", "error", after=1),
         BEFORE - {OLD} | {NEW},
     ),
     "CreateAccessGrant is denied": (
-        fault("s3control/CreateAccessGrant", "refuse", **DENIED),
+        build_fault("s3control/CreateAccessGrant", "refuse", **DENIED),
         BEFORE - {OLD},
     ),
-    "DeleteAccessGrant fails": (fault("s3control/DeleteAccessGrant", "error"), ALL | {OLD}),
+    "DeleteAccessGrant fails": (build_fault("s3control/DeleteAccessGrant", "error"), ALL | {OLD}),
     "DeleteAccessGrant is done and never answered": (
-        fault("s3control/DeleteAccessGrant", "lost"),
+        build_fault("s3control/DeleteAccessGrant", "lost"),
         ALL,
     ),
     "half of each of DeleteAccessGrant's answers": (
-        fault("s3control/DeleteAccessGrant", "cut"),
+        build_fault("s3control/DeleteAccessGrant", "cut"),
         ALL,
     ),
     "DeleteAccessGrant is denied": (
-        fault("s3control/DeleteAccessGrant", "refuse", **DENIED),
+        build_fault("s3control/DeleteAccessGrant", "refuse", **DENIED),
         ALL | {OLD},
     ),
-    "EventBridge takes no event": (fault("events/PutEvents", "error"), ALL),
-    "SNS takes no message": (fault("sns/Publish", "error"), ALL),
-    "SQS takes no trigger": (fault("sqs/SendMessage", "error"), ALL),
+    "EventBridge takes no event": (build_fault("events/PutEvents", "error"), ALL),
+    "SNS takes no message": (build_fault("sns/Publish", "error"), ALL),
+    "SQS takes no trigger": (build_fault("sqs/SendMessage", "error"), ALL),
 }
 
 
 @pytest.mark.parametrize(("rule", "then"), CHANGES.values(), ids=CHANGES)
-def test_what_cannot_be_changed_holds_up_only_itself(
-    changing: Estate, rule: dict, then: set[str]
+def test_a_failing_change_does_not_stop_the_others(
+    changed_setup: GrantorSetup, rule: dict, then: set[str]
 ) -> None:
     """octoDNS stops at its first failing zone; ldap2pg #422: what failed in between lived on
     unmanaged.
     """
-    with struck(changing, rule):
-        run(changing)
+    with injected_faults(changed_setup, rule):
+        run_impatiently(changed_setup)
 
-    assert changing.grants() == then | {THEIRS}
-    assert unmanaged(changing) == {THEIRS}
-    at_rest(changing, AFTER, {THEIRS})
+    assert changed_setup.describe_grants() == then | {UNMANAGED}
+    assert list_unmanaged_grants(changed_setup) == {UNMANAGED}
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_a_role_that_s3_does_not_know_yet_is_tried_again_by_a_trigger_of_the_run(
-    changing: Estate,
+def test_a_grant_for_a_role_that_s3_does_not_know_yet_is_retried_by_a_trigger_of_the_run(
+    changed_setup: GrantorSetup,
 ) -> None:
-    with struck(changing, fault("s3control/CreateAccessGrant", "invalid-grantee", times=2)):
-        report = changing.run()
+    with injected_faults(
+        changed_setup, build_fault("s3control/CreateAccessGrant", "invalid-grantee", times=2)
+    ):
+        report = changed_setup.reconcile()
 
     assert [deferred.cause for deferred in report.deferred] == [
         "the grantee is not known to S3 yet"
     ] * 2
-    assert (report.created, count_enqueued(changing)) == (1, 1)
-    at_rest(changing, AFTER, {THEIRS})
+    assert (report.created, count_enqueued(changed_setup)) == (1, 1)
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_a_quota_that_is_reached_is_said_and_what_fits_is_done(changing: Estate) -> None:
+def test_at_the_quota_an_alert_is_sent_and_the_changes_that_fit_are_applied(
+    changed_setup: GrantorSetup,
+) -> None:
     """cloud-platform #1810, #4608: near the quota, and nobody learned of it."""
-    calls = Calls(changing)
-    changing.switches(grants_quota=6)
-    report = changing.run()
+    alerts = AlertInbox(changed_setup)
+    changed_setup.set_switches(grants_quota=6)
+    report = changed_setup.reconcile()
 
-    assert (report.created, report.deleted, len(changing.grants())) == (1, 1, 5)
+    assert (report.created, report.deleted, len(changed_setup.describe_grants())) == (1, 1, 5)
     assert {failed.code for failed in report.failed} == {"AccessGrantsQuotaExceededError"}
-    assert [subject for subject, _ in calls.new()] == ["Grantor grantor: AWS refused a change"]
-    assert {KEPT, A, B, THEIRS} < changing.grants()
-    at_rest(changing, AFTER, {THEIRS})
+    assert [subject for subject, _ in alerts.read_new()] == [
+        "Grantor grantor: AWS refused a change"
+    ]
+    assert {KEPT, TEAM_A, TEAM_B, UNMANAGED} < changed_setup.describe_grants()
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_a_person_is_called_though_the_bus_is_down_and_again_if_the_call_was_not_taken(
-    changing: Estate,
+def test_an_alert_is_sent_although_the_event_bus_is_down_and_repeated_if_it_was_not_accepted(
+    changed_setup: GrantorSetup,
 ) -> None:
     """external-dns #5703: what was not done was said to nobody."""
-    calls = Calls(changing)
-    changing.policy("wrong", "version: 2\n")
-    with struck(changing, fault("sns/Publish", "error")):
-        run(changing)
-    assert calls.new() == []
-    with struck(changing, fault("events/PutEvents", "error")):
-        run(changing)
+    alerts = AlertInbox(changed_setup)
+    changed_setup.put_policy("wrong", "version: 2\n")
+    with injected_faults(changed_setup, build_fault("sns/Publish", "error")):
+        run_impatiently(changed_setup)
+    assert alerts.read_new() == []
+    with injected_faults(changed_setup, build_fault("events/PutEvents", "error")):
+        run_impatiently(changed_setup)
 
-    assert len(calls.new()) == 1
-    changing.run()
-    assert calls.new() == []
+    assert len(alerts.read_new()) == 1
+    changed_setup.reconcile()
+    assert alerts.read_new() == []
 
 
-def test_a_run_that_cannot_enqueue_is_published_all_the_same_and_its_triggers_stay_pending(
-    changing: Estate,
+def test_a_run_that_cannot_enqueue_is_still_published_and_its_triggers_stay_pending(
+    changed_setup: GrantorSetup,
 ) -> None:
     failing = (
-        fault("s3control/CreateAccessGrant", "refuse", **DENIED, times=1),
-        fault("s3control/CreateAccessGrant", "error", after=1),
+        build_fault("s3control/CreateAccessGrant", "refuse", **DENIED, times=1),
+        build_fault("s3control/CreateAccessGrant", "error", after=1),
     )
-    calls = Calls(changing)
-    with struck(changing, *failing, fault("sqs/SendMessage", "error")):
-        assert run(changing) is not None
+    alerts = AlertInbox(changed_setup)
+    with injected_faults(changed_setup, *failing, build_fault("sqs/SendMessage", "error")):
+        assert run_impatiently(changed_setup) is not None
 
-    assert [subject for subject, _ in calls.new()] == ["Grantor grantor: AWS refused a change"]
-    changing.run(changing.profile_trigger("nobody"))
-    assert changing.grants() == AFTER | {THEIRS}
-
-
-def test_the_history_has_a_run_though_the_bus_was_down(changing: Estate) -> None:
-    before = len(changing.world().run_store.list_runs(10))
-    with struck(changing, fault("events/PutEvents", "error")):
-        run(changing)
-
-    assert len(changing.world().run_store.list_runs(10)) == before + 1
-    assert changing.world().run_store.list_runs(1)[0].document["counts"]["created"] == 3
+    assert [subject for subject, _ in alerts.read_new()] == [
+        "Grantor grantor: AWS refused a change"
+    ]
+    changed_setup.reconcile(changed_setup.build_profile_trigger("nobody"))
+    assert changed_setup.describe_grants() == AFTER | {UNMANAGED}
 
 
-def test_a_grant_that_somebody_deletes_while_the_run_is_about_to_is_gone_all_the_same(
-    changing: Estate,
+def test_the_history_has_a_run_although_the_event_bus_was_down(changed_setup: GrantorSetup) -> None:
+    before = len(changed_setup.build_services().run_store.list_runs(10))
+    with injected_faults(changed_setup, build_fault("events/PutEvents", "error")):
+        run_impatiently(changed_setup)
+
+    assert len(changed_setup.build_services().run_store.list_runs(10)) == before + 1
+    assert (
+        changed_setup.build_services().run_store.list_runs(1)[0].document["counts"]["created"] == 3
+    )
+
+
+def test_a_grant_that_somebody_else_deletes_first_counts_as_deleted(
+    changed_setup: GrantorSetup,
 ) -> None:
     gone = next(
         grant_id
-        for grant, grant_id in changing.actual().items()
+        for grant, grant_id in changed_setup.list_grants().items()
         if describe_grant(grant, HOME) == OLD
     )
-    world = hasty(changing)
+    services = build_impatient_services(changed_setup)
 
     def faster(**_: object) -> None:
-        changing.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=gone)
+        changed_setup.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=gone)
 
-    world.clients.s3control.meta.events.register("before-call.s3-control.DeleteAccessGrant", faster)
-    report = changing.run(world=world)
+    services.clients.s3control.meta.events.register(
+        "before-call.s3-control.DeleteAccessGrant", faster
+    )
+    report = changed_setup.reconcile(services=services)
 
     assert (report.deleted, report.failed, report.deferred) == (1, [], [])
-    quiet(changing)
+    assert_run_changes_nothing(changed_setup)
 
 
-def test_a_grant_that_is_gone_already_is_gone_though_the_right_to_delete_hangs_on_its_tag(
-    changing: Estate,
+def test_deleting_a_missing_grant_succeeds_although_the_permission_depends_on_its_tag(
+    changed_setup: GrantorSetup,
 ) -> None:
     """The function's role may delete only what carries our tag, and what is gone carries none."""
     tagged = {"StringEquals": {"aws:ResourceTag/grantor:stack": "grantor"}}
     _, keys = make_user(
-        changing.sandbox,
+        changed_setup.sandbox,
         {"NotAction": "s3:DeleteAccessGrant", "Resource": "*"},
         {"Action": "s3:DeleteAccessGrant", "Resource": "*", "Condition": tagged},
     )
-    with struck(changing, fault("s3control/DeleteAccessGrant", "lost", times=1)):
-        report = changing.run(world=changing.world(keys))
+    with injected_faults(
+        changed_setup, build_fault("s3control/DeleteAccessGrant", "lost", times=1)
+    ):
+        report = changed_setup.reconcile(services=changed_setup.build_services(keys))
 
-    assert (report.deleted, report.failed, changing.grants()) == (1, [], AFTER | {THEIRS})
-    at_rest(changing, AFTER, {THEIRS})
+    assert (report.deleted, report.failed, changed_setup.describe_grants()) == (
+        1,
+        [],
+        AFTER | {UNMANAGED},
+    )
+    assert_settled(changed_setup, AFTER, {UNMANAGED})

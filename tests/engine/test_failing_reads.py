@@ -1,72 +1,103 @@
-"""Whatever can't be read, or comes in half: nothing is taken away for it, what does not hang on it
-goes on, and a clean run puts it right.
+"""Reads that fail or are incomplete: no grant is deleted because of them, independent changes are
+made, and a run without faults repairs the rest.
 """
 
 import pytest
 
-from tests.engine.change import AFTER, BEFORE, KEPT, OLD, THEIRS, A, B, C, run, unmanaged
-from tests.engine.watch import at_rest, fault, hasty, ledger, struck
-from tests.estate import Estate
+from tests.engine.helpers import (
+    assert_settled,
+    build_fault,
+    build_impatient_services,
+    describe_confirmed_grants,
+    injected_faults,
+)
+from tests.engine.policy_change import (
+    AFTER,
+    BEFORE,
+    KEPT,
+    OLD,
+    TEAM_A,
+    TEAM_B,
+    TEAM_C,
+    UNMANAGED,
+    list_unmanaged_grants,
+    run_impatiently,
+)
+from tests.grantor_setup import GrantorSetup
 
 ALL, NOTHING = AFTER, BEFORE
 DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
 READS = {
-    "the grants can't be listed": (fault("s3control/ListAccessGrants", "error"), NOTHING),
-    "half a list of grants": (fault("s3control/ListAccessGrants", "cut"), NOTHING),
+    "the grants can't be listed": (build_fault("s3control/ListAccessGrants", "error"), NOTHING),
+    "half a list of grants": (build_fault("s3control/ListAccessGrants", "cut"), NOTHING),
     "the locations can't be listed": (
-        fault("s3control/ListAccessGrantsLocations", "error"),
+        build_fault("s3control/ListAccessGrantsLocations", "error"),
         NOTHING,
     ),
-    "half a list of locations": (fault("s3control/ListAccessGrantsLocations", "cut"), NOTHING),
-    "the ledger can't be scanned": (fault("dynamodb/Scan", "error"), NOTHING),
-    "half a scan of the ledger": (fault("dynamodb/Scan", "cut"), NOTHING),
-    "what was accepted can't be read": (fault("dynamodb/Query", "error"), NOTHING),
-    "half of what was accepted": (fault("dynamodb/Query", "cut"), NOTHING),
-    "the last sweep can't be read": (fault("dynamodb/GetItem", "error"), NOTHING),
-    "half of the last sweep": (fault("dynamodb/GetItem", "cut"), NOTHING),
-    "the policy can't be listed": (fault("s3/ListObjectsV2", "error"), NOTHING),
-    "half a list of the policy": (fault("s3/ListObjectsV2", "cut"), NOTHING),
-    "no policy file can be read": (fault("s3/GetObject", "error"), NOTHING),
-    "every policy file is cut off": (fault("s3/GetObject", "cut"), NOTHING),
-    "the policy may not be read": (fault("s3/GetObject", "refuse", **DENIED), NOTHING),
-    "the domains can't be listed": (fault("sagemaker/ListDomains", "error"), NOTHING),
-    "half a list of domains": (fault("sagemaker/ListDomains", "cut"), NOTHING),
-    "the profiles can't be listed": (fault("sagemaker/ListUserProfiles", "error"), ALL - {C}),
-    "half a list of profiles": (fault("sagemaker/ListUserProfiles", "cut"), ALL - {C}),
-    "profiles can't be described": (fault("sagemaker/DescribeUserProfile", "error"), ALL - {C}),
-    "half a description of profiles": (fault("sagemaker/DescribeUserProfile", "cut"), ALL - {C}),
+    "half a list of locations": (
+        build_fault("s3control/ListAccessGrantsLocations", "cut"),
+        NOTHING,
+    ),
+    "the ledger can't be scanned": (build_fault("dynamodb/Scan", "error"), NOTHING),
+    "half a scan of the ledger": (build_fault("dynamodb/Scan", "cut"), NOTHING),
+    "what was accepted can't be read": (build_fault("dynamodb/Query", "error"), NOTHING),
+    "half of what was accepted": (build_fault("dynamodb/Query", "cut"), NOTHING),
+    "the last sweep can't be read": (build_fault("dynamodb/GetItem", "error"), NOTHING),
+    "half of the last sweep": (build_fault("dynamodb/GetItem", "cut"), NOTHING),
+    "the policy can't be listed": (build_fault("s3/ListObjectsV2", "error"), NOTHING),
+    "half a list of the policy": (build_fault("s3/ListObjectsV2", "cut"), NOTHING),
+    "no policy file can be read": (build_fault("s3/GetObject", "error"), NOTHING),
+    "every policy file is cut off": (build_fault("s3/GetObject", "cut"), NOTHING),
+    "the policy may not be read": (build_fault("s3/GetObject", "refuse", **DENIED), NOTHING),
+    "the domains can't be listed": (build_fault("sagemaker/ListDomains", "error"), NOTHING),
+    "half a list of domains": (build_fault("sagemaker/ListDomains", "cut"), NOTHING),
+    "the profiles can't be listed": (
+        build_fault("sagemaker/ListUserProfiles", "error"),
+        ALL - {TEAM_C},
+    ),
+    "half a list of profiles": (build_fault("sagemaker/ListUserProfiles", "cut"), ALL - {TEAM_C}),
+    "profiles can't be described": (
+        build_fault("sagemaker/DescribeUserProfile", "error"),
+        ALL - {TEAM_C},
+    ),
+    "half a description of profiles": (
+        build_fault("sagemaker/DescribeUserProfile", "cut"),
+        ALL - {TEAM_C},
+    ),
 }
 
 
 @pytest.mark.parametrize(("rule", "then"), READS.values(), ids=READS)
-def test_what_cannot_be_read_is_never_taken_for_empty(
-    changing: Estate, rule: dict, then: set[str]
+def test_a_failed_read_is_never_taken_for_an_empty_result(
+    changed_setup: GrantorSetup, rule: dict, then: set[str]
 ) -> None:
     """external-dns #3997, #3841; ssosync #236, #159, #194; Argo CD #15058: failed and partial reads
     that deleted.
     """
-    with struck(changing, rule):
-        run(changing)
+    with injected_faults(changed_setup, rule):
+        run_impatiently(changed_setup)
 
-    assert changing.grants() == then | {THEIRS}
-    assert unmanaged(changing) == {THEIRS}
-    at_rest(changing, AFTER, {THEIRS})
+    assert changed_setup.describe_grants() == then | {UNMANAGED}
+    assert list_unmanaged_grants(changed_setup) == {UNMANAGED}
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_one_policy_file_that_is_cut_off_holds_up_itself_alone(changing: Estate) -> None:
+def test_a_policy_file_that_is_cut_off_does_not_affect_other_files(
+    changed_setup: GrantorSetup,
+) -> None:
     """external-dns #3841: one broken object, and its neighbours went."""
-    changing.run()
-    changing.no_policy("second")
-    changing.policy(
+    changed_setup.reconcile()
+    changed_setup.delete_policy("second")
+    changed_setup.put_policy(
         "third",
         "version: 1\nrules:\n  - {name: r, to: {role: 'arn:aws:iam::000000000000:role/auditor'}, on: 's3://data/third/*', allow: READ}\n",
     )
-    changing.policy(
+    changed_setup.put_policy(
         "first",
         "version: 1\nrules:\n  - {name: r, to: {role: 'arn:aws:iam::000000000000:role/auditor'}, on: 's3://data/kept/*', allow: READ}\n",
     )
-    with struck(changing, fault("s3/GetObject", "cut", times=3)):
-        report = changing.run()
+    with injected_faults(changed_setup, build_fault("s3/GetObject", "cut", times=3)):
+        report = changed_setup.reconcile()
 
     # Both files are read ahead and cut off, then one by one, and the first of them is again.
     assert (report.deferred, list(report.unread)) == ([], ["policy/first.yaml"])
@@ -74,57 +105,61 @@ def test_one_policy_file_that_is_cut_off_holds_up_itself_alone(changing: Estate)
         ["policy/third.yaml"],
         ("policy/second.yaml",),
     )
-    assert ledger(changing) == AFTER - {"READ s3://data/second/* to role/auditor"} | {
-        "READ s3://data/third/* to role/auditor"
-    }
+    assert describe_confirmed_grants(changed_setup) == AFTER - {
+        "READ s3://data/second/* to role/auditor"
+    } | {"READ s3://data/third/* to role/auditor"}
 
 
 @pytest.mark.parametrize("kind", ["error", "cut"])
 def test_a_profile_with_the_domains_role_keeps_what_it_has_while_the_domain_cannot_be_described(
-    changing: Estate, kind: str
+    changed_setup: GrantorSetup, kind: str
 ) -> None:
-    changing.client("sagemaker").create_user_profile(
-        DomainId=changing.domain, UserProfileName="guest"
+    changed_setup.client("sagemaker").create_user_profile(
+        DomainId=changed_setup.domain, UserProfileName="guest"
     )
-    at_rest(
-        changing, guests := {*AFTER, "READ s3://data/Product/* to role/domain-default"}, {THEIRS}
+    assert_settled(
+        changed_setup,
+        guests := {*AFTER, "READ s3://data/Product/* to role/domain-default"},
+        {UNMANAGED},
     )
-    with struck(changing, fault("sagemaker/DescribeDomain", kind)):
-        report = changing.run(world=hasty(changing))
+    with injected_faults(changed_setup, build_fault("sagemaker/DescribeDomain", kind)):
+        report = changed_setup.reconcile(services=build_impatient_services(changed_setup))
 
-    assert (report.done, changing.grants()) == ([], {*guests, THEIRS})
+    assert (report.done, changed_setup.describe_grants()) == ([], {*guests, UNMANAGED})
     assert (report.deferred, list(report.unread)) == ([], ["domain Product-Domain"])
 
 
-def test_a_domain_of_which_only_the_first_page_can_be_read_is_not_read(estate: Estate) -> None:
+def test_a_domain_counts_as_unread_if_only_its_first_page_can_be_read(setup: GrantorSetup) -> None:
     """ssosync #236: a page was missing, and whoever stood on it was gone."""
     names = [f"p{n:03}" for n in range(101)]
-    role, sagemaker = estate.role("everybody"), estate.client("sagemaker")
+    role, sagemaker = setup.create_role("everybody"), setup.client("sagemaker")
     for name in names:
         sagemaker.create_user_profile(
-            DomainId=estate.domain, UserProfileName=name, UserSettings={"ExecutionRole": role}
+            DomainId=setup.domain, UserProfileName=name, UserSettings={"ExecutionRole": role}
         )
-    estate.settle(names[-1])
-    estate.policy(
+    setup.wait_for_profiles(names[-1])
+    setup.put_policy(
         "all",
         "version: 1\nrules:\n  - {name: r, to: {profiles: {domain: Product-Domain}}, on: 's3://data/x/*', allow: READ}\n",
     )
-    estate.run()
-    before = estate.actual()
-    estate.no_profile(names[-1])
-    with struck(estate, fault("sagemaker/ListUserProfiles", "error", after=1)):
-        report = estate.run(world=hasty(estate))
+    setup.reconcile()
+    before = setup.list_grants()
+    setup.delete_profile(names[-1])
+    with injected_faults(setup, build_fault("sagemaker/ListUserProfiles", "error", after=1)):
+        report = setup.reconcile(services=build_impatient_services(setup))
 
-    assert (len(before), report.done, estate.actual()) == (3, [], before)
+    assert (len(before), report.done, setup.list_grants()) == (3, [], before)
     assert (report.deferred, list(report.unread)) == ([], ["domain Product-Domain"])
     assert role in {grant.grantee.identifier for grant in before}
 
 
-def test_the_triggers_of_a_failed_run_are_covered_by_the_next_run(changing: Estate) -> None:
-    with struck(changing, fault("s3control/ListAccessGrants", "error")):
-        assert run(changing) is not None
-    changing.run(changing.profile_trigger("nobody"))
+def test_the_triggers_of_a_failed_run_are_covered_by_the_next_run(
+    changed_setup: GrantorSetup,
+) -> None:
+    with injected_faults(changed_setup, build_fault("s3control/ListAccessGrants", "error")):
+        assert run_impatiently(changed_setup) is not None
+    changed_setup.reconcile(changed_setup.build_profile_trigger("nobody"))
 
-    assert changing.grants() == AFTER | {THEIRS}
-    assert {KEPT, A, B} < changing.grants()
-    assert OLD not in changing.grants()
+    assert changed_setup.describe_grants() == AFTER | {UNMANAGED}
+    assert {KEPT, TEAM_A, TEAM_B} < changed_setup.describe_grants()
+    assert OLD not in changed_setup.describe_grants()

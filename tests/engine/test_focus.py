@@ -1,6 +1,4 @@
-"""A run for one profile or one folder comes to the same as a run over everything, and touches
-nobody else.
-"""
+"""A run for one profile or folder has the same result as a full run, and changes no other grants."""
 
 import json
 
@@ -10,8 +8,19 @@ from grantor.core.planning.rendering import describe_grantee
 from grantor.core.triggers import Trigger
 from sandbox.testing.helpers import call_control
 from tests.conftest import ACCOUNT
-from tests.engine.watch import at_rest, ledger, quiet
-from tests.estate import ARTICLE, DATA, EVERYTHING, HOME, Estate, sentences
+from tests.engine.helpers import (
+    assert_run_changes_nothing,
+    assert_settled,
+    describe_confirmed_grants,
+)
+from tests.grantor_setup import (
+    ARTICLE_POLICY,
+    DATA,
+    EVERYTHING,
+    HOME,
+    GrantorSetup,
+    describe_changes,
+)
 
 TEAMS = """\
 version: 1
@@ -27,86 +36,88 @@ rules:
 """
 
 
-def comes(estate: Estate) -> Trigger:
-    estate.profile("userC", team="blue")
-    return estate.profile_trigger("userC")
+def create_profile(setup: GrantorSetup) -> Trigger:
+    setup.create_profile("userC", team="blue")
+    return setup.build_profile_trigger("userC")
 
 
-def goes(estate: Estate) -> Trigger:
-    estate.no_profile("userB")
-    return estate.profile_trigger("userB")
+def delete_profile(setup: GrantorSetup) -> Trigger:
+    setup.delete_profile("userB")
+    return setup.build_profile_trigger("userB")
 
 
-def changes_its_role(estate: Estate) -> Trigger:
-    settings = {"ExecutionRole": estate.role("role-new")}
-    estate.settle("userA")
-    estate.client("sagemaker").update_user_profile(
-        DomainId=estate.domain, UserProfileName="userA", UserSettings=settings
+def change_role(setup: GrantorSetup) -> Trigger:
+    settings = {"ExecutionRole": setup.create_role("role-new")}
+    setup.wait_for_profiles("userA")
+    setup.client("sagemaker").update_user_profile(
+        DomainId=setup.domain, UserProfileName="userA", UserSettings=settings
     )
-    return estate.profile_trigger("userA")
+    return setup.build_profile_trigger("userA")
 
 
-def takes_over_a_role(estate: Estate) -> Trigger:
-    estate.profile("userD", role="role-userA")
-    return estate.profile_trigger("userD")
+def take_over_role(setup: GrantorSetup) -> Trigger:
+    setup.create_profile("userD", role="role-userA")
+    return setup.build_profile_trigger("userD")
 
 
-def gets_a_twin(estate: Estate) -> Trigger:
-    estate.profile("UserA", role="role-twin")
-    return estate.profile_trigger("UserA")
+def create_profile_with_same_folder(setup: GrantorSetup) -> Trigger:
+    setup.create_profile("UserA", role="role-twin")
+    return setup.build_profile_trigger("UserA")
 
 
-def makes_a_folder(estate: Estate) -> Trigger:
-    return estate.upload("teams/red/2026/a.csv")
+def create_folder(setup: GrantorSetup) -> Trigger:
+    return setup.upload("teams/red/2026/a.csv")
 
 
-def empties_a_folder(estate: Estate) -> Trigger:
-    estate.client("s3").delete_object(Bucket=DATA, Key="teams/blue/a.csv")
+def empty_folder(setup: GrantorSetup) -> Trigger:
+    setup.client("s3").delete_object(Bucket=DATA, Key="teams/blue/a.csv")
     return Trigger("data", (f"data s3://{DATA}/teams/blue/",))
 
 
-def is_never_there(estate: Estate) -> Trigger:
-    return estate.profile_trigger("nobody")
+def name_unknown_profile(setup: GrantorSetup) -> Trigger:
+    return setup.build_profile_trigger("nobody")
 
 
 STEPS = [
-    comes,
-    goes,
-    changes_its_role,
-    takes_over_a_role,
-    gets_a_twin,
-    makes_a_folder,
-    empties_a_folder,
-    is_never_there,
+    create_profile,
+    delete_profile,
+    change_role,
+    take_over_role,
+    create_profile_with_same_folder,
+    create_folder,
+    empty_folder,
+    name_unknown_profile,
 ]
 
 
 @pytest.fixture
-def before(estate: Estate) -> Estate:
+def before(setup: GrantorSetup) -> GrantorSetup:
     """Two files, two profiles, one team folder, all in force."""
-    estate.policy("article", ARTICLE)
-    estate.policy("teams", TEAMS)
-    estate.upload("teams/blue/a.csv")
-    estate.settle("userA", "userB")
-    estate.run()
-    return estate
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.put_policy("teams", TEAMS)
+    setup.upload("teams/blue/a.csv")
+    setup.wait_for_profiles("userA", "userB")
+    setup.reconcile()
+    return setup
 
 
 @pytest.mark.parametrize("step", STEPS, ids=[step.__name__ for step in STEPS])
-def test_a_run_for_what_has_changed_leaves_nothing_for_a_run_over_everything(
-    before: Estate, step
-) -> None:
+def test_a_focused_run_leaves_nothing_for_a_full_run(before: GrantorSetup, step) -> None:
     trigger = step(before)
-    report = before.run(trigger)
+    report = before.reconcile(trigger)
     assert (report.focus == ("everything",), report.is_finished) == (False, True)
-    after = before.grants()
+    after = before.describe_grants()
 
-    assert (before.run().done, before.grants(), ledger(before)) == ([], after, after)
+    assert (
+        before.reconcile().done,
+        before.describe_grants(),
+        describe_confirmed_grants(before),
+    ) == ([], after, after)
 
 
 PAIRS = [
     (folder, person)
-    for folder in (makes_a_folder, empties_a_folder)
+    for folder in (create_folder, empty_folder)
     for person in STEPS
     if "folder" not in person.__name__
 ]
@@ -115,51 +126,55 @@ PAIRS = [
 @pytest.mark.parametrize(
     "steps", PAIRS, ids=[f"{one.__name__}-{two.__name__}" for one, two in PAIRS]
 )
-def test_a_run_for_a_folder_and_a_profile_together_leaves_nothing_either(
-    before: Estate, steps
+def test_a_run_focused_on_a_folder_and_a_profile_leaves_nothing_for_a_full_run(
+    before: GrantorSetup, steps
 ) -> None:
     """What one of the two looks at in part, the other needs in whole."""
-    report = before.run(*[step(before) for step in steps])
+    report = before.reconcile(*[step(before) for step in steps])
     assert len(report.focus) == 2
-    after = before.grants()
+    after = before.describe_grants()
 
-    assert (before.run().done, before.grants(), ledger(before)) == ([], after, after)
+    assert (
+        before.reconcile().done,
+        before.describe_grants(),
+        describe_confirmed_grants(before),
+    ) == ([], after, after)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=[step.__name__ for step in STEPS])
-def test_it_comes_to_the_very_grants_that_a_run_over_everything_would(before: Estate, step) -> None:
-    """The other way round: one estate, the same step, and only a sweep afterwards."""
+def test_a_focused_run_creates_the_same_grants_as_a_full_run(before: GrantorSetup, step) -> None:
+    """The other way round: one setup, the same step, and only a sweep afterwards."""
     trigger = step(before)
-    before.run(*EVERYTHING)
-    after = before.grants()
+    before.reconcile(*EVERYTHING)
+    after = before.describe_grants()
 
-    assert (before.run(trigger).done, before.grants()) == ([], after)
+    assert (before.reconcile(trigger).done, before.describe_grants()) == ([], after)
 
 
 def test_a_run_for_one_profile_lists_and_changes_the_grants_of_its_role_alone(
-    before: Estate,
+    before: GrantorSetup,
 ) -> None:
-    trigger = comes(before)
-    before.forget_calls()
-    report = before.run(trigger)
+    trigger = create_profile(before)
+    before.reset_call_counts()
+    report = before.reconcile(trigger)
     touched = {
         describe_grantee(grant.grantee, HOME)
-        for grant, entry in before.entries().items()
+        for grant, entry in before.read_ledger().items()
         if entry.run == report.run_id
     }
 
     assert touched == {"role/role-userC"}
-    assert before.calls() == {
+    assert before.count_calls() == {
         "ListAccessGrantsLocations": 1,
         "ListAccessGrants": 1,
         "CreateAccessGrant": 4,
     }
 
 
-def test_a_run_for_one_profile_costs_the_same_among_many_as_among_few(before: Estate) -> None:
+def test_a_run_for_one_profile_costs_the_same_among_many_as_among_few(before: GrantorSetup) -> None:
     """hashicorp/terraform #7388: one read for each of everything that there is."""
-    theirs = {"GranteeType": "IAM", "GranteeIdentifier": before.role("somebody")}
-    location = {"AccountId": ACCOUNT, "AccessGrantsLocationId": before.location()}
+    theirs = {"GranteeType": "IAM", "GranteeIdentifier": before.create_role("somebody")}
+    location = {"AccountId": ACCOUNT, "AccessGrantsLocationId": before.find_location_id()}
     grants = [
         {
             **location,
@@ -170,43 +185,45 @@ def test_a_run_for_one_profile_costs_the_same_among_many_as_among_few(before: Es
         for n in range(5_000)
     ]
     call_control(before.sandbox, "grants", "POST", grants)
-    trigger = comes(before)
-    before.forget_calls()
-    report = before.run(trigger)
+    trigger = create_profile(before)
+    before.reset_call_counts()
+    report = before.reconcile(trigger)
 
-    assert (report.created, before.calls()) == (
+    assert (report.created, before.count_calls()) == (
         4,
         {"ListAccessGrantsLocations": 1, "ListAccessGrants": 1, "CreateAccessGrant": 4},
     )
 
 
-def test_drift_without_an_event_is_healed_by_the_sweep_and_not_by_another_trigger(
-    before: Estate,
+def test_drift_without_an_event_is_repaired_by_the_sweep_and_not_by_another_trigger(
+    before: GrantorSetup,
 ) -> None:
-    theirs = next(grant_id for grant, grant_id in before.actual().items() if "UserB" in str(grant))
+    theirs = next(
+        grant_id for grant, grant_id in before.list_grants().items() if "UserB" in str(grant)
+    )
     before.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=theirs)
-    assert before.run(before.profile_trigger("userA")).done == []
+    assert before.reconcile(before.build_profile_trigger("userA")).done == []
 
-    assert sentences(before.run().done) == [
+    assert describe_changes(before.reconcile().done) == [
         "+ READWRITE s3://data/UserB/* to role/role-userB, because policy/article.yaml#own-folder for profile Product-Domain/userB"
     ]
-    quiet(before)
+    assert_run_changes_nothing(before)
 
 
-def test_a_trigger_about_a_deleted_domain_looks_at_everything(before: Estate) -> None:
-    report = before.run(Trigger("profile", ("profile d-000000000000/userA",)))
+def test_a_trigger_about_a_deleted_domain_causes_a_full_run(before: GrantorSetup) -> None:
+    report = before.reconcile(Trigger("profile", ("profile d-000000000000/userA",)))
 
     assert (report.focus, report.done) == (("everything",), [])
 
 
-def test_triggers_about_several_become_one_run_for_all_of_them(before: Estate) -> None:
-    triggers = [comes(before), makes_a_folder(before), goes(before)]
-    report = before.run(*triggers)
+def test_triggers_about_several_subjects_cause_one_run(before: GrantorSetup) -> None:
+    triggers = [create_profile(before), create_folder(before), delete_profile(before)]
+    report = before.reconcile(*triggers)
 
     assert report.focus == (
         "prefix s3://data/teams/red/",
         "profile Product-Domain/userB",
         "profile Product-Domain/userC",
     )
-    at_rest(before, before.grants())
+    assert_settled(before, before.describe_grants())
     assert json.dumps(report.to_document("grantor"))

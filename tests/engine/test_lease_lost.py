@@ -9,26 +9,39 @@ from contextlib import contextmanager
 import pytest
 
 from sandbox.testing.helpers import call_control
-from tests.engine.change import AFTER, BEFORE, FILE, THEIRS, C, unmanaged
-from tests.engine.other_process import Process
-from tests.engine.watch import ahead, at_rest, count_enqueued, fault, wait_until
-from tests.estate import Estate
+from tests.engine.helpers import (
+    assert_settled,
+    build_fault,
+    build_services_ahead,
+    count_enqueued,
+    wait_until,
+)
+from tests.engine.other_process import OtherProcess
+from tests.engine.policy_change import (
+    AFTER,
+    BEFORE,
+    FIRST_FILE,
+    TEAM_C,
+    UNMANAGED,
+    list_unmanaged_grants,
+)
+from tests.grantor_setup import GrantorSetup
 
 
 @contextmanager
-def stopped(
-    estate: Estate, elsewhere: Callable[[], Process], operation: str, after: int
-) -> Iterator[Process]:
+def run_suspended(
+    setup: GrantorSetup, start_process: Callable[[], OtherProcess], operation: str, after: int
+) -> Iterator[OtherProcess]:
     """A run that stands still, its process stopped, right after one of its calls was done; at the
     end it goes on.
     """
-    estate.faults(fault(operation, "stall", after=after, times=1))
-    process = elsewhere()
-    wait_until(lambda: call_control(estate.sandbox, "faults")["rules"][0]["struck"] == 1)
-    process.started.send_signal(signal.SIGSTOP)
+    setup.set_faults(build_fault(operation, "stall", after=after, times=1))
+    process = start_process()
+    wait_until(lambda: call_control(setup.sandbox, "faults")["rules"][0]["struck"] == 1)
+    process.process.send_signal(signal.SIGSTOP)
     yield process
-    estate.faults()
-    process.started.send_signal(signal.SIGCONT)
+    setup.set_faults()
+    process.process.send_signal(signal.SIGCONT)
 
 
 STALLS = [
@@ -42,17 +55,23 @@ STALLS = [
     ("operation", "after"), STALLS, ids=[f"{name.partition('/')[2]} {n}" for name, n in STALLS]
 )
 def test_a_run_that_is_suspended_past_its_lease_loses_it_and_leaves_nothing_behind(
-    changing: Estate, elsewhere: Callable[[], Process], operation: str, after: int
+    changed_setup: GrantorSetup,
+    start_process: Callable[[], OtherProcess],
+    operation: str,
+    after: int,
 ) -> None:
-    with stopped(changing, elsewhere, operation, after) as process:
-        report = changing.run(world=ahead(changing, 61))
-        assert (report.is_finished, changing.grants()) == (True, AFTER | {THEIRS})
-        entries = changing.entries()
+    with run_suspended(changed_setup, start_process, operation, after) as process:
+        report = changed_setup.reconcile(services=build_services_ahead(changed_setup, 61))
+        assert (report.is_finished, changed_setup.describe_grants()) == (True, AFTER | {UNMANAGED})
+        entries = changed_setup.read_ledger()
 
-    assert process.outcome() == "lease lost"
-    assert (changing.entries(), unmanaged(changing)) == (entries, {THEIRS})
-    assert count_enqueued(changing) >= 1
-    at_rest(changing, AFTER, {THEIRS})
+    assert process.read_outcome() == "lease lost"
+    assert (changed_setup.read_ledger(), list_unmanaged_grants(changed_setup)) == (
+        entries,
+        {UNMANAGED},
+    )
+    assert count_enqueued(changed_setup) >= 1
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
 @pytest.mark.parametrize(
@@ -61,19 +80,22 @@ def test_a_run_that_is_suspended_past_its_lease_loses_it_and_leaves_nothing_behi
     ids=[f"{name.partition('/')[2]} {n}" for name, n in STALLS[1:]],
 )
 def test_a_run_that_loses_its_lease_to_other_policies_leaves_nothing_behind(
-    changing: Estate, elsewhere: Callable[[], Process], operation: str, after: int
+    changed_setup: GrantorSetup,
+    start_process: Callable[[], OtherProcess],
+    operation: str,
+    after: int,
 ) -> None:
     """What the first wanted the second does not, so nobody would ever look for what the first still
     makes.
     """
-    with stopped(changing, elsewhere, operation, after) as process:
-        changing.policy("first", FILE.format(name="old"))
-        changing.no_policy("second")
-        changing.run(world=ahead(changing, 61))
+    with run_suspended(changed_setup, start_process, operation, after) as process:
+        changed_setup.put_policy("first", FIRST_FILE.format(name="old"))
+        changed_setup.delete_policy("second")
+        changed_setup.reconcile(services=build_services_ahead(changed_setup, 61))
 
-    assert process.outcome() == "lease lost"
-    assert unmanaged(changing) == {THEIRS}
-    changing.run(
-        world=ahead(changing, 660)
+    assert process.read_outcome() == "lease lost"
+    assert list_unmanaged_grants(changed_setup) == {UNMANAGED}
+    changed_setup.reconcile(
+        services=build_services_ahead(changed_setup, 660)
     )  # by when even an intent of which nothing came is forgotten
-    at_rest(changing, BEFORE | {C}, {THEIRS})
+    assert_settled(changed_setup, BEFORE | {TEAM_C}, {UNMANAGED})

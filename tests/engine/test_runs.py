@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from grantor.reconcile.report import Report
-from tests.estate import ARTICLE, Estate
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 FOUR = {
     "READWRITE s3://data/Product/* to role/role-userA",
@@ -13,7 +13,7 @@ FOUR = {
 }
 
 
-def test_runs_that_begin_within_one_second_stand_in_the_history_as_they_began() -> None:
+def test_runs_that_start_within_one_second_are_in_the_history_in_order() -> None:
     began = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
     reports = [
         Report.begin(began + timedelta(microseconds=later))
@@ -24,16 +24,18 @@ def test_runs_that_begin_within_one_second_stand_in_the_history_as_they_began() 
     assert [report.run_id for report in reports] == sorted(report.run_id for report in reports)
 
 
-def test_a_policy_file_becomes_grants_and_running_again_changes_nothing(estate: Estate) -> None:
-    estate.policy("article", ARTICLE)
+def test_a_policy_file_becomes_grants_and_running_again_changes_nothing(
+    setup: GrantorSetup,
+) -> None:
+    setup.put_policy("article", ARTICLE_POLICY)
 
-    first = estate.run()
-    assert (first.created, list(first.accepted), estate.grants()) == (
+    first = setup.reconcile()
+    assert (first.created, list(first.accepted), setup.describe_grants()) == (
         4,
         ["policy/article.yaml"],
         FOUR,
     )
-    estate.forget_calls()
-    second = estate.run()
-    assert estate.calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
-    assert (second.done, second.is_finished, estate.grants()) == ([], True, FOUR)
+    setup.reset_call_counts()
+    second = setup.reconcile()
+    assert setup.count_calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
+    assert (second.done, second.is_finished, setup.describe_grants()) == ([], True, FOUR)

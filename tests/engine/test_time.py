@@ -1,5 +1,5 @@
-"""A run whose time is over stops between two changes, enqueues a trigger, and the next ones finish
-what it began.
+"""A run that is out of time stops between two changes and enqueues a trigger; the next runs
+complete its changes.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,19 @@ from grantor.aws.services import Services
 from grantor.reconcile.handler import publish_quietly
 from grantor.reconcile.lease import run_until_drained
 from grantor.reconcile.report import Report
-from tests.engine.watch import ELSE, at_rest, count_enqueued, grants, quiet, rules
-from tests.estate import EVERYTHING, Estate
+from tests.engine.helpers import (
+    OTHER_FILE_GRANTS,
+    assert_run_changes_nothing,
+    assert_settled,
+    build_rules,
+    count_enqueued,
+    expected_grants,
+)
+from tests.grantor_setup import EVERYTHING, GrantorSetup
 
 
 @dataclass
-class Watched(Services):
+class TrackedServices(Services):
     """A world whose clock moves on by a second whenever somebody looks at it."""
 
     looks: float = 0.0
@@ -25,63 +32,73 @@ class Watched(Services):
         return super().clock() + self.looks
 
 
-def run_for(estate: Estate, seconds: float) -> Report:
+def reconcile_for(setup: GrantorSetup, seconds: float) -> Report:
     """One run that may begin nothing new after so many looks at the clock."""
-    world = Watched(estate.names, estate.world().clients)
+    services = TrackedServices(setup.names, setup.build_services().clients)
     return run_until_drained(
-        world, EVERYTHING, world.clock() + seconds, partial(publish_quietly, world)
+        services, EVERYTHING, services.clock() + seconds, partial(publish_quietly, services)
     )[-1]
 
 
-def test_a_run_whose_time_was_over_before_it_began_changes_nothing_and_enqueues_its_triggers(
-    estate: Estate,
+def test_a_run_without_time_left_changes_nothing_and_enqueues_its_triggers(
+    setup: GrantorSetup,
 ) -> None:
-    estate.role("auditor")
-    estate.policy("many", rules(3))
-    world = estate.world()
+    setup.create_role("auditor")
+    setup.put_policy("many", build_rules(3))
+    services = setup.build_services()
     report = run_until_drained(
-        world, EVERYTHING, world.clock() - 1, partial(publish_quietly, world)
+        services, EVERYTHING, services.clock() - 1, partial(publish_quietly, services)
     )[-1]
 
-    assert (report.cut_short, report.done, estate.grants()) == (True, [], set())
-    assert count_enqueued(estate) == 1
-    at_rest(estate, grants(3))
+    assert (report.cut_short, report.done, setup.describe_grants()) == (True, [], set())
+    assert count_enqueued(setup) == 1
+    assert_settled(setup, expected_grants(3))
 
 
-def test_a_run_stops_between_two_changes_and_the_next_goes_on_from_there(estate: Estate) -> None:
-    estate.role("auditor")
-    estate.policy("many", rules(30))
-    report = run_for(estate, 15)
+def test_a_run_that_runs_out_of_time_stops_between_two_changes_and_the_next_continues(
+    setup: GrantorSetup,
+) -> None:
+    setup.create_role("auditor")
+    setup.put_policy("many", build_rules(30))
+    report = reconcile_for(setup, 15)
 
     assert report.cut_short
     assert 0 < report.created < 30
-    assert len(estate.grants()) == report.created
-    assert count_enqueued(estate) == 1
-    assert estate.run().created == 30 - report.created
-    at_rest(estate, grants(30))
+    assert len(setup.describe_grants()) == report.created
+    assert count_enqueued(setup) == 1
+    assert setup.reconcile().created == 30 - report.created
+    assert_settled(setup, expected_grants(30))
 
 
-def test_an_approved_plan_that_takes_several_runs_is_asked_about_once(thirty: Estate) -> None:
-    thirty.policy("many", rules(5))
-    waiting = thirty.run()
-    thirty.world().run_store.record_approval(waiting.approval.hash, "ana", datetime.now(UTC))
-    first = run_for(thirty, 15)
+def test_an_approved_plan_that_takes_several_runs_needs_one_approval(
+    thirty_grants: GrantorSetup,
+) -> None:
+    thirty_grants.put_policy("many", build_rules(5))
+    waiting = thirty_grants.reconcile()
+    thirty_grants.build_services().run_store.record_approval(
+        waiting.approval.hash, "ana", datetime.now(UTC)
+    )
+    first = reconcile_for(thirty_grants, 15)
     assert 0 < first.deleted < 25
     reports = [first]
     while reports[-1].cut_short:
-        reports.append(run_for(thirty, 15))
+        reports.append(reconcile_for(thirty_grants, 15))
 
     assert not any(report.approval.is_pending for report in reports)
     assert sum(report.deleted for report in reports) == 25
-    at_rest(thirty, grants(5) | ELSE)
+    assert_settled(thirty_grants, expected_grants(5) | OTHER_FILE_GRANTS)
 
 
-def test_what_was_agreed_to_and_is_wanted_again_before_its_turn_stays(thirty: Estate) -> None:
-    thirty.policy("many", rules(5))
-    thirty.world().run_store.record_approval(thirty.run().approval.hash, "ana", datetime.now(UTC))
-    gone = run_for(thirty, 15).deleted
-    thirty.policy("many", rules(30))
-    report = thirty.run()
+def test_an_approved_delete_is_dropped_if_the_grant_is_wanted_again(
+    thirty_grants: GrantorSetup,
+) -> None:
+    thirty_grants.put_policy("many", build_rules(5))
+    thirty_grants.build_services().run_store.record_approval(
+        thirty_grants.reconcile().approval.hash, "ana", datetime.now(UTC)
+    )
+    gone = reconcile_for(thirty_grants, 15).deleted
+    thirty_grants.put_policy("many", build_rules(30))
+    report = thirty_grants.reconcile()
 
     assert (report.created, report.deleted) == (gone, 0)
-    quiet(thirty)
+    assert_run_changes_nothing(thirty_grants)

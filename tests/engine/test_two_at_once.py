@@ -1,5 +1,5 @@
-"""Two runs at once, of the function and of the CLI: one works, the other adds its triggers to the
-lease; a holder that is suspended loses the lease and does no harm.
+"""Two runs at the same time: one works, and the other adds its triggers to the lease. A holder that
+is suspended loses the lease and does no harm.
 """
 
 import time
@@ -8,54 +8,60 @@ from concurrent.futures import ThreadPoolExecutor
 
 from grantor.reconcile.lease import renewed_lease, run_until_drained
 from grantor.reconcile.report import Report
-from tests.engine.change import AFTER, THEIRS, C
-from tests.engine.other_process import Process
-from tests.engine.watch import Ahead, at_rest, count_enqueued, wait_until
-from tests.estate import ARTICLE, EVERYTHING, Estate
+from tests.engine.helpers import ServicesAhead, assert_settled, count_enqueued, wait_until
+from tests.engine.other_process import OtherProcess
+from tests.engine.policy_change import AFTER, TEAM_C, UNMANAGED
+from tests.grantor_setup import ARTICLE_POLICY, EVERYTHING, GrantorSetup
 
 
-def quietly(report: Report) -> None:
+def publish_nothing(report: Report) -> None:
     """Publish nothing."""
 
 
-def nothing_waits(estate: Estate) -> bool:
+def is_nothing_pending(setup: GrantorSetup) -> bool:
     """Whether the lease is free, and no trigger is pending in it."""
-    world = estate.world()
-    lease = world.lease_store.acquire("probe", {}, world.clock(), 60)
-    return lease is not None and lease.subjects == {} and world.lease_store.release(lease)
+    services = setup.build_services()
+    lease = services.lease_store.acquire("probe", {}, services.clock(), 60)
+    return lease is not None and lease.subjects == {} and services.lease_store.release(lease)
 
 
-def test_of_two_processes_one_works_and_the_other_leaves_its_triggers(
-    changing: Estate, elsewhere: Callable[[], Process]
+def test_of_two_processes_one_runs_and_the_other_leaves_its_triggers(
+    changed_setup: GrantorSetup, start_process: Callable[[], OtherProcess]
 ) -> None:
     """external-dns, "leader election" declined: two of them write against each other."""
-    changing.forget_calls()
-    two = [elsewhere(), elsewhere()]
-    outcomes = {process.outcome() for process in two}
+    changed_setup.reset_call_counts()
+    two = [start_process(), start_process()]
+    outcomes = {process.read_outcome() for process in two}
 
     # Whoever begins once the other is through has nothing left to do.
     assert outcomes in ({"done 3", "left to the other"}, {"done 3", "done 0"})
-    assert (changing.calls()["CreateAccessGrant"], changing.calls()["DeleteAccessGrant"]) == (3, 1)
-    assert nothing_waits(changing)
-    at_rest(changing, AFTER, {THEIRS})
+    assert (
+        changed_setup.count_calls()["CreateAccessGrant"],
+        changed_setup.count_calls()["DeleteAccessGrant"],
+    ) == (3, 1)
+    assert is_nothing_pending(changed_setup)
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_many_triggers_at_once_are_all_covered_by_few_runs(estate: Estate) -> None:
+def test_many_simultaneous_triggers_are_covered_by_few_runs(setup: GrantorSetup) -> None:
     """controller-runtime's queue: many triggers, no run twice at once, none lost."""
-    estate.policy("article", ARTICLE)
+    setup.put_policy("article", ARTICLE_POLICY)
     names = [f"user{n:02}" for n in range(18)]
     for name in names:
-        estate.profile(name)
-    estate.settle(*names)
+        setup.create_profile(name)
+    setup.wait_for_profiles(*names)
     reports: list[Report] = []
-    worlds = [estate.world() for _ in range(6)]
+    all_services = [setup.build_services() for _ in range(6)]
 
     def hand(number: int) -> None:
-        world = worlds[number]
+        services = all_services[number]
         for name in names[number::6]:
             reports.extend(
                 run_until_drained(
-                    world, [estate.profile_trigger(name)], world.clock() + 600, quietly
+                    services,
+                    [setup.build_profile_trigger(name)],
+                    services.clock() + 600,
+                    publish_nothing,
                 )
             )
 
@@ -65,67 +71,77 @@ def test_many_triggers_at_once_are_all_covered_by_few_runs(estate: Estate) -> No
     assert len(reports) < 12
     looked_at = [subject for report in reports for subject in report.focus]
     assert "everything" in looked_at
-    assert (sum(report.created for report in reports), nothing_waits(estate)) == (40, True)
-    at_rest(estate, estate.grants())
+    assert (sum(report.created for report in reports), is_nothing_pending(setup)) == (40, True)
+    assert_settled(setup, setup.describe_grants())
 
 
-def test_a_trigger_during_a_run_is_covered_by_that_run(changing: Estate) -> None:
-    world, during = changing.world(), changing.world()
+def test_a_trigger_during_a_run_is_covered_by_that_run(changed_setup: GrantorSetup) -> None:
+    services, during = changed_setup.build_services(), changed_setup.build_services()
     during_run: list[list[Report]] = []
 
     def ring(**_: object) -> None:
         if not during_run:
-            changing.profile("userD")
+            changed_setup.create_profile("userD")
             during_run.append(
                 run_until_drained(
-                    during, [changing.profile_trigger("userD")], during.clock() + 600, quietly
+                    during,
+                    [changed_setup.build_profile_trigger("userD")],
+                    during.clock() + 600,
+                    publish_nothing,
                 )
             )
 
-    world.clients.s3control.meta.events.register("before-call.s3-control.CreateAccessGrant", ring)
-    reports = run_until_drained(world, EVERYTHING, world.clock() + 600, quietly)
+    services.clients.s3control.meta.events.register(
+        "before-call.s3-control.CreateAccessGrant", ring
+    )
+    reports = run_until_drained(services, EVERYTHING, services.clock() + 600, publish_nothing)
 
     assert during_run == [[]]
     assert [report.focus for report in reports] == [
         ("everything",),
         ("profile Product-Domain/userD",),
     ]
-    at_rest(changing, AFTER | {C.replace("userC", "userD")}, {THEIRS})
+    assert_settled(changed_setup, AFTER | {TEAM_C.replace("userC", "userD")}, {UNMANAGED})
 
 
-def test_a_run_whose_machine_slept_past_its_lease_begins_no_further_change(
-    changing: Estate,
+def test_a_run_that_was_suspended_past_its_lease_starts_no_further_change(
+    changed_setup: GrantorSetup,
 ) -> None:
-    world = Ahead(changing.names, changing.world().clients)
+    services = ServicesAhead(changed_setup.names, changed_setup.build_services().clients)
 
     def sleep(**_: object) -> None:
-        world.ahead = 61
+        services.seconds_ahead = 61
 
-    world.clients.s3control.meta.events.register("after-call.s3-control.CreateAccessGrant", sleep)
-    report = run_until_drained(world, EVERYTHING, world.clock() + 600, quietly)[0]
+    services.clients.s3control.meta.events.register(
+        "after-call.s3-control.CreateAccessGrant", sleep
+    )
+    report = run_until_drained(services, EVERYTHING, services.clock() + 600, publish_nothing)[0]
 
     assert (report.created, report.deleted, report.cut_short) == (1, 0, True)
-    assert count_enqueued(changing) >= 1
-    at_rest(changing, AFTER, {THEIRS})
+    assert count_enqueued(changed_setup) >= 1
+    assert_settled(changed_setup, AFTER, {UNMANAGED})
 
 
-def test_a_lease_is_renewed_as_long_as_somebody_works_under_it(estate: Estate) -> None:
-    world = estate.world()
-    lease = world.lease_store.acquire("worker", {}, world.clock(), 1)
+def test_a_lease_is_renewed_while_its_run_works(setup: GrantorSetup) -> None:
+    services = setup.build_services()
+    lease = services.lease_store.acquire("worker", {}, services.clock(), 1)
     assert lease
-    with renewed_lease(world.lease_store, lease, world.clock, seconds=1, every=0.1) as ours:
+    with renewed_lease(services.lease_store, lease, services.clock, seconds=1, every=0.1) as ours:
         end = time.monotonic() + 2
         while time.monotonic() < end:
-            assert estate.world().lease_store.acquire("other", {}, world.clock(), 60) is None
+            assert (
+                setup.build_services().lease_store.acquire("other", {}, services.clock(), 60)
+                is None
+            )
             assert ours()
-    assert world.lease_store.release(lease)
+    assert services.lease_store.release(lease)
 
 
-def test_a_holder_that_has_lost_its_lease_learns_it_at_the_next_renewal(estate: Estate) -> None:
-    world, other = estate.world(), estate.world()
-    lease = world.lease_store.acquire("worker", {}, world.clock(), 60)
+def test_a_lost_lease_is_noticed_at_the_next_renewal(setup: GrantorSetup) -> None:
+    services, other = setup.build_services(), setup.build_services()
+    lease = services.lease_store.acquire("worker", {}, services.clock(), 60)
     assert lease
-    with renewed_lease(world.lease_store, lease, world.clock, every=0.1) as ours:
+    with renewed_lease(services.lease_store, lease, services.clock, every=0.1) as ours:
         assert ours()
-        assert other.lease_store.acquire("other", {}, world.clock() + 61, 60)
+        assert other.lease_store.acquire("other", {}, services.clock() + 61, 60)
         wait_until(lambda: not ours())

@@ -20,8 +20,12 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "code": "9d1c7b6e0f2a4c589d1c7b6e0f2a4c58",
         "contract": {"version": "1"},
         "input": {
-            "bucket": "data", "key": "UserA/abalone.csv", "version": "3sL4kqtJlcpXroDTDmJ", "etag": "0f343b0931126a20f133d67c2b018a3b",
-            "bytes": 4_600, "modified": "2026-11-24T09:59:40+00:00",
+            "bucket": "data",
+            "key": "UserA/abalone.csv",
+            "version": "3sL4kqtJlcpXroDTDmJ",
+            "etag": "0f343b0931126a20f133d67c2b018a3b",
+            "bytes": 4_600,
+            "modified": "2026-11-24T09:59:40+00:00",
         },
         "output": "s3://data/UserA/output/",
         "rows": {"in": 100, "train": 78, "validation": 20, "quarantine": 2},
@@ -38,7 +42,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "at": "2026-11-24T10:03:12.654321+00:00",
         "seconds": {"look": 0.4, "transform": 6.2},
         **changes,
-    }  # fmt: skip
+    }
 
 
 def file(split: str, rows: int) -> dict[str, Any]:

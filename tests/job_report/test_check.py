@@ -1,4 +1,4 @@
-"""A file is tried at the desk by the job's own rules, with nothing but Python."""
+"""`check` applies the job's rules to a local file, with nothing but Python."""
 
 import doctest
 import subprocess
@@ -18,7 +18,7 @@ def tried(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_file_is_counted_and_its_refused_lines_are_shown(tmp_path: Path):
+def test_a_check_counts_the_lines_and_shows_the_refused_ones(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"sex,length\n" + GOOD.encode() + b"\xff,\x1b\n" + b"\n")
 
     assert list(check.summarize_file((tmp_path / "a.csv").read_bytes(), 10)) == [
@@ -32,7 +32,7 @@ def test_a_file_is_counted_and_its_refused_lines_are_shown(tmp_path: Path):
     ]
 
 
-def test_it_shows_as_many_as_are_asked_for():
+def test_a_check_shows_as_many_lines_as_requested():
     assert list(check.summarize_file(b"\n" * 3_000, 1))[2:] == [
         "line 1: blank line: ",
         "… and 2,999 more",
@@ -47,7 +47,9 @@ def test_it_shows_as_many_as_are_asked_for():
     ],
     ids=["a good file", "none"],
 )
-def test_it_is_a_program(tmp_path: Path, body: str | None, code: int, out: str, err: str):
+def test_the_check_runs_as_a_program(
+    tmp_path: Path, body: str | None, code: int, out: str, err: str
+):
     if body is not None:
         (tmp_path / "a.csv").write_text(body)
     ran = tried(tmp_path / "a.csv")
@@ -55,7 +57,7 @@ def test_it_is_a_program(tmp_path: Path, body: str | None, code: int, out: str, 
     assert (ran.returncode, ran.stdout, err in ran.stderr) == (code, out, True)
 
 
-def test_its_examples_are_true():
+def test_the_examples_of_the_check_are_true():
     outcome = doctest.testmod(check)
 
     assert outcome.attempted

@@ -34,7 +34,7 @@ def pages() -> list[Any]:
 
 
 @pytest.mark.parametrize("made", pages())
-def test_it_is_one_page_that_loads_nothing(made: str):
+def test_the_page_loads_nothing_else(made: str):
     tree = read(made)
 
     assert not tree.all("script") + tree.all("link") + tree.all("img") + tree.all("iframe")
@@ -56,7 +56,10 @@ def test_a_screen_reader_gets_all_that_is_visible(made: str):
     assert [part.attributes["aria-labelledby"] for part in tree.all("section")] == names
     assert len(names) == len(set(names))
     for picture in tree.all("svg"):
-        assert picture.attributes.get("aria-hidden") == "true" or (picture.attributes["role"], bool(picture.attributes["aria-label"])) == ("img", True)  # fmt: skip
+        assert picture.attributes.get("aria-hidden") == "true" or (
+            picture.attributes["role"],
+            bool(picture.attributes["aria-label"]),
+        ) == ("img", True)
     for table in tree.all("table"):
         assert table.first("caption").text
         assert (
@@ -66,7 +69,7 @@ def test_a_screen_reader_gets_all_that_is_visible(made: str):
         )
 
 
-def test_its_first_words_are_the_counts():
+def test_the_page_begins_with_the_counts():
     assert (
         read(render_page(manifest())).first("h1").text
         == "100 rows in, 98 made features, 2 in quarantine"
@@ -95,7 +98,12 @@ def test_each_measure_has_a_picture_and_beside_it_a_table_that_says_the_same():
         name.replace("_", " ") for name in NUMBERS
     ]
     for shape in shapes:
-        assert shape.first("table").rows == [["0", "0.25", "0", "10"], ["0.25", "0.5", "40", "30"], ["0.5", "0.75", "58", "10"], ["0.75", "1", "0", "0"]]  # fmt: skip
+        assert shape.first("table").rows == [
+            ["0", "0.25", "0", "10"],
+            ["0.25", "0.5", "40", "30"],
+            ["0.5", "0.75", "58", "10"],
+            ["0.75", "1", "0", "0"],
+        ]
         assert [
             bar.text for bar in shape.first("svg").all("path", "now") if "mean" not in bar.classes
         ] == [
@@ -112,7 +120,10 @@ def test_now_and_last_time_differ_without_colour():
     assert [both.all("path", kind) != [] for kind in ("now", "before")] == [True, True]
     assert alone.all("path", "before") == []
     assert re.search(r"path\.before \{ fill: none; stroke: var\(--before\)", STYLESHEET)
-    assert section(render_page(manifest(), BEFORE), "Features").first("p", "key").text == "now, as barslast time, as a line▲ meanheights are shares of the rows"  # fmt: skip
+    assert (
+        section(render_page(manifest(), BEFORE), "Features").first("p", "key").text
+        == "now, as barslast time, as a line▲ meanheights are shares of the rows"
+    )
 
 
 def test_bars_and_line_are_shares_so_that_runs_of_any_length_compare():
@@ -120,12 +131,18 @@ def test_bars_and_line_are_shares_so_that_runs_of_any_length_compare():
         manifest(columns=dict.fromkeys(NUMBERS, column([0, number, number, 0], 0.5)))
         for number in (5, 500)
     )
-    drawn = [[bar.attributes["d"] for bar in section(render_page(one, BEFORE), "Features").first("svg").all("path")] for one in (ten, thousand)]  # fmt: skip
+    drawn = [
+        [
+            bar.attributes["d"]
+            for bar in section(render_page(one, BEFORE), "Features").first("svg").all("path")
+        ]
+        for one in (ten, thousand)
+    ]
 
     assert drawn[0] == drawn[1]
 
 
-def test_a_sample_is_called_one():
+def test_a_sample_is_named_as_such():
     assert (
         section(render_page(manifest(sampled=39)), "Features")
         .first("p", "key")
@@ -133,7 +150,7 @@ def test_a_sample_is_called_one():
     )
 
 
-def test_what_is_often_missing_is_shown():
+def test_frequently_missing_values_are_shown():
     often = manifest(columns={"length": column([0, 40, 58, 0], 0.5, missing=0.02)})
 
     assert (
@@ -142,7 +159,7 @@ def test_what_is_often_missing_is_shown():
     )
 
 
-def test_what_was_counted_in_other_bins_is_not_drawn_into_these():
+def test_counts_with_other_bins_are_not_drawn():
     other = BEFORE | {"columns": dict.fromkeys(NUMBERS, column([1, 1, 1], 0.4))}
 
     assert (
@@ -150,7 +167,7 @@ def test_what_was_counted_in_other_bins_is_not_drawn_into_these():
     )
 
 
-def test_a_measure_that_is_new_has_no_last_time():
+def test_a_new_measure_has_no_previous_run():
     other = BEFORE | {"columns": {}}
 
     assert (
@@ -306,7 +323,7 @@ def test_thousands_of_files_are_counted_not_listed():
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_whatever_the_data_calls_itself_stays_text(changes: dict[str, Any]):
+def test_names_from_the_data_are_escaped(changes: dict[str, Any]):
     made = render_page(manifest(**changes), BEFORE | changes)
 
     assert not read(made).all("script")
@@ -317,9 +334,17 @@ def test_whatever_the_data_calls_itself_stays_text(changes: dict[str, Any]):
 @pytest.mark.parametrize("theme", ["by day", "by night", "on paper"])
 @pytest.mark.parametrize(
     ("front", "back", "least"),
-    [("ink", "card", 7), ("soft", "card", 4.5), ("soft", "page", 4.5), ("now", "card", 3), ("odd", "card", 4.5), ("good", "card", 4.5), ("before", "now", 3)],
-)  # fmt: skip
-def test_whatever_is_read_or_seen_stands_out(theme: str, front: str, back: str, least: float):
+    [
+        ("ink", "card", 7),
+        ("soft", "card", 4.5),
+        ("soft", "page", 4.5),
+        ("now", "card", 3),
+        ("odd", "card", 4.5),
+        ("good", "card", 4.5),
+        ("before", "now", 3),
+    ],
+)
+def test_text_and_pictures_have_enough_contrast(theme: str, front: str, back: str, least: float):
     themes = re.findall(r":root \{(.*?)\}", STYLESHEET, re.DOTALL)
     colours = dict(
         re.findall(r"--([\w-]+): #(\w+)", themes[["by day", "by night", "on paper"].index(theme)])

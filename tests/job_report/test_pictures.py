@@ -1,4 +1,6 @@
-"""Histograms as they are drawn: what is seen, where the means stand, and what becomes of a bin for the rest."""
+"""Histograms as they are drawn: what is seen, where the means stand, and what becomes of a bin for
+the rest.
+"""
 
 import re
 
@@ -69,7 +71,7 @@ def test_a_series_without_rows_has_neither_bars_nor_mean():
     assert [one.classes for one in picture.all("path") if "now" in one.classes] == []
 
 
-def test_what_is_there_is_seen_in_a_split_however_little_it_is():
+def test_the_smallest_value_of_a_split_is_visible():
     bars = drawn(
         draw_split(
             [("train", 7_999_999), ("validation", 2_000_000), ("quarantine", 1), ("nothing", 0)]

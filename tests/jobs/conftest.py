@@ -1,4 +1,4 @@
-"""Every test of the launcher has an estate of its own, with the article's grants and job, and what jobs need besides."""
+"""Every test of the launcher has a stack of its own, with the article's grants and job."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -19,8 +19,8 @@ from grantor.aws.services import JobNames, JobServices
 from grantor.core.jobs.request import JobNetwork
 from grantor.jobs.handler import handle
 from tests.conftest import ACCOUNT, Sandbox
-from tests.engine.watch import Calls
-from tests.estate import ARTICLE, DATA, Estate, lay
+from tests.engine.helpers import AlertInbox
+from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup, set_up_grantor
 
 OPERATIONS = "operations"
 JOB = """\
@@ -31,56 +31,69 @@ jobs:
     on: s3://{data_bucket}/{profile.folder}/abalone.csv
     output: s3://{data_bucket}/{profile.folder}/output/
 """
-WAITING = {
+JOBS_WAIT = {
     "jobs_at_once": 0,
     "job_image_needs_rights": False,
 }  # what the sandbox's processing jobs do
-ANY = f"arn:aws:iam::{ACCOUNT}:role/role-*"
+ANY_ROLE = f"arn:aws:iam::{ACCOUNT}:role/role-*"
 
 
 @dataclass
 class LauncherSetup:
     """One stack, and its launcher."""
 
-    estate: Estate
+    setup: GrantorSetup
     job_code: Path
     uploads: str
-    alerts: Calls
-    roles: frozenset[str] = frozenset((ANY,))
+    alerts: AlertInbox
+    roles: frozenset[str] = frozenset((ANY_ROLE,))
 
     def build_jobs(self, keys: dict[str, str] | None = None) -> JobServices:
-        """A fresh world, as a cold function has it."""
+        """Build services as a cold function has them."""
         names = JobNames(OPERATIONS, self.uploads, self.roles, JobNetwork())
         return JobServices(
-            self.estate.world(keys) if keys else self.estate.warm(), names, self.job_code
+            self.setup.build_services(keys) if keys else self.setup.build_warm_services(),
+            names,
+            self.job_code,
         )
 
-    def build_later(self, seconds: float) -> JobServices:
-        """A fresh world, so many seconds from now."""
-        return LaterJobServices(
-            self.build_jobs().services, self.build_jobs().names, self.job_code, ahead=seconds
+    def build_jobs_later(self, seconds: float) -> JobServices:
+        """Build services whose clock is so many seconds ahead."""
+        return JobServicesAhead(
+            self.build_jobs().services,
+            self.build_jobs().names,
+            self.job_code,
+            seconds_ahead=seconds,
         )
 
     def upload(self, key: str, body: bytes = b"M,0.455") -> dict[str, Any]:
-        """Upload something; its event."""
-        made = self.estate.client("s3").put_object(Bucket=DATA, Key=key, Body=body)
+        """Upload an object; return its event."""
+        made = self.setup.client("s3").put_object(Bucket=DATA, Key=key, Body=body)
         return upload_event(key, made["VersionId"])
 
     def deliver(
         self, *events: dict[str, Any], jobs: JobServices | None = None, received: int = 1
     ) -> list[dict[str, Any]]:
-        """One batch of the queue; the events that are to come again. Only few of them were really received."""
+        """Deliver one batch; return the events that will be redelivered.
+
+        Batches of 20 and more have no real messages in the queue.
+        """
         few = len(events) < 20
         records = [
-            {"messageId": str(n), "receiptHandle": self._received(event) if few else "none", "body": json.dumps(event), "attributes": {"ApproximateReceiveCount": str(received)}}
+            {
+                "messageId": str(n),
+                "receiptHandle": self._receive(event) if few else "none",
+                "body": json.dumps(event),
+                "attributes": {"ApproximateReceiveCount": str(received)},
+            }
             for n, event in enumerate(events)
-        ]  # fmt: skip
+        ]
         answer = handle(jobs or self.build_jobs(), {"Records": records}, None)
         return [events[int(failed["itemIdentifier"])] for failed in answer["batchItemFailures"]]
 
-    def _received(self, event: dict[str, Any]) -> str:
-        """The handle of the event's message, sent and received."""
-        sqs = self.estate.client("sqs")
+    def _receive(self, event: dict[str, Any]) -> str:
+        """Send and receive the event; return the message's receipt handle."""
+        sqs = self.setup.client("sqs")
         sqs.send_message(QueueUrl=self.uploads, MessageBody=json.dumps(event))
         return str(
             sqs.receive_message(QueueUrl=self.uploads, VisibilityTimeout=600)["Messages"][0][
@@ -89,9 +102,9 @@ class LauncherSetup:
         )
 
     def count_sent(self) -> int:
-        """How many messages the launcher has sent to itself since the last look; they are gone then."""
+        """Count and delete the messages that the launcher has sent to its own queue."""
         sqs, names = (
-            self.estate.client("sqs"),
+            self.setup.client("sqs"),
             ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"],
         )
         count = sum(
@@ -105,14 +118,14 @@ class LauncherSetup:
         sqs.purge_queue(QueueUrl=self.uploads)
         return count
 
-    def faults(self, *rules: dict[str, Any]) -> None:
-        """From now on these calls are struck; none at all forgets every fault."""
-        self.estate.faults(*rules)
-        self.estate.switches(**WAITING)
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """Make these calls fail from now on; without rules, remove all faults."""
+        self.setup.set_faults(*rules)
+        self.setup.set_switches(**JOBS_WAIT)
 
     def list_statuses(self) -> dict[str, str]:
-        """Every processing job's status, by its name."""
-        pages = self.estate.client("sagemaker").get_paginator("list_processing_jobs").paginate()
+        """List the status of every processing job by its name."""
+        pages = self.setup.client("sagemaker").get_paginator("list_processing_jobs").paginate()
         return {
             one["ProcessingJobName"]: one["ProcessingJobStatus"]
             for page in pages
@@ -125,8 +138,8 @@ class LauncherSetup:
     def end_job(
         self, name: str, code: int = 0, summary: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """The job ends with this exit code, and leaves this summary; the event of its end."""
-        sagemaker, s3 = self.estate.client("sagemaker"), self.estate.client("s3")
+        """End a job with this exit code and summary; return the event."""
+        sagemaker, s3 = self.setup.client("sagemaker"), self.setup.client("s3")
         if summary:
             folder = sagemaker.describe_processing_job(ProcessingJobName=name)["AppSpecification"][
                 "ContainerArguments"
@@ -139,24 +152,34 @@ class LauncherSetup:
         return job_event(name)
 
     def run_script(self, name: str, script: str, wait: bool = True) -> None:
-        """A processing job of this name runs this script, to its end if `wait`."""
-        sagemaker = self.estate.client("sagemaker")
-        self.estate.switches(jobs_at_once=2)
+        """Run a script as a processing job of this name, to its end if `wait`."""
+        sagemaker = self.setup.client("sagemaker")
+        self.setup.set_switches(jobs_at_once=2)
         sagemaker.create_processing_job(
-            ProcessingJobName=name, RoleArn=self.estate.role("role-userA"),
-            AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["/bin/sh", "-c", script]},
-            ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}},
-        )  # fmt: skip
+            ProcessingJobName=name,
+            RoleArn=self.setup.create_role("role-userA"),
+            AppSpecification={
+                "ImageUri": "image",
+                "ContainerEntrypoint": ["/bin/sh", "-c", script],
+            },
+            ProcessingResources={
+                "ClusterConfig": {
+                    "InstanceType": "ml.m5.xlarge",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 30,
+                }
+            },
+        )
         wait_until(lambda: self.list_statuses()[name] not in ("InProgress", "Stopping") or not wait)
-        self.estate.switches(**WAITING)
+        self.setup.set_switches(**JOBS_WAIT)
 
     def stop_job(self, name: str) -> dict[str, Any]:
-        """Somebody stops the job; the event of its end."""
-        self.estate.client("sagemaker").stop_processing_job(ProcessingJobName=name)
+        """Stop a job as a person would; return the event."""
+        self.setup.client("sagemaker").stop_processing_job(ProcessingJobName=name)
         return job_event(name, "Stopped")
 
     def list_runs(self) -> list[JobRun]:
-        """What is written down of runs, the newest first."""
+        """List the recorded runs, newest first."""
         return list(self.build_jobs().store.iterate_runs())
 
     def list_waiting(self) -> list[WaitingUpload]:
@@ -164,28 +187,30 @@ class LauncherSetup:
 
     def read_alerts(self) -> list[str]:
         """Return the alerts since the last look."""
-        return [text for _, text in self.alerts.new()]
+        return [text for _, text in self.alerts.read_new()]
 
 
 @dataclass
-class LaterJobServices(JobServices):
-    """A world whose clock is ahead."""
+class JobServicesAhead(JobServices):
+    """Job services whose clock is ahead."""
 
-    ahead: float = 0.0
+    seconds_ahead: float = 0.0
 
     def clock(self) -> float:
-        return super().clock() + self.ahead
+        return super().clock() + self.seconds_ahead
 
 
-def set_up_launcher(sandbox: Sandbox, folder: Path, policy: str = ARTICLE + JOB) -> LauncherSetup:
-    """Set up an estate with the policy's grants, an operations bucket, a queue, and a reader of the alerts."""
-    estate = lay(sandbox, folder)
-    estate.client("s3").create_bucket(Bucket=OPERATIONS)
-    uploads = estate.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
-    estate.switches(**WAITING)
-    estate.policy("article", policy)
-    estate.run()
-    return LauncherSetup(estate, write_job_code(folder / "job_code"), uploads, Calls(estate))
+def set_up_launcher(
+    sandbox: Sandbox, folder: Path, policy: str = ARTICLE_POLICY + JOB
+) -> LauncherSetup:
+    """Set up a stack with the grants of the policy, an operations bucket and an upload queue."""
+    setup = set_up_grantor(sandbox, folder)
+    setup.client("s3").create_bucket(Bucket=OPERATIONS)
+    uploads = setup.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
+    setup.set_switches(**JOBS_WAIT)
+    setup.put_policy("article", policy)
+    setup.reconcile()
+    return LauncherSetup(setup, write_job_code(folder / "job_code"), uploads, AlertInbox(setup))
 
 
 def write_job_code(folder: Path, code: str = "c0de" * 8) -> Path:
@@ -222,7 +247,7 @@ def job_event(name: str, status: str = "Completed") -> dict[str, Any]:
 
 
 def retry_event(upload: str, attempt: int) -> dict[str, Any]:
-    """What the launcher sends to itself about an upload that waits."""
+    """The event that the launcher sends to its own queue about a waiting upload."""
     return event(
         "grantor",
         "Job Waiting",

@@ -1,4 +1,6 @@
-"""Whoever dies in the middle leaves what the next one finds: a claim without a job, a job without a record, an end that was not reported."""
+"""The launcher dies at any point. The next invocation finds the claim without a job, the job
+without a record, or the outcome that was not reported.
+"""
 
 from typing import Any
 
@@ -11,7 +13,7 @@ DIES = {"kind": "refuse", "code": "AccessDeniedException", "status": 400, "messa
 KEY = "UserA/abalone.csv"
 
 
-def dies(
+def kill_caller_of(
     launcher: LauncherSetup,
     service: str,
     operation: str,
@@ -19,34 +21,34 @@ def dies(
     kind: dict[str, Any] = DIES,
 ) -> None:
     """Whoever makes this call dies of it, after so many that go well."""
-    launcher.faults({"service": service, "operation": operation, "after": after, **kind})
+    launcher.set_faults({"service": service, "operation": operation, "after": after, **kind})
 
 
 @pytest.mark.parametrize(
     "written", [1, 2], ids=["right after the claim", "between pointer and record"]
 )
-def test_a_claim_whose_owner_died_before_it_made_the_job_is_taken_over_under_the_same_name(
+def test_a_claim_whose_owner_died_before_it_created_the_job_is_taken_over_under_the_same_name(
     launcher: LauncherSetup, written: int
 ) -> None:
-    dies(launcher, "dynamodb", "PutItem", after=written)
+    kill_caller_of(launcher, "dynamodb", "PutItem", after=written)
     event = launcher.upload(KEY)
     assert launcher.deliver(event) == [event]
-    launcher.faults()
+    launcher.set_faults()
     assert launcher.list_statuses() == {}
 
     launcher.deliver(event)
     assert (launcher.list_statuses(), launcher.count_sent()) == ({}, 1)
-    launcher.deliver(event, jobs=launcher.build_later(JOB_CLAIM_SECONDS + 1))
+    launcher.deliver(event, jobs=launcher.build_jobs_later(JOB_CLAIM_SECONDS + 1))
     (name,) = launcher.list_running()
     assert [(run.name, run.attempt) for run in launcher.list_runs()] == [(name, 1)]
 
 
-def test_newer_data_does_not_wait_for_a_claim_whose_owner_died(launcher: LauncherSetup) -> None:
-    dies(launcher, "dynamodb", "PutItem", after=2)
+def test_newer_data_does_not_wait_for_a_claim_of_a_dead_owner(launcher: LauncherSetup) -> None:
+    kill_caller_of(launcher, "dynamodb", "PutItem", after=2)
     launcher.deliver(launcher.upload(KEY, b"older"))
-    launcher.faults()
+    launcher.set_faults()
     launcher.deliver(
-        launcher.upload(KEY, b"newer"), jobs=launcher.build_later(JOB_CLAIM_SECONDS + 1)
+        launcher.upload(KEY, b"newer"), jobs=launcher.build_jobs_later(JOB_CLAIM_SECONDS + 1)
     )
 
     (name,) = launcher.list_running()
@@ -55,11 +57,13 @@ def test_newer_data_does_not_wait_for_a_claim_whose_owner_died(launcher: Launche
     assert (launcher.list_running(), launcher.list_waiting()) == ([], [])
 
 
-def test_an_owner_who_died_after_the_job_was_made_is_not_missed(launcher: LauncherSetup) -> None:
-    dies(launcher, "dynamodb", "PutItem", after=3)
+def test_a_job_whose_owner_died_after_creating_it_is_completed_normally(
+    launcher: LauncherSetup,
+) -> None:
+    kill_caller_of(launcher, "dynamodb", "PutItem", after=3)
     event = launcher.upload(KEY)
     assert launcher.deliver(event) == [event]
-    launcher.faults()
+    launcher.set_faults()
     (name,) = launcher.list_running()
 
     launcher.deliver(event, event)
@@ -70,13 +74,13 @@ def test_an_owner_who_died_after_the_job_was_made_is_not_missed(launcher: Launch
     ]
 
 
-def test_an_answer_that_was_lost_leaves_one_job(launcher: LauncherSetup) -> None:
-    launcher.faults(
+def test_a_lost_response_leaves_one_job(launcher: LauncherSetup) -> None:
+    launcher.set_faults(
         {"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "lost", "times": 1}
     )
     event = launcher.upload(KEY)
     launcher.deliver(event, jobs=launcher.build_jobs())
-    launcher.faults()
+    launcher.set_faults()
     launcher.deliver(event)
 
     assert (len(launcher.list_statuses()), len(launcher.list_runs())) == (1, 1)
@@ -97,7 +101,7 @@ def test_an_answer_that_was_lost_leaves_one_job(launcher: LauncherSetup) -> None
         "before the summary was read",
     ],
 )
-def test_an_end_that_was_reported_in_part_is_reported_fully_by_the_next_invocation(
+def test_a_partly_reported_outcome_is_reported_fully_by_the_next_invocation(
     launcher: LauncherSetup, service: str, operation: str, after: int
 ) -> None:
     launcher.deliver(launcher.upload(KEY))
@@ -106,9 +110,9 @@ def test_an_end_that_was_reported_in_part_is_reported_fully_by_the_next_invocati
         12,
         {"outcome": "failed", "exit": 12, "sentence": "the file is empty"},
     )
-    dies(launcher, service, operation, after, DIES | {"code": "InvalidParameter"})
+    kill_caller_of(launcher, service, operation, after, DIES | {"code": "InvalidParameter"})
     assert launcher.deliver(over) == [over]
-    launcher.faults()
+    launcher.set_faults()
 
     assert launcher.deliver(over) == []
     (run,) = launcher.list_runs()
@@ -118,7 +122,7 @@ def test_an_end_that_was_reported_in_part_is_reported_fully_by_the_next_invocati
     }
 
 
-def test_an_end_that_sagemaker_itself_does_not_show_yet_comes_again(
+def test_a_completion_event_that_sagemaker_does_not_confirm_yet_is_redelivered(
     launcher: LauncherSetup,
 ) -> None:
     launcher.deliver(launcher.upload(KEY))
@@ -128,7 +132,9 @@ def test_an_end_that_sagemaker_itself_does_not_show_yet_comes_again(
     assert launcher.list_runs()[0].status == "InProgress"
 
 
-def test_an_end_of_which_no_event_came_is_found_by_the_next_upload(launcher: LauncherSetup) -> None:
+def test_a_finished_job_without_an_event_is_found_by_the_next_upload(
+    launcher: LauncherSetup,
+) -> None:
     launcher.deliver(launcher.upload(KEY, b"older"))
     (older,) = launcher.list_running()
     launcher.end_job(older)
@@ -141,15 +147,15 @@ def test_an_end_of_which_no_event_came_is_found_by_the_next_upload(launcher: Lau
     )
 
 
-def test_a_name_that_is_taken_by_a_run_of_long_ago_is_passed_over(launcher: LauncherSetup) -> None:
+def test_a_job_name_of_an_earlier_run_is_skipped(launcher: LauncherSetup) -> None:
     launcher.deliver(launcher.upload(KEY))
     (name,) = launcher.list_running()
     launcher.end_job(name)
-    table = launcher.estate.client("dynamodb")
+    table = launcher.setup.client("dynamodb")
     for item in table.scan(TableName="ledger")["Items"]:
         if item["pk"]["S"].startswith("job "):
             table.delete_item(TableName="ledger", Key={"pk": item["pk"], "sk": item["sk"]})
 
-    launcher.deliver(upload_event(KEY), jobs=launcher.build_later(3600))
+    launcher.deliver(upload_event(KEY), jobs=launcher.build_jobs_later(3600))
     assert [run.attempt for run in launcher.list_runs() if run.status == "InProgress"] == [2]
     assert len(launcher.list_running()) == 1

@@ -1,4 +1,6 @@
-"""What the launcher carries: the job's own sources, the same bytes every time, under a name that stands for all of them."""
+"""The packed code of a job: its own sources, the same bytes every time, under a name that depends
+on all of them.
+"""
 
 import json
 import os
@@ -79,7 +81,7 @@ def test_whatever_changes_changes_the_name(tmp_path: Path, changed: str) -> None
     assert before.hash != after.hash
 
 
-def test_byte_code_and_strangers_are_left_out(tmp_path: Path) -> None:
+def test_byte_code_and_other_files_are_left_out(tmp_path: Path) -> None:
     jobs = sources(tmp_path / "a")
     (jobs / "abalone/__pycache__").mkdir()
     (jobs / "abalone/__pycache__/x.py").write_text("")
@@ -95,7 +97,7 @@ def test_byte_code_and_strangers_are_left_out(tmp_path: Path) -> None:
         ]
 
 
-def test_what_is_carried_is_the_job_in_this_repository_and_it_can_be_imported_from_the_zip(
+def test_the_package_contains_the_repositorys_job_and_can_be_imported_from_the_zip(
     tmp_path: Path,
 ) -> None:
     folder = pack_jobs(tmp_path / "packed")

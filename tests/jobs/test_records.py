@@ -1,4 +1,4 @@
-"""What is kept of runs, for how long, and that two launchers at once are as good as one."""
+"""Which runs are recorded and for how long, and that concurrent launchers start one job."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,44 +8,48 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT
-from tests.estate import LEDGER
+from tests.grantor_setup import LEDGER
 from tests.jobs.launcher import LauncherSetup, upload_event
 
 KEY = "UserA/abalone.csv"
 PARTITIONS = ["job input", "job name", "job run", "job waiting", "job alert"]  # as in the template
 
 
-def ends_of(launcher: LauncherSetup) -> dict[str, datetime | None]:
+def read_expiry_times(launcher: LauncherSetup) -> dict[str, datetime | None]:
     """When the record of each run goes, by its name; None: it stays."""
-    items = launcher.estate.client("dynamodb").scan(TableName=LEDGER)["Items"]
+    items = launcher.setup.client("dynamodb").scan(TableName=LEDGER)["Items"]
     runs = [item for item in items if item["pk"]["S"] == "job run"]
     return {
-        item["sk"]["S"].partition(" ")[2]: datetime.fromtimestamp(int(item["ttl"]["N"]), UTC) if "ttl" in item else None for item in runs
-    }  # fmt: skip
+        item["sk"]["S"].partition(" ")[2]: datetime.fromtimestamp(int(item["ttl"]["N"]), UTC)
+        if "ttl" in item
+        else None
+        for item in runs
+    }
 
 
-def test_the_last_run_of_each_input_is_kept_and_the_others_for_ninety_days(
+def test_the_last_run_of_each_input_is_kept_forever_and_others_for_ninety_days(
     launcher: LauncherSetup,
 ) -> None:
     launcher.deliver(launcher.upload(KEY, b"one"), launcher.upload("UserB/abalone.csv"))
     (first,) = [run.name for run in launcher.list_runs() if run.label == "abalone for userA"]
     launcher.deliver(launcher.end_job(first))
-    assert set(ends_of(launcher).values()) == {None}
+    assert set(read_expiry_times(launcher).values()) == {None}
 
     launcher.deliver(launcher.upload(KEY, b"two"))
-    ends = ends_of(launcher)
+    ends = read_expiry_times(launcher)
     going = [name for name, end in ends.items() if end]
     assert going == [first]
     assert abs(ends[first] - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
 
 
-def test_runs_are_listed_the_newest_first(launcher: LauncherSetup) -> None:
+def test_runs_are_listed_newest_first(launcher: LauncherSetup) -> None:
     for number in range(3):
         launcher.deliver(
-            launcher.upload(KEY, b"%d" % number), jobs=launcher.build_later(number * 60)
+            launcher.upload(KEY, b"%d" % number), jobs=launcher.build_jobs_later(number * 60)
         )
         launcher.deliver(
-            launcher.end_job(launcher.list_running()[0]), jobs=launcher.build_later(number * 60)
+            launcher.end_job(launcher.list_running()[0]),
+            jobs=launcher.build_jobs_later(number * 60),
         )
 
     starts = [run.at for run in launcher.list_runs()]
@@ -55,12 +59,14 @@ def test_runs_are_listed_the_newest_first(launcher: LauncherSetup) -> None:
 
 def test_eight_launchers_at_once_start_one_job(launcher: LauncherSetup) -> None:
     event = launcher.upload(KEY)
-    worlds = [
+    all_services = [
         launcher.build_jobs({"AccessKeyId": "test", "SecretAccessKey": "test"}) for _ in range(8)
     ]
     with ThreadPoolExecutor(8) as together:
         list(
-            together.map(lambda jobs: launcher.deliver(event, upload_event(KEY), jobs=jobs), worlds)
+            together.map(
+                lambda jobs: launcher.deliver(event, upload_event(KEY), jobs=jobs), all_services
+            )
         )
 
     assert (len(launcher.list_statuses()), len(launcher.list_runs())) == (1, 1)
@@ -69,7 +75,7 @@ def test_eight_launchers_at_once_start_one_job(launcher: LauncherSetup) -> None:
 def test_the_launcher_writes_in_the_partitions_of_jobs_and_nowhere_else(
     launcher: LauncherSetup,
 ) -> None:
-    iam = launcher.estate.client("iam")
+    iam = launcher.setup.client("iam")
     iam.create_user(UserName="launcher")
     table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{LEDGER}"
     keys = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": PARTITIONS}}

@@ -1,9 +1,11 @@
-"""New data starts its job, once; events that come twice, late or out of order start nothing twice and lose nothing."""
+"""New data starts its job once. Events that are duplicated, late or out of order start nothing
+twice and lose nothing.
+"""
 
 import pytest
 
 from grantor.jobs.handler import handle
-from tests.estate import ARTICLE, DATA
+from tests.grantor_setup import ARTICLE_POLICY, DATA
 from tests.jobs.launcher import (
     JOB,
     OPERATIONS,
@@ -20,15 +22,15 @@ SUMMARY = {
 }
 
 
-def test_an_upload_starts_one_job_as_its_owner_with_nothing_but_the_operations_bucket_in_its_request(
+def test_an_upload_starts_one_job_as_its_owner_and_its_request_has_only_the_operations_bucket(
     launcher: LauncherSetup,
 ) -> None:
     assert launcher.deliver(launcher.upload("UserA/abalone.csv")) == []
 
     (name,) = launcher.list_running()
-    request = launcher.estate.client("sagemaker").describe_processing_job(ProcessingJobName=name)
+    request = launcher.setup.client("sagemaker").describe_processing_job(ProcessingJobName=name)
     uris = [one["S3Input"]["S3Uri"] for one in request["ProcessingInputs"]]
-    assert request["RoleArn"] == launcher.estate.role("role-userA")
+    assert request["RoleArn"] == launcher.setup.create_role("role-userA")
     assert all(uri.startswith(f"s3://{OPERATIONS}/code/c0dec0de") for uri in uris)
     assert launcher.read_alerts() == []
 
@@ -56,20 +58,22 @@ def test_the_jobs_code_and_its_configuration_stand_where_the_request_says(
 ) -> None:
     launcher.deliver(launcher.upload("UserA/abalone.csv"))
 
-    listed = launcher.estate.client("s3").list_objects_v2(Bucket=OPERATIONS)["Contents"]
+    listed = launcher.setup.client("s3").list_objects_v2(Bucket=OPERATIONS)["Contents"]
     code = "code/" + "c0de" * 8
     assert [one["Key"] for one in listed] == [
-        f"{code}/conf/{DATA}/configuration.json", f"{code}/preprocess.py", f"{code}/py-files/abalone.zip"
-    ]  # fmt: skip
+        f"{code}/conf/{DATA}/configuration.json",
+        f"{code}/preprocess.py",
+        f"{code}/py-files/abalone.zip",
+    ]
     body = (
-        launcher.estate.client("s3")
+        launcher.setup.client("s3")
         .get_object(Bucket=OPERATIONS, Key=f"{code}/conf/{DATA}/configuration.json")["Body"]
         .read()
     )
     assert b'"bucket.data.on"' in body
 
 
-def test_each_owner_has_a_job_of_their_own(launcher: LauncherSetup) -> None:
+def test_each_owner_gets_a_job_of_their_own(launcher: LauncherSetup) -> None:
     launcher.deliver(launcher.upload("UserA/abalone.csv"), launcher.upload("UserB/abalone.csv"))
 
     assert {run.label for run in launcher.list_runs()} == {"abalone for userA", "abalone for userB"}
@@ -80,7 +84,7 @@ def test_each_owner_has_a_job_of_their_own(launcher: LauncherSetup) -> None:
     "key",
     ["UserA/else.csv", "UserA/output/train/part-00000", "Product/abalone.csv", "UserC/abalone.csv"],
 )
-def test_an_upload_that_no_job_waits_for_starts_none_and_is_not_remembered(
+def test_an_upload_that_no_job_waits_for_starts_none_and_is_not_recorded(
     launcher: LauncherSetup, key: str
 ) -> None:
     assert launcher.deliver(launcher.upload(key)) == []
@@ -188,8 +192,8 @@ def test_reordered_events_end_in_the_latest_state(launcher: LauncherSetup) -> No
     ["user a", "100%", "a+b", "a%20b"],
     ids=["a space", "a percent sign", "a plus", "looks encoded"],
 )
-def test_a_key_is_taken_as_it_is(launcher: LauncherSetup, folder: str) -> None:
-    role = launcher.estate.profile("odd")
+def test_a_key_is_passed_to_the_job_unchanged(launcher: LauncherSetup, folder: str) -> None:
+    role = launcher.setup.create_profile("odd")
     job = JOB.replace("{profile.folder}", folder).replace(
         "{each_profile: {domain: Product-Domain}}", f"{{role: {role}}}"
     )
@@ -200,31 +204,31 @@ def test_a_key_is_taken_as_it_is(launcher: LauncherSetup, folder: str) -> None:
         .replace("output/\n", 'output/"\n')
     )
     rule = f'  - name: odd\n    to: {{role: {role}}}\n    on: "s3://{{data_bucket}}/{folder}/*"\n    allow: READWRITE\n'
-    launcher.estate.policy("article", ARTICLE + rule + job)
-    launcher.estate.run()
+    launcher.setup.put_policy("article", ARTICLE_POLICY + rule + job)
+    launcher.setup.reconcile()
 
     launcher.deliver(launcher.upload(f"{folder}/abalone.csv"))
     (name,) = launcher.list_running()
-    request = launcher.estate.client("sagemaker").describe_processing_job(ProcessingJobName=name)[
+    request = launcher.setup.client("sagemaker").describe_processing_job(ProcessingJobName=name)[
         "AppSpecification"
     ]["ContainerArguments"]
     assert request[request.index("--s3_input_key_prefix") + 1] == f"{folder}/abalone.csv"
 
 
-def test_data_that_was_deleted_before_anybody_looked_starts_nothing(
+def test_data_that_was_deleted_before_its_event_was_handled_starts_nothing(
     launcher: LauncherSetup,
 ) -> None:
     event = launcher.upload("UserA/abalone.csv")
-    launcher.estate.client("s3").delete_object(Bucket=DATA, Key="UserA/abalone.csv")
+    launcher.setup.client("s3").delete_object(Bucket=DATA, Key="UserA/abalone.csv")
 
     assert launcher.deliver(event) == []
     assert (launcher.list_statuses(), launcher.list_waiting()) == ({}, [])
 
 
-def test_a_version_that_was_deleted_meanwhile_leaves_the_one_before_it_to_be_processed(
+def test_after_the_deletion_of_a_version_the_one_before_it_is_processed(
     launcher: LauncherSetup,
 ) -> None:
-    s3 = launcher.estate.client("s3")
+    s3 = launcher.setup.client("s3")
     older = s3.put_object(Bucket=DATA, Key="UserA/abalone.csv", Body=b"older")["VersionId"]
     newer = s3.put_object(Bucket=DATA, Key="UserA/abalone.csv", Body=b"newer")["VersionId"]
     s3.delete_object(Bucket=DATA, Key="UserA/abalone.csv", VersionId=newer)

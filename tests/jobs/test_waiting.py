@@ -1,4 +1,6 @@
-"""What can't be started yet waits, says so to whom it concerns, and is started as soon as it can be."""
+"""An upload whose job cannot start yet waits, raises an alert if somebody must act, and starts as
+soon as it can.
+"""
 
 from typing import Any
 
@@ -6,7 +8,7 @@ import pytest
 
 from grantor.settings import INPUT_QUIET_FIRST_SECONDS
 from tests.conftest import ACCOUNT
-from tests.estate import ARTICLE
+from tests.grantor_setup import ARTICLE_POLICY
 from tests.jobs.launcher import (
     JOB,
     LauncherSetup,
@@ -31,7 +33,7 @@ LIMITED = {
 }
 
 
-def job_for(role: str) -> str:
+def build_job_policy(role: str) -> str:
     """A job for a role that is no profile's."""
     return f"""\
 jobs:
@@ -43,21 +45,21 @@ jobs:
 """
 
 
-def rule_for(role: str) -> str:
+def build_rule(role: str) -> str:
     return f"  - name: shared\n    to: {{role: {role}}}\n    on: s3://{{data_bucket}}/Shared/*\n    allow: READWRITE\n"
 
 
-def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_no_cluster_is_paid_for(
+def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_starts_no_job(
     launcher: LauncherSetup,
 ) -> None:
-    role = launcher.estate.role("role-etl")
-    launcher.estate.policy("article", ARTICLE + job_for(role))
+    role = launcher.setup.create_role("role-etl")
+    launcher.setup.put_policy("article", ARTICLE_POLICY + build_job_policy(role))
     event = launcher.upload("Shared/abalone.csv")
     for _ in range(3):
         assert launcher.deliver(event, event) == []
 
     (said,) = launcher.read_alerts()
-    assert "role/role-etl holds no READ on s3://data/Shared/abalone.csv" in said
+    assert "role/role-etl lacks READ on s3://data/Shared/abalone.csv" in said
     assert f'to: {{role: {role}}}\n    on: "s3://data/Shared/*"\n    allow: READ\n' in said
     assert (
         f'to: {{role: {role}}}\n    on: "s3://data/Shared/output/*"\n    allow: READWRITE' in said
@@ -72,11 +74,11 @@ def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_n
 def test_data_that_waits_for_a_grant_is_processed_when_the_grant_comes(
     launcher: LauncherSetup,
 ) -> None:
-    role = launcher.estate.role("role-etl")
-    launcher.estate.policy("article", ARTICLE + job_for(role))
+    role = launcher.setup.create_role("role-etl")
+    launcher.setup.put_policy("article", ARTICLE_POLICY + build_job_policy(role))
     launcher.deliver(launcher.upload("Shared/abalone.csv"))
-    launcher.estate.policy("article", ARTICLE + rule_for(role) + job_for(role))
-    launcher.estate.run()
+    launcher.setup.put_policy("article", ARTICLE_POLICY + build_rule(role) + build_job_policy(role))
+    launcher.setup.reconcile()
     assert launcher.list_statuses() == {}
 
     launcher.deliver(grants_event())
@@ -88,13 +90,22 @@ def test_data_that_waits_for_a_grant_is_processed_when_the_grant_comes(
 @pytest.mark.parametrize(
     "make_event", [grants_event, schedule_event], ids=["a run of the reconciler", "the clock"]
 )
-def test_of_many_uploads_that_wait_each_gets_a_message_of_its_own(
+def test_each_of_many_waiting_uploads_has_a_message_of_its_own(
     launcher: LauncherSetup, make_event: Any
 ) -> None:
-    role = launcher.estate.role("role-etl")
-    launcher.estate.policy(
-        "article", ARTICLE + "jobs:\n" + "".join(job_for(role).removeprefix("jobs:\n").replace("Shared", f"S{n}").replace("abalone\n    run", f"a{n}\n    run") for n in range(12))
-    )  # fmt: skip
+    role = launcher.setup.create_role("role-etl")
+    launcher.setup.put_policy(
+        "article",
+        ARTICLE_POLICY
+        + "jobs:\n"
+        + "".join(
+            build_job_policy(role)
+            .removeprefix("jobs:\n")
+            .replace("Shared", f"S{n}")
+            .replace("abalone\n    run", f"a{n}\n    run")
+            for n in range(12)
+        ),
+    )
     launcher.deliver(*(launcher.upload(f"S{n}/abalone.csv") for n in range(12)))
     assert len(launcher.list_waiting()) == 12
 
@@ -105,22 +116,22 @@ def test_of_many_uploads_that_wait_each_gets_a_message_of_its_own(
 def test_the_job_of_a_profile_that_is_seconds_old_waits_for_its_grants_and_starts(
     launcher: LauncherSetup,
 ) -> None:
-    launcher.estate.profile("userC")
+    launcher.setup.create_profile("userC")
     event = launcher.upload("UserC/abalone.csv")
     assert launcher.deliver(event, event) == []
     assert (launcher.list_statuses(), launcher.count_sent(), launcher.read_alerts()) == ({}, 1, [])
 
     launcher.deliver(retry_event("UserC/abalone.csv", 1))
     assert (launcher.list_statuses(), launcher.count_sent()) == ({}, 1)
-    launcher.estate.run()
+    launcher.setup.reconcile()
     launcher.deliver(retry_event("UserC/abalone.csv", 2))
     assert [run.label for run in launcher.list_runs()] == ["abalone for userC"]
 
 
-def test_an_upload_that_waits_has_one_message_on_its_way_however_often_it_rings(
+def test_a_waiting_upload_has_one_message_however_many_events_arrive(
     launcher: LauncherSetup,
 ) -> None:
-    launcher.estate.profile("userC")
+    launcher.setup.create_profile("userC")
     event = launcher.upload("UserC/abalone.csv")
     for _ in range(5):
         launcher.deliver(event)
@@ -136,19 +147,19 @@ def test_an_upload_that_waits_has_one_message_on_its_way_however_often_it_rings(
 def test_an_upload_that_has_waited_for_a_quarter_of_an_hour_raises_an_alert(
     launcher: LauncherSetup,
 ) -> None:
-    launcher.estate.profile("userC")
+    launcher.setup.create_profile("userC")
     launcher.deliver(launcher.upload("UserC/abalone.csv"))
-    launcher.deliver(retry_event("UserC/abalone.csv", 1), jobs=launcher.build_later(1_000))
+    launcher.deliver(retry_event("UserC/abalone.csv", 1), jobs=launcher.build_jobs_later(1_000))
 
     (said,) = launcher.read_alerts()
     assert "has waited for 17 minutes" in said
-    assert "does not hold" in said
+    assert "does not have" in said
 
 
-def test_a_quota_is_named_to_a_person_once_and_the_upload_tries_again_by_itself(
+def test_a_quota_raises_one_alert_and_the_upload_is_retried_automatically(
     launcher: LauncherSetup,
 ) -> None:
-    launcher.faults(LIMITED | {"message": QUOTA})
+    launcher.set_faults(LIMITED | {"message": QUOTA})
     event = launcher.upload(KEY)
     assert launcher.deliver(event) == []
     assert launcher.deliver(retry_event(KEY, 1), jobs=launcher.build_jobs()) == []
@@ -156,19 +167,28 @@ def test_a_quota_is_named_to_a_person_once_and_the_upload_tries_again_by_itself(
     (said,) = launcher.read_alerts()
     assert "ml.m5.xlarge for processing job usage" in said
     assert (launcher.count_sent(), launcher.list_runs()) == (2, [])
-    launcher.faults()
+    launcher.set_faults()
     launcher.deliver(retry_event(KEY, 2))
     assert [run.attempt for run in launcher.list_runs()] == [1]
 
 
 def test_a_busy_sagemaker_makes_an_upload_wait_and_starts_one_job(launcher: LauncherSetup) -> None:
-    launcher.faults({"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "refuse", "code": "ThrottlingException", "status": 400, "message": "Rate exceeded"})  # fmt: skip
+    launcher.set_faults(
+        {
+            "service": "sagemaker",
+            "operation": "CreateProcessingJob",
+            "kind": "refuse",
+            "code": "ThrottlingException",
+            "status": 400,
+            "message": "Rate exceeded",
+        }
+    )
     event = launcher.upload(KEY)
     assert launcher.deliver(event, jobs=launcher.build_jobs()) == []
-    launcher.faults()
+    launcher.set_faults()
     assert (launcher.count_sent(), launcher.read_alerts()) == (1, [])
 
-    launcher.deliver(retry_event(KEY, 1), jobs=launcher.build_later(100))
+    launcher.deliver(retry_event(KEY, 1), jobs=launcher.build_jobs_later(100))
     assert len(launcher.list_running()) == 1
 
 
@@ -187,24 +207,29 @@ def test_a_role_that_may_not_be_passed_is_refused_by_the_policys_place_in_its_fi
 
 
 @pytest.mark.parametrize(
-    ("action", "words"), [("iam:PassRole", "may not pass"), ("sagemaker:AddTags", "may not tag"), ("sagemaker:CreateProcessingJob", "may not start")]
-)  # fmt: skip
-def test_a_right_that_the_launcher_lacks_is_named(
+    ("action", "words"),
+    [
+        ("iam:PassRole", "may not pass"),
+        ("sagemaker:AddTags", "may not tag"),
+        ("sagemaker:CreateProcessingJob", "may not start"),
+    ],
+)
+def test_a_permission_that_the_launcher_lacks_is_named(
     launcher: LauncherSetup, action: str, words: str
 ) -> None:
     message = f"User: arn:aws:sts::{ACCOUNT}:assumed-role/x/y is not authorized to perform: {action} on resource: *"
-    launcher.faults({**LIMITED, "code": "AccessDeniedException", "message": message})
+    launcher.set_faults({**LIMITED, "code": "AccessDeniedException", "message": message})
     launcher.deliver(launcher.upload(KEY))
 
     (said,) = launcher.read_alerts()
     assert words in said
     assert [one.due for one in launcher.list_waiting()] == [0.0]
-    launcher.faults()
+    launcher.set_faults()
     launcher.deliver(schedule_event())
     assert len(launcher.list_running()) == 1
 
 
-def test_a_job_that_was_denied_is_tried_again_when_grants_change_and_three_times_at_most(
+def test_a_denied_job_is_retried_when_grants_change_at_most_three_times(
     launcher: LauncherSetup,
 ) -> None:
     launcher.deliver(launcher.upload(KEY))
@@ -230,7 +255,7 @@ def test_a_job_that_was_denied_is_tried_again_when_grants_change_and_three_times
     assert any("given up after 3 attempts" in said for said in launcher.read_alerts())
 
 
-def test_a_job_that_failed_inside_is_tried_again_by_itself_three_times_and_then_given_up(
+def test_a_job_with_an_internal_error_is_retried_three_times_and_then_given_up(
     launcher: LauncherSetup,
 ) -> None:
     launcher.deliver(launcher.upload(KEY))
@@ -244,8 +269,10 @@ def test_a_job_that_failed_inside_is_tried_again_by_itself_three_times_and_then_
 
 
 @pytest.mark.parametrize(
-    ("code", "word"), [(11, "input"), (12, "contract"), (13, "quarantine"), (14, "capability")], ids=["input", "contract", "quarantine", "capability"]
-)  # fmt: skip
+    ("code", "word"),
+    [(11, "input"), (12, "contract"), (13, "quarantine"), (14, "capability")],
+    ids=["input", "contract", "quarantine", "capability"],
+)
 def test_a_job_whose_data_is_bad_waits_for_other_data(
     launcher: LauncherSetup, code: int, word: str
 ) -> None:
@@ -256,7 +283,7 @@ def test_a_job_whose_data_is_bad_waits_for_other_data(
     assert (launcher.list_running(), word in said) == ([], True)
 
     launcher.deliver(
-        launcher.upload(KEY, b"good"), jobs=launcher.build_later(INPUT_QUIET_FIRST_SECONDS)
+        launcher.upload(KEY, b"good"), jobs=launcher.build_jobs_later(INPUT_QUIET_FIRST_SECONDS)
     )
     assert len(launcher.list_running()) == 1
 
@@ -266,13 +293,13 @@ def test_data_that_was_replaced_while_its_job_ran_raises_no_alert(launcher: Laun
     (first,) = launcher.list_running()
     launcher.upload(KEY, b"second")
     launcher.deliver(
-        launcher.end_job(first, 11), jobs=launcher.build_later(INPUT_QUIET_FIRST_SECONDS)
+        launcher.end_job(first, 11), jobs=launcher.build_jobs_later(INPUT_QUIET_FIRST_SECONDS)
     )
 
     assert (len(launcher.list_running()), launcher.read_alerts()) == (1, [])
 
 
-def test_a_job_that_somebody_stopped_stays_stopped_until_the_data_is_put_again(
+def test_a_stopped_job_stays_stopped_until_the_data_is_uploaded_again(
     launcher: LauncherSetup,
 ) -> None:
     launcher.deliver(launcher.upload(KEY))
@@ -297,28 +324,28 @@ def test_new_code_processes_what_the_old_code_had_failed_on(launcher: LauncherSe
     assert len(launcher.list_running()) == 1
 
 
-def test_a_key_that_is_too_long_for_sagemaker_is_said_to_be(launcher: LauncherSetup) -> None:
+def test_a_key_that_is_too_long_for_sagemaker_is_reported(launcher: LauncherSetup) -> None:
     folder = "f" * 250
-    role = launcher.estate.role("role-etl")
-    launcher.estate.policy(
+    role = launcher.setup.create_role("role-etl")
+    launcher.setup.put_policy(
         "article",
-        ARTICLE
-        + rule_for(role).replace("Shared", folder)
-        + job_for(role).replace("Shared", folder),
+        ARTICLE_POLICY
+        + build_rule(role).replace("Shared", folder)
+        + build_job_policy(role).replace("Shared", folder),
     )
-    launcher.estate.run()
+    launcher.setup.reconcile()
     launcher.deliver(launcher.upload(f"{folder}/abalone.csv"))
 
     assert launcher.list_statuses() == {}
     assert any("256" in said for said in launcher.read_alerts())
 
 
-def test_an_input_that_is_not_there_yet_is_waited_for(launcher: LauncherSetup) -> None:
+def test_a_missing_input_is_waited_for(launcher: LauncherSetup) -> None:
     job = JOB.replace(
         "abalone.csv\n", "_READY\n    input: s3://{data_bucket}/{profile.folder}/abalone.csv\n"
     )
-    launcher.estate.policy("article", ARTICLE + job)
-    launcher.estate.run()
+    launcher.setup.put_policy("article", ARTICLE_POLICY + job)
+    launcher.setup.reconcile()
     launcher.deliver(launcher.upload("UserA/_READY", b""))
     (said,) = launcher.read_alerts()
     assert "s3://data/UserA/abalone.csv" in said
@@ -330,7 +357,7 @@ def test_an_input_that_is_not_there_yet_is_waited_for(launcher: LauncherSetup) -
 
 def test_while_policy_files_cannot_be_read_no_upload_is_lost(launcher: LauncherSetup) -> None:
     event = launcher.upload(KEY)
-    launcher.faults(
+    launcher.set_faults(
         {
             "service": "s3",
             "operation": "GetObject",
@@ -341,13 +368,13 @@ def test_while_policy_files_cannot_be_read_no_upload_is_lost(launcher: LauncherS
         }
     )
     assert launcher.deliver(event, jobs=launcher.build_jobs()) == [event]
-    launcher.faults()
+    launcher.set_faults()
 
     assert launcher.deliver(event) == []
     assert len(launcher.list_running()) == 1
 
 
-def test_a_message_that_is_no_event_comes_again_and_the_others_are_answered(
+def test_a_message_that_is_not_an_event_is_redelivered_and_the_others_are_handled(
     launcher: LauncherSetup,
 ) -> None:
     event: Any = launcher.upload(KEY)
@@ -357,10 +384,12 @@ def test_a_message_that_is_no_event_comes_again_and_the_others_are_answered(
     assert len(launcher.list_running()) == 1
 
 
-def test_a_job_whose_policy_is_gone_waits_no_more(launcher: LauncherSetup) -> None:
-    launcher.estate.profile("userC")
+def test_an_upload_stops_waiting_when_its_job_is_removed_from_the_policy(
+    launcher: LauncherSetup,
+) -> None:
+    launcher.setup.create_profile("userC")
     launcher.deliver(launcher.upload("UserC/abalone.csv"))
-    launcher.estate.policy("article", ARTICLE)
+    launcher.setup.put_policy("article", ARTICLE_POLICY)
     launcher.deliver(schedule_event())
 
     assert launcher.list_waiting() == []

@@ -1,4 +1,6 @@
-"""What the job may do is what grants say, asked before anything else; what it was given is renewed, and missed when it is taken back."""
+"""The job asks for its grants before it does anything else, renews its credentials, and stops after
+a revocation.
+"""
 
 import time
 from typing import TYPE_CHECKING
@@ -9,10 +11,10 @@ from abalone.access import CredentialBroker
 from abalone.objects import ObjectFolder
 from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT, Sandbox
-from tests.jobs_io.grounds import Grounds, lay
-from tests.jobs_io.process import by_the_rules, environment, run_here
-from tests.jobs_io.reader import look
-from tests.jobs_io.rows import rows
+from tests.jobs_io.input_rows import build_rows
+from tests.jobs_io.job_process import compute_without_spark, replace_environment, run_job_in_process
+from tests.jobs_io.job_setup import JobSetup, set_up_job
+from tests.jobs_io.output_reader import read_output
 
 if TYPE_CHECKING:
     from abalone.compute import ComputedRun, ComputeTask
@@ -56,24 +58,26 @@ MISSING = [
 def test_a_missing_grant_is_named_before_anything_is_read_or_written(
     job_sandbox: Sandbox, grants: list[tuple[str, str]], missing: str
 ):
-    grounds = lay(job_sandbox, *grants)
-    grounds.upload(INPUT, rows(20))
+    setup = set_up_job(job_sandbox, *grants)
+    setup.upload(INPUT, build_rows(20))
     call_control(job_sandbox, "calls", "DELETE")
 
-    ended = run_here(grounds, grounds.words(INPUT, OUTPUT, summary=grounds.place_of_summary()))
+    ended = run_job_in_process(
+        setup, setup.build_arguments(INPUT, OUTPUT, summary=setup.build_summary_url())
+    )
 
     assert ended.code == 10
-    assert ended.sentence.startswith(
-        f"role {grounds.role} has no {missing.format(data=grounds.data)} (asked GetDataAccess: You do not have"
+    assert ended.last_line.startswith(
+        f"role {setup.role} has no {missing.format(data=setup.data_bucket)} (asked GetDataAccess: You do not have"
     )
-    assert {call["operation"] for call in grounds.calls()} <= {
+    assert {call["operation"] for call in setup.list_calls()} <= {
         "GetDataAccess",
         "GetCallerIdentity",
         "ListObjectsV2",
         "PutObject",
     }
-    assert grounds.listed() == [INPUT]
-    assert grounds.summary()["sentence"] == ended.sentence
+    assert setup.list_keys() == [INPUT]
+    assert setup.read_summary()["sentence"] == ended.last_line
 
 
 SUFFICIENT = [
@@ -91,98 +95,102 @@ SUFFICIENT = [
 
 
 @pytest.mark.parametrize("grants", SUFFICIENT)
-def test_these_grants_are_enough(job_sandbox: Sandbox, grants: list[tuple[str, str]]):
-    grounds = lay(job_sandbox, *grants)
+def test_sufficient_grants_produce_the_output(job_sandbox: Sandbox, grants: list[tuple[str, str]]):
+    setup = set_up_job(job_sandbox, *grants)
     for number in (20, 30):
-        grounds.upload(INPUT, rows(number))
-        ended = run_here(grounds, grounds.words(INPUT, OUTPUT))
-        assert ended.code == 0, ended.said
+        setup.upload(INPUT, build_rows(number))
+        ended = run_job_in_process(setup, setup.build_arguments(INPUT, OUTPUT))
+        assert ended.code == 0, ended.stderr
 
-    seen = look(grounds)
-    assert (seen.manifest["rows"]["in"], seen.plain) == (30, seen.files)
+    seen = read_output(setup)
+    assert (seen.manifest["rows"]["in"], seen.plain_digests) == (30, seen.files)
 
 
 def test_a_role_that_may_not_ask_for_access_gets_an_error_that_says_so(job_sandbox: Sandbox):
-    grounds = lay(job_sandbox, ("UserA/*", "READWRITE"))
-    grounds.upload("UserA/abalone.csv", rows(20))
-    job_sandbox.client("iam").delete_role_policy(RoleName=grounds.role, PolicyName="job")
+    setup = set_up_job(job_sandbox, ("UserA/*", "READWRITE"))
+    setup.upload("UserA/abalone.csv", build_rows(20))
+    job_sandbox.client("iam").delete_role_policy(RoleName=setup.role, PolicyName="job")
 
-    ended = run_here(grounds)
+    ended = run_job_in_process(setup)
 
-    assert (ended.code, "s3:GetDataAccess" in ended.sentence) == (10, True), ended.said
+    assert (ended.code, "s3:GetDataAccess" in ended.last_line) == (10, True), ended.stderr
 
 
-def test_an_object_is_found_by_a_role_that_may_read_it_and_list_nothing(grounds: Grounds):
-    etag = grounds.upload("UserA/abalone.csv", rows(20))
-    only = policy_document({"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{grounds.data}/*"})
-    grounds.sandbox.client("iam").put_role_policy(
-        RoleName=grounds.location, PolicyName="data", PolicyDocument=only
+def test_an_object_is_found_by_a_role_that_may_read_it_and_list_nothing(setup: JobSetup):
+    etag = setup.upload("UserA/abalone.csv", build_rows(20))
+    only = policy_document(
+        {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{setup.data_bucket}/*"}
+    )
+    setup.sandbox.client("iam").put_role_policy(
+        RoleName=setup.location_role, PolicyName="data", PolicyDocument=only
     )
 
-    with environment(grounds.environment()):
+    with replace_environment(setup.build_environment()):
         found = ObjectFolder(
-            CredentialBroker(ACCOUNT), grounds.data, "UserA/abalone.csv"
+            CredentialBroker(ACCOUNT), setup.data_bucket, "UserA/abalone.csv"
         ).find_object("UserA/abalone.csv")
         missing = ObjectFolder(
-            CredentialBroker(ACCOUNT), grounds.data, "UserA/other.csv"
+            CredentialBroker(ACCOUNT), setup.data_bucket, "UserA/other.csv"
         ).find_object("UserA/other.csv")
 
     assert (found and found.etag, found and found.bytes, missing) == (etag, 940, None)
 
 
-def test_a_job_goes_on_for_longer_than_its_credentials_last(grounds: Grounds):
-    grounds.upload("UserA/abalone.csv", rows(20))
-    grounds.switch(vended_seconds=2)
+def test_a_job_goes_on_for_longer_than_its_credentials_last(setup: JobSetup):
+    setup.upload("UserA/abalone.csv", build_rows(20))
+    setup.set_switches(vended_seconds=2)
     asked: list[int] = []
 
     def slow(task: "ComputeTask") -> "ComputedRun":
-        asked.append(asks(grounds))
+        asked.append(count_access_requests(setup))
         time.sleep(3)  # the time that credentials last is what is tested here
-        return by_the_rules(task)
+        return compute_without_spark(task)
 
-    call_control(grounds.sandbox, "calls", "DELETE")
+    call_control(setup.sandbox, "calls", "DELETE")
     try:
-        ended = run_here(grounds, make=slow)
+        ended = run_job_in_process(setup, make=slow)
     finally:
-        grounds.no_faults()
+        setup.clear_faults()
 
-    assert ended.code == 0, ended.said
-    assert asks(grounds) > asked[0]
-    assert look(grounds).manifest["rows"]["in"] == 20
+    assert ended.code == 0, ended.stderr
+    assert count_access_requests(setup) > asked[0]
+    assert read_output(setup).manifest["rows"]["in"] == 20
 
 
-def test_an_hour_is_not_asked_for_again_and_again(grounds: Grounds):
-    grounds.upload("UserA/abalone.csv", rows(20))
-    call_control(grounds.sandbox, "calls", "DELETE")
-    run_here(grounds)
+def test_credentials_that_last_an_hour_are_requested_once(setup: JobSetup):
+    setup.upload("UserA/abalone.csv", build_rows(20))
+    call_control(setup.sandbox, "calls", "DELETE")
+    run_job_in_process(setup)
 
-    assert asks(grounds) == 4  # READ on the input; READ, WRITE and READWRITE on the output
+    assert (
+        count_access_requests(setup) == 4
+    )  # READ on the input; READ, WRITE and READWRITE on the output
 
 
 @pytest.mark.parametrize("how", ["the credentials", "the grant"])
-def test_what_is_taken_back_meanwhile_ends_the_job_and_nothing_is_published(
+def test_a_revocation_during_the_job_ends_it_and_nothing_is_published(
     job_sandbox: Sandbox, how: str
 ):
-    grounds = lay(job_sandbox)
-    grant = grounds.grant("UserA/*", "READWRITE")
-    grounds.upload("UserA/abalone.csv", rows(20))
-    grounds.switch(
+    setup = set_up_job(job_sandbox)
+    grant = setup.create_grant("UserA/*", "READWRITE")
+    setup.upload("UserA/abalone.csv", build_rows(20))
+    setup.set_switches(
         vended_seconds=3600 if how == "the credentials" else 1
     )  # else they would last for an hour
 
     def taken_back(task: "ComputeTask") -> "ComputedRun":
-        made = by_the_rules(task)
-        grounds.take_back() if how == "the credentials" else grounds.no_grant(grant)
+        made = compute_without_spark(task)
+        setup.revoke_sessions() if how == "the credentials" else setup.delete_grant(grant)
         return made
 
     try:
-        ended = run_here(grounds, make=taken_back)
+        ended = run_job_in_process(setup, make=taken_back)
     finally:
-        grounds.no_faults()
+        setup.clear_faults()
 
-    assert ended.code == 10, ended.said
-    assert look(grounds).run == ""
+    assert ended.code == 10, ended.stderr
+    assert read_output(setup).latest_run == ""
 
 
-def asks(grounds: Grounds) -> int:
-    return sum(call["operation"] == "GetDataAccess" for call in grounds.calls())
+def count_access_requests(setup: JobSetup) -> int:
+    return sum(call["operation"] == "GetDataAccess" for call in setup.list_calls())

@@ -25,26 +25,50 @@ def test_the_articles_five_arguments_are_enough():
     )
 
 
-def test_what_the_launcher_knows_is_taken():
+def test_the_launchers_further_arguments_are_accepted():
     options = {
-        "run_id": "0123456789abcdef0123", "input_etag": '"abc"', "input_version": "v1", "job_name": "j", "summary": "s3://ops/runs/a/s.json",
-        "access": "staged", "max_quarantine": "0.5%",
-    }  # fmt: skip
+        "run_id": "0123456789abcdef0123",
+        "input_etag": '"abc"',
+        "input_version": "v1",
+        "job_name": "j",
+        "summary": "s3://ops/runs/a/s.json",
+        "access": "staged",
+        "max_quarantine": "0.5%",
+    }
 
-    assert parse_arguments([*FIVE, *(word for name, value in options.items() for word in (f"--{name}", value))]) == JobOrder(
-        "111122223333", "in-1", "UserA", "out-1", "UserA/output/", "0123456789abcdef0123", "abc", "v1", "j", "s3://ops/runs/a/s.json",
-        "staged", QuarantineLimit("0.5%", 0.5, share=True),
-    )  # fmt: skip
+    assert parse_arguments(
+        [*FIVE, *(word for name, value in options.items() for word in (f"--{name}", value))]
+    ) == JobOrder(
+        "111122223333",
+        "in-1",
+        "UserA",
+        "out-1",
+        "UserA/output/",
+        "0123456789abcdef0123",
+        "abc",
+        "v1",
+        "j",
+        "s3://ops/runs/a/s.json",
+        "staged",
+        QuarantineLimit("0.5%", 0.5, share=True),
+    )
 
 
 @pytest.mark.parametrize(
     ("said", "key"),
     [
-        ("UserA", "UserA/abalone.csv"), ("UserA/", "UserA/abalone.csv"), ("UserA/x.csv", "UserA/x.csv"), ("a b/100%.csv", "a b/100%.csv"),
-        ("", "abalone.csv"), ("/", "abalone.csv"), ("--x", "--x/abalone.csv"), ("-a.csv", "-a.csv"), ("a=b", "a=b/abalone.csv"),
+        ("UserA", "UserA/abalone.csv"),
+        ("UserA/", "UserA/abalone.csv"),
+        ("UserA/x.csv", "UserA/x.csv"),
+        ("a b/100%.csv", "a b/100%.csv"),
+        ("", "abalone.csv"),
+        ("/", "abalone.csv"),
+        ("--x", "--x/abalone.csv"),
+        ("-a.csv", "-a.csv"),
+        ("a=b", "a=b/abalone.csv"),
     ],
-)  # fmt: skip
-def test_a_folder_or_an_object_is_named(said: str, key: str):
+)
+def test_the_input_can_be_a_folder_or_an_object(said: str, key: str):
     words = [*FIVE]
     words[words.index("UserA")] = said
 
@@ -98,7 +122,9 @@ def test_a_missing_argument_is_named():
         ("0.01%", 1, 9_999, True),
     ],
 )
-def test_so_many_of_so_many_are_too_many(limit: str, refused: int, lines: int, too_many: bool):
+def test_the_quarantine_limit_is_a_number_or_a_share_of_lines(
+    limit: str, refused: int, lines: int, too_many: bool
+):
     assert (
         parse_arguments([*FIVE, "--max_quarantine", limit]).quarantine_limit.is_exceeded(
             refused, lines
@@ -127,23 +153,89 @@ def refused(code: str) -> ClientError:
 
 FAILURES = [
     pytest.param(JobFailed(13, "said already"), 13, "said already", id="our own"),
-    pytest.param(caused(RuntimeError("x"), JobFailed(11, "gone")), 11, "gone", id="our own, within another"),
-    pytest.param(refused("AccessDenied"), 10, "a grant or a credential was taken back", id="S3 refuses"),
-    pytest.param(refused("ExpiredToken"), 10, "a grant or a credential was taken back", id="an old credential"),
-    pytest.param(Java("job aborted"), 10, "You do not have READ permissions", id="S3A is refused, by its cause"),
-    pytest.param(RuntimeError("java.nio.file.AccessDeniedException: s3a://x: Forbidden; Status Code: 403"), 10, "taken back", id="S3A gets 403"),
-    pytest.param(RuntimeError("AWSBadRequestException: getFileStatus on s3a://x: Bad Request"), 10, "taken back", id="S3A has an old credential"),
-    pytest.param(OSError(errno.ENOSPC, "x"), 20, "The disk is full. Give the job a larger volume", id="this disk is full"),
-    pytest.param(caused(RuntimeError("x"), OSError(errno.EFBIG, "x")), 20, "The disk is full", id="a file is too large, within another"),
-    pytest.param(RuntimeError("java.io.IOException: No space left on device"), 20, "The disk is full", id="Spark's disk is full"),
-    pytest.param(RuntimeError("java.lang.OutOfMemoryError: Java heap space"), 20, "The memory was not enough", id="no memory in Java"),
-    pytest.param(MemoryError(), 20, "The memory was not enough", id="no memory here"),
-    pytest.param(RuntimeError("java.io.FileNotFoundException: No such file or directory: s3a://x"), 11, "Upload it again", id="S3A finds no input"),
-    pytest.param(RuntimeError("RemoteFileChangedException: open s3a://x: ETag change"), 11, "was replaced while it was read", id="S3A sees another"),
-    pytest.param(RuntimeError("Contents of stored object did not match expected ETag."), 11, "was replaced", id="boto3 sees another"),
-    pytest.param(ValueError("odd"), 20, "The job failed inside: ValueError: odd.", id="anything else"),
-    pytest.param(KeyboardInterrupt(), 20, "The job failed inside: KeyboardInterrupt", id="stopped by hand"),
-]  # fmt: skip
+    pytest.param(
+        caused(RuntimeError("x"), JobFailed(11, "gone")), 11, "gone", id="our own, within another"
+    ),
+    pytest.param(
+        refused("AccessDenied"), 10, "a grant or a credential was revoked", id="S3 refuses"
+    ),
+    pytest.param(
+        refused("ExpiredToken"), 10, "a grant or a credential was revoked", id="an old credential"
+    ),
+    pytest.param(
+        Java("job aborted"),
+        10,
+        "You do not have READ permissions",
+        id="S3A is refused, by its cause",
+    ),
+    pytest.param(
+        RuntimeError("java.nio.file.AccessDeniedException: s3a://x: Forbidden; Status Code: 403"),
+        10,
+        "was revoked",
+        id="S3A gets 403",
+    ),
+    pytest.param(
+        RuntimeError("AWSBadRequestException: getFileStatus on s3a://x: Bad Request"),
+        10,
+        "was revoked",
+        id="S3A has an old credential",
+    ),
+    pytest.param(
+        OSError(errno.ENOSPC, "x"),
+        20,
+        "The disk is full. Give the job a larger volume",
+        id="this disk is full",
+    ),
+    pytest.param(
+        caused(RuntimeError("x"), OSError(errno.EFBIG, "x")),
+        20,
+        "The disk is full",
+        id="a file is too large, within another",
+    ),
+    pytest.param(
+        RuntimeError("java.io.IOException: No space left on device"),
+        20,
+        "The disk is full",
+        id="Spark's disk is full",
+    ),
+    pytest.param(
+        RuntimeError("java.lang.OutOfMemoryError: Java heap space"),
+        20,
+        "The job ran out of memory",
+        id="no memory in Java",
+    ),
+    pytest.param(MemoryError(), 20, "The job ran out of memory", id="no memory here"),
+    pytest.param(
+        RuntimeError("java.io.FileNotFoundException: No such file or directory: s3a://x"),
+        11,
+        "Upload it again",
+        id="S3A finds no input",
+    ),
+    pytest.param(
+        RuntimeError("RemoteFileChangedException: open s3a://x: ETag change"),
+        11,
+        "was replaced while it was read",
+        id="S3A sees another",
+    ),
+    pytest.param(
+        RuntimeError("Contents of stored object did not match expected ETag."),
+        11,
+        "was replaced",
+        id="boto3 sees another",
+    ),
+    pytest.param(
+        ValueError("odd"),
+        20,
+        "The job failed with an internal error: ValueError: odd.",
+        id="anything else",
+    ),
+    pytest.param(
+        KeyboardInterrupt(),
+        20,
+        "The job failed with an internal error: KeyboardInterrupt",
+        id="stopped by hand",
+    ),
+]
 
 
 @pytest.mark.parametrize(("failure", "code", "words"), FAILURES)
@@ -165,7 +257,7 @@ def test_codes_are_distinct():
     assert sorted(codes) == [0, 2, 10, 11, 12, 13, 14, 20]
 
 
-def test_the_configuration_is_for_the_buckets_of_the_data_and_no_other():
+def test_the_configuration_covers_only_the_buckets_of_the_data():
     options = spark_defaults("in-1", "out-1")
 
     assert {name for name in options if "access.grants" in name} == {
@@ -184,11 +276,24 @@ def test_the_configuration_is_for_the_buckets_of_the_data_and_no_other():
 @pytest.mark.parametrize(
     ("key", "sayable"),
     [
-        ("UserA/abalone.csv", True), ("UserA/a b.csv", False), ("UserA/100%.csv", False), ("a=b/ü.csv", False), ("a=b/x+y.csv", True), ("a.b/_c/d.csv", True),
-        ("a//b.csv", False), ("/a.csv", False), ("a/../b.csv", False), ("a/./b.csv", False), ("a/[1].csv", False), ("a/*.csv", False),
-        ("a/{b}.csv", False), ("a\\b.csv", False), ("a/_b.csv", False), ("a/.b.csv", False),
+        ("UserA/abalone.csv", True),
+        ("UserA/a b.csv", False),
+        ("UserA/100%.csv", False),
+        ("a=b/ü.csv", False),
+        ("a=b/x+y.csv", True),
+        ("a.b/_c/d.csv", True),
+        ("a//b.csv", False),
+        ("/a.csv", False),
+        ("a/../b.csv", False),
+        ("a/./b.csv", False),
+        ("a/[1].csv", False),
+        ("a/*.csv", False),
+        ("a/{b}.csv", False),
+        ("a\\b.csv", False),
+        ("a/_b.csv", False),
+        ("a/.b.csv", False),
     ],
-)  # fmt: skip
+)
 def test_some_keys_cannot_be_named_in_s3a(key: str, sayable: bool):
     assert (S3A_UNSAFE_KEY.search(key) is None) is sayable
 

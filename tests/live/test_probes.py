@@ -1,5 +1,5 @@
-"""A probe is believed when it tells every answer from every other: each switch is set to each of
-its values, and the probe asked.
+"""Each probe distinguishes every answer: each switch is set to each of its values, and the probe
+must detect it.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,5 @@
-"""The same of probes that need more than the service: policies that are judged, jobs that run, and
-faults where there is no switch.
+"""Probes that need more than the service: evaluated policies, running jobs, and faults where there
+is no switch.
 """
 
 from typing import Any

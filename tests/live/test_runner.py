@@ -1,5 +1,5 @@
-"""What is printed of an answer: what it settles, that it is another than was assumed, or why the
-question remains open.
+"""The printed result of a probe: that the assumption holds, that the answer differs, or why it is
+open.
 """
 
 from collections.abc import Callable

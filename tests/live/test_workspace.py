@@ -1,4 +1,4 @@
-"""The suite asks nobody's account by accident, touches nothing but its own, and leaves nothing."""
+"""The live suite needs a confirmed account, changes only its own resources, and leaves nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.live.runner import run_probe
 from tests.live.workspace import NotOwned, Workspace, open_workspace
 
 
-def left(account: Account) -> dict[str, list[str]]:
+def list_resources(account: Account) -> dict[str, list[str]]:
     """What is in the account, by kind."""
     control = account.client("s3control")
     there = control.list_access_grants_instances(AccountId=account.id)["AccessGrantsInstancesList"]
@@ -64,12 +64,12 @@ def test_nothing_is_left_after_a_failure(in_process: Callable[..., Account], tmp
             workspace.create_location()
             workspace.create_grant("x/*", workspace.create_person())
             account.client("s3").put_object(Bucket=workspace.bucket, Key="x/y", Body=b"")
-            assert [len(found) for found in left(account).values()] == [1, 2, 1, 1]
+            assert [len(found) for found in list_resources(account).values()] == [1, 2, 1, 1]
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         fail_amidst()
-    assert left(account) == EMPTY
+    assert list_resources(account) == EMPTY
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,27 +80,27 @@ def test_each_probe_leaves_the_workspace_as_it_found_it(
     with open_workspace(account, tmp_path) as workspace:
         workspace.set_up()
         workspace.create_location()
-        before = left(account)
+        before = list_resources(account)
         run_probe(workspace, PROBES_BY_NAME["location_in_key"])
 
-        assert left(account) == before
+        assert list_resources(account) == before
 
 
 def test_an_instance_that_was_there_stays_with_all_that_is_in_it(
     in_process: Callable[..., Account], tmp_path: Path
 ):
     account = in_process()
-    theirs = others(account, tmp_path)
-    before = left(account)
+    theirs = create_others(account, tmp_path)
+    before = list_resources(account)
     with open_workspace(account, tmp_path) as workspace:
         workspace.set_up()
         run_probe(workspace, PROBES_BY_NAME["late_deletes"])
 
-    assert left(account) == before
+    assert list_resources(account) == before
     assert before["grants"] == [f"s3://{theirs.bucket}/theirs/*"]
 
 
-def others(account: Account, folder: Path) -> Workspace:
+def create_others(account: Account, folder: Path) -> Workspace:
     """Somebody else's instance, location and grant."""
     theirs = Workspace(account, CleanupList(account, folder / "theirs"), "theirs")
     theirs.set_up()
@@ -132,7 +132,7 @@ def test_what_a_killed_run_has_left_is_removed_by_its_list(
     killed.create_grant("x/*", killed.create_person())
 
     assert [why for made in find_leftovers(account, tmp_path) for why in made.remove()] == []
-    assert left(account) == EMPTY
+    assert list_resources(account) == EMPTY
     assert not file.exists()
 
 

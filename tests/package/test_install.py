@@ -48,9 +48,18 @@ def test_the_dependencies_are_boto3_and_pyyaml_with_what_they_need(installed: Pa
 
     assert {"boto3", "pyyaml"} <= names
     assert names <= {
-        "boto3", "botocore", "grantor", "jmespath", "pip", "python-dateutil", "pyyaml", "s3transfer",
-        "setuptools", "six", "urllib3",
-    }  # fmt: skip
+        "boto3",
+        "botocore",
+        "grantor",
+        "jmespath",
+        "pip",
+        "python-dateutil",
+        "pyyaml",
+        "s3transfer",
+        "setuptools",
+        "six",
+        "urllib3",
+    }
 
 
 def test_the_policy_files_of_the_repository_are_checked(installed: Path):

@@ -230,8 +230,15 @@ ARTICLE = (
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("max_quarantine", "0"), ("max_quarantine", "1%"), ("max_quarantine", "0.5%"), ("access", "auto"), ("access", "s3a"), ("access", "staged")],
-)  # fmt: skip
+    [
+        ("max_quarantine", "0"),
+        ("max_quarantine", "1%"),
+        ("max_quarantine", "0.5%"),
+        ("access", "auto"),
+        ("access", "s3a"),
+        ("access", "staged"),
+    ],
+)
 def test_the_jobs_code_accepts_what_the_language_accepts(name: str, value: str):
     assert SHIPPED_JOBS["abalone"].arguments[name].fits(value)
     assert parse_arguments([*ARTICLE, f"--{name}", value])

@@ -160,7 +160,12 @@ def test_to_says_whom_a_rule_is_for(to: str, means: object):
         ("{scope: s3://data/a/*}", "s3://data/a/*", "", ()),
         ("{scope: s3://data}", "s3://data/*", "", ()),
         ("{each_prefix: s3://data/}", "s3://data/{prefix.name}/*", "s3://data/", ()),
-        ("{each_prefix: s3://data/teams/}", "s3://data/teams/{prefix.name}/*", "s3://data/teams/", ()),
+        (
+            "{each_prefix: s3://data/teams/}",
+            "s3://data/teams/{prefix.name}/*",
+            "s3://data/teams/",
+            (),
+        ),
         (
             '{each_prefix: s3://data/teams/, scope: "s3://out/{prefix.name}/done/*"}',
             "s3://out/{prefix.name}/done/*",
@@ -174,10 +179,20 @@ def test_to_says_whom_a_rule_is_for(to: str, means: object):
             (),
         ),
         ("{scope: s3://data, except: [s3://data/a/*]}", "s3://data/*", "", ("s3://data/a/*",)),
-        ("{scope: s3://data/a/*, except: [s3://data/a/b/*, s3://data/a/c.csv]}", "s3://data/a/*", "", ("s3://data/a/b/*", "s3://data/a/c.csv")),
-        ('{scope: "s3://{data_bucket}/*", except: ["s3://{data_bucket}/UserA/*"]}', "s3://company-data/*", "", ("s3://company-data/UserA/*",)),
+        (
+            "{scope: s3://data/a/*, except: [s3://data/a/b/*, s3://data/a/c.csv]}",
+            "s3://data/a/*",
+            "",
+            ("s3://data/a/b/*", "s3://data/a/c.csv"),
+        ),
+        (
+            '{scope: "s3://{data_bucket}/*", except: ["s3://{data_bucket}/UserA/*"]}',
+            "s3://company-data/*",
+            "",
+            ("s3://company-data/UserA/*",),
+        ),
     ],
-)  # fmt: skip
+)
 def test_on_says_where_a_rule_holds(
     on: str, scope: str, each_prefix: str, excepts: tuple[str, ...]
 ):
@@ -336,14 +351,32 @@ def test_a_files_own_variables_are_filled_in_each_with_those_above_it():
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("version: 1\r\nrules:\r\n- {name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}\r\n", id="lines ended by CR LF"),
-        pytest.param("---\nversion: 1\nrules: [{name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}]\n...\n", id="marks of a document"),
-        pytest.param("rules: [{name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}]\nversion: 1", id="any order, no last line feed"),
-        pytest.param('{"version": 1, "rules": [{"name": "a", "to": {"role": "ROLE"}, "on": "s3://data/*", "allow": "READ"}]}', id="JSON"),
-        pytest.param("version: 1\nrules:\n  - name: a\n    to:\n      role: ROLE\n    on: >-\n      s3://data/*\n    allow: READ\n", id="a folded text"),
-        pytest.param("# é\nversion: 1 # one\nrules: [{name: a, to: {role: ROLE}, on: 's3://data/*', allow: 'READ'}]\n", id="comments, quotes"),
+        pytest.param(
+            "version: 1\r\nrules:\r\n- {name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}\r\n",
+            id="lines ended by CR LF",
+        ),
+        pytest.param(
+            "---\nversion: 1\nrules: [{name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}]\n...\n",
+            id="marks of a document",
+        ),
+        pytest.param(
+            "rules: [{name: a, to: {role: ROLE}, on: s3://data/*, allow: READ}]\nversion: 1",
+            id="any order, no last line feed",
+        ),
+        pytest.param(
+            '{"version": 1, "rules": [{"name": "a", "to": {"role": "ROLE"}, "on": "s3://data/*", "allow": "READ"}]}',
+            id="JSON",
+        ),
+        pytest.param(
+            "version: 1\nrules:\n  - name: a\n    to:\n      role: ROLE\n    on: >-\n      s3://data/*\n    allow: READ\n",
+            id="a folded text",
+        ),
+        pytest.param(
+            "# é\nversion: 1 # one\nrules: [{name: a, to: {role: ROLE}, on: 's3://data/*', allow: 'READ'}]\n",
+            id="comments, quotes",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_means_the_same_in_every_yaml_style(text: str):
     found = parse_policy("f", text.replace("ROLE", ROLE).encode())
 

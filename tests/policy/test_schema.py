@@ -54,14 +54,72 @@ def _is_yaml(text: str) -> bool:
 
 # A document is a tree of JSON, and JSON is YAML: the same text for both sides.
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-9, 9**9), st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["", "a", "READ", "s3://data/*", "s3://data/", "30d", "2027-03-31", "accepted", "{data_bucket}", "*", "{", "é", "1h", "abalone", "ml.m5.xlarge"]),
-    st.sampled_from([[], {}, ["a"], ["a", "a"], [["a"]], {"domain": "D"}, {"a": "b"}, {"role": "a"}, {"scope": "s3://data/*"}]),
-)  # fmt: skip
-KEYS = st.sampled_from([
-    "name", "to", "on", "allow", "until", "for", "role", "domain", "scope", "each_prefix", "object", "mode", "x", "",
-    "jobs", "rules", "as", "run", "input", "output", "instances", "count", "time_limit", "arguments", "max_quarantine",
-])  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-9, 9**9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        [
+            "",
+            "a",
+            "READ",
+            "s3://data/*",
+            "s3://data/",
+            "30d",
+            "2027-03-31",
+            "accepted",
+            "{data_bucket}",
+            "*",
+            "{",
+            "é",
+            "1h",
+            "abalone",
+            "ml.m5.xlarge",
+        ]
+    ),
+    st.sampled_from(
+        [
+            [],
+            {},
+            ["a"],
+            ["a", "a"],
+            [["a"]],
+            {"domain": "D"},
+            {"a": "b"},
+            {"role": "a"},
+            {"scope": "s3://data/*"},
+        ]
+    ),
+)
+KEYS = st.sampled_from(
+    [
+        "name",
+        "to",
+        "on",
+        "allow",
+        "until",
+        "for",
+        "role",
+        "domain",
+        "scope",
+        "each_prefix",
+        "object",
+        "mode",
+        "x",
+        "",
+        "jobs",
+        "rules",
+        "as",
+        "run",
+        "input",
+        "output",
+        "instances",
+        "count",
+        "time_limit",
+        "arguments",
+        "max_quarantine",
+    ]
+)
 
 
 @st.composite

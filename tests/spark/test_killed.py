@@ -1,4 +1,4 @@
-"""The machine that Spark runs on is gone in the middle of S3A's work: readers never see half a run, and the next job completes."""
+"""The machine fails while S3A writes: readers never see half a run, and the next job completes it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.testing.helpers import call_control
 from tests.conftest import Sandbox
-from tests.jobs_io.grounds import Grounds, lay
-from tests.jobs_io.reader import look
-from tests.jobs_io.rows import rows
+from tests.jobs_io.input_rows import build_rows
+from tests.jobs_io.job_setup import JobSetup, set_up_job
+from tests.jobs_io.output_reader import read_output
 from tests.spark.spark_worker import JARS, SparkWorker, start_worker
 
 pytestmark = pytest.mark.skipif(
@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 KEY, FOLDER = "UserA/abalone.csv", "UserA/output"
-# The nth call of an operation, of those that are made with vended credentials. S3A writes each file below a name of its own,
+# The nth call of an operation, of those that are made with vended credentials. S3A writes each file
+# below a name of its own,
 # renames it twice when its task and the whole are committed, and a third time into its place.
 PLACES = {
     "while it reads": ("GetObject", 3),
@@ -37,48 +38,52 @@ def steady(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_readers_see_one_whole_run_and_the_next_job_completes(
+def test_after_a_kill_readers_see_one_complete_run_and_the_next_job_completes(
     steady: SparkWorker, tmp_path: Path, place: str
 ) -> None:
-    grounds = lay(steady.sandbox, ("UserA/*", "READWRITE"))
-    grounds.upload(KEY, rows(150))
-    assert steady.run(grounds, grounds.words(access="s3a")).code == 0
-    before = look(grounds)
-    grounds.upload(KEY, rows(200))
+    setup = set_up_job(steady.sandbox, ("UserA/*", "READWRITE"))
+    setup.upload(KEY, build_rows(150))
+    assert steady.run_job(setup, setup.build_arguments(access="s3a")).code == 0
+    before = read_output(setup)
+    setup.upload(KEY, build_rows(200))
 
     with start_worker(steady.sandbox, tmp_path) as doomed:
-        killed(doomed, grounds, *PLACES[place])
+        run_and_kill(doomed, setup, *PLACES[place])
 
-    assert look(grounds) == before
-    ended = steady.run(grounds, grounds.words(access="s3a"))
-    assert ended.code == 0, ended.said
-    after = look(grounds)
-    assert (after.manifest["rows"]["in"], after.plain, after.said) == (200, after.files, after.run)
-    below = f"{FOLDER}/runs/{after.run}/"
+    assert read_output(setup) == before
+    ended = steady.run_job(setup, setup.build_arguments(access="s3a"))
+    assert ended.code == 0, ended.stderr
+    after = read_output(setup)
+    assert (after.manifest["rows"]["in"], after.plain_digests, after.plain_run) == (
+        200,
+        after.files,
+        after.latest_run,
+    )
+    below = f"{FOLDER}/runs/{after.latest_run}/"
     known = {file["path"] for file in after.manifest["files"]} | {"_manifest.json", "report.html"}
-    assert {key.removeprefix(below) for key in grounds.listed(below)} == known
+    assert {key.removeprefix(below) for key in setup.list_keys(below)} == known
 
 
-def killed(doomed: SparkWorker, grounds: Grounds, operation: str, number: int) -> None:
+def run_and_kill(doomed: SparkWorker, setup: JobSetup, operation: str, number: int) -> None:
     """A job whose machine is gone once this call of its is done, before it hears of it."""
     rule = {
         "service": "s3",
         "operation": operation,
-        "principal": grounds.location,
+        "principal": setup.location_role,
         "kind": "stall",
         "after": number - 1,
         "times": 1,
     }
-    call_control(grounds.sandbox, "faults", "POST", {"rules": [rule]})
+    call_control(setup.sandbox, "faults", "POST", {"rules": [rule]})
     try:
-        with doomed.under_way(grounds, grounds.words(access="s3a")):
-            struck(grounds.sandbox)
+        with doomed.start_job(setup, setup.build_arguments(access="s3a")):
+            has_struck(setup.sandbox)
             doomed.kill()
     finally:
-        call_control(grounds.sandbox, "faults", "DELETE")
+        call_control(setup.sandbox, "faults", "DELETE")
 
 
-def struck(sandbox: Sandbox) -> None:
+def has_struck(sandbox: Sandbox) -> None:
     for _ in range(600):
         if any(rule["struck"] for rule in call_control(sandbox, "faults")["rules"]):
             return

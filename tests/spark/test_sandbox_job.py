@@ -1,4 +1,6 @@
-"""A real Spark job as a processing job of the sandbox: S3A with Access Grants, and a role that has no right of its own on the data."""
+"""A real Spark job as a processing job of the sandbox: S3A with Access Grants, and a role without
+permissions on the data.
+"""
 
 import json
 from collections.abc import Callable
@@ -61,25 +63,52 @@ class SandboxJobs:
         sagemaker = self.sandbox.client("sagemaker")
         events = "/opt/ml/processing/spark-events/"
         sagemaker.create_processing_job(
-            ProcessingJobName=name, RoleArn=self.role,
-            ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+            ProcessingJobName=name,
+            RoleArn=self.role,
+            ProcessingResources={
+                "ClusterConfig": {
+                    "InstanceType": "ml.m5.xlarge",
+                    "InstanceCount": 2,
+                    "VolumeSizeInGB": 30,
+                }
+            },
             ProcessingInputs=[
-                {"InputName": each, "S3Input": {
-                    "S3Uri": uri, "LocalPath": f"/opt/ml/processing/input/{each}", "S3DataType": "S3Prefix", "S3InputMode": "File"
-                }} for each, uri in inputs.items()
+                {
+                    "InputName": each,
+                    "S3Input": {
+                        "S3Uri": uri,
+                        "LocalPath": f"/opt/ml/processing/input/{each}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                    },
+                }
+                for each, uri in inputs.items()
             ],
-            ProcessingOutputConfig={"Outputs": [{"OutputName": "spark-event-logs", "S3Output": {
-                "S3Uri": f"s3://{self.operations}/runs/{name}/spark-events/", "LocalPath": events, "S3UploadMode": "Continuous"
-            }}]},
+            ProcessingOutputConfig={
+                "Outputs": [
+                    {
+                        "OutputName": "spark-event-logs",
+                        "S3Output": {
+                            "S3Uri": f"s3://{self.operations}/runs/{name}/spark-events/",
+                            "LocalPath": events,
+                            "S3UploadMode": "Continuous",
+                        },
+                    }
+                ]
+            },
             AppSpecification={
                 "ImageUri": IMAGE,
                 "ContainerEntrypoint": [
-                    "smspark-submit", "--py-files", "/opt/ml/processing/input/py-files", "--local-spark-event-logs-dir", events,
+                    "smspark-submit",
+                    "--py-files",
+                    "/opt/ml/processing/input/py-files",
+                    "--local-spark-event-logs-dir",
+                    events,
                     "/opt/ml/processing/input/code/program.py",
                 ],
                 "ContainerArguments": [source, target],
             },
-        )  # fmt: skip
+        )
         over = ("Completed", "Failed", "Stopped")
         wait_until(
             lambda: (
@@ -118,10 +147,26 @@ def sandbox_jobs(start_sandbox: Callable[..., Sandbox]) -> SandboxJobs:
     s3.put_object(
         Bucket="ops", Key="code/conf/configuration.json", Body=json.dumps(settings).encode()
     )
-    role = make_role(iam, "job", "sagemaker.amazonaws.com", [
-        {"Action": ["s3:GetDataAccess", "s3:GetAccessGrantsInstanceForPrefix", "ecr:*", "logs:*"], "Resource": "*"},
-        {"Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::ops", "arn:aws:s3:::ops/*"]},
-    ])  # fmt: skip
+    role = make_role(
+        iam,
+        "job",
+        "sagemaker.amazonaws.com",
+        [
+            {
+                "Action": [
+                    "s3:GetDataAccess",
+                    "s3:GetAccessGrantsInstanceForPrefix",
+                    "ecr:*",
+                    "logs:*",
+                ],
+                "Resource": "*",
+            },
+            {
+                "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"],
+                "Resource": ["arn:aws:s3:::ops", "arn:aws:s3:::ops/*"],
+            },
+        ],
+    )
     place = make_role(
         iam, "location", "access-grants.s3.amazonaws.com", [{"Action": "s3:*", "Resource": "*"}]
     )
@@ -131,9 +176,12 @@ def sandbox_jobs(start_sandbox: Callable[..., Sandbox]) -> SandboxJobs:
     )
     for prefix, permission in (("Product/*", "READ"), ("UserA/*", "READWRITE")):
         control.create_access_grant(
-            AccountId=ACCOUNT, AccessGrantsLocationId=location["AccessGrantsLocationId"], Permission=permission,
-            AccessGrantsLocationConfiguration={"S3SubPrefix": prefix}, Grantee={"GranteeType": "IAM", "GranteeIdentifier": role},
-        )  # fmt: skip
+            AccountId=ACCOUNT,
+            AccessGrantsLocationId=location["AccessGrantsLocationId"],
+            Permission=permission,
+            AccessGrantsLocationConfiguration={"S3SubPrefix": prefix},
+            Grantee={"GranteeType": "IAM", "GranteeIdentifier": role},
+        )
     return SandboxJobs(sandbox, "data", "ops", role, place)
 
 
@@ -146,7 +194,7 @@ def make_role(iam: Any, name: str, service: str, rights: list[dict[str, Any]]) -
     return str(arn)
 
 
-def test_a_job_reads_and_writes_by_vended_credentials_alone(sandbox_jobs: SandboxJobs):
+def test_a_job_reads_and_writes_only_with_vended_credentials(sandbox_jobs: SandboxJobs):
     call_control(sandbox_jobs.sandbox, "calls", "DELETE")
     ended = sandbox_jobs.runs("s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run1")
     assert ended["ProcessingJobStatus"] == "Completed", sandbox_jobs.output(
@@ -172,7 +220,7 @@ def test_a_job_reads_and_writes_by_vended_credentials_alone(sandbox_jobs: Sandbo
     )
 
 
-def test_a_job_without_a_grant_ends_with_its_own_exit_code_in_the_words_of_its_container(
+def test_a_job_without_a_grant_ends_with_its_own_exit_code_and_the_containers_message(
     sandbox_jobs: SandboxJobs,
 ):
     ended = sandbox_jobs.runs("s3a://data/Product/numbers.txt", "s3a://data/UserB/output/run1")

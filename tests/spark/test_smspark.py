@@ -1,4 +1,6 @@
-"""What smspark-submit says before any Spark is started: in the words of AWS's container, and where SageMaker looks for them."""
+"""Errors of smspark-submit before Spark starts: the messages of AWS's container, in the file where
+SageMaker looks for them.
+"""
 
 import json
 import os
@@ -35,7 +37,7 @@ def says(container: Path, *words: str) -> tuple[int, str]:
     return ended.returncode, (container / "opt/ml/output/message").read_text()
 
 
-def test_an_option_that_it_does_not_have_is_refused(container: Path):
+def test_an_unknown_option_is_refused(container: Path):
     assert says(container, "--conf", "a=b", "x.py")[1].startswith(f"{BEGIN}Couldn't parse input.: ")
 
 

@@ -1,4 +1,6 @@
-"""make spark-ui: a run's Spark UI from its event log, as SageMaker keeps it; Spark's own history server is asked what it shows."""
+"""`make spark-ui` shows the Spark UI of a run from its event log. Spark's own history server is
+asked what it shows.
+"""
 
 import json
 import os
@@ -37,26 +39,54 @@ def run(server: Sandbox) -> str:
     server.shared("s3").put_object(Bucket=bucket, Key="code/tiny.py", Body=TINY.encode())
     server.shared("sagemaker").create_processing_job(
         ProcessingJobName=name,
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+        ProcessingResources={
+            "ClusterConfig": {
+                "InstanceType": "ml.m5.xlarge",
+                "InstanceCount": 2,
+                "VolumeSizeInGB": 30,
+            }
+        },
         AppSpecification={
             "ImageUri": "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3",
-            "ContainerEntrypoint": ["smspark-submit", "--local-spark-event-logs-dir", f"{ui.EVENT_LOG_FOLDER}/", f"{INPUT}/tiny.py"],
+            "ContainerEntrypoint": [
+                "smspark-submit",
+                "--local-spark-event-logs-dir",
+                f"{ui.EVENT_LOG_FOLDER}/",
+                f"{INPUT}/tiny.py",
+            ],
         },
-        RoleArn=role(server),
-        ProcessingInputs=[{"InputName": "code", "S3Input": {
-            "S3Uri": f"s3://{bucket}/code/tiny.py", "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File",
-        }}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "output-1", "S3Output": {
-            "S3Uri": f"s3://{bucket}/runs/{name}/spark-events", "LocalPath": f"{ui.EVENT_LOG_FOLDER}/", "S3UploadMode": "Continuous",
-        }}]},
-    )  # fmt: skip
+        RoleArn=create_role(server),
+        ProcessingInputs=[
+            {
+                "InputName": "code",
+                "S3Input": {
+                    "S3Uri": f"s3://{bucket}/code/tiny.py",
+                    "LocalPath": INPUT,
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+        ProcessingOutputConfig={
+            "Outputs": [
+                {
+                    "OutputName": "output-1",
+                    "S3Output": {
+                        "S3Uri": f"s3://{bucket}/runs/{name}/spark-events",
+                        "LocalPath": f"{ui.EVENT_LOG_FOLDER}/",
+                        "S3UploadMode": "Continuous",
+                    },
+                }
+            ]
+        },
+    )
     described = ended(server, name)
 
     assert described["ProcessingJobStatus"] == "Completed", described["FailureReason"]
     return name
 
 
-def role(server: Sandbox) -> str:
+def create_role(server: Sandbox) -> str:
     """An execution role that may do what any processing job has to."""
     name, iam = unique_name("role"), server.shared("iam")
     trust = policy_document(
@@ -105,7 +135,7 @@ def making(server: Sandbox, run: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a kill"])
-def test_it_shows_the_run_until_it_is_ended_and_leaves_nothing_running(
+def test_the_history_server_shows_the_run_until_it_is_stopped_and_leaves_no_process(
     making: subprocess.Popen[str], log: Path, end: int
 ):
     name, address = making.stdout.readline().split(": ")
@@ -121,7 +151,7 @@ def test_it_shows_the_run_until_it_is_ended_and_leaves_nothing_running(
         asked(shown, "version")
 
 
-def test_a_run_that_was_cut_off_is_shown_as_far_as_it_came(log: Path, tmp_path: Path):
+def test_an_interrupted_run_is_shown_up_to_its_end(log: Path, tmp_path: Path):
     lines = log.read_text().splitlines(keepends=True)
     (tmp_path / log.name).write_text("".join(lines[: len(lines) // 2]))
 
@@ -143,12 +173,12 @@ def test_a_log_that_spark_cannot_read_is_an_error_and_the_server_ends(tmp_path: 
     assert server.poll() is not None
 
 
-def test_a_name_that_sagemaker_does_not_know_is_said(server: Sandbox):
+def test_an_unknown_job_name_is_an_error(server: Sandbox):
     with pytest.raises(ui.NothingToShow, match="SageMaker knows no processing job grantor-x here"):
         ui.find_event_log(server.shared("sagemaker"), "grantor-x")
 
 
-def test_a_folder_without_a_log_is_said(server: Sandbox, tmp_path: Path):
+def test_a_folder_without_a_log_is_an_error(server: Sandbox, tmp_path: Path):
     bucket = unique_name("empty")
     server.shared("s3").create_bucket(Bucket=bucket)
 

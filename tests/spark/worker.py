@@ -1,7 +1,9 @@
-"""Runs jobs one after another on one Spark, whose start costs seconds: each line in is an order, each line out what became of it.
+"""Runs jobs one after another on one Spark, whose start costs seconds: each line in is an order,
+each line out what became of it.
 
-An order is JSON: the job's `words`, the `environment` that it has, the `properties` of Spark that hold for it, `late`, the seconds that it
-waits before it uses Spark, and `file_size`, the most bytes that a file may have, as on a disk that is nearly full (0: any).
+An order is JSON: the job's `arguments`, the `environment` that it has, the `properties` of Spark
+that hold for it, `late`, the seconds that it waits before it uses Spark, and `file_size`, the most
+bytes that a file may have, as on a disk that is nearly full (0: any).
 """
 
 import io
@@ -20,30 +22,33 @@ from pyspark.sql import SparkSession
 from abalone.compute import compute_run, open_session
 from abalone.job import main
 
-# Java reads where the role's credentials are from its environment, which stays, or from these, which can be set.
+# Java reads where the role's credentials are from its environment, which stays, or from these,
+# which can be set.
 JAVA = {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI": "aws.containerCredentialsFullUri",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN": "aws.containerAuthorizationToken",
 }
 
 
-def work() -> None:
+def run_jobs() -> None:
     with open_session() as spark:
         print("ready", flush=True)
         for line in sys.stdin:
-            print(json.dumps(done(spark, json.loads(line))), flush=True)
+            print(json.dumps(run_job(spark, json.loads(line))), flush=True)
 
 
-def done(spark: SparkSession, order: dict[str, Any]) -> dict[str, Any]:
+def run_job(spark: SparkSession, order: dict[str, Any]) -> dict[str, Any]:
     said, begun = io.StringIO(), time.monotonic()
     os.environ.update(order["environment"])
-    with configured(spark, order["properties"]), redirect_stderr(said):
-        code = main(order["words"], partial(compute_run, start=partial(once_more, spark, order)))
-    return {"code": code, "said": said.getvalue(), "seconds": round(time.monotonic() - begun, 2)}
+    with set_properties(spark, order["properties"]), redirect_stderr(said):
+        code = main(
+            order["arguments"], partial(compute_run, start=partial(reuse_session, spark, order))
+        )
+    return {"code": code, "stderr": said.getvalue(), "seconds": round(time.monotonic() - begun, 2)}
 
 
 @contextmanager
-def once_more(spark: SparkSession, order: dict[str, Any], *_: str) -> Iterator[SparkSession]:
+def reuse_session(spark: SparkSession, order: dict[str, Any], *_: str) -> Iterator[SparkSession]:
     """The session that is there already."""
     time.sleep(order["late"])  # the time that credentials last is what is tested here
     java = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
@@ -59,7 +64,7 @@ def once_more(spark: SparkSession, order: dict[str, Any], *_: str) -> Iterator[S
 
 
 @contextmanager
-def configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
+def set_properties(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
     settings, jvm = spark.sparkContext._jsc.hadoopConfiguration(), spark.sparkContext._jvm
     for name, there in JAVA.items():
         jvm.java.lang.System.setProperty(there, os.environ[name])
@@ -73,4 +78,4 @@ def configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None
 
 
 if __name__ == "__main__":
-    work()
+    run_jobs()

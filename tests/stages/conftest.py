@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT, Sandbox
-from tests.teardown.stage import Stage, package
+from tests.teardown.empty_account import EmptyAccount, package_stack
 
 POLICY = """\
 version: 1
@@ -25,21 +25,23 @@ rules:
 
 
 @pytest.fixture(scope="module")
-def stage(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def account(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> EmptyAccount:
     sandbox = start_sandbox()
-    made = Stage(sandbox, package(sandbox, tmp_path_factory.mktemp("package")))
-    made.clear()
+    made = EmptyAccount(sandbox, package_stack(sandbox, tmp_path_factory.mktemp("package")))
+    made.reset()
     return made
 
 
-def put_policy(stage: Stage, bucket: str, text: str, name: str = "own") -> None:
+def put_policy(account: EmptyAccount, bucket: str, text: str, name: str = "own") -> None:
     """Put a policy file into a stack's policy bucket."""
-    stage.client("s3").put_object(Bucket=bucket, Key=f"policy/{name}.yaml", Body=text.encode())
+    account.client("s3").put_object(Bucket=bucket, Key=f"policy/{name}.yaml", Body=text.encode())
 
 
-def list_grants(stage: Stage, bucket: str) -> set[tuple[str, str]]:
+def list_grants(account: EmptyAccount, bucket: str) -> set[tuple[str, str]]:
     """Role and scope of every grant for a bucket, as an auditor reads them."""
-    listed = stage.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]
+    listed = account.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]
     rows = {
         (it["Grantee"]["GranteeIdentifier"].rpartition("/")[2], it["GrantScope"]) for it in listed
     }
@@ -50,12 +52,12 @@ def list_grants(stage: Stage, bucket: str) -> set[tuple[str, str]]:
     }
 
 
-def create_role(stage: Stage, name: str, service: str, *statements: dict[str, Any]) -> str:
+def create_role(account: EmptyAccount, name: str, service: str, *statements: dict[str, Any]) -> str:
     """Create a role that the service may assume, and return its ARN."""
     trust = policy_document(
         {"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
     )
-    iam = stage.client("iam")
+    iam = account.client("iam")
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if statements:
         policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})

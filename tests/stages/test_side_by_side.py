@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.stages.account import AccountSnapshot, select_existing, take_snapshot
+from tests.stages.account_snapshot import AccountSnapshot, select_existing, take_snapshot
 from tests.stages.conftest import POLICY, list_grants, put_policy
-from tests.teardown.stage import Stack, Stage, until
+from tests.teardown.empty_account import DeployedStack, EmptyAccount, wait_until
 
 SHARED = {"AccessGrants": "existing", "Trail": "existing"}
 SECOND = SHARED | {"RolePrefix": "second", "DomainName": "Second-Domain", "ProjectName": "second"}
@@ -34,21 +34,21 @@ WITHOUT_TEAM = (
 class DeployedStage:
     """One stage: its stack, its buckets and its table."""
 
-    stack: Stack
+    stack: DeployedStack
     data: str
     policies: str
     ledger: str
 
     def put_policy(self, policy: str, domain: str) -> None:
-        put_policy(self.stack.stage, self.policies, policy.format(domain=domain))
+        put_policy(self.stack.account, self.policies, policy.format(domain=domain))
 
     def has_grants(self, wanted: set[tuple[str, str]]) -> bool:
-        return until(lambda: list_grants(self.stack.stage, self.data) == wanted) is True
+        return wait_until(lambda: list_grants(self.stack.account, self.data) == wanted) is True
 
 
-def deploy_stage(stack: Stack, **parameters: str) -> DeployedStage:
-    assert stack.create(**parameters) == "CREATE_COMPLETE", stack.why()
-    outputs = stack.outputs()
+def deploy_stage(stack: DeployedStack, **parameters: str) -> DeployedStage:
+    assert stack.create(**parameters) == "CREATE_COMPLETE", stack.describe_failures()
+    outputs = stack.read_outputs()
     names = (outputs[name] for name in ("DataBucket", "PolicyBucket", "Ledger"))
     return DeployedStage(stack, *names)
 
@@ -73,29 +73,33 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(stage: Stage) -> Seen:
-    things = stage.things()
-    first = deploy_stage(stage.stack())
+def seen(account: EmptyAccount) -> Seen:
+    things = account.list_resources()
+    first = deploy_stage(account.build_stack())
     first.put_policy(POLICY, "Product-Domain")
     assert first.has_grants(FIRST)
-    alone = take_snapshot(stage.client)
-    clash = deploy_with_taken_names(stage.stack("clash"))
+    alone = take_snapshot(account.client)
+    clash = deploy_with_taken_names(account.build_stack("clash"))
 
     second, guest = (
-        deploy_stage(stage.stack("second"), **SECOND),
-        deploy_stage(stage.stack("guest"), **GUEST),
+        deploy_stage(account.build_stack("second"), **SECOND),
+        deploy_stage(account.build_stack("guest"), **GUEST),
     )
     second.put_policy(POLICY, "Second-Domain")
     guest.put_policy(POLICY, "Product-Domain")
     assert second.has_grants(IN_SECOND)
     assert guest.has_grants(FIRST)
-    together = take_snapshot(stage.client)
+    together = take_snapshot(account.client)
     second.put_policy(WITHOUT_TEAM, "Second-Domain")
     assert second.has_grants(OWN_FOLDERS)
-    changed = take_snapshot(stage.client)
+    changed = take_snapshot(account.client)
 
-    without_guest = guest.stack.delete(), take_snapshot(stage.client)
-    owner_goes = first.stack.delete(), first.stack.why(), take_snapshot(stage.client)
+    without_guest = guest.stack.delete(), take_snapshot(account.client)
+    owner_goes = (
+        first.stack.delete(),
+        first.stack.describe_failures(),
+        take_snapshot(account.client),
+    )
     second.put_policy(POLICY, "Second-Domain")
     assert second.has_grants(IN_SECOND)
     at_last = second.stack.delete(), first.stack.delete()
@@ -108,14 +112,14 @@ def seen(stage: Stage) -> Seen:
         without_guest,
         owner_goes,
         at_last,
-        stage.things() - things,
+        account.list_resources() - things,
     )
 
 
-def deploy_with_taken_names(stack: Stack) -> tuple[str, str, AccountSnapshot]:
-    status, why = stack.create(**SHARED), stack.why()
+def deploy_with_taken_names(stack: DeployedStack) -> tuple[str, str, AccountSnapshot]:
+    status, why = stack.create(**SHARED), stack.describe_failures()
     assert stack.delete() == "DELETE_COMPLETE"
-    return status, why, take_snapshot(stack.stage.client)
+    return status, why, take_snapshot(stack.account.client)
 
 
 def test_taken_names_fail_the_second_stage_and_the_first_keeps_its_roles(seen: Seen):

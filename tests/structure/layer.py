@@ -1,4 +1,6 @@
-"""The layer's modules and their imports, read from the sources: what the tests of the structure look at."""
+"""The layer's modules and their imports, read from the sources: what the tests of the structure
+look at.
+"""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""docs/architecture.md shows the folders' imports as they are; test_trace compares its two walks with what events enter."""
+"""docs/architecture.md shows the folders' imports as they are; test_trace compares its two walks
+with what events enter.
+"""
 
 import re
 

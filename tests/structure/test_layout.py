@@ -1,4 +1,6 @@
-"""The layer keeps the layout of docs/decisions/0006-layout.md: imports point one way, modules stay readable, names are unique."""
+"""The layer keeps the layout of docs/decisions/0006-layout.md: imports point one way, modules stay
+readable, names are unique.
+"""
 
 import ast
 from collections import Counter
@@ -8,7 +10,8 @@ import pytest
 
 from tests.structure.layer import LAYER, folder_of, read_folder_imports, read_imports, read_modules
 
-# Which folder may import which: itself and those at its right. Constants (`settings`, `limits`) lie in the package itself.
+# Which folder may import which: itself and those at its right. Constants (`settings`, `limits`) lie
+# in the package itself.
 ORDER = [
     "cli",
     "teardown",

@@ -5,6 +5,7 @@ Each test prints the modules that it entered, with the functions in them; `pytes
 list.
 """
 
+import json
 import sys
 import threading
 from collections import defaultdict
@@ -16,8 +17,9 @@ from types import FrameType
 from grantor.core.policy.parser import parse_policy
 from grantor.reconcile import handler
 from tests.conftest import ROOT, Sandbox
-from tests.estate import ARTICLE, lay
+from tests.grantor_setup import ARTICLE_POLICY, set_up_grantor
 from tests.jobs.launcher import set_up_launcher
+from tests.structure.walks import read_walk
 
 LAYER = str(ROOT / "layers/grantor/grantor") + "/"
 MAX_MODULES = {"policy event to grants": 40, "parse of a two-rule file": 9, "upload to job": 30}
@@ -28,6 +30,11 @@ UPLOADED = {
     "id": "1",
     "source": "aws.s3",
     "detail": {"bucket": {"name": "policies"}, "object": {"key": "policy/article.yaml"}},
+}
+BATCH = {
+    "Records": [
+        {"messageId": "m-1", "receiptHandle": "r-1", "body": json.dumps(UPLOADED), "attributes": {}}
+    ]
 }
 Entered = dict[str, set[str]]  # module -> functions
 
@@ -66,20 +73,26 @@ def check_modules(name: str, entered: Entered) -> None:
     assert 1 < len(entered) <= MAX_MODULES[name], text
 
 
-def test_a_policy_event_becomes_grants(trace_sandbox: Sandbox, tmp_path: Path) -> None:
-    estate = lay(trace_sandbox, tmp_path)
-    services = estate.world()
-    estate.policy("article", ARTICLE)
-    with trace_layer() as entered:
-        handler.handle(services, UPLOADED, None)
+def check_walk(name: str, entered: Entered) -> None:
+    """Compare what was entered with the walk that docs/architecture.md shows."""
+    assert sorted(read_walk(name)) == sorted(entered)
 
-    assert len(estate.grants()) == 4
+
+def test_a_policy_event_becomes_grants(trace_sandbox: Sandbox, tmp_path: Path) -> None:
+    setup = set_up_grantor(trace_sandbox, tmp_path)
+    services = setup.build_services()
+    setup.put_policy("article", ARTICLE_POLICY)
+    with trace_layer() as entered:
+        handler.handle(services, BATCH, None)
+
+    assert len(setup.describe_grants()) == 4
     check_modules("policy event to grants", entered)
+    check_walk("policy event to grants", entered)
 
 
 def test_a_file_of_two_rules_is_parsed() -> None:
     with trace_layer() as entered:
-        policy = parse_policy("policy/article.yaml", ARTICLE.encode(), "data")
+        policy = parse_policy("policy/article.yaml", ARTICLE_POLICY.encode(), "data")
 
     assert len(getattr(policy, "rules", ())) == 2
     check_modules("parse of a two-rule file", entered)
@@ -94,3 +107,4 @@ def test_an_upload_starts_a_job(trace_sandbox: Sandbox, tmp_path: Path) -> None:
 
     assert len(launcher.list_running()) == 1
     check_modules("upload to job", entered)
+    check_walk("upload to job", entered)

@@ -1,4 +1,6 @@
-"""Code and documents use the vocabulary of docs/glossary.md; the words that it replaces stand in its last column only."""
+"""Code and documents use the vocabulary of docs/glossary.md; the words that it replaces stand in
+its last column only.
+"""
 
 import re
 import subprocess

@@ -6,7 +6,8 @@ from typing import Any
 from grantor.core.jobs.request import JobNetwork, JobTerms, SparkSubmission
 from grantor.core.rules import Instances
 
-BUCKET = "sagemaker-us-east-1-111122223333"  # the SDK's default, where it lays what it finds on the notebook's disk
+# The SDK's default, where it lays what it finds on the notebook's disk
+BUCKET = "sagemaker-us-east-1-111122223333"
 LAID = f"s3://{BUCKET}/by-hand/input"
 APP = f"{LAID}/code/preprocess.py"
 ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
@@ -20,7 +21,9 @@ ARTICLE = [
 
 @dataclass(frozen=True)
 class Case:
-    """Arguments of the SDK's constructor and of its run, and of its NetworkConfig if there is one; and ours. Named as it was captured."""
+    """Arguments of the SDK's constructor and of its run, and of its NetworkConfig if there is one;
+    and ours. Named as it was captured.
+    """
 
     processor: dict[str, Any]
     run: dict[str, Any]

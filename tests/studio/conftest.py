@@ -1,4 +1,6 @@
-"""A notebook's Python with AWS's SDK in it (`make test-studio` makes it), led to the sandbox as `python -m sandbox env` leads a shell."""
+"""A notebook's Python with AWS's SDK in it (`make test-studio` makes it), led to the sandbox as
+`python -m sandbox env` leads a shell.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,6 @@
-"""The Spark image of every Region that the SDK knows, as JSON; a program for a subprocess, like sent.py."""
+"""The Spark image of every Region that the SDK knows, as JSON; a program for a subprocess, like
+sent.py.
+"""
 
 import json
 import sys

@@ -1,7 +1,8 @@
 """What PySparkProcessor sends: a program for an environment that has the SDK, so for a subprocess.
 
-Reads [{"processor": {…}, "run": {…}, "network": {…} or null, "bucket": …}] from stdin and writes the body of each CreateProcessingJob
-as JSON. Each is stopped when it is ready to leave; uploads to S3 go where the environment leads.
+Reads [{"processor": {…}, "run": {…}, "network": {…} or null, "bucket": …}] from stdin and writes
+the body of each CreateProcessingJob as JSON. Each is stopped when it is ready to leave; uploads to
+S3 go where the environment leads.
 """
 
 import json

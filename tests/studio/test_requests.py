@@ -1,4 +1,6 @@
-"""What our launcher asks SageMaker for is what AWS's own SDK asks for, and what the SDK was seen to ask for when the launcher was written."""
+"""What our launcher asks SageMaker for is what AWS's own SDK asks for, and what the SDK was seen to
+ask for when the launcher was written.
+"""
 
 import json
 from pathlib import Path
@@ -18,7 +20,9 @@ SEEN = json.loads((ROOT / "tests/core/jobs/spark_processing_requests.json").read
 
 @pytest.fixture(scope="module")
 def sent(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """What the locked SDK sends for each case. All in one process, as the SDK takes seconds to load."""
+    """What the locked SDK sends for each case. All in one process, as the SDK takes seconds to
+    load.
+    """
     folder = tmp_path_factory.mktemp("notebook")
     for name in ("preprocess.py", "util.py"):
         (folder / name).touch()

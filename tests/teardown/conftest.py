@@ -1,4 +1,4 @@
-"""A server of this worker's own, emptied before each test, and a stack that people have worked with."""
+"""A sandbox for each worker, reset before each test, and a stack that has been used."""
 
 import json
 from collections.abc import Callable
@@ -8,81 +8,87 @@ from typing import Any
 import pytest
 
 from tests.conftest import ACCOUNT, ROOT, Sandbox
-from tests.teardown.stage import Stack, Stage, package, until
+from tests.teardown.empty_account import DeployedStack, EmptyAccount, package_stack, wait_until
 
 
 @pytest.fixture(scope="session")
-def own_stage(
+def worker_account(
     start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
-) -> Stage:
+) -> EmptyAccount:
     sandbox = start_sandbox()
-    return Stage(sandbox, package(sandbox, tmp_path_factory.mktemp("package")))
+    return EmptyAccount(sandbox, package_stack(sandbox, tmp_path_factory.mktemp("package")))
 
 
 @pytest.fixture
-def stage(own_stage: Stage) -> Stage:
-    own_stage.clear()
-    return own_stage
+def account(worker_account: EmptyAccount) -> EmptyAccount:
+    worker_account.reset()
+    return worker_account
 
 
 @dataclass
-class Lived:
-    """A stack with the article's grants, data in versions, an unfinished upload, and people at work in its domain."""
+class UsedStack:
+    """A stack with the article's grants, versioned data, an unfinished upload, and an app in
+    Studio.
+    """
 
-    stage: Stage
-    stack: Stack
-    before: set[str]
+    account: EmptyAccount
+    stack: DeployedStack
+    resources_before: set[str]
     data: str
     domain: str
 
     def __post_init__(self) -> None:
-        self.drop_policy()
-        self.leave_data()
-        self.come_to_work()
+        self.put_article_policy()
+        self.put_data()
+        self.create_app_and_profile()
 
-    def drop_policy(self) -> None:
-        policies = self.stack.outputs()["PolicyBucket"]
-        self.stage.client("s3").put_object(
+    def put_article_policy(self) -> None:
+        policies = self.stack.read_outputs()["PolicyBucket"]
+        self.account.client("s3").put_object(
             Bucket=policies,
             Key="policy/article.yaml",
             Body=(ROOT / "policy/article.yaml").read_bytes(),
         )
-        until(lambda: len(grants(self.stage)) == 4)
+        wait_until(lambda: len(list_grants(self.account)) == 4)
 
-    def leave_data(self) -> None:
-        s3 = self.stage.client("s3")
+    def put_data(self) -> None:
+        s3 = self.account.client("s3")
         for key in ("UserA/x.csv", "UserA/x.csv", "UserB/y.csv"):
             s3.put_object(Bucket=self.data, Key=key, Body=b"1,2")
         s3.delete_object(Bucket=self.data, Key="UserB/y.csv")
         s3.create_multipart_upload(Bucket=self.data, Key="UserA/large.csv")
 
-    def come_to_work(self) -> None:
-        """A space of userA's with an app, and a profile that the stack did not make."""
-        studio, domain = self.stage.client("sagemaker"), {"DomainId": self.domain}
+    def create_app_and_profile(self) -> None:
+        """Create a space of userA with an app, and a profile outside the stack."""
+        studio, domain = self.account.client("sagemaker"), {"DomainId": self.domain}
         studio.create_user_profile(**domain, UserProfileName="guest")
         studio.create_space(
-            **domain, SpaceName="desk", OwnershipSettings={"OwnerUserProfileName": "userA"}
+            **domain, SpaceName="space", OwnershipSettings={"OwnerUserProfileName": "userA"}
         )
-        app = domain | {"SpaceName": "desk", "AppType": "JupyterLab", "AppName": "default"}
+        app = domain | {"SpaceName": "space", "AppType": "JupyterLab", "AppName": "default"}
         studio.create_app(**app)
-        until(lambda: studio.describe_app(**app)["Status"] == "InService")
+        wait_until(lambda: studio.describe_app(**app)["Status"] == "InService")
 
 
-def grants(stage: Stage) -> list[dict[str, Any]]:
-    return list(stage.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"])
+def list_grants(account: EmptyAccount) -> list[dict[str, Any]]:
+    return list(
+        account.client("s3control").list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]
+    )
 
 
 @pytest.fixture
-def lived(stage: Stage) -> Lived:
-    before, stack = stage.things(), stage.stack()
-    assert stack.create() == "CREATE_COMPLETE", stack.why()
-    return Lived(stage, stack, before, stack.outputs()["DataBucket"], stack.physical("Domain"))
+def used_stack(account: EmptyAccount) -> UsedStack:
+    before, stack = account.list_resources(), account.build_stack()
+    assert stack.create() == "CREATE_COMPLETE", stack.describe_failures()
+    return UsedStack(
+        account, stack, before, stack.read_outputs()["DataBucket"], stack.find_physical_id("Domain")
+    )
 
 
 TRUST = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
 
 
-def trusting(service: str) -> str:
+def build_trust_policy(service: str) -> str:
     return json.dumps(
         {"Version": "2012-10-17", "Statement": [TRUST | {"Principal": {"Service": service}}]}
     )

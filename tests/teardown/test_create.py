@@ -1,83 +1,95 @@
-"""A creation that fails, wherever it does, takes back all that it made."""
+"""A creation that fails at any resource rolls back completely."""
 
 import pytest
 
-from tests.teardown.stage import Stage
+from tests.teardown.empty_account import EmptyAccount
 
-PLACES = [
-    ("AccessGrantsInstance",), ("EmptiedBuckets",), ("LocationRole",), ("Location",), ("RevokedGrants",), ("ReconcileGrants",),
-    ("CloseStudioRole",), ("Studio",), ("LoadedDataset",), ("LoadedDataset", "StartSparkJob", "Studio"),
-]  # fmt: skip
+RESOURCES = [
+    ("AccessGrantsInstance",),
+    ("EmptiedBuckets",),
+    ("LocationRole",),
+    ("Location",),
+    ("RevokedGrants",),
+    ("ReconcileGrants",),
+    ("CloseStudioRole",),
+    ("Studio",),
+    ("LoadedDataset",),
+    ("LoadedDataset", "StartSparkJob", "Studio"),
+]
 NESTED = [("Vpc",), ("S3Endpoint",), ("Home",), ("Domain",), ("UserA", "UserB"), ("DeletedApps",)]
 
 
-@pytest.mark.parametrize("names", PLACES, ids=" and ".join)
-def test_a_creation_that_fails_after_these_rolls_back_to_nothing(stage: Stage, names):
-    before, stack = stage.things(), stage.stack()
-    stack.broken_after(*names)
+@pytest.mark.parametrize("names", RESOURCES, ids=" and ".join)
+def test_a_creation_that_fails_after_this_resource_rolls_back_completely(
+    account: EmptyAccount, names
+):
+    before, stack = account.list_resources(), account.build_stack()
+    stack.fail_after(*names)
 
-    assert stack.create() == "ROLLBACK_COMPLETE", stack.why()
-    assert stage.things() - before == {"cloudformation stacks: grantor"}
+    assert stack.create() == "ROLLBACK_COMPLETE", stack.describe_failures()
+    assert account.list_resources() - before == {"cloudformation stacks: grantor"}
     assert stack.delete() == "DELETE_COMPLETE"
-    assert stage.things() == before
+    assert account.list_resources() == before
 
 
 @pytest.mark.parametrize("names", NESTED, ids=" and ".join)
-def test_a_creation_that_fails_in_the_studio_environment_rolls_back_to_nothing(stage: Stage, names):
-    before, stack = stage.things(), stage.stack()
-    stack.nested_broken_after(*names)
-
-    assert stack.create() == "ROLLBACK_COMPLETE", stack.why()
-    assert stage.things() - before == {"cloudformation stacks: grantor"}
-
-
-def test_a_data_set_that_cannot_be_loaded_fails_the_creation_which_rolls_back_to_nothing(
-    stage: Stage,
+def test_a_creation_that_fails_in_the_studio_stack_rolls_back_completely(
+    account: EmptyAccount, names
 ):
-    before, stack = stage.things(), stage.stack()
-    stage.fault("s3", "PutObject", after=1, principal="grantor-LoadDataset*")
+    before, stack = account.list_resources(), account.build_stack()
+    stack.fail_nested_after(*names)
 
-    assert stack.create() == "ROLLBACK_COMPLETE", stack.why()
-    assert stage.struck() == [1]
-    assert stage.things() - before == {"cloudformation stacks: grantor"}
+    assert stack.create() == "ROLLBACK_COMPLETE", stack.describe_failures()
+    assert account.list_resources() - before == {"cloudformation stacks: grantor"}
+
+
+def test_a_creation_whose_data_set_cannot_be_loaded_rolls_back_completely(
+    account: EmptyAccount,
+):
+    before, stack = account.list_resources(), account.build_stack()
+    account.inject_fault("s3", "PutObject", after=1, principal="grantor-LoadDataset*")
+
+    assert stack.create() == "ROLLBACK_COMPLETE", stack.describe_failures()
+    assert account.count_strikes() == [1]
+    assert account.list_resources() - before == {"cloudformation stacks: grantor"}
 
 
 @pytest.mark.parametrize("names", [("LoadedDataset",), ("Studio",)], ids=" and ".join)
-def test_a_creation_that_fails_keeps_no_data_even_where_data_is_to_stay(stage: Stage, names):
-    before, stack = stage.things(), stage.stack()
-    stack.broken_after(*names)
+def test_a_failed_creation_keeps_no_data_even_with_retain_data(account: EmptyAccount, names):
+    before, stack = account.list_resources(), account.build_stack()
+    stack.fail_after(*names)
 
-    assert stack.create(RetainData="true") == "ROLLBACK_COMPLETE", stack.why()
-    assert stage.things() - before == {"cloudformation stacks: grantor"}
+    assert stack.create(RetainData="true") == "ROLLBACK_COMPLETE", stack.describe_failures()
+    assert account.list_resources() - before == {"cloudformation stacks: grantor"}
 
 
-def test_with_a_nat_gateway_people_work_in_the_private_subnets_and_it_goes_with_the_rest(
-    stage: Stage,
+def test_with_a_nat_gateway_studio_uses_the_private_subnets_and_everything_is_deleted(
+    account: EmptyAccount,
 ):
-    before, stack = stage.things(), stage.stack()
+    before, stack = account.list_resources(), account.build_stack()
 
-    assert stack.create(NatGateway="true") == "CREATE_COMPLETE", stack.why()
-    domain = stage.client("sagemaker").describe_domain(DomainId=stack.physical("Domain"))
-    [gateway] = stage.client("ec2").describe_nat_gateways()["NatGateways"]
+    assert stack.create(NatGateway="true") == "CREATE_COMPLETE", stack.describe_failures()
+    domain = account.client("sagemaker").describe_domain(DomainId=stack.find_physical_id("Domain"))
+    [gateway] = account.client("ec2").describe_nat_gateways()["NatGateways"]
     assert (domain["AppNetworkAccessType"], gateway["SubnetId"]) == (
         "VpcOnly",
-        stack.physical("PublicSubnet"),
+        stack.find_physical_id("PublicSubnet"),
     )
     assert domain["SubnetIds"] == [
-        stack.physical("PrivateSubnetA"),
-        stack.physical("PrivateSubnetB"),
+        stack.find_physical_id("PrivateSubnetA"),
+        stack.find_physical_id("PrivateSubnetB"),
     ]
-    assert stack.delete() == "DELETE_COMPLETE", stack.why()
-    assert stage.things() == before
+    assert stack.delete() == "DELETE_COMPLETE", stack.describe_failures()
+    assert account.list_resources() == before
 
 
-def test_by_default_nothing_of_the_network_costs_by_the_hour_and_nodes_reach_each_other(
-    stage: Stage,
+def test_by_default_the_network_has_no_hourly_cost_and_nodes_reach_each_other(
+    account: EmptyAccount,
 ):
-    stack, ec2 = stage.stack(), stage.client("ec2")
-    assert stack.create() == "CREATE_COMPLETE", stack.why()
-    domain = stage.client("sagemaker").describe_domain(DomainId=stack.physical("Domain"))
-    nodes = stack.physical("Nodes")
+    stack, ec2 = account.build_stack(), account.client("ec2")
+    assert stack.create() == "CREATE_COMPLETE", stack.describe_failures()
+    domain = account.client("sagemaker").describe_domain(DomainId=stack.find_physical_id("Domain"))
+    nodes = stack.find_physical_id("Nodes")
     [rule] = ec2.describe_security_groups(GroupIds=[nodes])["SecurityGroups"][0]["IpPermissions"]
 
     assert domain["AppNetworkAccessType"] == "PublicInternetOnly"

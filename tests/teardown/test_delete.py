@@ -1,4 +1,4 @@
-"""A stack that people have worked with is deleted, is interrupted, is deleted again: then nothing of it is left in any service."""
+"""A stack that has been used is deleted, with interruptions, and leaves nothing in any service."""
 
 import json
 from typing import Any
@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT
-from tests.teardown.conftest import Lived, grants, trusting
-from tests.teardown.stage import ARTIFACTS, NAME, Stage, until
+from tests.teardown.conftest import UsedStack, build_trust_policy, list_grants
+from tests.teardown.empty_account import ARTIFACTS, STACK_NAME, EmptyAccount, wait_until
 
 INPUT = "/opt/ml/processing/input"
 
@@ -37,103 +37,108 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("service", "operation", "after"), PLACES.values(), ids=PLACES)
-def test_a_deletion_that_was_interrupted_is_repeated_and_leaves_nothing(
-    lived: Lived, service, operation, after
+def test_an_interrupted_deletion_can_be_repeated_and_leaves_nothing(
+    used_stack: UsedStack, service, operation, after
 ):
-    lived.stage.fault(service, operation, after)
+    used_stack.account.inject_fault(service, operation, after)
 
-    assert lived.stack.delete() == "DELETE_FAILED"
-    assert lived.stage.struck() == [1], lived.stack.why()
-    assert "tripped over the cable" in lived.stack.why()
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
-
-
-def test_it_is_deleted_in_one_go(lived: Lived):
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    assert used_stack.stack.delete() == "DELETE_FAILED"
+    assert used_stack.account.count_strikes() == [1], used_stack.stack.describe_failures()
+    assert "interrupted by the test" in used_stack.stack.describe_failures()
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
-def test_grants_whose_end_is_seen_late_are_waited_for(lived: Lived):
-    call_control(lived.stage.sandbox, "faults", "POST", {"switches": {"late_deletes": 6}})
+def test_a_used_stack_is_deleted_at_the_first_attempt(used_stack: UsedStack):
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+
+def test_the_deletion_waits_for_grants_that_disappear_late(used_stack: UsedStack):
+    call_control(used_stack.account.sandbox, "faults", "POST", {"switches": {"late_deletes": 6}})
+
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
 @pytest.mark.parametrize("kind", ["throttle", "error", "lost"])
-def test_faults_that_pass_are_outlasted(lived: Lived, kind):
+def test_transient_faults_are_retried(used_stack: UsedStack, kind):
     for service, operation in (
         ("s3", "DeleteObjects"),
         ("s3control", "DeleteAccessGrant"),
         ("efs", "DeleteFileSystem"),
     ):
-        lived.stage.fault(service, operation, kind=kind)
+        used_stack.account.inject_fault(service, operation, kind=kind)
 
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
-def test_an_app_that_ends_slowly_outlasts_the_function_which_goes_on_in_other_invocations(
-    lived: Lived,
+def test_a_slow_app_deletion_continues_in_further_invocations_of_the_function(
+    used_stack: UsedStack,
 ):
-    call_control(lived.stage.sandbox, "settle", "POST", {"App": 14})
-    lived.stage.client("lambda").update_function_configuration(
-        FunctionName=f"{NAME}-close-studio", Timeout=13
+    call_control(used_stack.account.sandbox, "settle", "POST", {"App": 14})
+    used_stack.account.client("lambda").update_function_configuration(
+        FunctionName=f"{STACK_NAME}-close-studio", Timeout=13
     )
-    call_control(lived.stage.sandbox, "calls", "DELETE")
+    call_control(used_stack.account.sandbox, "calls", "DELETE")
 
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
     calls = [
         row
-        for row in call_control(lived.stage.sandbox, "calls")
+        for row in call_control(used_stack.account.sandbox, "calls")
         if (row["service"], row["operation"]) == ("lambda", "Invoke")
     ]
     assert sum(row["answered"] for row in calls) >= 3
 
 
-def test_what_others_granted_at_our_location_is_named_and_nothing_is_emptied_until_they_take_it_back(
-    lived: Lived,
+def test_grants_of_others_at_our_location_are_named_and_nothing_is_emptied_until_they_are_deleted(
+    used_stack: UsedStack,
 ):
-    control = lived.stage.client("s3control")
-    ours = grants(lived.stage)[0]
+    control = used_stack.account.client("s3control")
+    ours = list_grants(used_stack.account)[0]
     theirs = control.create_access_grant(
-        AccountId=ACCOUNT, AccessGrantsLocationId=ours["AccessGrantsLocationId"], Grantee=ours["Grantee"], Permission="READ",
+        AccountId=ACCOUNT,
+        AccessGrantsLocationId=ours["AccessGrantsLocationId"],
+        Grantee=ours["Grantee"],
+        Permission="READ",
         AccessGrantsLocationConfiguration={"S3SubPrefix": "theirs/*"},
-    )["AccessGrantId"]  # fmt: skip
+    )["AccessGrantId"]
 
-    assert lived.stack.delete() == "DELETE_FAILED"
+    assert used_stack.stack.delete() == "DELETE_FAILED"
     assert (
         f"1 grants at location {ours['AccessGrantsLocationId']} are not this stack's: {theirs}."
-        in lived.stack.why()
+        in used_stack.stack.describe_failures()
     )
-    assert [grant["AccessGrantId"] for grant in grants(lived.stage)] == [theirs]
+    assert [grant["AccessGrantId"] for grant in list_grants(used_stack.account)] == [theirs]
     assert (
-        lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read()
+        used_stack.account.client("s3")
+        .get_object(Bucket=used_stack.data, Key="UserA/x.csv")["Body"]
+        .read()
         == b"1,2"
     )
     control.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=theirs)
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
-def test_our_jobs_are_stopped_and_another_stacks_go_on(lived: Lived):
-    studio, role = lived.stage.client("sagemaker"), working_role(lived.stage)
-    start(lived.stage, "grantor-abalone-1-a1", role, NAME)
-    start(lived.stage, "grantor-abalone-2-a1", role, "grantor-of-others")
+def test_our_jobs_are_stopped_and_those_of_another_stack_continue(used_stack: UsedStack):
+    studio, role = used_stack.account.client("sagemaker"), create_working_role(used_stack.account)
+    start_job(used_stack.account, "grantor-abalone-1-a1", role, STACK_NAME)
+    start_job(used_stack.account, "grantor-abalone-2-a1", role, "grantor-of-others")
     started = ("InProgress", "InProgress")
-    until(lambda: statuses(studio) == started)
+    wait_until(lambda: list_statuses(studio) == started)
 
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert statuses(studio) == ("Stopped", "InProgress")
-    assert lived.stage.things() - lived.before == {
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert list_statuses(studio) == ("Stopped", "InProgress")
+    assert used_stack.account.list_resources() - used_stack.resources_before == {
         "iam roles: working",
         "logs log_groups: /aws/sagemaker/ProcessingJobs",
     }
 
 
-def statuses(studio: Any) -> tuple[str, ...]:
+def list_statuses(studio: Any) -> tuple[str, ...]:
     names = ("grantor-abalone-1-a1", "grantor-abalone-2-a1")
     return tuple(
         studio.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"]
@@ -141,19 +146,19 @@ def statuses(studio: Any) -> tuple[str, ...]:
     )
 
 
-def working_role(stage: Stage) -> str:
-    iam = stage.client("iam")
+def create_working_role(account: EmptyAccount) -> str:
+    iam = account.client("iam")
     made = iam.create_role(
-        RoleName="working", AssumeRolePolicyDocument=trusting("sagemaker.amazonaws.com")
+        RoleName="working", AssumeRolePolicyDocument=build_trust_policy("sagemaker.amazonaws.com")
     )["Role"]["Arn"]
     rights = policy_document({"Action": ["s3:*", "ecr:*", "logs:*"], "Resource": "*"})
     iam.put_role_policy(RoleName="working", PolicyName="work", PolicyDocument=rights)
     return str(made)
 
 
-def start(stage: Stage, name: str, role: str, owner: str) -> None:
+def start_job(account: EmptyAccount, name: str, role: str, owner: str) -> None:
     """A job that does nothing for ten minutes, and says whose it is."""
-    stage.client("s3").put_object(
+    account.client("s3").put_object(
         Bucket=ARTIFACTS,
         Key="code/x.py",
         Body=b"import time; print('begun', flush=True); time.sleep(600)",
@@ -164,71 +169,108 @@ def start(stage: Stage, name: str, role: str, owner: str) -> None:
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
     }
-    stage.client("sagemaker").create_processing_job(
-        ProcessingJobName=name, RoleArn=role, Tags=[{"Key": "grantor:stack", "Value": owner}],
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    account.client("sagemaker").create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=role,
+        Tags=[{"Key": "grantor:stack", "Value": owner}],
+        ProcessingResources={
+            "ClusterConfig": {
+                "InstanceType": "ml.t3.medium",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            }
+        },
         AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["python3", f"{INPUT}/x.py"]},
         ProcessingInputs=[{"InputName": "code", "S3Input": code}],
-    )  # fmt: skip
+    )
 
 
-def test_a_lost_ledger_keeps_no_grant(lived: Lived):
-    dynamodb, ledger = lived.stage.client("dynamodb"), lived.stack.outputs()["Ledger"]
+def test_without_the_ledger_every_grant_is_still_deleted(used_stack: UsedStack):
+    dynamodb, ledger = (
+        used_stack.account.client("dynamodb"),
+        used_stack.stack.read_outputs()["Ledger"],
+    )
     for item in dynamodb.scan(TableName=ledger)["Items"]:
         dynamodb.delete_item(TableName=ledger, Key={key: item[key] for key in ("pk", "sk")})
 
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
-def test_someone_elses_domain_in_our_network_is_named_and_stays(lived: Lived):
-    studio = lived.stage.client("sagemaker")
-    own = studio.describe_domain(DomainId=lived.domain)
+def test_a_foreign_domain_in_our_network_is_named_and_stays(used_stack: UsedStack):
+    studio = used_stack.account.client("sagemaker")
+    own = studio.describe_domain(DomainId=used_stack.domain)
     made = studio.create_domain(
         DomainName="theirs", AuthMode="IAM", VpcId=own["VpcId"], SubnetIds=own["SubnetIds"],
         DefaultUserSettings=own["DefaultUserSettings"],
     )["DomainArn"].rpartition("/")[2]  # fmt: skip
 
-    assert lived.stack.delete() == "DELETE_FAILED"
-    assert f"domain {made} is in this stack's network and not this stack's" in lived.stack.why()
+    assert used_stack.stack.delete() == "DELETE_FAILED"
+    assert (
+        f"domain {made} is in this stack's network and not this stack's"
+        in used_stack.stack.describe_failures()
+    )
     assert [domain["DomainId"] for domain in studio.list_domains()["Domains"]] == [made]
     studio.delete_domain(DomainId=made)
-    until(lambda: not studio.list_domains()["Domains"])
-    assert lived.stack.delete() == "DELETE_COMPLETE", lived.stack.why()
-    assert lived.stage.things() == lived.before
+    wait_until(lambda: not studio.list_domains()["Domains"])
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    assert used_stack.account.list_resources() == used_stack.resources_before
 
 
-def test_a_request_to_delete_while_the_stack_stays_empties_nothing(lived: Lived):
-    stack = lived.stage.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0][
-        "StackId"
-    ]
+def test_a_delete_request_for_a_stack_that_is_not_being_deleted_empties_nothing(
+    used_stack: UsedStack,
+):
+    stack = used_stack.account.client("cloudformation").describe_stacks(StackName=STACK_NAME)[
+        "Stacks"
+    ][0]["StackId"]
     request = {
-        "RequestType": "Delete", "ResourceType": "Custom::EmptiedBuckets", "StackId": stack, "RequestId": "1",
-        "LogicalResourceId": "EmptiedBuckets", "ResponseURL": f"{lived.stage.sandbox.url}/_ministack/health",
-        "ResourceProperties": {"Buckets": [lived.data]},
-    }  # fmt: skip
+        "RequestType": "Delete",
+        "ResourceType": "Custom::EmptiedBuckets",
+        "StackId": stack,
+        "RequestId": "1",
+        "LogicalResourceId": "EmptiedBuckets",
+        "ResponseURL": f"{used_stack.account.sandbox.url}/_ministack/health",
+        "ResourceProperties": {"Buckets": [used_stack.data]},
+    }
     payload = json.dumps(request).encode()
-    lived.stage.client("lambda").invoke(FunctionName=f"{NAME}-clean-up", Payload=payload)
+    used_stack.account.client("lambda").invoke(
+        FunctionName=f"{STACK_NAME}-clean-up", Payload=payload
+    )
 
     assert (
-        lived.stage.client("s3").get_object(Bucket=lived.data, Key="UserA/x.csv")["Body"].read()
+        used_stack.account.client("s3")
+        .get_object(Bucket=used_stack.data, Key="UserA/x.csv")["Body"]
+        .read()
         == b"1,2"
     )
 
 
-def test_data_that_is_to_stay_stays_and_the_rest_goes(stage):
-    before, stack = stage.things(), stage.stack()
-    assert stack.create(RetainData="true") == "CREATE_COMPLETE", stack.why()
-    lived = Lived(stage, stack, before, stack.outputs()["DataBucket"], stack.physical("Domain"))
-    policies = stack.outputs()["PolicyBucket"]
-    files = stage.client("sagemaker").describe_domain(DomainId=lived.domain)["HomeEfsFileSystemId"]
+def test_with_retain_data_the_data_stays_and_the_rest_is_deleted(account: EmptyAccount):
+    before, stack = account.list_resources(), account.build_stack()
+    assert stack.create(RetainData="true") == "CREATE_COMPLETE", stack.describe_failures()
+    used_stack = UsedStack(
+        account, stack, before, stack.read_outputs()["DataBucket"], stack.find_physical_id("Domain")
+    )
+    policies = stack.read_outputs()["PolicyBucket"]
+    files = account.client("sagemaker").describe_domain(DomainId=used_stack.domain)[
+        "HomeEfsFileSystemId"
+    ]
 
-    assert stack.delete() == "DELETE_COMPLETE", stack.why()
-    kept = {f"s3 buckets: {lived.data}", f"s3 buckets: {policies}", f"efs file_systems: {files}"}
-    assert stage.things() - before == kept
-    listed = stage.client("s3").list_object_versions(Bucket=lived.data)
+    assert stack.delete() == "DELETE_COMPLETE", stack.describe_failures()
+    kept = {
+        f"s3 buckets: {used_stack.data}",
+        f"s3 buckets: {policies}",
+        f"efs file_systems: {files}",
+    }
+    assert account.list_resources() - before == kept
+    listed = account.client("s3").list_object_versions(Bucket=used_stack.data)
     assert sorted(item["Key"] for item in listed["Versions"]) == [
-        "Product/abalone.csv", "UserA/abalone.csv", "UserA/x.csv", "UserA/x.csv", "UserB/abalone.csv", "UserB/y.csv",
-    ]  # fmt: skip
+        "Product/abalone.csv",
+        "UserA/abalone.csv",
+        "UserA/x.csv",
+        "UserA/x.csv",
+        "UserB/abalone.csv",
+        "UserB/y.csv",
+    ]
     with pytest.raises(ClientError, match="AccessGrantsInstanceNotExistsError"):
-        grants(stage)
+        list_grants(account)

@@ -20,7 +20,9 @@ TOGETHER = {"DataChanged", "DataUploaded"}  # an upload concerns folders and job
 
 
 class Template(yaml.SafeLoader):
-    """Reads CloudFormation's short forms: `!Ref X` is the name that X has in the samples, any other one just its argument."""
+    """Reads CloudFormation's short forms: `!Ref X` is the name that X has in the samples, any other
+    one just its argument.
+    """
 
 
 def short_form(loader: yaml.SafeLoader, tag: str, node: Any) -> Any:

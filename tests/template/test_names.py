@@ -1,4 +1,6 @@
-"""Two stacks of an account never want the same name: whatever is given one has its stack's in it, or a parameter."""
+"""Two stacks of an account never need the same name: each name contains the stack's name or a
+parameter.
+"""
 
 import re
 
@@ -7,9 +9,21 @@ import pytest
 from tests.conftest import ROOT
 
 ONCE = (
-    "AlarmName", "BucketName", "DashboardName", "DomainName", "FunctionName", "GroupName", "LayerName", "LogGroupName",
-    "ManagedPolicyName", "QueueName", "RoleName", "TableName", "TopicName", "TrailName",
-)  # fmt: skip
+    "AlarmName",
+    "BucketName",
+    "DashboardName",
+    "DomainName",
+    "FunctionName",
+    "GroupName",
+    "LayerName",
+    "LogGroupName",
+    "ManagedPolicyName",
+    "QueueName",
+    "RoleName",
+    "TableName",
+    "TopicName",
+    "TrailName",
+)
 """Properties that an account, or its Region, takes once."""
 
 TEMPLATES = {

@@ -12,7 +12,7 @@ import yaml
 
 from grantor.reconcile.handler import handle
 from tests.conftest import ROOT, Sandbox
-from tests.engine.watch import rules
+from tests.engine.helpers import build_rules
 from tests.jobs.launcher import LauncherSetup, event, set_up_launcher
 from tests.template.test_events import Template
 
@@ -50,8 +50,8 @@ def shown() -> list[list[Any]]:
 def emitted(
     start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
 ) -> set[tuple[str, str]]:
-    """Service and name of each metric that runs log for CloudWatch: grants created, a job completed,
-    one failed, one waiting.
+    """Service and name of each metric that runs log for CloudWatch: grants created, a job
+    completed, one failed, one waiting.
     """
     out = io.StringIO()
     with redirect_stdout(out):
@@ -65,15 +65,17 @@ def emitted(
 
 
 def run_everything(launcher: LauncherSetup) -> None:
-    launcher.estate.role("auditor")
-    launcher.estate.policy("auditor", rules(1))
+    launcher.setup.create_role("auditor")
+    launcher.setup.put_policy("auditor", build_rules(1))
     handle(
-        launcher.estate.warm(), event("aws.s3", "Object Created", bucket={"name": "policies"}), None
+        launcher.setup.build_warm_services(),
+        event("aws.s3", "Object Created", bucket={"name": "policies"}),
+        None,
     )
     for key, code in (("UserA/abalone.csv", 0), ("UserB/abalone.csv", 12)):
         launcher.deliver(launcher.upload(key))
         launcher.deliver(launcher.end_job(launcher.list_running()[0], code, SUMMARY))
-    launcher.faults(
+    launcher.set_faults(
         {"service": "sagemaker", "operation": "CreateProcessingJob", "kind": "throttle"}
     )
     launcher.deliver(launcher.upload("UserA/abalone.csv", b"F,0.53"))

@@ -29,6 +29,7 @@ from sandbox.access_grants import (
     Role,
 )
 from sandbox.access_grants.protocol import RestXml, error_document
+from sandbox.identity_center import DIRECTORY_KINDS
 
 MODEL = GrantsModel.read()
 WIRE = RestXml(MODEL)
@@ -174,10 +175,9 @@ class MotoAccount:
     def has_grantee(self, kind: str, identifier: str) -> bool:
         stores = identitystore_backends[self.account][self.region].identity_stores
         store = stores.get(self._find_instance().identity_store_id)
-        listed: dict[str, Any] = (
-            {"DIRECTORY_USER": store.users, "DIRECTORY_GROUP": store.groups} if store else {}
-        )
-        return bool(identifier in listed.get(kind, {}))
+        if store is None or kind not in DIRECTORY_KINDS:
+            return False
+        return identifier in getattr(store, f"{DIRECTORY_KINDS[kind].lower()}s")
 
     def has_identity_center(self, arn: str) -> bool:
         return bool(self._find_instance().instance_arn == arn)

@@ -1,4 +1,6 @@
-"""Values that the tests of jobs share: the article's job as userA has it, and its input as it was uploaded."""
+"""Values that the tests of jobs share: the article's job as userA has it, and its input as it was
+uploaded.
+"""
 
 from grantor.core.jobs.request import Attempt, CodeVersion, InputObject, LaunchEnvironment
 from grantor.core.rules import Job, ProfileSelector, Start

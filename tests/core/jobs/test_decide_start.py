@@ -1,4 +1,4 @@
-"""Whether a job starts now: every state that an input can stand in, and whole stories of runs."""
+"""Whether a job starts now: every state of an input, and complete sequences of runs."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def describe_job(status: JobStatus, created: float = AT + 1) -> JobDescription:
     return JobDescription("grantor-a-a1", status, created)
 
 
-OVERTAKEN = GOING.end_attempt(JobStatus.FAILED, FailureCause.INPUT)
+SUPERSEDED = GOING.end_attempt(JobStatus.FAILED, FailureCause.INPUT)
 
 
 def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
@@ -60,9 +60,27 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         (GOING, GONE, describe_job(JobStatus.STOPPING), NOW, StartDecision(StartAction.WAIT)),
         (GOING, A, describe_job(JobStatus.COMPLETED), NOW, StartDecision(StartAction.SETTLE)),
         (GOING, GONE, describe_job(JobStatus.FAILED), NOW, StartDecision(StartAction.SETTLE)),
-        (GOING, A, describe_job(JobStatus.COMPLETED, created=AT - 3600), NOW, StartDecision(StartAction.START, 2)),
-        (GOING, B, describe_job(JobStatus.FAILED, created=AT - 3600), NOW, StartDecision(StartAction.START, 1)),
-        (GOING, GONE, describe_job(JobStatus.STOPPED, created=AT - 3600), NOW, StartDecision(StartAction.GONE)),
+        (
+            GOING,
+            A,
+            describe_job(JobStatus.COMPLETED, created=AT - 3600),
+            NOW,
+            StartDecision(StartAction.START, 2),
+        ),
+        (
+            GOING,
+            B,
+            describe_job(JobStatus.FAILED, created=AT - 3600),
+            NOW,
+            StartDecision(StartAction.START, 1),
+        ),
+        (
+            GOING,
+            GONE,
+            describe_job(JobStatus.STOPPED, created=AT - 3600),
+            NOW,
+            StartDecision(StartAction.GONE),
+        ),
         (DONE, A, None, NOW, StartDecision(StartAction.DONE)),
         (DONE, AGAIN, None, NOW, StartDecision(StartAction.DONE)),
         (DONE, B, None, NOW, StartDecision(StartAction.START, 1)),
@@ -72,29 +90,77 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         (FAILED, GRANTED, None, NOW, StartDecision(StartAction.FAILED)),
         (failed(FailureCause.ACCESS), A, None, NOW, StartDecision(StartAction.FAILED)),
         (failed(FailureCause.ACCESS), GRANTED, None, NOW, StartDecision(StartAction.START, 2, 1)),
-        (failed(FailureCause.ACCESS, MAX_JOB_FAILURES), GRANTED, None, NOW, StartDecision(StartAction.GIVEN_UP)),
-        (failed(FailureCause.INTERNAL, MAX_JOB_FAILURES), AGAIN, None, NOW, StartDecision(StartAction.START, 2)),
+        (
+            failed(FailureCause.ACCESS, MAX_JOB_FAILURES),
+            GRANTED,
+            None,
+            NOW,
+            StartDecision(StartAction.GIVEN_UP),
+        ),
+        (
+            failed(FailureCause.INTERNAL, MAX_JOB_FAILURES),
+            AGAIN,
+            None,
+            NOW,
+            StartDecision(StartAction.START, 2),
+        ),
         (failed(FailureCause.INTERNAL, 2), A, None, NOW, StartDecision(StartAction.START, 2, 2)),
         (DONE, FRESH, None, NOW, StartDecision(StartAction.START, 1)),
-        (OVERTAKEN, FRESH, None, NOW + INPUT_QUIET_FIRST_SECONDS - 1, StartDecision(StartAction.UNSETTLED)),
-        (OVERTAKEN, FRESH, None, NOW + INPUT_QUIET_FIRST_SECONDS, StartDecision(StartAction.START, 1)),
-        (OVERTAKEN, replace(AGAIN, uploaded=NOW), None, NOW, StartDecision(StartAction.UNSETTLED)),
-        (OVERTAKEN, replace(A, uploaded=NOW), None, NOW, StartDecision(StartAction.FAILED)),
-        (OVERTAKEN, GONE, None, NOW, StartDecision(StartAction.GONE)),
+        (
+            SUPERSEDED,
+            FRESH,
+            None,
+            NOW + INPUT_QUIET_FIRST_SECONDS - 1,
+            StartDecision(StartAction.UNSETTLED),
+        ),
+        (
+            SUPERSEDED,
+            FRESH,
+            None,
+            NOW + INPUT_QUIET_FIRST_SECONDS,
+            StartDecision(StartAction.START, 1),
+        ),
+        (SUPERSEDED, replace(AGAIN, uploaded=NOW), None, NOW, StartDecision(StartAction.UNSETTLED)),
+        (SUPERSEDED, replace(A, uploaded=NOW), None, NOW, StartDecision(StartAction.FAILED)),
+        (SUPERSEDED, GONE, None, NOW, StartDecision(StartAction.GONE)),
     ],
     ids=[
-        "the first upload", "nothing is there", "claimed just now", "claimed just now for other data", "a claim whose owner died",
-        "such a claim, and newer data", "such a claim, and the input is gone", "it is running", "it is running on older data",
-        "it is being stopped", "it is over, and nobody has said so yet", "likewise, and the input is gone",
-        "the name is an old run's", "likewise, and newer data", "likewise, and the input is gone", "the same content again",
-        "the same content in a new version", "new content", "deleted", "new content after a failure",
-        "put again after a failure", "granted, after a failure that grants don't mend", "denied", "denied, then grants changed",
-        "denied three times", "put again after three failures", "failed inside, twice", "new content as soon as it is there", "it has just superseded a run",
-        "it has superseded a run, and uploads have paused since", "what was superseded comes back", "nothing new after its input was missing",
+        "the first upload",
+        "nothing is there",
+        "claimed just now",
+        "claimed just now for other data",
+        "a claim whose owner died",
+        "such a claim, and newer data",
+        "such a claim, and the input is gone",
+        "it is running",
+        "it is running on older data",
+        "it is being stopped",
+        "it is over, and nobody has said so yet",
+        "likewise, and the input is gone",
+        "the name is an old run's",
+        "likewise, and newer data",
+        "likewise, and the input is gone",
+        "the same content again",
+        "the same content in a new version",
+        "new content",
+        "deleted",
+        "new content after a failure",
+        "put again after a failure",
+        "granted, after a failure that grants don't mend",
+        "denied",
+        "denied, then grants changed",
+        "denied three times",
+        "put again after three failures",
+        "failed inside, twice",
+        "new content as soon as it is there",
+        "it has just superseded a run",
+        "it has superseded a run, and uploads have paused since",
+        "what was superseded comes back",
+        "nothing new after its input was missing",
         "deleted while a job ran",
     ],
-)  # fmt: skip
-def test_what_is_to_be_done(
+)
+def test_the_decision_for_each_state_of_a_run(
     standing: InputStatus,
     wanted: WantedRun,
     said: JobDescription | None,
@@ -107,7 +173,7 @@ def test_what_is_to_be_done(
 @pytest.mark.parametrize(
     "cause", [cause for cause in FailureCause if cause is not FailureCause.NONE]
 )
-def test_a_run_is_tried_again_by_itself_only_where_that_may_help(cause: FailureCause) -> None:
+def test_a_run_is_retried_automatically_only_where_that_can_help(cause: FailureCause) -> None:
     helps = cause in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE)
 
     assert decide_start(failed(cause), A, None, NOW).action is (
@@ -137,15 +203,13 @@ def test_content_that_comes_back_runs_again_so_that_the_latest_output_follows_it
     assert (standing.run, standing.attempt, dict(standing.tried)) == ("a", 3, {"b": 2, "a": 3})
 
 
-def test_content_that_comes_back_after_a_failure_of_what_replaced_it_is_still_the_latest_output() -> (
-    None
-):
+def test_content_that_comes_back_after_its_replacement_failed_is_still_the_latest_output() -> None:
     standing = run(run(NEVER, "a"), "b", JobStatus.FAILED, FailureCause.CONTRACT)
 
     assert decide_start(standing, WantedRun("a", "v"), None, NOW).action is StartAction.DONE
 
 
-def test_after_three_failures_nothing_starts_by_itself() -> None:
+def test_after_three_failures_nothing_starts_automatically() -> None:
     standing = NEVER
     for _ in range(MAX_JOB_FAILURES):
         standing = run(standing, "a", JobStatus.FAILED, FailureCause.INFRASTRUCTURE)
@@ -165,7 +229,7 @@ def test_a_success_forgets_the_failures_before_it() -> None:
     assert (standing.failures, standing.done) == (1, "a")
 
 
-def test_a_stopped_run_stays_stopped_until_the_data_is_put_again() -> None:
+def test_a_stopped_run_stays_stopped_until_the_data_is_uploaded_again() -> None:
     standing = run(NEVER, "a", JobStatus.STOPPED, FailureCause.STOPPED)
 
     assert decide_start(standing, WantedRun("a", "v"), None, NOW).action is StartAction.FAILED
@@ -174,7 +238,7 @@ def test_a_stopped_run_stays_stopped_until_the_data_is_put_again() -> None:
     )
 
 
-def test_what_is_remembered_of_an_input_never_grows_without_end() -> None:
+def test_the_record_of_an_input_has_a_limited_size() -> None:
     standing = NEVER
     for number in range(MAX_REMEMBERED_RUNS + 10):
         standing = run(standing, f"content {number}")
@@ -195,17 +259,19 @@ def test_the_more_runs_in_a_row_were_superseded_the_longer_the_next_one_waits() 
 
 
 @pytest.mark.parametrize(
-    ("status", "cause"), [(JobStatus.COMPLETED, FailureCause.NONE), (JobStatus.FAILED, FailureCause.CONTRACT)], ids=["it completed", "it failed of itself"]
-)  # fmt: skip
+    ("status", "cause"),
+    [(JobStatus.COMPLETED, FailureCause.NONE), (JobStatus.FAILED, FailureCause.CONTRACT)],
+    ids=["it completed", "it failed of itself"],
+)
 def test_a_run_that_was_not_superseded_ends_the_waiting(
     status: JobStatus, cause: FailureCause
 ) -> None:
-    standing = OVERTAKEN.claim_attempt(ATTEMPT, 0, AT)
+    standing = SUPERSEDED.claim_attempt(ATTEMPT, 0, AT)
 
     assert (standing.superseded, standing.end_attempt(status, cause).superseded) == (1, 0)
 
 
-def test_sagemaker_knows_three_ways_to_be_over() -> None:
+def test_sagemaker_has_three_final_statuses() -> None:
     assert {status for status in JobStatus if status.is_over} == {
         JobStatus.COMPLETED,
         JobStatus.FAILED,

@@ -1,4 +1,4 @@
-"""The same content through the same code is the same run; everything else is another."""
+"""The same content with the same code is the same run; everything else is a different run."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_a_run_id_is_the_same_on_every_machine_and_in_every_release() -> None:
     ],
     ids=["the same content put again", "another role"],
 )
-def test_what_makes_no_other_run(start, content, code) -> None:
+def test_values_that_do_not_change_the_run_id(start, content, code) -> None:
     assert compute_run_id(start, content, code) == SAME
 
 
@@ -50,13 +50,11 @@ def test_what_makes_no_other_run(start, content, code) -> None:
     ],
     ids=["content", "size", "key", "bucket", "output", "job", "arguments", "code", "contract"],
 )
-def test_what_makes_another_run(start, content, code) -> None:
+def test_values_that_change_the_run_id(start, content, code) -> None:
     assert compute_run_id(start, content, code) != SAME
 
 
-def test_two_runs_of_one_job_on_one_input_into_one_output_never_go_on_together_and_others_may() -> (
-    None
-):
+def test_only_runs_with_the_same_job_input_and_output_exclude_each_other() -> None:
     same = compute_input_id(replace(START, role="other", upload="s3://data/UserA/_READY"))
     others = [
         replace(START, input="s3://data/x"),
@@ -69,7 +67,7 @@ def test_two_runs_of_one_job_on_one_input_into_one_output_never_go_on_together_a
 
 
 @given(st.text(max_size=60), st.integers(1, 10**9))
-def test_every_name_is_one_that_sagemaker_takes_and_that_we_know_again(
+def test_every_job_name_is_valid_for_sagemaker_and_recognised_as_ours(
     job: str, attempt: int
 ) -> None:
     name = format_job_name(job, SAME, attempt)
@@ -84,5 +82,5 @@ def test_every_name_is_one_that_sagemaker_takes_and_that_we_know_again(
     [("Product-Domain/userA", "abalone for userA"), ("", "abalone for sagemaker-usera-role")],
     ids=["a profile", "a role of its own"],
 )
-def test_a_run_is_called_by_its_job_and_whom_it_is_for(profile: str, label: str) -> None:
+def test_a_run_is_named_after_its_job_and_its_owner(profile: str, label: str) -> None:
     assert Attempt(replace(START, profile=profile), GIVEN, SAME, 1).label == label

@@ -1,4 +1,4 @@
-"""What is reported about a run that has ended, and whether it is tried again."""
+"""How the outcome of a run is reported, and whether the run is retried."""
 
 import json
 
@@ -11,10 +11,18 @@ from grantor.core.jobs.outcome import REMEDIES, JobSummary, derive_outcome, pars
 
 LABEL = "abalone for userA"
 SUMMARY = {
-    "run_id": "0123456789abcdef0123", "outcome": "done", "exit": 0, "sentence": "4,177 lines became features",
-    "rows": {"in": 4177, "train": 3339, "validation": 836, "quarantine": 2}, "quarantine": {"range": 2},
-    "drift": [], "manifest": "s3://data/m", "report": "s3://data/r", "access": {"mode": "s3a"}, "seconds": {"all": 1.5},
-}  # fmt: skip
+    "run_id": "0123456789abcdef0123",
+    "outcome": "done",
+    "exit": 0,
+    "sentence": "4,177 lines became features",
+    "rows": {"in": 4177, "train": 3339, "validation": 836, "quarantine": 2},
+    "quarantine": {"range": 2},
+    "drift": [],
+    "manifest": "s3://data/m",
+    "report": "s3://data/r",
+    "access": {"mode": "s3a"},
+    "seconds": {"all": 1.5},
+}
 
 
 def summary(**changes: object) -> JobSummary:
@@ -33,16 +41,37 @@ def exited(code: int) -> str:
     ("reported", "sentence"),
     [
         (summary(), "abalone for userA: 4,177 rows in, 2 in quarantine (range: 2)"),
-        (summary(quarantine={"range": 1, "column_count": 1}), "abalone for userA: 4,177 rows in, 2 in quarantine (column_count: 1, range: 1)"),
+        (
+            summary(quarantine={"range": 1, "column_count": 1}),
+            "abalone for userA: 4,177 rows in, 2 in quarantine (column_count: 1, range: 1)",
+        ),
         (summary(rows={"in": 5}, quarantine={}), "abalone for userA: 5 rows in, 0 in quarantine"),
-        (summary(drift=["height: mean 0.14, was 0.12"]), "abalone for userA: 4,177 rows in, 2 in quarantine (range: 2); height: mean 0.14, was 0.12"),
-        (summary(outcome="already", sentence="published before"), "abalone for userA: published before"),
-        (summary(outcome="already", sentence=""), "abalone for userA: this very run was published already"),
+        (
+            summary(drift=["height: mean 0.14, was 0.12"]),
+            "abalone for userA: 4,177 rows in, 2 in quarantine (range: 2); height: mean 0.14, was 0.12",
+        ),
+        (
+            summary(outcome="already", sentence="published before"),
+            "abalone for userA: published before",
+        ),
+        (
+            summary(outcome="already", sentence=""),
+            "abalone for userA: this run was published already",
+        ),
         (summary(rows={}), "abalone for userA: 4,177 lines became features"),
-        (JobSummary(), "abalone for userA: done, and it left no summary"),
+        (JobSummary(), "abalone for userA: done, but it left no summary"),
     ],
-    ids=["rows", "reasons", "none in quarantine", "drift", "already", "already, saying nothing", "no rows", "no summary"],
-)  # fmt: skip
+    ids=[
+        "rows",
+        "reasons",
+        "none in quarantine",
+        "drift",
+        "already",
+        "already, saying nothing",
+        "no rows",
+        "no summary",
+    ],
+)
 def test_a_completed_run_is_described_in_a_sentence(reported: JobSummary, sentence: str) -> None:
     came = derive_outcome(
         LABEL, JobDescription("grantor-a-a1", JobStatus.COMPLETED, 1.0, 2.0, 62.0), reported
@@ -90,7 +119,7 @@ def test_a_completed_run_is_described_in_a_sentence(reported: JobSummary, senten
         ("", FailureCause.SET_UP, None),
     ],
 )
-def test_why_a_run_failed_is_read_out_of_what_sagemaker_says(
+def test_the_cause_of_a_failure_is_read_from_sagemakers_message(
     reason: str, cause: FailureCause, code: int | None
 ) -> None:
     came = derive_outcome(LABEL, failed(reason), JobSummary())
@@ -155,14 +184,14 @@ def test_a_failure_is_described_by_the_jobs_own_sentence_and_what_to_do() -> Non
     )
 
 
-def test_what_the_job_itself_says_to_do_is_not_said_again() -> None:
+def test_the_jobs_own_remedy_is_not_repeated() -> None:
     reported = summary(
         outcome="failed",
-        sentence="s3://data/UserA/abalone.csv is empty. Upload it again with its lines.",
+        sentence="s3://data/UserA/abalone.csv is empty. Upload it again with its data.",
     )
 
     assert derive_outcome(LABEL, failed(exited(12)), reported).sentence == (
-        "abalone for userA failed: contract broken (exit 12): s3://data/UserA/abalone.csv is empty. Upload it again with its lines"
+        "abalone for userA failed: contract broken (exit 12): s3://data/UserA/abalone.csv is empty. Upload it again with its data"
     )
 
 
@@ -174,7 +203,7 @@ def test_what_the_job_itself_says_to_do_is_not_said_again() -> None:
         if cause not in (FailureCause.NONE, FailureCause.INFRASTRUCTURE)
     ],
 )
-def test_where_the_job_says_nothing_there_is_something_to_do_all_the_same(
+def test_without_a_remedy_of_the_job_there_is_a_general_one(
     cause: FailureCause,
 ) -> None:
     assert REMEDIES[cause]
@@ -191,7 +220,7 @@ def test_without_a_summary_sagemakers_own_text_is_shown() -> None:
     )
 
 
-def test_a_job_that_never_began_has_run_no_seconds() -> None:
+def test_a_job_that_never_started_has_no_duration() -> None:
     assert (
         derive_outcome(
             LABEL, JobDescription("grantor-a-a1", JobStatus.FAILED, 1.0, 0.0, 62.0), JobSummary()
@@ -212,7 +241,7 @@ def test_a_job_that_never_began_has_run_no_seconds() -> None:
         b'{"rows": [1], "quarantine": 3, "drift": "x", "sentence": 7}',
     ],
 )
-def test_a_summary_that_is_none_says_nothing(text: bytes) -> None:
+def test_an_invalid_summary_is_ignored(text: bytes) -> None:
     assert parse_summary(text) == JobSummary()
 
 
@@ -233,14 +262,14 @@ def test_whatever_a_job_writes_becomes_one_printable_line(value: object) -> None
     assert len(came.sentence) < 1_000
 
 
-def test_lines_and_signs_that_would_forge_a_log_are_taken_out() -> None:
+def test_line_breaks_and_control_characters_are_removed() -> None:
     assert summary(sentence="a\nb\x1b[31m  c").sentence == "a b [31m c"
     assert summary(rows={"in": True, "x": "1", "train": 2}).rows == {"train": 2}
 
 
-def test_without_a_summary_the_remedy_for_a_broken_contract_is_that_of_the_job() -> None:
+def test_without_a_summary_the_job_supplies_the_remedy_for_an_invalid_input() -> None:
     known = derive_outcome(LABEL, failed(exited(12)), JobSummary(), "abalone").sentence
     unknown = derive_outcome(LABEL, failed(exited(12)), JobSummary(), "another").sentence
 
     assert known.endswith("upload a file with abalone's nine columns, as lines of plain text")
-    assert unknown.endswith("upload a file that keeps to the job's contract")
+    assert unknown.endswith("upload a file that meets the job's contract")

@@ -34,7 +34,14 @@ def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -
         (grants(*OWN), 0),
         (grants((READ, "s3://data/UserA/abalone.csv*"), (BOTH, "s3://data/UserA/*")), 0),
         (grants((READ, "s3://data/*"), (BOTH, "s3://data/UserA/out*")), 0),
-        (grants((READ, "s3://data/UserA/abalone.csv"), (READ, "s3://data/UserA/abalone.csv/*"), (BOTH, "s3://data/Us*")), 0),
+        (
+            grants(
+                (READ, "s3://data/UserA/abalone.csv"),
+                (READ, "s3://data/UserA/abalone.csv/*"),
+                (BOTH, "s3://data/Us*"),
+            ),
+            0,
+        ),
         ([], 3),
         (grants(*OWN, role=ROLE + "-2"), 3),
         (grants(*OWN, through="arn:aws:sso::111122223333:application/a"), 3),
@@ -47,12 +54,23 @@ def grants(*held: tuple[Permission, str], role: str = ROLE, through: str = "") -
         (grants((BOTH, "s3://data/UserAB/*")), 3),
     ],
     ids=[
-        "one grant above both", "a grant of the input's own", "a scope that ends inside a name", "key and what lies below it apart",
-        "none", "another's", "through an application", "writing only", "reading only", "READ and WRITE as two grants",
-        "an input's exact key", "a grant on the very output", "the output lies above the grant", "a name that begins alike",
+        "one grant above both",
+        "a grant of the input's own",
+        "a scope that ends inside a name",
+        "key and everything below it apart",
+        "none",
+        "another's",
+        "through an application",
+        "writing only",
+        "reading only",
+        "READ and WRITE as two grants",
+        "an input's exact key",
+        "a grant on the very output",
+        "the output lies above the grant",
+        "a name that begins alike",
     ],
-)  # fmt: skip
-def test_what_a_role_lacks(held: list[Grant], lacking: int) -> None:
+)
+def test_the_missing_permissions_of_a_role(held: list[Grant], lacking: int) -> None:
     assert len(find_unmet(START, held)) == lacking
 
 
@@ -67,19 +85,27 @@ def test_what_a_role_lacks(held: list[Grant], lacking: int) -> None:
         ([], grants((READ, "s3://data/*")), [], PreflightAnswer.MISSING),
         ([], [], [], PreflightAnswer.MISSING),
     ],
-    ids=["held", "held, and something is unread", "a rule gives it", "a rule gives the rest", "nobody knows", "a rule gives half", "no rule"],
-)  # fmt: skip
-def test_the_answer(held, wanted, unread, answer: PreflightAnswer) -> None:
+    ids=[
+        "held",
+        "held, and something is unread",
+        "a rule gives it",
+        "a rule gives the rest",
+        "nobody knows",
+        "a rule gives half",
+        "no rule",
+    ],
+)
+def test_the_decision_of_the_preflight(held, wanted, unread, answer: PreflightAnswer) -> None:
     assert check_grants(START, held, wanted, unread).answer is answer
 
 
-def test_what_is_missing_is_said_with_the_rule_that_would_give_it() -> None:
+def test_a_missing_permission_is_described_with_a_rule_that_would_grant_it() -> None:
     found = check_grants(START, grants((READ, "s3://data/*")), [], home=HOME)
 
     assert found.sentence == (
         "profile userA of Product-Domain (role/sagemaker-usera-role) "
-        "holds no READWRITE on s3://data/UserA/output/*. "
-        "This would give it, below `rules:` in policy/article.yaml:\n"
+        "lacks READWRITE on s3://data/UserA/output/*. "
+        "To grant it, add below `rules:` in policy/article.yaml:\n"
         "  - name: abalone-1\n"
         '    to: {profiles: {domain: "Product-Domain", names: ["userA"]}}\n'
         '    on: "s3://data/UserA/output/*"\n'
@@ -127,7 +153,7 @@ def test_a_role_that_could_stage_gets_a_hint() -> None:
     "folder", ["s3://data/In put/", "s3://data/UserA/"], ids=["another folder", "the same folder"]
 )
 @pytest.mark.parametrize("start", [START, STAGING], ids=["S3A", "staging"])
-def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(
+def test_the_proposed_rules_are_valid_and_grant_what_is_missing(
     start: Start, profile: str, folder: str
 ) -> None:
     start = replace(start, profile=profile, input=f"{folder}abalone.csv")
@@ -138,9 +164,9 @@ def test_the_rules_that_are_proposed_are_rules_and_give_what_is_missing(
     assert find_unmet(start, grants(*((rule.allow, rule.on) for rule in policy.rules))) == ()
 
 
-def test_what_is_not_there_yet_says_so_and_why() -> None:
+def test_a_missing_role_or_profile_is_described_with_the_reason() -> None:
     assert check_grants(START, [], grants(*OWN)).sentence.endswith(
-        "on s3://data/UserA/output/* yet, though a rule gives it"
+        "on s3://data/UserA/output/* yet, although a rule grants it"
     )
     assert check_grants(START, [], [], ["the domain was busy"]).sentence.endswith(
         "on s3://data/UserA/output/* yet: the domain was busy"

@@ -1,4 +1,6 @@
-"""The request is equal, as a structure, to what the SageMaker SDK sends; the SDK's own requests stand beside this file."""
+"""The request equals, as a structure, what the SageMaker SDK sends; the SDK's requests are recorded
+beside this file.
+"""
 
 import json
 from dataclasses import replace
@@ -82,7 +84,9 @@ def built(version: str, tag: str) -> dict[str, Any]:
 
 
 def as_version_2(asked: dict[str, Any]) -> dict[str, Any]:
-    """The two things in which version 2 of the SDK differs: it says of each place who manages it, and numbers its outputs."""
+    """The two things in which version 2 of the SDK differs: it says of each place who manages it,
+    and numbers its outputs.
+    """
     asked = {
         **asked,
         "ProcessingInputs": [{**one, "AppManaged": False} for one in asked["ProcessingInputs"]],
@@ -97,12 +101,12 @@ def as_version_2(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tag", CAPTURED["v3"]["requests"])
-def test_it_is_what_version_3_of_the_sdk_sends(tag: str) -> None:
+def test_the_request_is_what_version_3_of_the_sdk_sends(tag: str) -> None:
     assert built("v3", tag) == CAPTURED["v3"]["requests"][tag]
 
 
 @pytest.mark.parametrize("tag", CAPTURED["v2"]["requests"])
-def test_it_is_what_version_2_of_the_sdk_sends_but_for_two_words(tag: str) -> None:
+def test_the_request_is_what_version_2_of_the_sdk_sends_except_for_two_values(tag: str) -> None:
     assert as_version_2(built("v2", tag)) == CAPTURED["v2"]["requests"][tag]
 
 
@@ -118,41 +122,95 @@ def test_one_start_asks_for_code_configuration_and_traces_in_the_operations_buck
 
     assert build_attempt_request(ATTEMPT, ENVIRONMENT) == {
         "ProcessingJobName": name,
-        "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}},
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceType": "ml.m5.xlarge",
+                "InstanceCount": 2,
+                "VolumeSizeInGB": 30,
+            }
+        },
         "AppSpecification": {
             "ImageUri": "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3",
             "ContainerArguments": [
-                "--account_id", "111122223333", "--s3_input_bucket", "data", "--s3_input_key_prefix", "UserA/abalone.csv",
-                "--s3_output_bucket", "data", "--s3_output_key_prefix", "UserA/output", "--run_id", "0123456789abcdef0123",
-                "--input_etag", "b1946ac92492d2347c6235b4d2611184", "--input_version", "v1", "--job_name", name,
-                "--summary", f"{folder}/summary.json",
+                "--account_id",
+                "111122223333",
+                "--s3_input_bucket",
+                "data",
+                "--s3_input_key_prefix",
+                "UserA/abalone.csv",
+                "--s3_output_bucket",
+                "data",
+                "--s3_output_key_prefix",
+                "UserA/output",
+                "--run_id",
+                "0123456789abcdef0123",
+                "--input_etag",
+                "b1946ac92492d2347c6235b4d2611184",
+                "--input_version",
+                "v1",
+                "--job_name",
+                name,
+                "--summary",
+                f"{folder}/summary.json",
             ],
             "ContainerEntrypoint": [
-                "smspark-submit", "--py-files", "/opt/ml/processing/input/py-files",
-                "--local-spark-event-logs-dir", "/opt/ml/processing/spark-events/", "/opt/ml/processing/input/code/preprocess.py",
+                "smspark-submit",
+                "--py-files",
+                "/opt/ml/processing/input/py-files",
+                "--local-spark-event-logs-dir",
+                "/opt/ml/processing/spark-events/",
+                "/opt/ml/processing/input/code/preprocess.py",
             ],
         },
         "RoleArn": ROLE,
         "ProcessingInputs": [
-            {"InputName": "py-files", "S3Input": {"S3Uri": "s3://ops/code/c0de/py-files", "LocalPath": "/opt/ml/processing/input/py-files", **how}},
-            {"InputName": "conf", "S3Input": {"S3Uri": "s3://ops/code/c0de/conf/data/configuration.json", "LocalPath": "/opt/ml/processing/input/conf", **how}},
-            {"InputName": "code", "S3Input": {"S3Uri": "s3://ops/code/c0de/preprocess.py", "LocalPath": "/opt/ml/processing/input/code", **how}},
+            {
+                "InputName": "py-files",
+                "S3Input": {
+                    "S3Uri": "s3://ops/code/c0de/py-files",
+                    "LocalPath": "/opt/ml/processing/input/py-files",
+                    **how,
+                },
+            },
+            {
+                "InputName": "conf",
+                "S3Input": {
+                    "S3Uri": "s3://ops/code/c0de/conf/data/configuration.json",
+                    "LocalPath": "/opt/ml/processing/input/conf",
+                    **how,
+                },
+            },
+            {
+                "InputName": "code",
+                "S3Input": {
+                    "S3Uri": "s3://ops/code/c0de/preprocess.py",
+                    "LocalPath": "/opt/ml/processing/input/code",
+                    **how,
+                },
+            },
         ],
         "ProcessingOutputConfig": {
             "Outputs": [
                 {
                     "OutputName": "spark-event-logs",
-                    "S3Output": {"S3Uri": f"{folder}/spark-events/", "LocalPath": "/opt/ml/processing/spark-events/", "S3UploadMode": "Continuous"},
+                    "S3Output": {
+                        "S3Uri": f"{folder}/spark-events/",
+                        "LocalPath": "/opt/ml/processing/spark-events/",
+                        "S3UploadMode": "Continuous",
+                    },
                 }
             ]
         },
         "Environment": {},
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-        "Tags": [{"Key": "grantor:stack", "Value": "grantor"}, {"Key": "grantor:job", "Value": "abalone"}],
-    }  # fmt: skip
+        "Tags": [
+            {"Key": "grantor:stack", "Value": "grantor"},
+            {"Key": "grantor:job", "Value": "abalone"},
+        ],
+    }
 
 
-def test_what_the_policy_says_reaches_the_request() -> None:
+def test_the_values_of_the_policy_reach_the_request() -> None:
     job = replace(
         JOB,
         instances=Instances("ml.m5.4xlarge", 5, 100),
@@ -198,7 +256,7 @@ def test_a_key_is_passed_unchanged(key: str) -> None:
     ],
     ids=["a long key", "many arguments", "a Region without an image"],
 )
-def test_what_sagemaker_would_not_take_is_refused_before_it_is_asked(
+def test_a_request_that_sagemaker_would_reject_is_refused_before_the_call(
     start, region: str, why: str
 ) -> None:
     with pytest.raises(UnsendableRequest, match=why):

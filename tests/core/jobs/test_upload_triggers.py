@@ -1,4 +1,4 @@
-"""Which uploads each event makes the launcher look at; no event is an error."""
+"""Which uploads each event concerns; an unexpected event is not an error."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ JOB = "grantor-abalone-0123456789abcdef0123-a1"
         ("grants_reconciled", "all waiting uploads"),
     ],
 )
-def test_each_sample_event_says_what_is_to_be_looked_at(file: str, about: str) -> None:
+def test_each_sample_event_has_the_expected_trigger(file: str, about: str) -> None:
     event = json.loads((ROOT / "events" / f"{file}.json").read_text())
     trigger = parse_upload_trigger(event)
 
@@ -40,26 +40,60 @@ def test_each_sample_event_says_what_is_to_be_looked_at(file: str, about: str) -
         ({"source": "aws.s3", "detail": {"bucket": {"name": "b"}}}, UploadTrigger()),
         ({"source": "aws.s3", "detail": {"bucket": "b", "object": {"key": "k"}}}, UploadTrigger()),
         (
-            {"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "version-id": "v1"}}},
+            {
+                "source": "aws.s3",
+                "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "version-id": "v1"}},
+            },
             UploadTrigger("s3://b/k", versions=("v1",)),
         ),
-        ({"source": "aws.sagemaker", "detail": {"ProcessingJobName": "somebody-elses"}}, UploadTrigger()),
-        ({"source": "aws.sagemaker", "detail": {"ProcessingJobName": "grantor-test"}}, UploadTrigger()),
+        (
+            {"source": "aws.sagemaker", "detail": {"ProcessingJobName": "somebody-elses"}},
+            UploadTrigger(),
+        ),
+        (
+            {"source": "aws.sagemaker", "detail": {"ProcessingJobName": "grantor-test"}},
+            UploadTrigger(),
+        ),
         ({"source": "aws.sagemaker"}, UploadTrigger()),
         ({"source": "aws.scheduler"}, UploadTrigger(waiting=True)),
-        ({"source": "grantor", "detail-type": "Run Deferred"}, UploadTrigger(waiting=True, granted=True)),
         (
-            {"source": "grantor", "detail-type": "Job Waiting", "detail": {"upload": "s3://b/k", "attempt": 3, "at": 5, "granted": True}},
+            {"source": "grantor", "detail-type": "Run Deferred"},
+            UploadTrigger(waiting=True, granted=True),
+        ),
+        (
+            {
+                "source": "grantor",
+                "detail-type": "Job Waiting",
+                "detail": {"upload": "s3://b/k", "attempt": 3, "at": 5, "granted": True},
+            },
             UploadTrigger("s3://b/k", waiting=True, granted=True, at=5.0, attempt=3),
         ),
-        ({"source": "grantor", "detail-type": "Job Waiting", "detail": {"attempt": "x", "at": "y"}}, UploadTrigger(waiting=True)),
+        (
+            {
+                "source": "grantor",
+                "detail-type": "Job Waiting",
+                "detail": {"attempt": "x", "at": "y"},
+            },
+            UploadTrigger(waiting=True),
+        ),
         ({"source": "aws.events", "time": "no time"}, UploadTrigger(waiting=True)),
     ],
     ids=[
-        "no event", "no mapping", "no key", "no bucket", "a version", "another's job", "nearly ours", "no job", "a schedule", "grants have changed",
-        "an upload that waits", "our own, saying little", "no time",
+        "no event",
+        "no mapping",
+        "no key",
+        "no bucket",
+        "a version",
+        "another's job",
+        "nearly ours",
+        "no job",
+        "a schedule",
+        "grants have changed",
+        "an upload that waits",
+        "our own, saying little",
+        "no time",
     ],
-)  # fmt: skip
+)
 def test_each_event_becomes_its_trigger(event: dict[str, Any], trigger: UploadTrigger) -> None:
     assert parse_upload_trigger(event) == trigger
 
@@ -74,7 +108,7 @@ def test_each_event_becomes_its_trigger(event: dict[str, Any], trigger: UploadTr
         "a%20b/abalone.csv",
     ],
 )
-def test_a_key_is_taken_as_eventbridge_has_it_which_is_as_it_is(key: str) -> None:
+def test_a_key_is_taken_from_eventbridge_unchanged(key: str) -> None:
     assert (
         parse_upload_trigger(
             {"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": key}}}
@@ -85,9 +119,14 @@ def test_a_key_is_taken_as_eventbridge_has_it_which_is_as_it_is(key: str) -> Non
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["bucket", "object", "name", "key", "upload", "at"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["bucket", "object", "name", "key", "upload", "at"]), inner
+        )
+    ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @given(
@@ -95,7 +134,7 @@ json_values = st.recursive(
     json_values,
     json_values,
 )
-def test_no_event_is_an_error(source: str, kind: Any, detail: Any) -> None:
+def test_an_unexpected_event_is_not_an_error(source: str, kind: Any, detail: Any) -> None:
     parse_upload_trigger({"source": source, "detail-type": kind, "detail": detail, "time": detail})
 
 

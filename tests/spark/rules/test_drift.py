@@ -1,4 +1,4 @@
-"""What is said of a run beside the run before, and what is not worth a word."""
+"""Which differences from the previous run are reported as drift, and which are not."""
 
 from dataclasses import replace
 
@@ -31,38 +31,62 @@ def height(**moved):
 
 SENTENCES = [
     ({}, []),
-    ({"rows": rows(499)}, ["499 rows came in, before 1,000"]),
-    ({"rows": rows(2001)}, ["2,001 rows came in, before 1,000"]),
+    ({"rows": rows(499)}, ["499 rows in, previously 1,000"]),
+    ({"rows": rows(2001)}, ["2,001 rows in, previously 1,000"]),
     ({"rows": rows(1900)}, []),
-    ({"rows": rows(1000, 30), "quarantine": {"height 0": 30}}, ["new: 3 % of rows in quarantine, before 0 %", "new in quarantine: height 0 (30 rows)"]),
-    ({"rows": rows(1000, 1), "quarantine": {"sex not M, F or I": 1}}, ["new in quarantine: sex not M, F or I (1 row)"]),
-    ({"categories": {"M": 500, "I": 187, "F": 313}}, ["share of sex I moved from 32 % to 19 %", "share of sex M moved from 37 % to 50 %"]),
+    (
+        {"rows": rows(1000, 30), "quarantine": {"height 0": 30}},
+        ["new: 3 % of rows in quarantine, previously 0 %", "new in quarantine: height 0 (30 rows)"],
+    ),
+    (
+        {"rows": rows(1000, 1), "quarantine": {"sex not M, F or I": 1}},
+        ["new in quarantine: sex not M, F or I (1 row)"],
+    ),
+    (
+        {"categories": {"M": 500, "I": 187, "F": 313}},
+        ["share of sex I moved from 32 % to 19 %", "share of sex M moved from 37 % to 50 %"],
+    ),
     ({"categories": {"M": 380, "I": 311, "F": 309}}, []),
-    ({"columns": height(mean=0.205)}, ["mean of height moved from 0.139 to 0.205 (+1.6 standard deviations)"]),
-    ({"columns": height(mean=0.09)}, ["mean of height moved from 0.139 to 0.09 (-1.2 standard deviations)"]),
+    (
+        {"columns": height(mean=0.205)},
+        ["mean of height moved from 0.139 to 0.205 (+1.6 standard deviations)"],
+    ),
+    (
+        {"columns": height(mean=0.09)},
+        ["mean of height moved from 0.139 to 0.09 (-1.2 standard deviations)"],
+    ),
     ({"columns": height(mean=0.142)}, []),
-    ({"columns": height(max=1.13)}, ["height goes up to 1.13, before to 0.5"]),
-    ({"columns": height(min=-1.0)}, ["height goes down to -1, before to 0.01"]),
+    ({"columns": height(max=1.13)}, ["height has a maximum of 1.13, previously 0.5"]),
+    ({"columns": height(min=-1.0)}, ["height has a minimum of -1, previously 0.01"]),
     ({"columns": height(max=0.6)}, []),
-    ({"columns": height(counts=(0, 0, 200, 200, 200, 200, 200, *[0] * 14))}, ["height is spread otherwise than before (population stability index 0.27)"]),
+    (
+        {"columns": height(counts=(0, 0, 200, 200, 200, 200, 200, *[0] * 14))},
+        ["height is distributed differently (population stability index 0.27)"],
+    ),
     ({"columns": height(counts=(0, 0, 101, 198, 402, 199, 100, *[0] * 14))}, []),
     ({"columns": height(counts=(1000, 0), edges=(0.0, 1.0, 2.0))}, []),
-    ({"rows": rows(0), "categories": dict.fromkeys("MIF", 0), "columns": height(min=None, max=None, mean=None, deviation=None, counts=(0,) * 21)},
-     ["0 rows came in, before 1,000"]),
+    (
+        {
+            "rows": rows(0),
+            "categories": dict.fromkeys("MIF", 0),
+            "columns": height(min=None, max=None, mean=None, deviation=None, counts=(0,) * 21),
+        },
+        ["0 rows in, previously 1,000"],
+    ),
     ({"columns": {}}, []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("now", "said"), SENTENCES)
-def test_what_has_moved_is_said_and_nothing_else(now, said):
+def test_drift_is_reported_and_nothing_else(now, said):
     assert describe_drift(encode_counts(replace(BEFORE, **now)), encode_counts(BEFORE)) == said
 
 
-def test_without_a_run_before_there_is_nothing_to_say():
+def test_without_an_earlier_run_there_is_no_drift():
     assert describe_drift(encode_counts(BEFORE), None) == []
 
 
-def test_few_rows_that_differ_as_chance_would_have_it_are_no_drift():
+def test_random_differences_of_few_rows_are_no_drift():
     shape = (0, 0, 2, 1, 5, 1, 1, *[0] * 14)
     few = Counts(rows(10), {}, {"M": 5, "I": 1, "F": 4}, height(mean=0.155, counts=shape), 1)
     as_few = Counts(
@@ -72,7 +96,7 @@ def test_few_rows_that_differ_as_chance_would_have_it_are_no_drift():
     assert describe_drift(encode_counts(few), encode_counts(as_few)) == []
 
 
-def test_a_name_is_said_as_people_say_it():
+def test_a_column_name_is_written_with_spaces():
     assert "viscera_weight" in NUMBERS
     column = Measure(0.0, 1.0, 0.2, 0.1, 0.0, (0.0, 1.0), (1000,))
     moved = replace(BEFORE, columns={"viscera_weight": replace(column, mean=0.5)})

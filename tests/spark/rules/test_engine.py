@@ -1,4 +1,4 @@
-"""Spark against the oracle: line for line, reason for reason, in the file's order."""
+"""Spark and plain Python agree on every line and every reason, in the order of the file."""
 
 import os
 import statistics
@@ -12,8 +12,8 @@ from abalone.engine import transform_file
 from abalone.exits import CONTRACT, JobFailed
 from abalone.lines import split_lines, transform_line
 from abalone.measures import decode_counts, encode_counts
-from tests.spark.rules.dirty import lines as dirty
-from tests.spark.rules.made import GOOD, made, wanted, written
+from tests.spark.rules.dirty_lines import build_dirty_lines as dirty
+from tests.spark.rules.spark_result import GOOD, compute_splits, read_splits, run_spark
 from tests.spark.rules.test_lines import FEATURES, REFUSED
 
 SEEDS = range(20) if os.environ.get("FUZZ") == "long" else [7]
@@ -23,23 +23,23 @@ def file(lines, end="\n"):
     return "".join(line + end for line in lines).encode(errors="surrogateescape")
 
 
-def test_spark_says_of_each_line_of_the_table_what_the_oracle_says(spark, tmp_path):
+def test_spark_and_plain_python_agree_on_each_line_of_the_table(spark, tmp_path):
     content = file([line for line, _ in FEATURES + REFUSED])
 
-    assert made(spark, tmp_path, content)[1] == wanted(content)
+    assert run_spark(spark, tmp_path, content)[1] == compute_splits(content)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_spark_says_of_ten_thousand_spoilt_lines_what_the_oracle_says(spark, tmp_path, seed):
+def test_spark_and_plain_python_agree_on_ten_thousand_dirty_lines(spark, tmp_path, seed):
     content = file(dirty(10_000, seed))
 
-    counts, splits = made(spark, tmp_path, content)
+    counts, splits = run_spark(spark, tmp_path, content)
 
-    assert splits == wanted(content)
+    assert splits == compute_splits(content)
     assert counts.quarantine == Counter(text.partition("\t")[0] for text in splits["quarantine"])
 
 
-def test_among_the_spoilt_lines_is_every_reason_that_there_is():
+def test_the_dirty_lines_cover_every_reason():
     said = [transform_line(line) for line in dirty(10_000, 7)]
     each = {
         f"{name} {fault}"
@@ -55,7 +55,7 @@ def test_among_the_spoilt_lines_is_every_reason_that_there_is():
 
 def test_counts_are_those_that_plain_python_finds(spark, tmp_path):
     content = file(dirty(10_000, 8))
-    counts, splits = made(spark, tmp_path, content)
+    counts, splits = run_spark(spark, tmp_path, content)
     rows = [text.split(",") for kind in ("train", "validation") for text in splits[kind]]
     cells = [[*row[3:], row[0]] for row in rows]
 
@@ -78,26 +78,26 @@ def test_counts_are_those_that_plain_python_finds(spark, tmp_path):
 
 def test_a_value_on_an_edge_belongs_to_the_bin_above(spark, tmp_path):
     edges = BINS["length"].edges[1:-1]
-    counts, _ = made(spark, tmp_path, file(GOOD.replace("0.455", f"{edge:g}") for edge in edges))
+    counts, _ = run_spark(
+        spark, tmp_path, file(GOOD.replace("0.455", f"{edge:g}") for edge in edges)
+    )
 
     assert counts.columns["length"].counts == (0, *[1] * len(edges))
 
 
-def test_counts_survive_their_way_through_json(spark, tmp_path):
-    counts, _ = made(spark, tmp_path, file(dirty(100, 1)))
+def test_counts_survive_json(spark, tmp_path):
+    counts, _ = run_spark(spark, tmp_path, file(dirty(100, 1)))
 
     assert decode_counts(encode_counts(counts)) == counts
 
 
-def test_however_the_file_is_cut_the_rows_fall_into_the_same_splits_and_the_counts_are_the_same(
-    spark, tmp_path
-):
+def test_partitioning_changes_neither_the_splits_nor_the_counts(spark, tmp_path):
     content = file(dirty(5_000, 9))
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     whole, cut = (
-        made(spark, tmp_path / "a", content, files=1),
-        made(spark, tmp_path / "b", content, files=7),
+        run_spark(spark, tmp_path / "a", content, files=1),
+        run_spark(spark, tmp_path / "b", content, files=7),
     )
 
     assert whole == cut
@@ -107,7 +107,9 @@ def test_however_the_file_is_cut_the_rows_fall_into_the_same_splits_and_the_coun
 def test_lines_that_end_as_on_windows_make_the_same_rows(spark, tmp_path):
     lines = [line.removesuffix("\r") for line in dirty(500, 3)]
 
-    assert made(spark, tmp_path, file(lines, "\r\n")) == made(spark, tmp_path, file(lines))
+    assert run_spark(spark, tmp_path, file(lines, "\r\n")) == run_spark(
+        spark, tmp_path, file(lines)
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,55 +137,53 @@ def test_lines_that_end_as_on_windows_make_the_same_rows(spark, tmp_path):
         "Latin-1",
     ],
 )
-def test_odd_files_are_read_as_the_oracle_reads_them(spark, tmp_path, content, rows):
-    counts, splits = made(spark, tmp_path, content)
+def test_spark_and_plain_python_read_odd_files_alike(spark, tmp_path, content, rows):
+    counts, splits = run_spark(spark, tmp_path, content)
 
-    assert (counts.rows["in"], splits) == (rows, wanted(content))
+    assert (counts.rows["in"], splits) == (rows, compute_splits(content))
 
 
-def test_what_was_left_by_a_run_that_died_goes(spark, tmp_path):
+def test_leftovers_of_a_dead_run_are_removed(spark, tmp_path):
     for kind in ("train", "apart/split=0", "quarantine"):
         (tmp_path / "out" / kind).mkdir(parents=True)
         (tmp_path / "out" / kind / "part-old").write_text("old\n")
-    _, splits = made(spark, tmp_path, file([GOOD]))
+    _, splits = run_spark(spark, tmp_path, file([GOOD]))
 
-    assert splits == wanted(GOOD.encode())
+    assert splits == compute_splits(GOOD.encode())
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["train"]
 
 
-def test_a_name_means_itself(spark, tmp_path):
+def test_a_file_name_with_special_characters_is_read_literally(spark, tmp_path):
     source = tmp_path / "a [1]{2} 100%25 *.csv"
     source.write_text(GOOD)
     transform_file(spark, str(source), str(tmp_path / "out"), 1)
 
-    assert written(tmp_path / "out") == wanted(GOOD.encode())
+    assert read_splits(tmp_path / "out") == compute_splits(GOOD.encode())
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
-def test_a_line_too_long_for_memory_is_passed_over_and_the_file_refused(spark, tmp_path, end):
+def test_a_line_too_long_for_memory_is_skipped_and_the_file_is_refused(spark, tmp_path, end):
     content = file([GOOD]) + b"M" * (1 << 22) + end + (file([GOOD]) if end else b"")
 
     with pytest.raises(JobFailed, match="has a line of more than 1,048,576 bytes") as refused:
-        made(spark, tmp_path, content)
+        run_spark(spark, tmp_path, content)
 
     assert refused.value.code == CONTRACT
 
 
-def test_a_line_just_short_enough_is_put_aside_whole(spark, tmp_path):
+def test_a_line_just_short_enough_is_quarantined_completely(spark, tmp_path):
     content = file(["M" * (1 << 20), GOOD])
 
-    assert made(spark, tmp_path, content)[1] == wanted(content)
+    assert run_spark(spark, tmp_path, content)[1] == compute_splits(content)
 
 
-def test_of_a_large_file_a_part_of_the_rows_stands_for_all_in_histograms_and_nowhere_else(
-    spark, tmp_path
-):
+def test_only_the_histograms_of_a_large_file_use_a_sample_of_the_rows(spark, tmp_path):
     content = file(
         split_lines(
             file(FEATURES[at % 4][0].replace("0.", f"0.{at % 97}", 1) for at in range(150_000))
         )
     )
-    counts, _ = made(spark, tmp_path, content)
+    counts, _ = run_spark(spark, tmp_path, content)
     kept, drawn = (
         counts.rows["train"] + counts.rows["validation"],
         sum(counts.columns["length"].counts),

@@ -1,9 +1,9 @@
-"""What the rules say of a line. Spark is held against these in test_engine.py."""
+"""The rules for a line, in plain Python. test_engine.py compares Spark with them."""
 
 import pytest
 
 from abalone.lines import split_lines, transform_line
-from tests.spark.rules.made import GOOD
+from tests.spark.rules.spark_result import GOOD
 
 FEATURES = [
     (
@@ -74,15 +74,15 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("line", "reason"), REFUSED)
-def test_a_line_that_is_not_as_the_contract_says_keeps_its_words_and_gets_a_reason(line, reason):
+def test_an_invalid_line_is_kept_unchanged_with_a_reason(line, reason):
     assert transform_line(line) == ("quarantine", f"{reason}\t{line.removesuffix('\r')}")
 
 
-def test_a_row_falls_into_the_same_split_whatever_ends_its_line():
+def test_a_row_is_in_the_same_split_whatever_its_line_ending():
     assert transform_line(GOOD) == transform_line(f"{GOOD}\r")
 
 
-def test_four_of_five_rows_are_to_train_with():
+def test_four_of_five_rows_are_for_training():
     kinds = [
         transform_line(f"M,0.5,0.4,0.1,{at / 1000},0.2,0.1,0.1,9")[0] for at in range(1, 10000)
     ]
@@ -102,5 +102,5 @@ def test_four_of_five_rows_are_to_train_with():
         (b"\xe9\n", ["\udce9"]),
     ],
 )
-def test_a_file_is_cut_at_line_feeds_and_nowhere_else(content, lines):
+def test_a_file_is_split_only_at_line_feeds(content, lines):
     assert list(split_lines(content)) == lines

@@ -253,7 +253,7 @@ def _format_passed(count: int) -> str:
     if not count:
         return ""
     uploads = format_count(count, "upload")
-    return f"{uploads} since the run before, replaced before they were processed or unchanged"
+    return f"{uploads} since the previous run, unchanged or replaced before they were processed"
 
 
 def _format_took(run: JobRun) -> str:

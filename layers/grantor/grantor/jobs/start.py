@@ -94,7 +94,7 @@ class JobStarter:
             elif result := self._launch_job(start, check, check.input):
                 return result
         return StartResult(
-            f"{start.upload} changes faster than it can be looked at", RetryWhen.SOON
+            f"{start.upload} changes faster than it can be processed", RetryWhen.SOON
         )
 
     def _check_input(self, start: Start) -> _InputCheck:

@@ -185,7 +185,7 @@ class PlanApplier:
             if replacement is None:
                 yield change
             else:
-                deferred = DeferredChange(change, "it is replaced first", replacement)
+                deferred = DeferredChange(change, "its replacement is created first", replacement)
                 self.report.deferred.append(deferred)
 
     def _remove_entries(self, grants: Collection[Grant]) -> None:

@@ -19,6 +19,7 @@ from sandbox.access_grants.state import (
     merge_tags,
     read_page,
 )
+from sandbox.identity_center import DIRECTORY_KINDS
 
 PRINCIPAL_ARN = re.compile(r"arn:[^:]+:iam::\d{12}:(role|user)/.+")
 
@@ -168,7 +169,7 @@ def _is_in_directory(
 
     The caller must be allowed to see it there (API reference, CreateAccessGrant).
     """
-    noun = {"DIRECTORY_USER": "User", "DIRECTORY_GROUP": "Group"}[kind]
+    noun = DIRECTORY_KINDS[kind]
     service.require_permission(caller, "sso:DescribeInstance", str(instance.identity_center))
     service.require_permission(caller, "sso:DescribeApplication", str(instance.application))
     for resource in (

@@ -7,6 +7,8 @@ actions).
 
 from typing import Any
 
+# What a permission gives; a permission in neither set gives nothing.
+READING, WRITING = {"READ", "READWRITE"}, {"WRITE", "READWRITE"}
 READ_OBJECTS = [
     "s3:GetObject",
     "s3:GetObjectVersion",
@@ -90,14 +92,13 @@ def session_policy(scope: str, permission: str) -> dict[str, Any]:
     The location role's own policies limit it further.
     """
     name, objects = bucket_of(scope), _object_pattern(scope)
-    actions = (READ_OBJECTS if permission != "WRITE" else []) + (
-        WRITE_OBJECTS if permission != "READ" else []
-    )
+    reads, writes = permission in READING, permission in WRITING
+    actions = (READ_OBJECTS if reads else []) + (WRITE_OBJECTS if writes else [])
     statements = [
         _allow_statement(actions, [f"arn:aws:s3:::{objects}"]),
         _allow_statement(KMS_ACTIONS, ["*"]),
     ]
-    if permission != "WRITE":
+    if reads:
         prefix = objects.partition("/")[2]
         bucket_wide = _allow_statement(READ_BUCKET, [f"arn:aws:s3:::{name}"])
         if prefix != "*":

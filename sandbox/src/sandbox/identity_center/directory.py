@@ -15,6 +15,9 @@ from typing import Any
 from sandbox import aws_models
 from sandbox.aws_models import ModelViolation
 
+# What Access Grants calls a thing of the directory, and the directory's own noun for it.
+DIRECTORY_KINDS = {"DIRECTORY_USER": "User", "DIRECTORY_GROUP": "Group"}
+
 DirectoryRequest = dict[str, Any]
 DirectoryOperation = Callable[["Directory", DirectoryRequest], dict[str, Any]]
 DIRECTORY_OPERATIONS: dict[str, dict[str, DirectoryOperation]] = {
@@ -134,9 +137,9 @@ class Directory:
         return f"arn:aws:identitystore::{self.account}:identitystore/{self.store}"
 
     def has(self, kind: str, identifier: str) -> bool:
-        """Return whether a DIRECTORY_USER or DIRECTORY_GROUP with this id exists."""
-        shelves = {"DIRECTORY_USER": self.users, "DIRECTORY_GROUP": self.groups}
-        return kind in shelves and identifier in shelves[kind].things
+        """Return whether this id exists, of a kind in DIRECTORY_KINDS."""
+        shelves = {"User": self.users, "Group": self.groups}
+        return kind in DIRECTORY_KINDS and identifier in shelves[DIRECTORY_KINDS[kind]].things
 
     def call(self, service: str, name: str, request: DirectoryRequest) -> dict[str, Any]:
         """Carry out one operation of identitystore or sso-admin.

@@ -16,7 +16,7 @@ from grantor.core.planning.grantees import (
 )
 from grantor.core.planning.holds import NotRead, RuleRejected, locate_fault
 from grantor.core.planning.profile_conflicts import ConflictCheck
-from grantor.core.planning.substitution import VARIABLE, fill_variables, profile_values
+from grantor.core.planning.scopes import VARIABLE, fill_variables, profile_values
 from grantor.core.rules import (
     PROFILE_VARIABLES,
     IamPrincipal,
@@ -45,7 +45,7 @@ class StartValidator:
     places: Sequence[JobPlace]
 
     def find_faults(self, place: JobPlace, role: str, arguments: Arguments) -> Iterator[Fault]:
-        """Yield every_job that is wrong with one start."""
+        """Yield everything that is wrong with one start."""
         if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
             yield self._role_fault(role)
         yield from self._bucket_faults(place)
@@ -71,14 +71,14 @@ class StartValidator:
             if not uri.startswith(bucket):
                 why = f"jobs read and write in the bucket of the upload, {bucket}"
                 yield Fault(
-                    f"its {called} {quote_text(uri)} lies in another bucket",
+                    f"its {called} {quote_text(uri)} is in another bucket",
                     why,
                     f"write {called}: s3://{{data_bucket}}/…",
                 )
 
     def _overlap_faults(self, place: JobPlace) -> Iterator[Fault]:
         if place.feeds(place):
-            what = f"its output {place.output} lies over what it waits for or reads"
+            what = f"its output {place.output} contains what the job waits for or reads"
             yield Fault(
                 what,
                 "the job would start itself, again and again",
@@ -87,15 +87,11 @@ class StartValidator:
         if other := next(
             (other for other in self.places if other != place and place.overlaps(other)), None
         ):
-            what = (
-                f"its output {place.output} and that of {other}, {other.output}, lie over each "
-                "other"
-            )
+            what = f"its output {place.output} overlaps with that of {other}, {other.output}"
             yield Fault(what, "their files would be mixed", "give each a folder of its own")
         if way := JobPlaces(self.places).find_cycle(place):
             what = (
-                f"what it writes feeds {', which feeds '.join(map(str, way[1:]))}, which feeds "
-                "it again"
+                f"its output feeds {', which feeds '.join(map(str, way[1:]))}, which feeds it again"
             )
             yield Fault(
                 what, "each would start the next, without end", "let one of them write elsewhere"
@@ -110,7 +106,7 @@ def _length_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
     }
     for called, text in texts.items():
         if len(text) > MAX_CONTAINER_ARGUMENT_CHARACTERS:
-            why = f"SageMaker passes a job no more than {MAX_CONTAINER_ARGUMENT_CHARACTERS} of them"
+            why = f"SageMaker passes at most {MAX_CONTAINER_ARGUMENT_CHARACTERS} of them to a job"
             yield Fault(
                 f"{called} has {len(text)} characters: {quote_text(text)}",
                 why,

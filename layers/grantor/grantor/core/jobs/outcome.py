@@ -37,25 +37,22 @@ SERVICE_ERROR_PREFIXES = (
 # is missing.
 NEXT_STEPS = {
     FailureCause.ACCESS: "it is tried again when grants change",
-    FailureCause.INTERNAL: "it is tried again automatically, three times at most",
-    FailureCause.INFRASTRUCTURE: "it is tried again automatically, three times at most",
+    FailureCause.INTERNAL: "it is tried again automatically, at most three times",
+    FailureCause.INFRASTRUCTURE: "it is tried again automatically, at most three times",
 }
 REMEDIES = {
     FailureCause.ACCESS: "check that its role holds the grants",
     FailureCause.INPUT: (
-        "data that was uploaded since starts a run of its own; "
-        "upload the data again if it was deleted by mistake"
+        "newer data starts a run of its own; upload the data again if it was deleted by mistake"
     ),
-    FailureCause.CONTRACT: "upload a file that keeps to the job's contract",
+    FailureCause.CONTRACT: "upload a file that meets the job's contract",
     FailureCause.QUARANTINE: (
         "see the reasons in the quarantine, and upload a better file, "
-        "or allow more by max_quarantine"
+        "or allow more with max_quarantine"
     ),
     FailureCause.CAPABILITY: "the image does not know S3 Access Grants; see the job's log",
     FailureCause.INTERNAL: "see the job's log",
-    FailureCause.SET_UP: (
-        "see what SageMaker says; it is tried again when the data is uploaded again"
-    ),
+    FailureCause.SET_UP: ("see SageMaker's message; upload the data again to try again"),
     FailureCause.TIME: (
         "give the job more time or machines (time_limit, instances), and upload the data again"
     ),
@@ -137,9 +134,9 @@ def parse_summary(text: bytes) -> JobSummary:
 
 def _describe_success(summary: JobSummary) -> str:
     if summary.outcome == "already":
-        return summary.sentence or "this very run was published already"
+        return summary.sentence or "this run was published already"
     if "in" not in summary.rows:
-        return summary.sentence or "done, and it left no summary"
+        return summary.sentence or "done, but it left no summary"
     return "; ".join(
         [f"{summary.rows['in']:,} rows in, {_describe_quarantine(summary)}", *summary.drift]
     )

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from grantor.core.diagnostics import join_words
 from grantor.core.grant import Grant, Permission, iam_grantee
 from grantor.core.planning.rendering import Home, describe_grantee
 from grantor.core.rules import Start
@@ -71,7 +72,7 @@ def list_needs(start: Start) -> tuple[Need, ...]:
     if STAGED_ARGUMENT in start.job.arguments:
         read = Need(Permission.READ, output, output, output)
         return (key, read, replace(read, permission=Permission.WRITE))
-    below = Need(Permission.READ, f"what lies below {start.input}/", f"{start.input}/*", folder)
+    below = Need(Permission.READ, f"everything below {start.input}/", f"{start.input}/*", folder)
     return (key, below, Need(Permission.READWRITE, output, output, output))
 
 
@@ -104,12 +105,10 @@ def check_grants(
     why = "; ".join(unread)
     if missing and not why:
         hint = "" if find_unmet(_as_staged(start), held) else STAGING_HINT
-        sentence = (
-            f"{runner} holds no {_join_needs(missing)}. {_propose_rules(start, missing)}{hint}"
-        )
+        sentence = f"{runner} lacks {_join_needs(missing)}. {_propose_rules(start, missing)}{hint}"
         return PreflightResult(PreflightAnswer.MISSING, sentence)
-    cause = f": {why}" if missing else ", though a rule gives it"
-    sentence = f"{runner} does not hold {_join_needs(lacking)} yet{cause}"
+    cause = f": {why}" if missing else ", although a rule grants it"
+    sentence = f"{runner} does not have {_join_needs(lacking)} yet{cause}"
     return PreflightResult(PreflightAnswer.NOT_YET, sentence)
 
 
@@ -125,7 +124,7 @@ def _describe_runner(start: Start, home: Home | None) -> str:
 
 
 def _join_needs(lacking: Iterable[Need]) -> str:
-    return " and no ".join(map(str, lacking))
+    return join_words(map(str, lacking), "and")
 
 
 def _propose_rules(start: Start, missing: Iterable[Need]) -> str:
@@ -137,7 +136,7 @@ def _propose_rules(start: Start, missing: Iterable[Need]) -> str:
         _format_rule(start, number, scope, permission)
         for number, (scope, permission) in enumerate(scopes.items(), 1)
     )
-    head = f"This would give it, below `rules:` in {start.job.file}:"
+    head = f"To grant it, add below `rules:` in {start.job.file}:"
     return "\n".join([head, *rules])
 
 

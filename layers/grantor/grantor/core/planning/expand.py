@@ -22,17 +22,19 @@ from grantor.core.grant import Grant, Grantee, Reason, parse_profile_subject, pr
 from grantor.core.planning.grantees import (
     ProfileIndex,
     check_domain,
+    find_end,
+    has_passed,
     resolve_execution_role,
     resolve_grantee,
 )
 from grantor.core.planning.holds import NotRead, RuleOutcomes
 from grantor.core.planning.profile_conflicts import ConflictCheck
 from grantor.core.planning.required_reads import filter_rules
-from grantor.core.planning.scope_exceptions import LocationCheck, find_levels, list_open_folders
-from grantor.core.planning.substitution import (
+from grantor.core.planning.scopes import (
+    LocationCheck,
     fill_variables,
-    find_end,
-    has_passed,
+    find_levels,
+    list_open_folders,
     prefix_values,
     profile_values,
 )
@@ -195,8 +197,8 @@ class _RuleExpansion:
         for name in selector.names:
             if not self.run.profiles.matches_any(selector.domain, name):
                 what = f"no profile of {selector.domain} matches {quote_text(name)}"
-                why = "either it is a slip, or the rule exists before the profile"
-                remedy = "correct the name, or leave it for a profile to come"
+                why = "it may be a typing mistake, or the profile may not exist yet"
+                remedy = "correct the name, or keep it for a future profile"
                 self.run.warn(self.rule, Fault(what, why, remedy))
 
     def _is_in_focus(self, subjects: Subjects) -> bool:

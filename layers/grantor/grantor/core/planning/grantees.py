@@ -6,17 +6,20 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from grantor.core.diagnostics import Fault, find_nearest, quote_text
 from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject
 from grantor.core.planning.holds import NotRead, RuleRejected
-from grantor.core.planning.substitution import fill_variables
+from grantor.core.planning.scopes import fill_variables
 from grantor.core.policy.grantee_types import DIRECTORY_ID, DIRECTORY_TYPES
 from grantor.core.policy.text_forms import ROLE, USER
-from grantor.core.rules import DirectoryName, IamPrincipal, ProfileSelector
+from grantor.core.rules import DirectoryName, IamPrincipal, ProfileQuery, ProfileSelector
 from grantor.core.snapshot import Inventory, Profile
+
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)  # a rule that lasts longer ends here
 
 Tags = tuple[tuple[str, str], ...]
 WILDCARD = re.compile(r"[*?\[]")
@@ -177,9 +180,9 @@ def _resolve_principal(to: IamPrincipal, values: Mapping[str, str]) -> Grantee:
     if "{" not in arn and (ROLE.fits(arn) or USER.fits(arn)):
         return iam_grantee(arn)
     what = f"{quote_text(arn)} is not the ARN of a role or user"
-    why = "names of roles and users have only letters, digits and + = , . @ _ -"
+    why = "names of roles and users contain only letters, digits and + = , . @ _ -"
     raise RuleRejected(
-        Fault(what, why, "name the folder as the role, or write a rule for it alone")
+        Fault(what, why, "give the folder the role's name, or write a rule for it alone")
     )
 
 
@@ -188,9 +191,7 @@ def resolve_execution_role(profile: Profile) -> Grantee:
     if profile.role:
         return iam_grantee(profile.role)
     what = f"profile {profile.name} has no execution role, and neither has its domain"
-    raise RuleRejected(
-        Fault(what, "a grant is held by a role", "give the profile an execution role")
-    )
+    raise RuleRejected(Fault(what, "a grant needs a role", "give the profile an execution role"))
 
 
 def check_domain(domain: str, inventory: Inventory) -> None:
@@ -203,7 +204,9 @@ def check_domain(domain: str, inventory: Inventory) -> None:
             f"did you mean {near}?" if near else "write its name as the list of domains shows it"
         )
         what = f"there is no Studio domain {quote_text(domain)}"
-        raise RuleRejected(Fault(what, "that may be a slip, so nothing is done for it", remedy))
+        raise RuleRejected(
+            Fault(what, "that may be a typing mistake, so nothing changes for it", remedy)
+        )
 
 
 def _resolve_directory_name(
@@ -216,7 +219,7 @@ def _resolve_directory_name(
     if is_directory_id(who):
         return Grantee(to.kind, who)
     if why := inventory.unread.get(f"directory {to.kind} {who}"):
-        raise NotRead(f"the directory could not be asked for {quote_text(who)}: {why}")
+        raise NotRead(f"{quote_text(who)} could not be looked up in the directory: {why}")
     if found := inventory.directory.get((to.kind, who)):
         return Grantee(to.kind, found)
     noun = DIRECTORY_TYPES[to.kind].noun
@@ -225,4 +228,28 @@ def _resolve_directory_name(
     if near:
         remedy = f"did you mean {near}?"
     what = f"the directory has no {noun} {quote_text(who)}"
-    raise RuleRejected(Fault(what, "a grant is held by an id, which is found by the name", remedy))
+    raise RuleRejected(
+        Fault(what, "a grant names an id, which Grantor looks up by the name", remedy)
+    )
+
+
+def find_end(query: ProfileQuery, profile: Profile) -> datetime | None:
+    """When the rule ends for this profile; None for never. Raises NotRead if that depends on an
+    unknown time.
+    """
+    if query.lasts is None:
+        return query.until
+    if profile.created is None:
+        raise NotRead(
+            f"the rule's time runs from the creation of {profile.subject}, which is not known"
+        )
+    return profile.created + min(query.lasts, LAST_MOMENT - profile.created)
+
+
+def has_passed(until: datetime | None, now: datetime) -> bool:
+    """Whether an end has been reached; at its very moment it has.
+
+    >>> has_passed(None, LAST_MOMENT), has_passed(LAST_MOMENT, LAST_MOMENT)
+    (False, True)
+    """
+    return until is not None and until <= now

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from grantor.core.diagnostics import Fault, Problem
 from grantor.core.grant import PERMISSIONS, Grant, Grantee, Permission, Reason
+from grantor.core.planning.grantees import LAST_MOMENT
 from grantor.core.planning.holds import locate_fault
-from grantor.core.planning.substitution import LAST_MOMENT, VARIABLE
+from grantor.core.planning.scopes import VARIABLE
 from grantor.core.rules import PROFILE_VARIABLES, Policy, Rule
 from grantor.core.scope import covers
 from grantor.core.snapshot import WantedGrants
@@ -148,12 +149,12 @@ def _explain_duplicate(
     contradicting = {end: later for end, later in ends.items() if end < later}
     if not contradicting:
         what = f"{longest} grants the same: {_describe_some(grants)}"
-        why = "one grant stands for both, and goes only when neither rule wants it"
+        why = "the two rules share one grant, which is deleted only when neither wants it"
         return Fault(what, why, "keep one of the two")
     end, later = min(contradicting.items())
     what = f"it grants {_describe_some(grants)} {_format_end(end)}"
     what += f", but {longest} {_format_end(later)}"
-    why = "a grant stands until its last rule has ended"
+    why = "a grant stays until its last rule has ended"
     return Fault(what, why, "give both the same end, or keep one of the two")
 
 
@@ -164,8 +165,8 @@ def _format_end(end: datetime) -> str:
 def _warn_of_covered(givers: Givers) -> Warnings:
     for cover in find_covered(givers):
         what = f"{cover.by} covers all that it grants, as {cover.outer} covers {cover.inner}"
-        remedy = "remove it, or narrow the other rule if that says more than is meant"
-        yield cover.rule, Fault(what, "without it nobody could do less", remedy)
+        remedy = "remove it, or narrow the other rule if it grants more than you mean"
+        yield cover.rule, Fault(what, "everybody keeps the same access without it", remedy)
 
 
 def _warn_of_halves(givers: Givers) -> Warnings:
@@ -199,8 +200,8 @@ def _warn_of_buckets(givers: Givers) -> Warnings:
                 found[rule, grant.scope].append(grant)
     for (rule, _), grants in found.items():
         what = f"it grants a whole bucket: {_describe_some(grants)}"
-        why = "whatever is put into the bucket one day is granted with it"
-        yield rule, Fault(what, why, "write a prefix, if not all of it is meant")
+        why = "it also covers everything that is put into the bucket later"
+        yield rule, Fault(what, why, "write a prefix if you do not mean all of it")
 
 
 def _warn_of_joined_variables(rules: Iterable[Rule]) -> Warnings:

@@ -316,13 +316,13 @@ def judge_plan(
     causes = []
     if deletes > GUARD_DELETE_COUNT and deletes > GUARD_DELETE_SHARE * before.owned:
         causes.append(
-            f"it takes away {deletes} of {before.owned} grants: "
+            f"it deletes {deletes} of {before.owned} grants: "
             f"more than {GUARD_DELETE_COUNT} and more than {GUARD_DELETE_SHARE:.0%}"
         )
     if not rules:
         causes.append("the policy files contain no rules")
     causes += [
-        f"Studio domain {domain} has no profiles, and had {before.profiles[domain]}"
+        f"Studio domain {domain} has lost all its profiles; it had {before.profiles[domain]}"
         for domain, count in sorted(profiles.items())
         if not count and before.profiles.get(domain)
     ]

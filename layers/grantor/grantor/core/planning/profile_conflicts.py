@@ -13,9 +13,16 @@ from itertools import islice
 
 from grantor.core.diagnostics import Fault, join_words
 from grantor.core.grant import iam_grantee
-from grantor.core.planning.grantees import ProfileIndex, Tags, has_tags, matches_name
+from grantor.core.planning.grantees import (
+    ProfileIndex,
+    Tags,
+    find_end,
+    has_passed,
+    has_tags,
+    matches_name,
+)
 from grantor.core.planning.holds import NotRead, RuleRejected
-from grantor.core.planning.substitution import fill_variables, find_end, has_passed, profile_values
+from grantor.core.planning.scopes import fill_variables, profile_values
 from grantor.core.rules import PROFILE_VARIABLES, ProfileQuery
 from grantor.core.scope import covers
 from grantor.core.snapshot import Inventory, Profile
@@ -67,10 +74,10 @@ class ConflictCheck:
         asker, reach = self.query.asker, self.query.reach
         if others := _name_some(one for one in sharers if self._includes(one) is False):
             return self._reject_role(
-                role, f"it is also the role of {others}, whom the {asker} does not mean"
+                role, f"it is also the role of {others}, which the {asker} does not select"
             )
         if unread := _name_some(one for one in sharers if self._includes(one) is None):
-            return NotRead(f"too little is known of {unread}, who run as the same role")
+            return NotRead(f"too little is known about the other profiles of its role: {unread}")
         if len({self._fill_texts(one) for one in sharers}) > 1:
             names = _name_some(sharers)
             what = f"it is the role of {names}, and the {asker} gives them different {reach}s"
@@ -85,7 +92,9 @@ class ConflictCheck:
         if not others:
             return None
         if unread := _name_some(one for one in others if self._includes(one) is None):
-            return NotRead(f"too little is known of {unread}, whose folder may be the same")
+            return NotRead(
+                f"too little is known about profiles that may have the same folder: {unread}"
+            )
         meeting = (one for one in others if self._includes(one) and self._overlap(profile, one))
         names = _name_some(meeting)
         return self._reject_folder(names) if names else None
@@ -122,10 +131,10 @@ class ConflictCheck:
     def _reject_role(self, role: str, what: str) -> RuleRejected:
         why = (
             "S3 Access Grants knows roles, not profiles, "
-            "so what one of them is granted all of them can do"
+            "so a grant for one of them is a grant for all"
         )
         remedy = (
-            f"give each a role of its own, let the {self.query.asker} mean all of them alike, "
+            f"give each a role of its own, let the {self.query.asker} treat all of them alike, "
             "or write shared_role: accepted"
         )
         return RuleRejected(Fault(what, why, remedy), about=str(iam_grantee(role)))
@@ -133,7 +142,7 @@ class ConflictCheck:
     def _reject_folder(self, others: str) -> RuleRejected:
         reach, why = (
             self.query.reach,
-            "each would reach the other's data, though their roles differ",
+            "each would reach the other's data, although their roles differ",
         )
         remedy = f"rename one of them, or write {{profile.name}} in the {reach}"
         if self.query.ends_inside_name:

@@ -185,8 +185,8 @@ def truncate_lines(text: str, max_bytes: int) -> str:
     if _count_text_bytes(text) <= max_bytes:
         return text
     lines = text.split("\n")
-    kept, room = 0, max_bytes - _count_text_bytes(f"… and {len(lines)} more lines, cut for size")
-    while (room := room - _count_text_bytes(lines[kept]) - 1) >= 0:
+    kept, space = 0, max_bytes - _count_text_bytes(f"… and {len(lines)} more lines, cut for size")
+    while (space := space - _count_text_bytes(lines[kept]) - 1) >= 0:
         kept += 1
     return "\n".join([*lines[:kept], f"… and {len(lines) - kept} more lines, cut for size"])
 

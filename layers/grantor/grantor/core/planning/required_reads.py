@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from grantor.core.grant import parse_profile_subject, prefix_subject, profile_subject
 from grantor.core.planning.grantees import is_directory_id, matches_name
 from grantor.core.planning.holds import RuleRejected
-from grantor.core.planning.scope_exceptions import find_closed_folders, find_levels
-from grantor.core.planning.substitution import (
+from grantor.core.planning.scopes import (
     VARIABLE,
     fill_variables,
+    find_closed_folders,
+    find_levels,
     prefix_values,
     profile_values,
 )

@@ -3,17 +3,67 @@
 The steps: bytes, text, tree, a tree that fits the language, rules and jobs. Each step reports what
 is wrong and goes on with the rest, so that the file's owner sees all mistakes at once. No input
 raises an exception.
+
+Also here: what YAML takes an unquoted word for where its author means a text. YAML 1.1 (which
+most programs read) has more such words than 1.2 (which most editors check); a word that either of
+them misreads must be quoted. https://yaml.org/type/ lists those of 1.1.
 """
 
-from grantor.core.diagnostics import Problem, quote_text
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from grantor.core.diagnostics import Fault, Problem, join_words, quote_text
+from grantor.core.policy import value_errors
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.parse_jobs import parse_job, refuse_conflicts
 from grantor.core.policy.parse_rules import parse_rule
-from grantor.core.policy.validate import Validator
 from grantor.core.policy.value_errors import ValueContext
+from grantor.core.policy.value_types import (
+    Choice,
+    Either,
+    Flag,
+    Form,
+    Kind,
+    Listing,
+    Mapping,
+    Number,
+    Reserved,
+    Table,
+    Version,
+)
 from grantor.core.policy.variables import Contexts, build_contexts, read_variables
-from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text, decode_body
+from grantor.core.policy.yaml_tree import (
+    Fields,
+    Hole,
+    Items,
+    PolicyReader,
+    Text,
+    Tree,
+    decode_body,
+    unquoted_variable,
+)
 from grantor.core.rules import Job, Mode, Policy, Rule
+from grantor.settings import MAX_QUOTED_CHARACTERS
+
+NUMBER = r"[-+]?(\.\d[\d_]*|\d[\d_]*(\.[\d_]*)?)(e[-+]?\d+)?|0[box][\da-f_]+|[-+]?\.inf|\.nan"
+MISREAD_WORDS = tuple(
+    (re.compile(pattern, re.ASCII | re.IGNORECASE), reader, meaning)
+    for pattern, reader, meaning in (
+        ("y|yes|on", "YAML 1.1", "true"),
+        ("n|no|off", "YAML 1.1", "false"),
+        ("true|false", "YAML", "a boolean"),
+        ("~|null", "YAML", "null"),
+        ("0[0-7_]+", "YAML 1.1", "an octal number"),
+        (r"\d{4}-\d\d?-\d\d?([t\s].*)?", "YAML 1.1", "a date"),
+        (r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?", "YAML 1.1", "a number in base 60"),
+        (NUMBER, "YAML", "a number"),
+        ("<<|=", "YAML 1.1", "a special sign"),
+    )
+)
+MISREAD_STARTS = frozenset("0123456789+-.~<=yYnNoOtTfF")
+WHOLE_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
 def parse_policy(
@@ -73,3 +123,205 @@ def _refuse_same_names(reader: PolicyReader, parts: list[Fields], called: str) -
             what = f"a second {called} is named {quote_text(name.value)}"
             why = f"the {called} on line {first.line} has that name"
             reader.add(name, what, why, "give each its own name")
+
+
+def explain_misread(word: str) -> Fault | None:
+    """What goes wrong if `word` is not quoted; None if every YAML reads the text that is written.
+
+    >>> print(explain_misread("no").why)
+    YAML 1.1 reads it as false, but a text is expected
+    >>> print(explain_misread("0123").remedy, explain_misread("user*"))
+    write "0123" None
+    """
+    if word[:1] not in MISREAD_STARTS:
+        return None
+    for pattern, reader, meaning in MISREAD_WORDS:
+        if pattern.fullmatch(word):
+            why = f"{reader} reads it as {meaning}, but a text is expected"
+            return Fault(f"{quote_text(word)} is not quoted", why, f'write "{word}"')
+    return None
+
+
+@lru_cache(256)
+def value_of_key(key: str, required: bool = True, part: str = "rule") -> ValueContext:
+    """The context of a key's value."""
+    name = key if len(key) <= MAX_QUOTED_CHARACTERS else f"{key[:MAX_QUOTED_CHARACTERS]}…"
+    return ValueContext(name, f"{name}: ", required, part)
+
+
+def check_text(tree: Tree, form: Form, at: ValueContext) -> Text | Fault:
+    """Accept a text that all YAML readers read alike, of the right form if that is known yet."""
+    if not isinstance(tree, Text):
+        return value_errors.explain_text(tree, form, at)
+    value = tree.value
+    if not value:
+        empty = form.may_be_empty and not tree.plain
+        return tree if empty else value_errors.explain_text(tree, form, at)
+    if tree.plain and not form.unquoted and (fault := explain_misread(value)) and form.fits(value):
+        return fault
+    if not value.isprintable():
+        return value_errors.explain_hidden_character(value)
+    known_later = form.variables or form.unquoted
+    return tree if known_later or form.fits(value) else form.describe_misfit(value, at.lead)
+
+
+def check_choice(tree: Tree, of: Choice, at: ValueContext) -> Text | Fault:
+    """Accept one of a few words."""
+    if isinstance(tree, Text) and tree.value in of.words:
+        return tree
+    return value_errors.explain_choice(tree, of, at)
+
+
+def check_flag(tree: Tree, _: Flag, at: ValueContext) -> Text | Fault:
+    """Accept true or false, and no other word for them."""
+    if isinstance(tree, Text) and tree.plain and tree.value in ("true", "false"):
+        return tree
+    return value_errors.explain_flag(tree, at)
+
+
+def check_number(tree: Tree, of: Number, at: ValueContext) -> Text | Fault:
+    """Accept a whole number that lies within bounds."""
+    is_number = isinstance(tree, Text) and tree.plain and WHOLE_NUMBER.fullmatch(tree.value)
+    if isinstance(tree, Text) and is_number and of.least <= int(tree.value) <= of.most:
+        return tree
+    return value_errors.explain_number(tree, of, at)
+
+
+def check_version(tree: Tree, of: Version, at: ValueContext) -> Text | Fault:
+    """Accept the version of the language that is known here."""
+    if isinstance(tree, Text) and tree.plain and tree.value == str(of.number):
+        return tree
+    return value_errors.explain_version(tree, of, at)
+
+
+def refuse_reserved(_: Tree, of: Reserved, at: ValueContext) -> Fault:
+    """Refuse a key that is reserved for later."""
+    return Fault(f"{at.label} is reserved", of.reason, f"remove {at.label}")
+
+
+def is_text_like(tree: Tree, either: Either) -> bool:
+    """Whether its author meant the text, where a text or something longer can stand."""
+    if isinstance(either.other, Mapping) and isinstance(tree, Items):
+        return True
+    known = either.other.keys_by_name if isinstance(either.other, Mapping) else {}
+    return isinstance(tree, Text) or (bool(name := unquoted_variable(tree)) and name not in known)
+
+
+Check = Callable[[Tree, Any, ValueContext], Tree | Fault]
+
+
+class Validator:
+    """Checks the trees of one file against the language."""
+
+    def __init__(self, reader: PolicyReader) -> None:
+        self.reader = reader
+        self.checks: dict[type, Check] = {
+            Form: check_text,
+            Choice: check_choice,
+            Flag: check_flag,
+            Version: check_version,
+            Number: check_number,
+            Either: self._check_either,
+            Listing: self._check_list,
+            Table: self._check_table,
+            Mapping: self._check_mapping,
+            Reserved: refuse_reserved,
+        }
+
+    def check_tree(self, tree: Tree, kind: Kind, at: ValueContext) -> Tree | None:
+        """`tree` without the parts that do not fit `kind`, each of which is reported.
+
+        None if nothing of it fits.
+        """
+        if isinstance(tree, Hole) or self.reader.full:
+            return None
+        found = self.checks[type(kind)](tree, kind, at)
+        if isinstance(found, Fault):
+            self.reader.add(tree, *found)
+            return None
+        return found
+
+    def _check_either(self, tree: Tree, either: Either, at: ValueContext) -> Tree | Fault:
+        kind: Kind = either.text if is_text_like(tree, either) else either.other
+        return self.checks[type(kind)](tree, kind, at)
+
+    def _check_list(self, tree: Tree, listing: Listing, at: ValueContext) -> Tree | Fault:
+        if not isinstance(tree, Items) or not tree.values:
+            return value_errors.explain_list(tree, listing, at)
+        item = ValueContext(f"an item of {at.label}", "- ", part=at.part)
+        checked = [self.check_tree(given, listing.of, item) for given in tree.values]
+        kept = tuple(good for good in checked if good is not None)
+        self._refuse_repeated(kept, at)
+        return Items(kept, tree.line, tree.column)
+
+    def _refuse_repeated(self, kept: tuple[Tree, ...], at: ValueContext) -> None:
+        seen: set[str] = set()
+        for item in kept:
+            if isinstance(item, Text):
+                if item.value in seen:
+                    self.reader.add(item, *value_errors.explain_repeated(item.value, at))
+                seen.add(item.value)
+
+    def _check_table(self, tree: Tree, table: Table, at: ValueContext) -> Tree | Fault:
+        if not isinstance(tree, Fields) or not tree.values:
+            return value_errors.explain_table(tree, table, at)
+        kept = Fields({}, tree.keys, tree.line, tree.column)
+        for name, value in tree.values.items():
+            key = self.check_tree(tree.keys[name], table.key, ValueContext("a key", ""))
+            good = self.check_tree(value, table.value, value_of_key(name, True, at.part))
+            if key is not None and good is not None:
+                kept.values[name] = good
+        return kept
+
+    def _check_mapping(self, tree: Tree, mapping: Mapping, at: ValueContext) -> Tree | Fault:
+        if not isinstance(tree, Fields):
+            return value_errors.explain_mapping(tree, mapping, at)
+        kept = Fields({}, tree.keys, tree.line, tree.column)
+        part = mapping.part or at.part
+        known = mapping.keys_by_name
+        unknown = [key for key in tree.keys.values() if key.value not in known]
+        meant = {self._refuse_key(key, mapping) for key in unknown}
+        for name, value in tree.values.items():
+            if key := known.get(name):
+                place = tree.keys[name] if isinstance(key.takes, Reserved) else value
+                context = value_of_key(name, key.required or name in mapping.one_of, part)
+                if (good := self.check_tree(place, key.takes, context)) is not None:
+                    kept.values[name] = good
+        self._refuse_missing(tree, mapping, meant | tree.keys.keys())
+        self._refuse_combinations(tree, mapping, part)
+        return kept
+
+    def _refuse_key(self, key: Text, mapping: Mapping) -> str:
+        """Report an unknown key; return the name of the one that was meant, "" if unknown."""
+        if self.reader.full:
+            return ""
+        fault, meant = value_errors.explain_key(key.value, mapping)
+        self.reader.add(key, *fault)
+        return meant
+
+    def _refuse_missing(self, tree: Fields, mapping: Mapping, present: set[str]) -> None:
+        for name in mapping.required_names:
+            if name not in present:
+                self.reader.add(tree, *value_errors.explain_missing_key(name, mapping))
+        known = mapping.keys_by_name.keys()
+        if mapping.one_of and present.isdisjoint(mapping.one_of) and present <= known:
+            self.reader.add(tree, *value_errors.explain_incomplete(mapping))
+
+    def _refuse_combinations(self, tree: Fields, mapping: Mapping, part: str) -> None:
+        """Report keys that cannot stand together."""
+        chosen = [name for name in tree.keys if name in mapping.one_of]
+        if mapping.only_one and len(chosen) > 1:
+            what = f"{mapping.name} has {join_words(chosen, 'and')}"
+            remedy = f"write a {part} for each"
+            self.reader.add(tree.keys[chosen[1]], what, mapping.only_one, remedy)
+        for clash in mapping.clashes:
+            pair = [tree.keys[name] for name in (clash.first, clash.second) if name in tree.keys]
+            if len(pair) == 2:
+                later = max(pair, key=lambda key: (key.line, key.column))
+                what = f"{clash.first} and {clash.second} are both given"
+                self.reader.add(later, what, clash.why, clash.remedy)
+        for ineffective in mapping.ineffective:
+            beside = tree.fields(ineffective.beside)
+            there = [name for name in beside.keys if name in ineffective.among] if beside else []
+            if there and (key := tree.keys.get(ineffective.key)):
+                self.reader.add(key, *value_errors.explain_ineffective(ineffective, there[0]))

@@ -1,4 +1,4 @@
-"""What is wrong with a value that validate.py refuses, and what its author most likely meant.
+"""What is wrong with a value that parser.py refuses, and what its author most likely meant.
 
 Nothing here runs for a valid file.
 """

@@ -1,6 +1,6 @@
 """The types of value that a policy file can contain.
 
-language.py and job_language.py describe the language in these types; validate.py and
+language.py and job_language.py describe the language in these types; parser.py and
 json_schema.py interpret them.
 """
 

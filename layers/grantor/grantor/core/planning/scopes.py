@@ -1,0 +1,202 @@
+"""The scopes that a rule or job stands for: with its variables filled in, its exceptions taken out,
+and below a location.
+
+S3 Access Grants cannot deny, so a scope with exceptions becomes positive prefixes. At each folder
+from the scope's own down to the one that an exception lies in, every folder that does not lead to
+an exception is granted by its name. For s3://b/* except s3://b/UserA/private/*, with the folders
+that exist:
+
+    s3://b/         Product, UserA, UserB      s3://b/Product/* and s3://b/UserB/*
+    s3://b/UserA/   models, private            s3://b/UserA/models/*
+
+Two limits follow. A folder gets its grant once it is seen, not before. And single objects directly
+at these levels (s3://b/readme.txt, s3://b/UserA/notes.txt) are not granted: one grant for each
+would soon be thousands.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from grantor.core.diagnostics import Fault, join_words, quote_text
+from grantor.core.grant import Location
+from grantor.core.planning.holds import RuleRejected
+from grantor.core.snapshot import Profile
+from grantor.limits import MAX_SCOPE_CHARACTERS
+from grantor.settings import MAX_GRANTS_PER_GRANTEE, MAX_LISTED_LOCATIONS
+
+VARIABLE = re.compile(r"\{([^{}]*)\}")
+NOT_NAMES = ("", ".", "..")
+HARMFUL = re.compile(r"[/*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def fill_variables(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its variables filled in, in one pass: a value that looks like a variable stays as
+    it is.
+
+    Raises RuleRejected if a variable has no value, or one that is not a single name.
+
+    >>> fill_variables("s3://data/{profile.folder}/*", {"profile.folder": "UserA"})
+    's3://data/UserA/*'
+    """
+    return VARIABLE.sub(lambda found: _find_value(found[1], values), text) if "{" in text else text
+
+
+def profile_values(profile: Profile) -> dict[str, str]:
+    """The values of a profile's variables.
+
+    >>> profile_values(Profile("Product-Domain", "userA", "role/a", None, (("team", "blue"),)))
+    {'profile.name': 'userA', 'profile.folder': 'UserA', 'profile.tags.team': 'blue'}
+    """
+    tags = {f"profile.tags.{key}": value for key, value in profile.tags}
+    return {"profile.name": profile.name, "profile.folder": profile.folder} | tags
+
+
+def prefix_values(name: str) -> dict[str, str]:
+    """The value of a folder's variable.
+
+    >>> prefix_values("blue")
+    {'prefix.name': 'blue'}
+    """
+    return {"prefix.name": name}
+
+
+def _find_value(name: str, values: Mapping[str, str]) -> str:
+    value = values.get(name)
+    if value is None:
+        fault = Fault(
+            f"{{{name}}} has no value", "nothing can stand in its place", _suggest_value(name)
+        )
+        raise RuleRejected(fault)
+    if value in NOT_NAMES or HARMFUL.search(value):
+        why = "it must be one name, without slash, * and control characters, and not . or .."
+        remedy = "choose another name, or leave the variable out"
+        raise RuleRejected(Fault(f"{{{name}}} is {quote_text(value)}", why, remedy))
+    return value
+
+
+def _suggest_value(name: str) -> str:
+    key = name.removeprefix("profile.tags.")
+    if key == name:
+        return "use a variable that is known here"
+    return f"give the profile a tag {key}, or leave the variable out"
+
+
+def find_levels(scope: str, excepts: Iterable[str]) -> frozenset[str]:
+    """The folders that must be listed, because the folders in them decide what is granted.
+
+    An exception that is not below the scope adds none.
+
+    >>> sorted(find_levels("s3://b/*", ["s3://b/UserA/private/*", "s3://b/UserA/private/more/*"]))
+    ['s3://b/', 's3://b/UserA/']
+    """
+    below = [excepted for excepted in excepts if _lies_below(scope, excepted)]
+    excluded = _list_excluded(below)
+    return frozenset(
+        level for excepted in below for level in _walk_down(scope[:-1], excepted, excluded)
+    )
+
+
+def find_closed_folders(scope: str, excepts: Iterable[str]) -> frozenset[str]:
+    """The folders that are never granted as a whole: the exceptions, and the levels above them."""
+    listed = tuple(excepts)
+    return find_levels(scope, listed) | _list_excluded(listed)
+
+
+def list_open_folders(
+    scope: str, excepts: tuple[str, ...], folders: Mapping[str, tuple[str, ...]]
+) -> list[tuple[str, str]]:
+    """What is granted in place of `scope`, as (level, name of the folder directly below it).
+
+    Raises RuleRejected if prefixes cannot express it: a scope or an exception ends inside a name,
+    an exception is not below the scope, or it takes more than MAX_GRANTS_PER_GRANTEE grants.
+    """
+    _check_exceptions(scope, excepts)
+    closed = find_closed_folders(scope, excepts)
+    names = (
+        (level, name) for level in find_levels(scope, excepts) for name in folders.get(level, ())
+    )
+    found = [(level, name) for level, name in names if f"{level}{name}/" not in closed]
+    if len(found) > MAX_GRANTS_PER_GRANTEE:
+        what = f"{scope} without its exceptions takes {len(found)} grants"
+        why = (
+            "each folder that is not excepted needs one, "
+            f"and a rule may need at most {MAX_GRANTS_PER_GRANTEE} for one grantee"
+        )
+        remedy = "put the excepted objects into a folder of their own, or list the folders to grant"
+        raise RuleRejected(Fault(what, why, remedy))
+    return found
+
+
+def _check_exceptions(scope: str, excepts: tuple[str, ...]) -> None:
+    for text in (scope, *excepts):
+        if not text.endswith("/*") and (text == scope or text.endswith("*")):
+            what = f"{text} is not a folder, and the rule has exceptions"
+            why = "exceptions are implemented by granting whole folders"
+            raise RuleRejected(Fault(what, why, "write a scope that ends in /*"))
+    for excepted in excepts:
+        if not _lies_below(scope, excepted):
+            why = "an exception removes a part of the scope, not all of it and nothing outside it"
+            what = f"the exception {excepted} is not below {scope}"
+            raise RuleRejected(Fault(what, why, "name a folder below the scope"))
+
+
+def _lies_below(scope: str, excepted: str) -> bool:
+    return scope.endswith("/*") and excepted != scope and excepted.startswith(scope[:-1])
+
+
+def _list_excluded(excepts: Iterable[str]) -> frozenset[str]:
+    return frozenset(excepted[:-1] for excepted in excepts if excepted.endswith("/*"))
+
+
+def _walk_down(stem: str, excepted: str, excluded: frozenset[str]) -> Iterator[str]:
+    """The folders from `stem` to the one that the exception lies in, or to another exception on the
+    way.
+    """
+    yield stem
+    for name in excepted.removeprefix(stem).removesuffix("/*").split("/")[:-1]:
+        stem += f"{name}/"
+        if stem in excluded:
+            return
+        yield stem
+
+
+class LocationCheck:
+    """Checks scopes against the registered locations; cheap, because it sees each of very many
+    grants.
+    """
+
+    def __init__(self, locations: Iterable[Location]) -> None:
+        self._roots = tuple(sorted({location.root for location in locations}))
+
+    def check_scope(self, scope: str) -> None:
+        """Raise RuleRejected if S3 Access Grants would not accept the scope."""
+        if len(scope) > MAX_SCOPE_CHARACTERS:
+            what = f"{quote_text(scope)} has {len(scope):,} characters"
+            why = f"S3 Access Grants accepts at most {MAX_SCOPE_CHARACTERS:,}"
+            raise RuleRejected(Fault(what, why, "shorten the names in it"))
+        if not scope.startswith(self._roots):
+            raise RuleRejected(self._explain_misplaced(scope))
+
+    def _explain_misplaced(self, scope: str) -> Fault:
+        below = [
+            root for root in self._roots if scope.endswith("*") and root.startswith(scope[:-1])
+        ]
+        if below:
+            what = f"{quote_text(scope)} is wider than every location"
+            why = "a grant cannot reach beyond its location"
+            remedy = (
+                f"write a scope below {_name_some(below)}, or register a location for all of it"
+            )
+            return Fault(what, why, remedy)
+        known = _name_some(self._roots) or "none"
+        what = f"{quote_text(scope)} is outside every location"
+        why = f"a grant is created in a registered location, and the instance has {known}"
+        return Fault(what, why, "write a scope below a location, or register one there")
+
+
+def _name_some(roots: Iterable[str]) -> str:
+    """The first few locations; empty if there are none."""
+    words = list(roots)
+    if len(words) > MAX_LISTED_LOCATIONS:
+        words = [*words[:MAX_LISTED_LOCATIONS], "others"]
+    return join_words(words) if words else ""

@@ -1,0 +1,106 @@
+"""A stack with the template's outputs and managed policies, on the resources of a setup."""
+
+import json
+import time
+from typing import Any
+
+import yaml
+
+from sandbox.testing.helpers import policy_document, unique_name
+from tests.conftest import ACCOUNT, REGION, ROOT
+from tests.grantor_setup import DATA, LEDGER, POLICIES, STACK, GrantorSetup
+
+PERSON_POLICIES = ("Reader", "Approver", "Steward", "BreakGlass")
+OPERATIONS = "operations"
+
+
+def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
+    """Create the CloudFormation stack of the setup; return its outputs."""
+    template = _fill_template(setup)
+    policies = {name: template["Resources"][name] for name in PERSON_POLICIES}
+    # The function's permissions as a policy that a person can have, for tests of what they allow.
+    function = template["Resources"]["ReconcileGrantsRole"]["Properties"]["Policies"][0][
+        "PolicyDocument"
+    ]
+    policies["Function"] = {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {"PolicyDocument": function},
+    }
+    outputs = template["Outputs"] | {"Function": {"Value": {"Ref": "Function"}}}
+    body = json.dumps({"Resources": policies, "Outputs": outputs})
+    cloud = setup.client("cloudformation")
+    cloud.create_stack(StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+    until = time.monotonic() + 30
+    while (stack := cloud.describe_stacks(StackName=STACK)["Stacks"][0])[
+        "StackStatus"
+    ] != "CREATE_COMPLETE":
+        assert time.monotonic() < until, stack
+        time.sleep(0.02)
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def assume_role_with(setup: GrantorSetup, *policies: str) -> dict[str, str]:
+    """Return keys of a role with these managed policies, by ARN, and no other permission."""
+    iam, name = setup.client("iam"), unique_name("person")
+    trust = policy_document(
+        {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    )
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    for policy in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    return dict(setup.client("sts").assume_role(RoleArn=arn, RoleSessionName="ana")["Credentials"])
+
+
+def _fill_template(setup: GrantorSetup) -> dict[str, Any]:
+    """Return the template with the setup's resources in place of those that a deploy creates."""
+    table = setup.client("dynamodb").describe_table(TableName=LEDGER)["Table"]["TableArn"]
+    instance = setup.client("s3control").get_access_grants_instance(AccountId=ACCOUNT)[
+        "AccessGrantsInstanceArn"
+    ]
+    queues = f"{setup.sandbox.url}/{ACCOUNT}"
+    there = {
+        "Ledger": LEDGER,
+        "Ledger.Arn": table,
+        "AccessGrantsInstance.AccessGrantsInstanceArn": instance,
+        "DataBucket": DATA,
+        "DataBucket.Arn": f"arn:aws:s3:::{DATA}",
+        "PolicyBucket": POLICIES,
+        "PolicyBucket.Arn": f"arn:aws:s3:::{POLICIES}",
+        "EventQueue": setup.names.event_queue,
+        "EventQueue.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:event-queue",
+        "EventDLQ": f"{queues}/event-dlq",
+        "EventDLQ.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:event-dlq",
+        "UploadDLQ": f"{queues}/upload-dlq",
+        "UploadDLQ.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:upload-dlq",
+        "UploadQueue": f"{queues}/upload-queue",
+        "UploadQueue.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:upload-queue",
+        "StartSparkJob": f"{STACK}-start-spark-job",
+        "OperationsBucket": OPERATIONS,
+        "OperationsBucket.Arn": f"arn:aws:s3:::{OPERATIONS}",
+        "AlertTopic": setup.names.alert_topic,
+        "ReconcileGrants": f"{STACK}-reconcile-grants",
+        "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",
+    }
+
+    class Template(yaml.SafeLoader):
+        """Reads CloudFormation's short forms; a resource of the setup becomes its name."""
+
+    def short_form(loader: yaml.SafeLoader, tag: str, node: Any) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            made = (
+                loader.construct_sequence
+                if isinstance(node, yaml.SequenceNode)
+                else loader.construct_mapping
+            )
+            return {f"Fn::{tag}": made(node, deep=True)}
+        text = str(node.value)
+        if tag == "Sub":
+            for name, value in there.items():
+                text = text.replace(f"${{{name}}}", value)
+            return {"Fn::Sub": text}
+        return there.get(text) or (
+            {"Ref": text} if tag == "Ref" else {"Fn::GetAtt": text.split(".")}
+        )
+
+    Template.add_multi_constructor("!", short_form)
+    return dict(yaml.load((ROOT / "template.yaml").read_text(), Template))
