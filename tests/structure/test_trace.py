@@ -23,9 +23,9 @@ from tests.structure.walks import read_walk
 
 LAYER = str(ROOT / "layers/grantor/grantor") + "/"
 MAX_MODULES = {"policy event to grants": 40, "parse of a two-rule file": 9, "upload to job": 30}
-OPTIMIZED = (
-    0x1  # the code flag of functions (inspect.CO_OPTIMIZED); module and class bodies lack it
-)
+# The code flag of functions (inspect.CO_OPTIMIZED); module and class bodies lack it.
+OPTIMIZED = 0x1
+UNPARSED = ARTICLE_POLICY + "# traced\n"  # no cache of this process has parsed this text
 UPLOADED = {
     "id": "1",
     "source": "aws.s3",
@@ -81,7 +81,7 @@ def check_walk(name: str, entered: Entered) -> None:
 def test_a_policy_event_becomes_grants(trace_sandbox: Sandbox, tmp_path: Path) -> None:
     setup = set_up_grantor(trace_sandbox, tmp_path)
     services = setup.build_services()
-    setup.put_policy("article", ARTICLE_POLICY)
+    setup.put_policy("article", UNPARSED)
     with trace_layer() as entered:
         handler.handle(services, BATCH, None)
 
@@ -92,7 +92,7 @@ def test_a_policy_event_becomes_grants(trace_sandbox: Sandbox, tmp_path: Path) -
 
 def test_a_file_of_two_rules_is_parsed() -> None:
     with trace_layer() as entered:
-        policy = parse_policy("policy/article.yaml", ARTICLE_POLICY.encode(), "data")
+        policy = parse_policy("policy/article.yaml", UNPARSED.encode(), "data")
 
     assert len(getattr(policy, "rules", ())) == 2
     check_modules("parse of a two-rule file", entered)

@@ -21,7 +21,7 @@ CELLS = ROOT / "examples/studio"
 PLACES = {"DATA_BUCKET": DATA, "OPERATIONS_BUCKET": OPERATIONS, "FOLDER": "UserA"}
 
 
-def put_rules(setup: GrantorSetup, role: str, policy: str) -> None:
+def put_role_policy(setup: GrantorSetup, role: str, policy: str) -> None:
     setup.client("iam").put_role_policy(RoleName=role, PolicyName="by-hand", PolicyDocument=policy)
 
 
@@ -37,10 +37,10 @@ def setup(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> GrantorS
         "Action": "s3:*",
         "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"],
     }
-    put_rules(setup, "location", json.dumps({"Version": "2012-10-17", "Statement": [data]}))
+    put_role_policy(setup, "location", json.dumps({"Version": "2012-10-17", "Statement": [data]}))
     rights = Template((CELLS / "role.json").read_text())
     for role in ("role-userA", "role-userB"):
-        put_rules(
+        put_role_policy(
             setup,
             role,
             rights.substitute(REGION=REGION, ACCOUNT=ACCOUNT, OPERATIONS=OPERATIONS, ROLE=role),
