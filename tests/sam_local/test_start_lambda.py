@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.cli.command_process import RESTORE_SIGINT
 from tests.conftest import ROOT, free_port
 from tests.sam_local.cases import CASES, IDS
 
@@ -41,7 +43,12 @@ def served(
     environment = os.environ | engine | deployment.session.environment | {"SAM_CLI_TELEMETRY": "0"}
     with log.open("wb") as out:
         server = subprocess.Popen(
-            serve, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            [sys.executable, "-c", RESTORE_SIGINT, *serve],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
         )
     try:
         _wait_for(port, server, log)
