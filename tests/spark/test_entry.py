@@ -36,11 +36,12 @@ def setup(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> JobSetup:
     """The article's role, and the job's code in the operations bucket as the launcher packs it."""
     made = set_up_job(start_sandbox(), ("UserA/*", "READWRITE"))
     packed(tmp_path)
-    (tmp_path / "configuration.json").write_text(json.dumps(build_configuration(made.data_bucket)))
+    code = tmp_path / "abalone"
+    (code / "configuration.json").write_text(json.dumps(build_configuration(made.data_bucket)))
     s3 = made.sandbox.client("s3")
     for key in OWN.values():
         s3.put_object(
-            Bucket=made.operations_bucket, Key=key, Body=(tmp_path / Path(key).name).read_bytes()
+            Bucket=made.operations_bucket, Key=key, Body=(code / Path(key).name).read_bytes()
         )
     below = [f"arn:aws:s3:::{made.operations_bucket}", f"arn:aws:s3:::{made.operations_bucket}/*"]
     rights = policy_document(
