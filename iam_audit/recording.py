@@ -25,7 +25,12 @@ RUNS = {
     "demo": (sys.executable, "-m", "demo"),
     "scenarios": (sys.executable, "-m", "iam_audit.scenarios"),
     "cli": (*PYTEST, "tests/cli"),
-    "teardown": (*PYTEST, "tests/teardown/test_delete.py", "-k", "first_attempt or slow_app or job"),
+    "teardown": (
+        *PYTEST,
+        "tests/teardown/test_delete.py",
+        "-k",
+        "first_attempt or slow_app or job",
+    ),
 }
 
 
