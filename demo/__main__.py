@@ -20,7 +20,7 @@ from harness.deployment import (
 )
 from harness.event_to_grant import measure_event_to_grant
 from harness.figures import format_figures, write_figures
-from harness.session import ROOT, SandboxSession, find_free_port
+from harness.session import ROOT, SandboxSession
 from harness.steps import (
     ExpectationError,
     print_lines,
@@ -30,6 +30,7 @@ from harness.steps import (
     wait_until,
 )
 from sandbox.testing.inventory import list_everything
+from sandbox.testing.running import find_free_port
 
 SAMPLES = 5  # of each time in the demo; `make bench` takes more, and checks their bounds
 STAY_FOLDER = ROOT / "build/sandbox"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import boto3
 from botocore.config import Config
 
 from harness.steps import ExpectationError
+from sandbox.testing.running import find_free_port
 
 ROOT = Path(__file__).parent.parent
 COMMAND_SECONDS = 300  # the longest command takes about one minute
@@ -116,13 +116,6 @@ def open_session(port: int | None = None) -> Iterator[SandboxSession]:
         yield session
     finally:
         session.stop()
-
-
-def find_free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run_sandbox(*arguments: str) -> str:

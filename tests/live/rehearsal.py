@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.deployment import STACK, deploy_stack
-from harness.session import SandboxSession, find_free_port
+from harness.session import SandboxSession
 from harness.steps import ExpectationError, step, wait_until
 from sandbox.testing.inventory import list_everything
+from sandbox.testing.running import find_free_port
 from tests.live.account import LIVE
 from tests.live.workspace import format_policy
 

@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sandbox.functions.runtime_api import Invocation, RuntimeApi, RuntimeMessage
 
@@ -304,8 +303,3 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 def _error_object(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
-
-
-def read_answer(outcome: InvocationResult) -> Any:
-    """Return the result's body as a value."""
-    return json.loads(outcome.body) if outcome.body else None

@@ -17,6 +17,7 @@ from grantor.core.policy.value_types import (
     Table,
     Version,
 )
+from grantor.core.policy.yaml_errors import BRACE_READING
 from grantor.core.policy.yaml_tree import Fields, Hole, Items, Text, Tree, unquoted_variable
 
 TREE_NAMES = {Text: "a text", Items: "a list", Fields: "a mapping"}
@@ -37,8 +38,7 @@ class ValueContext(NamedTuple):
 def explain_text(tree: Tree, form: Form, at: ValueContext) -> Fault:
     """Explain a value that should have been a text."""
     if name := unquoted_variable(tree):
-        why = "YAML reads { as the start of a mapping"
-        return Fault(f"{{{name}}} is not quoted", why, f'write "{{{name}}}"')
+        return Fault(f"{{{name}}} is not quoted", BRACE_READING, f'write "{{{name}}}"')
     why = f"expected {form.name}"
     if isinstance(tree, Items) and tree.values:
         only = _text_of(tree) if len(tree.values) == 1 else ""

@@ -12,6 +12,8 @@ from typing import Any
 
 from grantor.core.diagnostics import Fault, Position
 
+BRACE_READING = "YAML reads { as the start of a mapping"  # also of a text that is only a variable
+
 Finding = tuple[Position, Fault]
 
 # A text with a variable in it that is not quoted: s3://{data_bucket}/teams/
@@ -73,8 +75,7 @@ def _explain_brace(stop: ParserStop) -> Finding | None:
     bare = QUOTED.sub(lambda found: "\0" * len(found[0]), stop.line)
     for found in UNQUOTED.finditer(bare):
         if found.start() < stop.at.column - 1 <= found.end():
-            why = "YAML reads { as the start of a mapping"
-            fault = Fault("a text with braces is not quoted", why, f'write "{found[0]}"')
+            fault = Fault("a text with braces is not quoted", BRACE_READING, f'write "{found[0]}"')
             return Position(stop.at.line, found.start() + 1), fault
     return None
 
