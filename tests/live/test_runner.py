@@ -33,13 +33,15 @@ def say(
 
 def test_an_answer_that_was_assumed_settles_its_switch(say):
     assert say("vended_seconds") == (
-        "settles vended_seconds = 3600  (observed: 3600 s until its Expiration)",
+        "settles vended_seconds = 3600  (observed: about 3600 s until its Expiration)",
         [],
     )
 
 
 def test_another_answer_says_what_was_assumed(say):
-    line = "settles vended_seconds = 900  (observed: 900 s until its Expiration)  ASSUMED: 3600"
+    line = (
+        "settles vended_seconds = 900  (observed: about 900 s until its Expiration)  ASSUMED: 3600"
+    )
 
     assert say("vended_seconds", vended_seconds=900) == (line, [])
 

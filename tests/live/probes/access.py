@@ -57,7 +57,9 @@ def vended_seconds(workspace: Workspace) -> Finding:
     workspace.create_grant(f"{folder}*", who)
     given = workspace.request_when_granted(who, f"{folder}*")["Credentials"]
     left = (given["Expiration"] - datetime.now(UTC)).total_seconds()
-    return Finding(round(left / 10) * 10, f"{left:.0f} s until its Expiration")
+    # Rounded: seconds may pass between the answer and the reading of the clock.
+    seconds = round(left / 10) * 10
+    return Finding(seconds, f"about {seconds} s until its Expiration")
 
 
 @probe(assumed="StsValidationError")
