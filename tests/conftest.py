@@ -1,6 +1,7 @@
 """Fixtures of every test: a sandbox for each worker, and clients for it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,3 +31,15 @@ settings.register_profile("grantor", deadline=None, suppress_health_check=[Healt
 settings.load_profile("grantor")
 
 ROOT = Path(__file__).parent.parent
+ONE_WORKER = "tests/attacks/"  # its fixtures deploy once, for the whole folder
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Schedule as `--dist loadfile` does, with one folder as if it were one file."""
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+    class FolderScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return ONE_WORKER if nodeid.startswith(ONE_WORKER) else super()._split_scope(nodeid)
+
+    return FolderScheduling(config, log) if config.getvalue("dist") == "loadfile" else None

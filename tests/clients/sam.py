@@ -68,7 +68,11 @@ class Sam:
         # The builders look for python3.12 on PATH, and the project's environment has one.
         given |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
         given |= {"AWS_ENDPOINT_URL": self.sandbox.url, "AWS_DEFAULT_REGION": REGION}
-        return given | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        keys = self.sandbox.start_keys
+        return given | {
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        }
 
     def list_events(self) -> list[tuple[str, str]]:
         """List resource and status of each of the stack's events, oldest first."""

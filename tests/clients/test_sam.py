@@ -133,7 +133,7 @@ def test_the_commands_of_the_page_work(sam, deployed):
     """The commands of the first steps and of the article's steps, on the deployed stack."""
     page = PAGE.read_text()
     (setting_out,) = re.findall(r"^```sh\n(output\(\).*?)^```", page, re.DOTALL | re.MULTILINE)
-    commands = dict.fromkeys(re.findall(r"`((?:aws|grantor) [^`…]+)`", page))
+    commands = dict.fromkeys(re.findall(r"`((?:aws|steward|grantor) [^`…]+)`", page))
     environment = os.environ | Server(sam.sandbox.port).client_variables()
     environment |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "AWS_PAGER": ""}
     script = (

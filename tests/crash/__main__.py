@@ -39,7 +39,8 @@ def main(chosen: list[str]) -> int:
     server.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            rows = list(_test_changes(Sandbox(server.port, server.log), Path(folder), chosen))
+            sandbox = Sandbox.find(server.port, server.log)
+            rows = list(_test_changes(sandbox, Path(folder), chosen))
     finally:
         server.stop()
     print(f"\n{sum(row.kills for row in rows)} kills in {time.monotonic() - begun:.0f} s")

@@ -1,6 +1,7 @@
 """Read grants, ledger and policy files directly from AWS, without Grantor's own code."""
 
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from tests.grantor_setup import LEDGER, POLICIES, STACK, GrantorSetup
 
 GRANT_ARN = f"arn:aws:s3:{REGION}:{ACCOUNT}:access-grants/default/grant/"
 deserialize = TypeDeserializer().deserialize
-RUN_ATTRIBUTES = ("id", "since", "run", "at", "ttl")  # attributes
+RUN_ATTRIBUTES = ("id", "since", "run", "at", "ttl", "nonce", "content")  # attributes
+PLAN_PART = "plan "  # of a pending plan: its document, compressed
 Version = tuple[str, str]  # a file's version id and its etag
 
 
@@ -60,13 +62,9 @@ class LedgerTable:
         These are grants with their reasons, subjects, accepted files and the last sweep.
         """
         return {
-            key: {
-                name: _drop_run_data(value) if name == "document" else value
-                for name, value in item.items()
-                if name not in RUN_ATTRIBUTES
-            }
-            for key, item in self.items.items()
-            if key[0] not in ("lease", "run") and key != ("meta", "alerts")
+            (pk, "" if pk.startswith(PLAN_PART) else sk): _drop_run_data(item)
+            for (pk, sk), item in self.items.items()
+            if pk not in ("lease", "run") and (pk, sk) != ("meta", "alerts")
         }
 
     @property
@@ -76,11 +74,13 @@ class LedgerTable:
         )
 
 
-def _drop_run_data(document: str) -> dict[str, Any]:
-    """A pending plan without its time and the ids of its grants."""
-    plan = json.loads(document)
-    changes = [{**change, "grant_id": None} for change in plan["changes"]]
-    return {**plan, "started_at": None, "changes": changes}
+def _drop_run_data(item: dict[str, Any]) -> dict[str, Any]:
+    """An item without what each run writes anew; a pending plan without the ids of its grants."""
+    kept = {name: value for name, value in item.items() if name not in RUN_ATTRIBUTES}
+    if not item["pk"].startswith(PLAN_PART):
+        return kept
+    plan = json.loads(zlib.decompress(bytes(item["data"])))
+    return {**plan, "changes": [{**change, "grant_id": None} for change in plan["changes"]]}
 
 
 class AwsState:

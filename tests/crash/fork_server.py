@@ -20,22 +20,21 @@ from grantor.reconcile.lease import run_until_drained
 from tests.engine.helpers import ServicesAhead
 from tests.grantor_setup import build_session
 
-ROOT_KEYS = {"AccessKeyId": "test", "SecretAccessKey": "test"}
 SERVICES = ("dynamodb", "s3", "s3control", "sagemaker", "sqs", "events", "sns")
 RUN_SECONDS = 600.0  # seconds that a run has
 
 
-def build_clients(config: Path) -> Clients:
+def build_clients(config: Path, keys: dict[str, str]) -> Clients:
     """Create clients of every service that a run calls, without a call."""
     made = Clients()
-    made.session = build_session(config, ROOT_KEYS)
+    made.session = build_session(config, keys)
     for service in SERVICES:
         getattr(made, service)
     return made
 
 
-def main(names: StackNames, config: Path) -> None:
-    ready = build_clients(config)
+def main(names: StackNames, config: Path, keys: dict[str, str]) -> None:
+    ready = build_clients(config, keys)
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -56,4 +55,4 @@ def _run_in_child(names: StackNames, ready: Clients, order: dict[str, Any]) -> N
 
 
 if __name__ == "__main__":
-    main(StackNames(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+    main(StackNames(**json.loads(sys.argv[1])), Path(sys.argv[2]), json.loads(sys.argv[3]))

@@ -30,6 +30,7 @@ class ForkedRuns:
             "tests.crash.fork_server",
             json.dumps(asdict(setup.names)),
             str(setup.config),
+            json.dumps(setup.sandbox.root_keys),
         ]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
         with log.open("ab") as said:

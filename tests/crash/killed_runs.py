@@ -45,7 +45,7 @@ class KilledRuns:
         )
         self._start = StartingPoint(setup)
         self._seconds_ahead = change.at.timestamp() - time.time() if change.at else 0.0
-        self._clients = build_clients(setup.config)
+        self._clients = build_clients(setup.config, setup.sandbox.root_keys)
         self._clients.s3control.meta.events.register("after-call.s3-control", self._check_grants)
         self._violations: list[str] = []
         self._data_without_kill: dict[tuple[str, str], Any] = {}

@@ -75,7 +75,9 @@ def kill_after_first_call(
 
 def count_runs(setup: GrantorSetup, trigger: Trigger, ahead: float) -> int:
     """Count the runs that the trigger causes so many seconds from now."""
-    services = ServicesAhead(setup.names, build_clients(setup.config), seconds_ahead=ahead)
+    services = ServicesAhead(
+        setup.names, build_clients(setup.config, setup.sandbox.root_keys), seconds_ahead=ahead
+    )
     return len(
         run_until_drained(
             services, [trigger], services.clock() + RUN_SECONDS, partial(publish_quietly, services)

@@ -53,8 +53,8 @@ def served(
     try:
         _wait_for(port, server, log)
         keys = {
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
+            "aws_access_key_id": deployment.session.environment["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": deployment.session.environment["AWS_SECRET_ACCESS_KEY"],
             "region_name": deployment.session.region,
         }
         patient = Config(read_timeout=180, retries={"max_attempts": 0})

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.paths import SOURCES, SandboxError, find_server_python, find_state_folder
+from sandbox.start_keys import StartKeys
 
 REGION = "us-east-1"
 START_TIMEOUT = 30  # seconds until a server that does not answer is given up
@@ -29,16 +30,17 @@ def server_command(port: int) -> list[str]:
     return [str(find_server_python()), "-P", "-m", "sandbox.server", "--port", str(port)]
 
 
-def server_environment(scratch: Path) -> dict[str, str]:
+def server_environment(scratch: Path, keys: StartKeys) -> dict[str, str]:
     """Return the server's environment, which holds nothing of the caller's but PATH and SANDBOX_*.
 
-    So nothing of the caller's reaches the functions either.
+    So nothing of the caller's reaches the functions either. `keys` are those of this start.
     """
     environment = {name: value for name, value in os.environ.items() if name.startswith("SANDBOX_")}
+    environment.pop("SANDBOX_TOKEN", None)  # of another start
     if record := environment.get("SANDBOX_JUDGEMENTS"):
         environment["SANDBOX_JUDGEMENTS"] = str(Path(record).absolute())
     places = {"HOME": str(scratch), "TMPDIR": str(scratch), "PYTHONPATH": str(SOURCES)}
-    return environment | places | {"PATH": os.environ["PATH"]}
+    return environment | places | keys.variables | {"PATH": os.environ["PATH"]}
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,10 @@ class Server:
                 f"up --port {self.port + 1}"
             )
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        process = self._spawn(command, switches)
+        self.folder.mkdir(parents=True, mode=0o700)
+        keys = StartKeys.make()
+        keys.write(self.folder)
+        process = self._spawn(command, switches, keys)
         (self.folder / "pid").write_text(str(process.pid))
         self._wait_until_ready(process)
 
@@ -111,7 +115,10 @@ class Server:
                 f"no sandbox answers on port {self.port}; start one: python -m sandbox up --port "
                 f"{self.port}"
             )
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        token = {"Authorization": keys.token} if (keys := StartKeys.read(self.folder)) else {}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", method=method, headers=token
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  -- loopback
                 return json.load(answer)
@@ -123,15 +130,17 @@ class Server:
     ) -> dict[str, str]:
         """Return the environment variables that make AWS's clients talk to this server.
 
-        They hold the administrator's keys, or with `profile` those of a notebook of that
-        Studio user profile.
+        They hold the administrator's keys and the token of /_sandbox/, or with `profile` the
+        keys of a notebook of that Studio user profile, which has no token.
         """
         self.request_json("/_ministack/health")
-        keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": ""}
+        start = self.read_keys()
+        keys = start.credentials | {"SessionToken": ""}
         if profile:
             within = f"&domain={domain}" if domain else ""
             keys = self.request_json(f"/_sandbox/notebook?profile={profile}{within}")
         return {
+            "SANDBOX_TOKEN": "" if profile else start.token,
             "AWS_ENDPOINT_URL": self.url,
             # AWS's tools put the account before the host of S3 Control, a name that
             # does not resolve here. That service goes through the server as its
@@ -150,16 +159,27 @@ class Server:
             "SAM_CLI_TELEMETRY": "0",
         }
 
+    def read_keys(self) -> StartKeys:
+        """Return the keys of this start. Raises SandboxError if we did not start the server."""
+        if keys := StartKeys.read(self.folder):
+            return keys
+        raise SandboxError(
+            f"the sandbox on port {self.port} was not started from here, and its keys are in "
+            f"{self.folder} only: run this where it was started, or start one of your own"
+        )
+
     def _is_port_open(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def _spawn(self, command: list[str], switches: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, command: list[str], switches: Sequence[str], keys: StartKeys
+    ) -> subprocess.Popen[bytes]:
         scratch = self.folder / "tmp"
         scratch.mkdir()
         # SANDBOX_SWITCHES in the caller's environment takes precedence: it applies to
         # every server.
-        environment = {"SANDBOX_SWITCHES": " ".join(switches)} | server_environment(scratch)
+        environment = {"SANDBOX_SWITCHES": " ".join(switches)} | server_environment(scratch, keys)
         with self.log.open("wb") as out:
             return subprocess.Popen(
                 command,

@@ -69,6 +69,9 @@ class JobSwitches:
     # Does the execution role need permissions for the image's repository? Assumed yes:
     # SageMaker pulls the image in its name.
     job_image_needs_rights: bool = True
+    # How does DescribeProcessingJob return a request? "asked": member by member as it was asked.
+    # "defaults": with AppManaged of each input and output, and without an empty Environment.
+    job_description: str = "asked"
     # Tools, not questions: how many jobs run at a time (the others wait, InProgress), and the
     # account's quota of instances of one type.
     jobs_at_once: int = 2
@@ -81,7 +84,15 @@ class JobSwitches:
     job_events_twice: bool = False
 
 
-KINDS = (GrantSwitches, JobSwitches)
+@dataclass(frozen=True)
+class AccountSwitches:
+    """What the account's root may do. A tool, not a question."""
+
+    # Does a Deny in a resource's own policy apply to the account's root? On AWS it does.
+    root_meets_denies: bool = False
+
+
+KINDS = (GrantSwitches, JobSwitches, AccountSwitches)
 NAMES = {field.name: kind for kind in KINDS for field in fields(kind)}
 
 

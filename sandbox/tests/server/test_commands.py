@@ -39,6 +39,11 @@ def port() -> Iterator[str]:
     said("down", "--port", chosen)
 
 
+def started(port: str) -> Sandbox:
+    """The sandbox that `up` started on this port."""
+    return Sandbox.find(int(port), Path())
+
+
 def pid(port: str) -> int:
     return int((Server(int(port)).folder / "pid").read_text())
 
@@ -70,13 +75,13 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(port: str):
 
 def test_a_sandbox_that_was_killed_starts_again_empty(port: str):
     said("up", "--port", port)
-    Sandbox(int(port), Path()).client("s3").create_bucket(Bucket="mine")
+    started(port).client("s3").create_bucket(Bucket="mine")
     os.kill(pid(port), signal.SIGKILL)
 
     refused = said("events", "--port", port)
     assert (refused.returncode, "start one: python -m sandbox up" in refused.stderr) == (1, True)
     assert "answers" in said("up", "--port", port).stdout
-    assert Sandbox(int(port), Path()).client("s3").list_buckets()["Buckets"] == []
+    assert started(port).client("s3").list_buckets()["Buckets"] == []
 
 
 def test_an_unknown_switch_is_refused_with_the_nearest_name(port: str):
@@ -88,12 +93,8 @@ def test_an_unknown_switch_is_refused_with_the_nearest_name(port: str):
 
 def test_a_switch_that_is_set_decides(port: str):
     said("up", "--port", port, "--switch", "association_keeps_instance=false")
-    control = Sandbox(int(port), Path()).client("s3control")
-    center = (
-        Sandbox(int(port), Path())
-        .client("sso-admin")
-        .list_instances()["Instances"][0]["InstanceArn"]
-    )
+    control = started(port).client("s3control")
+    center = started(port).client("sso-admin").list_instances()["Instances"][0]["InstanceArn"]
     control.create_access_grants_instance(AccountId=ACCOUNT, IdentityCenterArn=center)
 
     control.delete_access_grants_instance(AccountId=ACCOUNT)
@@ -122,7 +123,7 @@ def link_of(link: Path) -> str:
 
 def test_reset_forgets_everything(port: str):
     said("up", "--port", port)
-    sandbox = Sandbox(int(port), Path())
+    sandbox = started(port)
     sandbox.client("s3").create_bucket(Bucket="mine")
     sandbox.client("s3control").create_access_grants_instance(AccountId=ACCOUNT)
 
@@ -172,17 +173,15 @@ SLOW = (
 
 def test_killed_in_the_middle_of_a_deploy_it_starts_again_and_deploys(port: str):
     said("up", "--port", port)
-    Sandbox(int(port), Path()).client("cloudformation").create_stack(
+    started(port).client("cloudformation").create_stack(
         StackName="half", TemplateBody=SLOW, Capabilities=["CAPABILITY_IAM"]
     )
     assert settled(port, "half", 10) == "CREATE_IN_PROGRESS"
-    assert [
-        b["Name"] for b in Sandbox(int(port), Path()).client("s3").list_buckets()["Buckets"]
-    ] == ["first"]
+    assert [b["Name"] for b in started(port).client("s3").list_buckets()["Buckets"]] == ["first"]
     os.kill(pid(port), signal.SIGKILL)
 
     assert said("up", "--port", port).returncode == 0
-    cloud = Sandbox(int(port), Path()).client("cloudformation")
+    cloud = started(port).client("cloudformation")
     cloud.create_stack(
         StackName="whole", TemplateBody='{"Resources": {"First": {"Type": "AWS::S3::Bucket"}}}'
     )
@@ -192,7 +191,7 @@ def test_killed_in_the_middle_of_a_deploy_it_starts_again_and_deploys(port: str)
 
 def settled(port: str, stack: str, tenths: int) -> str:
     """The stack's status when it has settled, or after so many tenths of a second."""
-    cloud = Sandbox(int(port), Path()).client("cloudformation")
+    cloud = started(port).client("cloudformation")
     for _ in range(tenths):
         status = str(cloud.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
         if not status.endswith("_IN_PROGRESS"):

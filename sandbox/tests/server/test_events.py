@@ -19,6 +19,8 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import (
     EventListener,
+    ask_control,
+    call_control,
     make_listener,
     make_role,
     make_user,
@@ -81,12 +83,11 @@ def seen(sandbox: Sandbox, text: str, targets: int = 1) -> dict[str, Any]:
     """
 
     def look() -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{sandbox.url}/_sandbox/events") as answer:
-            reported = [
-                event
-                for event in json.load(answer)
-                if text in json.dumps([event["detail"], event["resources"]])
-            ]
+        reported = [
+            event
+            for event in call_control(sandbox, "events")
+            if text in json.dumps([event["detail"], event["resources"]])
+        ]
         return [
             event for event in reported if len(event["delivered"] + event["undelivered"]) >= targets
         ]
@@ -451,7 +452,9 @@ def test_fire_schedules_does_not_fire_a_disabled_rule(server: Sandbox):
     listener = make_listener(server, ScheduleExpression="rate(1 day)", State="DISABLED")
 
     with pytest.raises(urllib.error.HTTPError, match="404") as refused:
-        urllib.request.urlopen(f"{server.url}/_sandbox/fire-schedules?rule={listener.rule}")
+        urllib.request.urlopen(
+            ask_control(server, f"/_sandbox/fire-schedules?rule={listener.rule}")
+        )
     assert f"no enabled schedule rule is named {listener.rule}" in json.load(refused.value)["error"]
     assert listener.drain_events() == []
 

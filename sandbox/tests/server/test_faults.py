@@ -215,7 +215,7 @@ def test_a_stalled_call_is_done_and_its_caller_waits_until_the_fault_is_forgotte
 
 CLIENT = """
 import boto3
-s3 = boto3.client("s3", endpoint_url="{url}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+s3 = boto3.client("s3", endpoint_url="{url}", region_name="us-east-1", aws_access_key_id="{key}", aws_secret_access_key="{secret}")
 for number in range(5):
     s3.put_object(Bucket="{bucket}", Key=f"n{{number}}", Body=b"")
 """
@@ -225,7 +225,11 @@ def test_a_client_can_be_killed_between_its_third_call_and_the_answer(
     server: Sandbox, faults: Faults, bucket: str
 ):
     faults.strike("s3/PutObject", "stall", after=2)
-    client = subprocess.Popen([sys.executable, "-c", CLIENT.format(url=server.url, bucket=bucket)])
+    keys = server.start_keys
+    script = CLIENT.format(
+        url=server.url, bucket=bucket, key=keys.access_key_id, secret=keys.secret_access_key
+    )
+    client = subprocess.Popen([sys.executable, "-c", script])
     wait_until(lambda: faults.struck == 1)
     client.kill()
     client.wait()
@@ -251,7 +255,7 @@ def own_process() -> Iterator[Server]:
 
 
 def test_a_server_that_holds_a_call_shuts_down_at_once(own_process: Server):
-    sandbox = Sandbox(own_process.port, own_process.log)
+    sandbox = Sandbox.find(own_process.port, own_process.log)
     Faults(sandbox).strike("sts/GetCallerIdentity", "stall")
     threading.Thread(
         target=lambda: seen(lambda: sandbox.client("sts").get_caller_identity()), daemon=True

@@ -499,6 +499,25 @@ def test_with_these_rights_a_job_starts(runner: JobRunner):
     assert runner.end(name)["ProcessingJobStatus"] == "Completed"
 
 
+def test_a_condition_sees_the_instance_type_and_the_longest_time(runner: JobRunner):
+    limits = {
+        "ForAllValues:StringLike": {"sagemaker:InstanceTypes": ["ml.t3.*"]},
+        "NumericLessThanEquals": {"sagemaker:MaxRuntimeInSeconds": "60"},
+    }
+    _, keys = make_user(
+        runner.sandbox,
+        {"Action": "sagemaker:CreateProcessingJob", "Resource": f"{ARN}/*", "Condition": limits},
+        {"Action": "iam:PassRole", "Resource": runner.role},
+    )
+    limited = runner.sandbox.client("sagemaker", keys)
+
+    for seconds in ({}, {"StoppingCondition": {"MaxRuntimeInSeconds": 61}}):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            runner.start("", sagemaker=limited, **seconds)
+    name = runner.start("", sagemaker=limited, StoppingCondition={"MaxRuntimeInSeconds": 60})
+    assert runner.end(name)["ProcessingJobStatus"] == "Completed"
+
+
 def test_a_role_for_another_service_is_refused(runner: JobRunner):
     role = make_role(runner.sandbox, "lambda.amazonaws.com")
     with pytest.raises(ClientError, match=f"Could not assume role {role}"):

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import (
     EventListener,
+    ask_control,
     call_control,
     make_listener,
     make_role,
@@ -769,7 +770,7 @@ def test_a_notebook_whose_role_is_gone_is_refused(studio: Studio):
 def notebook(studio: Studio, profile: str) -> str:
     """The role whose session the profile's notebook is."""
     with urllib.request.urlopen(
-        f"{studio.sandbox.url}/_sandbox/notebook?profile={profile}"
+        ask_control(studio.sandbox, f"/_sandbox/notebook?profile={profile}")
     ) as answer:
         keys = json.load(answer)
     return str(studio.sandbox.client("sts", keys).get_caller_identity()["Arn"].split("/")[1])

@@ -216,3 +216,104 @@ def test_a_trail_that_cannot_write_to_its_bucket_fails_its_stack(sandbox: Sandbo
         "Incorrect S3 bucket policy is detected for bucket: trails" in reason for reason in why
     )
     assert sandbox.client("cloudtrail").describe_trails()["trailList"] == []
+
+
+POLICY_BUCKET = "policies"
+DATA_EVENTS = {
+    "Name": "policy files",
+    "FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+        {"Field": "readOnly", "Equals": ["false"]},
+        {"Field": "resources.ARN", "StartsWith": [f"arn:aws:s3:::{POLICY_BUCKET}/"]},
+    ],
+}
+OF_LAMBDA = {
+    "FieldSelectors": [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::Lambda::Function"]},
+    ]
+}
+
+
+def write_objects(sandbox: Sandbox, listener: EventListener) -> list[dict[str, Any]]:
+    """Write, copy and delete objects of two buckets; return the details of the events."""
+    s3 = sandbox.client("s3")
+    for bucket in (POLICY_BUCKET, "other"):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket=bucket, Key="policy/a b.yaml", Body=b"x")
+        s3.get_object(Bucket=bucket, Key="policy/a b.yaml")
+        source = {"Bucket": bucket, "Key": "policy/a b.yaml"}
+        s3.copy_object(Bucket=bucket, Key="policy/b.yaml", CopySource=source)
+        s3.delete_object(Bucket=bucket, Key="policy/b.yaml")
+    return [event["detail"] for event in listener.drain_events()]
+
+
+def test_writes_of_objects_arrive_if_a_trail_logs_data_events_of_their_bucket(
+    sandbox: Sandbox, listener: EventListener
+):
+    sandbox.client("cloudtrail").put_event_selectors(
+        TrailName=make_trail(sandbox), AdvancedEventSelectors=[DATA_EVENTS]
+    )
+    details = write_objects(sandbox, listener)
+    version = sandbox.client("s3").head_object(Bucket=POLICY_BUCKET, Key="policy/a b.yaml")
+
+    assert [(each["eventName"], each["requestParameters"]["key"]) for each in details] == [
+        ("PutObject", "policy/a b.yaml"),
+        ("CopyObject", "policy/b.yaml"),
+        ("DeleteObject", "policy/b.yaml"),
+    ]
+    assert {each["requestParameters"]["bucketName"] for each in details} == {POLICY_BUCKET}
+    assert details[0]["responseElements"] == {"x-amz-version-id": version["VersionId"]}
+    assert details[2]["responseElements"] is None
+    assert details[0]["userIdentity"]["principalId"] == ACCOUNT
+    assert (details[0]["eventCategory"], details[0]["managementEvent"]) == ("Data", False)
+
+
+@pytest.mark.parametrize("selector", [None, OF_LAMBDA], ids=["management", "of functions"])
+def test_writes_of_objects_do_not_arrive_otherwise(
+    sandbox: Sandbox, listener: EventListener, selector: dict[str, Any] | None
+):
+    trail = make_trail(sandbox)
+    if selector:
+        sandbox.client("cloudtrail").put_event_selectors(
+            TrailName=trail, AdvancedEventSelectors=[selector]
+        )
+
+    assert write_objects(sandbox, listener) == []
+
+
+def test_a_basic_selector_names_prefixes_of_objects(sandbox: Sandbox, listener: EventListener):
+    resource = {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::other/policy/a"]}
+    selector = {"ReadWriteType": "WriteOnly", "DataResources": [resource]}
+    sandbox.client("cloudtrail").put_event_selectors(
+        TrailName=make_trail(sandbox), EventSelectors=[selector]
+    )
+    (detail,) = write_objects(sandbox, listener)
+
+    assert detail["resources"][0]["ARN"] == "arn:aws:s3:::other/policy/a b.yaml"
+
+
+def test_the_event_names_the_session_by_the_id_that_iam_compares(
+    sandbox: Sandbox, listener: EventListener
+):
+    sandbox.client("cloudtrail").put_event_selectors(
+        TrailName=make_trail(sandbox), AdvancedEventSelectors=[DATA_EVENTS]
+    )
+    sandbox.client("s3").create_bucket(Bucket=POLICY_BUCKET)
+    role = make_role(sandbox, f"arn:aws:iam::{ACCOUNT}:root")
+    allow = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+    sandbox.client("iam").put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="write",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]}),
+    )
+    keys = sandbox.client("sts").assume_role(RoleArn=role, RoleSessionName="ana@example.org")
+    session = keys["Credentials"]
+    sandbox.client("s3", session).put_object(Bucket=POLICY_BUCKET, Key="policy/a", Body=b"")
+    (event,) = listener.drain_events()
+    who = sandbox.client("sts", session).get_caller_identity()
+
+    identity = event["detail"]["userIdentity"]
+    assert (identity["principalId"], identity["arn"]) == (who["UserId"], who["Arn"])

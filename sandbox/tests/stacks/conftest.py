@@ -4,13 +4,13 @@ What a failed stack leaves is everything there is.
 """
 
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from sandbox.testing.helpers import reset_sandbox
 from sandbox.testing.inventory import list_everything
 from sandbox.testing.running import ACCOUNT, Sandbox
 
@@ -112,6 +112,4 @@ def own_stacks(start_sandbox: Callable[..., Sandbox]) -> Stacks:
 @pytest.fixture
 def stacks(own_stacks: Stacks) -> Iterator[Stacks]:
     yield own_stacks
-    reset = urllib.request.Request(f"{own_stacks.sandbox.url}/_ministack/reset", method="POST")
-    with urllib.request.urlopen(reset):
-        pass
+    reset_sandbox(own_stacks.sandbox)

@@ -481,3 +481,29 @@ Resources:
 
     stacks.update("function", template.replace("      ReservedConcurrentExecutions: 1\n", ""))
     assert "ReservedConcurrentExecutions" not in asked(FunctionName="one-at-a-time")
+
+
+BOUNDED = """
+Resources:
+  Boundary:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:*", Resource: "*"}]}
+  Bounded:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: bounded
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}
+      PermissionsBoundary: !Ref Boundary
+"""
+
+
+def test_a_roles_boundary_is_set_and_removed(stacks):
+    stacks.create("role", BOUNDED)
+    iam = stacks.client("iam")
+    boundary = iam.get_role(RoleName="bounded")["Role"]["PermissionsBoundary"]
+
+    assert ":policy/role-Boundary-" in boundary["PermissionsBoundaryArn"]
+    without = "\n".join(line for line in BOUNDED.splitlines() if "PermissionsBoundary" not in line)
+    assert stacks.update("role", without) == "UPDATE_COMPLETE", stacks.why("role")
+    assert "PermissionsBoundary" not in iam.get_role(RoleName="bounded")["Role"]

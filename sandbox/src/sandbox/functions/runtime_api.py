@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
+from sandbox.doors import refuse_intrusion
+
 MAX_RESPONSE = 6 * 1024 * 1024 + 100  # bytes; AWS, "Lambda quotas", and the text of the error
 RESPONSE_TOO_LARGE = {
     "errorType": "Function.ResponseSizeTooLarge",
@@ -113,6 +115,8 @@ class _RuntimeHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """/runtime/invocation/next"""
+        if refuse_intrusion(self):
+            return
         self.words.put(RuntimeMessage("next"))
         invocation = self.work.get()
         if invocation is None:
@@ -122,6 +126,8 @@ class _RuntimeHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """/runtime/init/error, /runtime/invocation/ID/response, /runtime/invocation/ID/error"""
+        if refuse_intrusion(self):
+            return None
         body = self._read_body()
         what = self.path.split("/runtime/")[1].split("/")
         if what == ["init", "error"]:

@@ -23,6 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from sandbox.doors import refuse_intrusion
 from sandbox.paths import find_spark
 from sandbox.studio.sagemaker_requests import SageMakerRequest
 
@@ -87,6 +88,8 @@ class RoleCredentials:
 def _make_credentials_handler(of: RoleCredentials) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if refuse_intrusion(self):
+                return
             known = secrets.compare_digest(self.headers.get("Authorization", ""), of.token)
             right = known and self.path == "/credentials"
             said = json.dumps(

@@ -116,9 +116,11 @@ class ProcessingJob:
         }
         return {key: value for key, value in members.items() if value not in (None, "")}
 
-    def describe(self) -> dict[str, Any]:
-        """Return its request, with its state."""
+    def describe(self, form: str = "asked") -> dict[str, Any]:
+        """Return its request, with its state; `form` as in JobSwitches.job_description."""
         asked = {key: value for key, value in self.asked.items() if key != "Tags"}
+        if form == "defaults":
+            asked = _add_defaults(asked)
         return (
             asked
             | self.summarize()
@@ -238,7 +240,7 @@ def create_processing_job(service: ProcessingJobs, request: SageMakerRequest) ->
 
 @job_operation
 def describe_processing_job(service: ProcessingJobs, request: SageMakerRequest) -> dict[str, Any]:
-    return service.require_job(request).describe()
+    return service.require_job(request).describe(service.switches.job_description)
 
 
 @job_operation
@@ -345,6 +347,16 @@ def _find_tagged_job(service: ProcessingJobs, request: SageMakerRequest) -> Proc
         if job.arn == arn:
             return job
     raise SageMakerError("ResourceNotFound", f"[{arn}] does not exist.")
+
+
+def _add_defaults(asked: dict[str, Any]) -> dict[str, Any]:
+    answer = {key: value for key, value in asked.items() if (key, value) != ("Environment", {})}
+    if inputs := answer.get("ProcessingInputs"):
+        answer["ProcessingInputs"] = [{"AppManaged": False, **each} for each in inputs]
+    if outputs := answer.get("ProcessingOutputConfig"):
+        listed = [{"AppManaged": False, **each} for each in outputs["Outputs"]]
+        answer["ProcessingOutputConfig"] = {**outputs, "Outputs": listed}
+    return answer
 
 
 def _cut_to_kilobyte(text: str) -> str:

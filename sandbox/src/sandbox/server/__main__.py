@@ -9,6 +9,9 @@ import os
 import sys
 
 EXTENSIONS = (
+    "sign_in",
+    "principals",
+    "refusals",
     "judgements",
     "condition_keys",
     "dynamodb_checks",
@@ -25,6 +28,7 @@ EXTENSIONS = (
     "fault_injection",
     "gateway",
     "control",
+    "door",
 )
 
 

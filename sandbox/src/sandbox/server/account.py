@@ -208,7 +208,7 @@ def _make_context(
         resource_arn=resource,
         region=request_scope()[1],
         service_context={key.lower(): value for key, value in keys.items()},
-        principal_keys=known.keys if known else {},
+        principal_keys=known.keys if known else {"aws:principalisawsservice": "true"},
     )
 
 
@@ -217,9 +217,15 @@ def _statement_covers(statement: dict[str, Any], service: str, asked: Any) -> bo
         (statement.get("Principal") == "*" or _service_matches(statement.get("Principal"), service))
         and (
             asked.action == "sts:AssumeRole"
-            or _resource_matches(asked.resource_arn, _as_list(statement.get("Resource")), [])
+            or _resource_matches(
+                asked.resource_arn,
+                _as_list(statement.get("Resource")),
+                _as_list(statement.get("NotResource")),
+            )
         )
-        and _action_matches(asked.action, _as_list(statement.get("Action")), [])
+        and _action_matches(
+            asked.action, _as_list(statement.get("Action")), _as_list(statement.get("NotAction"))
+        )
         and _conditions_met(statement.get("Condition") or {}, asked)
     )
 

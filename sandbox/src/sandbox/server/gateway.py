@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from sandbox.access_grants.data_access import VENDED_FOR
 from sandbox.aws_requests import HttpRequest, RequestedOperation, name_operation
 from sandbox.server import fault_injection, judgements
+from sandbox.server.cloudtrail import record_object_call
 from sandbox.server.control import ANSWERS, read_body
 from sandbox.server.judgements import Judgement
 from sandbox.server.seams import run_before_reset, use_seam, wrap_seam
@@ -25,6 +26,15 @@ CALL_COUNTS: dict[tuple[str, str, str], list[int]] = {}
 CALL_RECORD: deque["CallRecord"] = deque(maxlen=MAX_RECORDED)
 Scope = dict[str, Any]
 CREDENTIAL = re.compile(r"(?:Credential=|^)[^/]+/\d{8}/(?:[^/]+/)?([^/]+)/aws4_request")
+VERSION_HEADER = b"x-amz-version-id"
+OBJECT_WRITES = {
+    "PutObject",
+    "CopyObject",
+    "PostObject",
+    "CompleteMultipartUpload",
+    "DeleteObject",
+    "DeleteObjects",
+}
 FORM = "application/x-www-form-urlencoded"
 _key_of = use_seam("ministack.core.router", "extract_access_key_id", "headers, query_params=None")
 _account_of = use_seam("ministack.app", "_request_account_scope", "access_key_id")
@@ -135,11 +145,12 @@ def _watch_requests(original: Callable[..., Awaitable[None]]) -> Callable[..., A
         what, key, receive = await _identify_request(scope, receive)
         principal, session = _name_caller(key), _describe_session(key)
         rule = fault_injection.FAULT_RULES.find_due(what.service, what.operation, principal)
-        decisions, status = judgements.begin_judgements(), 0
+        decisions, status, version = judgements.begin_judgements(), 0, ""
 
         async def watched(message: dict[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, version
             status = message.get("status", status)
+            version = dict(message.get("headers", ())).get(VERSION_HEADER, b"").decode() or version
             await send(message)
 
         try:
@@ -166,8 +177,18 @@ def _watch_requests(original: Callable[..., Awaitable[None]]) -> Callable[..., A
                     *session,
                 )
             )
+            if what.service == "s3" and what.operation in OBJECT_WRITES and 0 < status < 300:
+                record_object_call(what.operation, key, _find_object(scope), version)
 
     return app
+
+
+def _find_object(scope: Scope) -> str:
+    """Return /BUCKET/KEY as people write it."""
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    return unquote(_find_path(scope, headers))
 
 
 async def _identify_request(scope: Scope, receive: Any) -> tuple[RequestedOperation, str, Any]:

@@ -5,6 +5,7 @@ Logs as far as its execution role allows. Inputs and outputs go over the wire, s
 execution role's session, so they are judged and counted like any caller's.
 """
 
+import json
 import os
 import re
 import shutil
@@ -211,7 +212,8 @@ def list_job_permissions(operation: str, request: Mapping[str, Any]) -> list[Nee
         request.get("ResourceArn")
         or find_jobs_service().arn(str(request.get("ProcessingJobName", "*")))
     )
-    needed: list[NeededPermission] = [(f"sagemaker:{operation}", arn, _list_job_tags(arn))]
+    keys = _list_job_tags(arn) | _list_job_keys(request)
+    needed: list[NeededPermission] = [(f"sagemaker:{operation}", arn, keys)]
     if operation == "CreateProcessingJob":
         needed += [("sagemaker:AddTags", arn, {})] if request.get("Tags") else []
         if role := request.get("RoleArn"):
@@ -221,14 +223,55 @@ def list_job_permissions(operation: str, request: Mapping[str, Any]) -> list[Nee
     return needed
 
 
+def _list_job_keys(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return SageMaker's condition keys of a request, as far as it has what they describe.
+
+    Source: Service Authorization Reference, "Actions defined by Amazon SageMaker",
+    CreateProcessingJob.
+    """
+    cluster = (request.get("ProcessingResources") or {}).get("ClusterConfig") or {}
+    seconds = (request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
+    known = {
+        "sagemaker:InstanceTypes": cluster.get("InstanceType"),
+        "sagemaker:MaxRuntimeInSeconds": seconds,
+    }
+    return {name: str(value) for name, value in known.items() if value is not None}
+
+
 def _list_job_tags(arn: str) -> dict[str, str]:
     job = find_jobs_service().jobs.get(arn.rpartition("/")[2])
     return {f"aws:ResourceTag/{key}": value for key, value in job.tags.items()} if job else {}
 
 
 def install() -> None:
-    """End all jobs when the server forgets everything."""
+    """End all jobs when the server forgets everything; answer /_sandbox/end-job."""
     run_before_reset(_forget_jobs)
+    control.ANSWERS["end-job"] = answer_end_job
+
+
+def answer_end_job(method: str, _: dict[str, str], body: bytes) -> tuple[int, Any]:
+    """End a job that still waits for its turn, as if its container had exited with a code.
+
+    POST {"name": "grantor-abalone-…", "exit": 12, "message": ""}. The job is otherwise as it was
+    asked for. With `jobs_at_once` 0 every job waits.
+    """
+    asked = json.loads(body or b"{}")
+    found = [
+        (where, jobs, job)
+        for where, jobs in JOB_SERVICES.items()
+        for job in jobs.jobs.values()
+        if job.name == asked.get("name")
+    ]
+    if method != "POST" or not found:
+        return 404, {"error": f"there is no processing job {asked.get('name')!r} to end"}
+    where, jobs, job = found[0]
+    code, message = int(asked.get("exit", 0)), str(asked.get("message", ""))
+    if job.started is not None or not jobs.mark_started(job):
+        return 409, {"error": f"{job.name} does not wait: it is {job.status}"}
+    with _scope(*where):
+        reason = f"AlgorithmError: , exit code: {code}" if code else ""
+        jobs.mark_ended(job, "Failed" if code else "Completed", reason, message)
+    return 200, {"status": job.status}
 
 
 def _can_assume_job_role(account: str, role: str, of: str) -> bool:

@@ -19,6 +19,7 @@ Handler = Callable[..., Any]
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {}
 S3 = "ministack.services.s3"
 DYNAMODB = "ministack.services.dynamodb"
+IAM = "ministack.services.iam"
 LAMBDA = "ministack.services.lambda_svc"
 LIFECYCLE_MEMBERS = {
     "AbortIncompleteMultipartUpload",
@@ -262,11 +263,19 @@ def _set_concurrency(function: str, value: Any) -> Any:
     return use_seam(LAMBDA, "_put_function_concurrency", "func_name, data")(function, request)
 
 
+def _set_boundary(role: str, value: Any) -> Any:
+    if value is None:
+        return use_seam(IAM, "_delete_role_permissions_boundary", "p")({"RoleName": role})
+    request = {"RoleName": role, "PermissionsBoundary": value}
+    return use_seam(IAM, "_put_role_permissions_boundary", "p")(request)
+
+
 COMPLETIONS: dict[str, dict[str, PropertySetter]] = {
     "AWS::DynamoDB::Table": {
         "TimeToLiveSpecification": _set_time_to_live,
         "PointInTimeRecoverySpecification": _set_recovery,
     },
+    "AWS::IAM::Role": {"PermissionsBoundary": _set_boundary},
     "AWS::S3::Bucket": {
         "BucketEncryption": _set_encryption,
         "LifecycleConfiguration": _set_lifecycle,

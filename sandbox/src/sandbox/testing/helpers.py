@@ -37,19 +37,25 @@ Resources:
 def call_control(sandbox: Sandbox, what: str, method: str = "GET", body: Any = None) -> Any:
     """Return the answer of /_sandbox/`what`; its error if it refuses."""
     sent = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{sandbox.url}/_sandbox/{what}", data=sent, method=method)  # noqa: S310  -- loopback
     try:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310  -- loopback
+        asked = ask_control(sandbox, f"/_sandbox/{what}", method, sent)
+        with urllib.request.urlopen(asked) as answer:  # noqa: S310  -- loopback
             return json.load(answer)
     except urllib.error.HTTPError as refused:
         return json.load(refused)
 
 
+def ask_control(
+    sandbox: Sandbox, path: str, method: str = "GET", sent: bytes | None = None
+) -> urllib.request.Request:
+    """Return a request to one of the server's own addresses, with its token."""
+    token = {"Authorization": sandbox.start_keys.token}
+    return urllib.request.Request(f"{sandbox.url}{path}", data=sent, method=method, headers=token)  # noqa: S310  -- loopback
+
+
 def reset_sandbox(sandbox: Sandbox) -> None:
     """Make the server forget everything."""
-    with urllib.request.urlopen(  # noqa: S310  -- loopback
-        urllib.request.Request(f"{sandbox.url}/_ministack/reset", method="POST")  # noqa: S310  -- loopback
-    ):
+    with urllib.request.urlopen(ask_control(sandbox, "/_ministack/reset", "POST")):  # noqa: S310  -- loopback
         pass
 
 

@@ -1,5 +1,6 @@
 """A sandbox for tests: a server on a free port, and boto3 clients for it."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -15,7 +16,8 @@ import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
-from sandbox.process import REGION, START_TIMEOUT, server_command, server_environment
+from sandbox.process import REGION, START_TIMEOUT, Server, server_command, server_environment
+from sandbox.start_keys import StartKeys
 
 ACCOUNT = "000000000000"
 MODELS = botocore.loaders.create_loader()
@@ -23,14 +25,25 @@ MODELS = botocore.loaders.create_loader()
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running server: its port, and clients for it."""
+    """A running server: its port, its log, the keys of its start, and clients for it."""
 
     port: int
     log: Path
+    start_keys: StartKeys
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
+
+    @classmethod
+    def find(cls, port: int, log: Path) -> "Sandbox":
+        """Return the running server of this port. Raises SandboxError if it has no keys here."""
+        return cls(port, log, Server(port).read_keys())
+
+    @property
+    def root_keys(self) -> dict[str, str]:
+        """Return the administrator's keys, as STS returns keys."""
+        return self.start_keys.credentials
 
     def client(
         self, service: str, credentials: dict[str, str] | None = None, **options: Any
@@ -40,7 +53,7 @@ class Sandbox:
         `credentials` are as STS and GetDataAccess return them; without any it is the
         administrator's.
         """
-        keys = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+        keys = credentials or self.root_keys
         config = Config(retries={"max_attempts": 1}, **options)
         made: Any = make_session(keys).client(service, endpoint_url=self.url, config=config)  # type: ignore[call-overload]
         # Where the account's prefix does not resolve, the host is changed back before
@@ -91,22 +104,28 @@ def start_server(folder: Path, port: int | None = None) -> tuple[Sandbox, Callab
     Raises RuntimeError, with the server's log, if it does not answer in time.
     """
     port = port or find_free_port()
-    log = folder / "server.log"
+    log, keys = folder / "server.log", StartKeys.make()
+    keys.write(Server(port).folder)  # for `python -m sandbox env`
     with log.open("wb") as out:
         server = subprocess.Popen(
-            server_command(port), cwd=folder, env=server_environment(folder), stdout=out, stderr=out
+            server_command(port),
+            cwd=folder,
+            env=server_environment(folder, keys),
+            stdout=out,
+            stderr=out,
         )
 
     def stop() -> None:
         server.terminate()
         server.wait(10)
+        shutil.rmtree(Server(port).folder, ignore_errors=True)
 
     try:
         _wait_until_ready(port, server, log)
     except RuntimeError:
         stop()
         raise
-    return Sandbox(port, log), stop
+    return Sandbox(port, log, keys), stop
 
 
 def _wait_until_ready(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
