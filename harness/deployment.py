@@ -1,9 +1,10 @@
 """The deployed stack, and what its users can do with it and see of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,23 @@ class Deployment:
 
     def expected_grants(self, profile: str, *folders: str) -> set[GrantRow]:
         """The rows that a profile should have: READWRITE for each folder."""
-        role = f"sagemaker-{profile.lower()}-role"
+        role = f"grantor-{profile.lower()}-role"
         return {(role, "READWRITE", f"s3://{self.data_bucket}/{folder}/*") for folder in folders}
 
     def put_policy(self, key: str, body: bytes) -> None:
         """Put a policy file, as a steward does."""
-        self.session.client("s3").put_object(Bucket=self.policy_bucket, Key=key, Body=body)
+        self._steward_s3.put_object(Bucket=self.policy_bucket, Key=key, Body=body)
 
     def delete_policy(self, key: str) -> None:
         """Delete a policy file, as a steward does."""
-        self.session.client("s3").delete_object(Bucket=self.policy_bucket, Key=key)
+        self._steward_s3.delete_object(Bucket=self.policy_bucket, Key=key)
+
+    @cached_property
+    def _steward_s3(self) -> Any:
+        """S3 for StewardRole: the policy bucket refuses everybody else, the administrator too."""
+        sts, role = self.session.client("sts"), self.outputs["StewardRole"]
+        assumed = sts.assume_role(RoleArn=role, RoleSessionName="steward")
+        return self.session.with_credentials(assumed["Credentials"]).client("s3")
 
     def put_article_policy(self) -> set[GrantRow]:
         """Put the article's policy file, wait for its four grants and return them."""
@@ -95,7 +103,7 @@ class Deployment:
     def create_studio_role(self, name: str) -> str:
         """Create a role without permissions that Studio may assume, and return its ARN."""
         iam = self.session.client("iam")
-        found = iam.get_role(RoleName="sagemaker-usera-role")["Role"]
+        found = iam.get_role(RoleName="grantor-usera-role")["Role"]
         trust = json.dumps(found["AssumeRolePolicyDocument"])
         created = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
         return str(created["Role"]["Arn"])
@@ -151,14 +159,20 @@ class Deployment:
         return [event["message"] for page in pages for event in page["events"]]
 
 
-def deploy_stack(session: SandboxSession, data: Path | None = None) -> Deployment:
+def deploy_stack(
+    session: SandboxSession,
+    data: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Deployment:
     """Deploy Grantor with one `sam deploy`, with `data` as the data set if it is given.
 
     The Studio environment and the alarms are nested stacks.
     """
     with step("A platform engineer deploys: sam deploy"):
-        dataset = _upload_dataset(session, data) if data else ""
-        options = ["--parameter-overrides", f"Dataset={dataset}"] if dataset else []
+        dataset = {"Dataset": _upload_dataset(session, data)} if data else {}
+        given = {**(parameters or {}), **dataset}
+        pairs = [f"{name}={value}" for name, value in given.items()]
+        options = ["--parameter-overrides", *pairs] if pairs else []
         session.run_sam(
             "deploy", "--stack-name", STACK, "--resolve-s3", "--no-confirm-changeset",
             "--no-progressbar", *options,

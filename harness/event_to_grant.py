@@ -92,7 +92,7 @@ def _time_effect(send: SendEvent) -> float:
 
 def _prepare_grantor(deployment: Deployment) -> SendEvent:
     client, account = deployment.session.client, deployment.session.account
-    role = client("iam").get_role(RoleName="sagemaker-usera-role")["Role"]["Arn"]
+    role = client("iam").get_role(RoleName="grantor-usera-role")["Role"]["Arn"]
     s3, control = client("s3"), client("s3control")  # made here: a new client takes milliseconds
 
     def find_creation(scope: str) -> float | None:

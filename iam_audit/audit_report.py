@@ -222,9 +222,11 @@ def _find_fault(
     if request.allowed and not allowed:
         why = f"{verdict.verdict}{': ' if verdict.why else ''}{verdict.why}"
         return f"{why}, though the sandbox allowed it"
-    if allowed and not request.allowed:
+    if request.allowed or reasons.find_refusal(request.holder, request.action, needed, "temporary"):
+        return ""
+    if allowed:
         return "refused by the sandbox, though the policies allow it"
-    intended = request.allowed or reasons.find_refusal(request.holder, request.action, needed)
+    intended = reasons.find_refusal(request.holder, request.action, needed)
     return "" if intended else "refused, and no reason says that it should be"
 
 

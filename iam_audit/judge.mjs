@@ -1,7 +1,7 @@
 // Judges each request on standard input by the policies that it names, and returns the statements
 // that allowed it. JSON in, JSON out.
 // in:  {account, documents: {digest: {name: policy}},
-//       requests: [{principal, action, resource, keys, policies, limits}],
+//       requests: [{principal, action, resource, keys, policies, limits, resourcePolicy?}],
 //       pairs: [[action, resource], ...]}
 // out: {verdicts: [{verdict, why, statements: [[policy, number, [resource, ...]]]}],
 //       fitting: {action: [resource, ...] | null},
@@ -19,7 +19,7 @@ const { mostSpecificMatchingResourceTypePatterns } = require('@cloud-copilot/iam
 
 const { account, documents, requests, pairs } = JSON.parse(readFileSync(0, 'utf8'))
 
-function buildSimulation({ principal, action, resource, keys, policies, limits }) {
+function buildSimulation({ principal, action, resource, keys, policies, limits, resourcePolicy }) {
   const policy = (statements) => ({ Version: '2012-10-17', Statement: statements })
   return {
     request: {
@@ -33,7 +33,12 @@ function buildSimulation({ principal, action, resource, keys, policies, limits }
     ),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
-    ...(limits.length > 0 && { sessionPolicy: policy(limits[0]) })
+    ...(resourcePolicy && { resourcePolicy }),
+    // The sandbox has the boundary of a role before the policy of a session.
+    ...(limits.length > 1 && {
+      permissionBoundaryPolicies: [{ name: 'boundary', policy: policy(limits[0]) }]
+    }),
+    ...(limits.length > 0 && { sessionPolicy: policy(limits.at(-1)) })
   }
 }
 
@@ -45,8 +50,8 @@ function encodeStatement({ policyId, statement, explain }) {
 }
 
 async function judge(request) {
-  if (request.limits.length > 1)
-    return { verdict: 'Error', why: 'more than one policy limits the session', statements: [] }
+  if (request.limits.length > 2)
+    return { verdict: 'Error', why: 'more than two policies limit the session', statements: [] }
   const answer = await runSimulation(buildSimulation(request), {})
   if (answer.resultType === 'error') {
     const { message, ...details } = answer.errors

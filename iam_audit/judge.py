@@ -51,17 +51,22 @@ def judge_requests(record: RequestRecord) -> Judgement:
         "requests": [_encode_request(it) for it in requests],
         "pairs": sorted(_list_pairs(record)),
     }
-    command = [str(NODE), str(ROOT / "iam_audit/judge.mjs"), str(PACKAGES)]
-    done = subprocess.run(
-        command, input=json.dumps(question), stdout=subprocess.PIPE, text=True, check=True
-    )
-    answer = json.loads(done.stdout)
+    answer = ask_simulator(question)
     verdicts = [_decode_verdict(it) for it in answer["verdicts"]]
     fitting = {
         action: None if fits is None else tuple(fits) for action, fits in answer["fitting"].items()
     }
     narrower = frozenset(answer["narrower"])
     return Judgement(dict(zip(requests, verdicts, strict=True)), fitting, narrower)
+
+
+def ask_simulator(question: Mapping[str, Any]) -> Any:
+    """The simulator's answer, as judge.mjs describes both. Raises CalledProcessError."""
+    command = [str(NODE), str(ROOT / "iam_audit/judge.mjs"), str(PACKAGES)]
+    done = subprocess.run(
+        command, input=json.dumps(question), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
 def adapt_resource(action: str, resource: str) -> str:
@@ -93,12 +98,13 @@ def _encode_request(request: RecordedRequest) -> dict[str, Any]:
 
 
 def _list_pairs(record: RequestRecord) -> set[tuple[str, str]]:
-    """Each action of a recorded policy with each resource of its statement."""
+    """Each action that a recorded policy allows, with each resource of its statement."""
     policies = (it for documents in record.documents.values() for it in documents.values())
     return {
         (action, resource)
         for policy in policies
         for statement in policy["Statement"]
+        if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }

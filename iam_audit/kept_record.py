@@ -70,8 +70,8 @@ def load_record(path: Path = KEPT_FILE) -> KeptRecord:
 def apply_templates(record: RequestRecord, holders: Mapping[str, PolicyHolder]) -> RequestRecord:
     """The record with the actions that the templates give to each statement now.
 
-    A statement that they no longer have is dropped. Resources and conditions stay as they were
-    deployed when the run was recorded.
+    A statement that they no longer have is dropped. Resources, conditions and whole statements that
+    deny stay as they were deployed when the run was recorded.
     """
     roles = {request.policies: request.role for request in record.requests}
     documents = {
@@ -91,7 +91,8 @@ def _update_policy(
     for statement in document["Statement"]:
         written = find_statement(role, policy, statement, holders)
         if written and written.effect == statement["Effect"]:
-            statements.append(statement | {"Action": list(written.actions)})
+            allows = written.effect == "Allow"
+            statements.append(statement | ({"Action": list(written.actions)} if allows else {}))
     return {**document, "Statement": statements}
 
 

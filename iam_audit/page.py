@@ -30,6 +30,7 @@ STATEMENT_HEAD = (
 )
 REFUSAL_HEAD = "| with | action | times | why it must be refused |\n|---|---|---:|---|"
 TRUST_HEAD = "| resource | trusts | with | only if |\n|---|---|---|---|"
+OF_ROLES = ("VendedAccess", "Scientist")  # managed policies that are not for people
 HEADINGS = {
     "unused": "No recorded call used:",
     "mismatched": "On a resource that AWS's data does not have for the action:",
@@ -56,8 +57,9 @@ def render_page(
 ) -> str:
     """The page with its tables as they are today. Raises MissingReasonError."""
     _check_reasons(holders, reasons)
-    people = [holder for holder in holders.values() if not holder.principals]
-    roles = [holder for holder in holders.values() if holder.principals]
+    of_role = {it.name for it in holders.values() if it.principals or it.name in OF_ROLES}
+    people = [holder for holder in holders.values() if holder.name not in of_role]
+    roles = [holder for holder in holders.values() if holder.name in of_role]
     tables = {
         "run": f"\n> {run.summary}; {run.used} permissions were used\n\n",
         "refusals": f"\n{REFUSAL_HEAD}\n{_render_refusals(run, reasons)}\n",
@@ -80,9 +82,10 @@ def _check_reasons(holders: dict[str, PolicyHolder], reasons: Reasons) -> None:
 
 def _render_refusals(run: KeptRecord, reasons: Reasons) -> str:
     """What was refused in the recorded runs. A holder is a role, or a person's policies."""
-    whys = reasons.tables["refusals"]
+    tables = (reasons.tables["refusals"], reasons.tables["temporary"])
+    whys = {row[1:]: why for table in tables for row, why in table.items()}
     return "".join(
-        f"| {holder} | `{action}` | {times:,} | {whys.get(('refusals', holder, action), '')} |\n"
+        f"| {holder} | `{action}` | {times:,} | {whys.get((holder, action), '')} |\n"
         for (holder, action), times in sorted(run.refused.items())
     )
 

@@ -139,6 +139,7 @@ def read_holders(templates: tuple[Path, ...] = TEMPLATES) -> dict[str, PolicyHol
     return found
 
 
+NEGATION = "everything but"
 HOLDER_TYPES = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 
 
@@ -178,10 +179,16 @@ def _parse_statements(holder: str, policy: str, document: dict[str, Any]) -> Ite
         given = _unwrap_condition(written)
         conditions = [_format_value(given.get("Condition", ""))] if given.get("Condition") else []
         conditions += [f"only if {written['If'][0]}"] if "If" in written else []
-        actions = tuple(_as_list(given["Action"]))
-        resources = tuple(map(_format_value, _as_list(given.get("Resource", []))))
+        actions, resources = _list_part(given, "Action"), _list_part(given, "Resource")
         name, condition = given.get("Sid", policy), "; ".join(conditions)
         yield Statement(holder, name, given["Effect"], actions, resources, condition)
+
+
+def _list_part(statement: dict[str, Any], part: str) -> tuple[str, ...]:
+    """Actions or resources. A negation is one value, which only a Deny may have."""
+    if f"Not{part}" in statement:
+        return (f"{NEGATION} {_format_value(statement[f'Not{part}'])}",)
+    return tuple(map(_format_value, _as_list(statement.get(part, []))))
 
 
 def _unwrap_condition(statement: dict[str, Any]) -> dict[str, Any]:
@@ -205,15 +212,18 @@ def _as_list(value: Any) -> list[Any]:
 
 def _format_value(value: Any) -> str:
     """A value on one line, with CloudFormation's functions in plain words."""
+    text = str(value)
     match value:
         case {"If": [condition, one, other]}:
-            return f"{_format_value(one)} if {condition}, else {_format_value(other)}"
+            text = f"{_format_value(one)} if {condition}, else {_format_value(other)}"
+        case {"Join": [separator, [*parts]]}:
+            text = str(separator).join(map(_format_value, parts))
         case {"Split": [_, whole]} | {"Select": [_, whole]}:
-            return _format_value(whole)
-        case {"Sub": [text, values]}:
-            return f"{text}, {_format_value(values)}"
+            text = _format_value(whole)
+        case {"Sub": [pattern, values]}:
+            text = f"{pattern}, {_format_value(values)}"
         case dict():
-            return ", ".join(f"{key} {_format_value(it)}" for key, it in value.items())
+            text = ", ".join(f"{key} {_format_value(it)}" for key, it in value.items())
         case list():
-            return " or ".join(map(_format_value, value))
-    return str(value)
+            text = " or ".join(map(_format_value, value))
+    return text

@@ -13,7 +13,7 @@ from iam_audit.permissions import ROOT, Permission
 
 REASONS_FILE = ROOT / "iam_audit/reasons.yaml"
 ReasonRow = tuple[str, ...]
-TABLES = ("unused", "mismatched", "broad", "refusals")
+TABLES = ("unused", "mismatched", "broad", "refusals", "temporary")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Reasons:
     """The tables of the file.
 
     `statements` are by name; `unused`, `mismatched` and `broad` by holder, statement and action;
-    `refusals` by holder and action. An action may have its resource with it:
+    `refusals` by holder and action, and so `temporary`: refusals by a policy that no template has.
+    An action may have its resource with it:
     "s3:CreateAccessGrant on arn:…". A key may name several holders, with spaces between them.
     """
 
@@ -37,12 +38,14 @@ class Reasons:
                 return self.tables[table][row]
         return ""
 
-    def find_refusal(self, holder: str, action: str, needed: set[ReasonRow]) -> str:
+    def find_refusal(
+        self, holder: str, action: str, needed: set[ReasonRow], table: str = "refusals"
+    ) -> str:
         """Why this action of this holder must be refused, or "". Its row is added to `needed`."""
-        row = ("refusals", holder, action)
-        if row in self.tables["refusals"]:
+        row = (table, holder, action)
+        if row in self.tables[table]:
             needed.add(row)
-        return self.tables["refusals"].get(row, "")
+        return self.tables[table].get(row, "")
 
     def list_rows(self) -> set[ReasonRow]:
         """Every row except those of statements."""

@@ -98,7 +98,9 @@ def read_record(lines: Iterable[str], holders: Mapping[str, PolicyHolder]) -> Re
             raise IncompleteRecordError(f"the record lacks the policies {digest} of {role}")
         names = {find_holder(role, policy, holders) for policy in documents[digest]}
         if names and "" not in names:
-            request = _build_request(line, "+".join(sorted(names)), documents[digest])
+            own = find_holder(role, "", holders)  # a role of the stack, whatever it has attached
+            holder = own or "+".join(sorted(names))
+            request = _build_request(line, holder, documents[digest])
             requests[request] += line.get("times", 1)
         else:  # the role also has a policy of somebody else's
             others += 1

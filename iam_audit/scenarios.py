@@ -7,6 +7,8 @@ for the directory, an inherited role and a large file.
 
 import json
 import sys
+from functools import partial
+from typing import Any
 
 from harness.deployment import ARTICLE_POLICY, Deployment, delete_stack, deploy_stack
 from harness.session import ROOT, open_session
@@ -45,8 +47,17 @@ def run_scenarios() -> None:
     """All of them. Raises ExpectationError at the first expectation that does not hold."""
     with open_session() as session:
         before = list_everything(session.client, session.account)
-        deployment = deploy_stack(session)
+        people = f"arn:aws:iam::{session.account}:role/person"  # as `act_as_person` names roles
+        deployment = deploy_stack(
+            session,
+            parameters={
+                "Stewards": f"{people}-steward",
+                "Approvers": f"{people}-approver",
+                "Operators": f"{people}-reader*",
+            },
+        )
         write_policies(deployment)
+        write_bounds(deployment)
         inherit_role(deployment)
         grant_to_directory(deployment)
         read_everything(deployment)
@@ -77,27 +88,45 @@ def write_policies(deployment: Deployment) -> None:
 
 
 def inherit_role(deployment: Deployment) -> None:
-    """A profile without a role of its own has its domain's, which is shared and so refused."""
-    with step("A profile has its execution role from its domain"):
+    """Profiles without a role of their own share their domain's, which is refused."""
+    with step("Two profiles have their execution role from their domain"):
         studio = deployment.session.client("sagemaker")
-        profile = {"DomainId": deployment.find_domain_id(), "UserProfileName": "userD"}
-        arn = studio.create_user_profile(**profile)["UserProfileArn"]
-        studio.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "blue"}])
+        domain = {"DomainId": deployment.find_domain_id()}
+        profiles = [domain | {"UserProfileName": name} for name in ("userD", "userE")]
+        arns = [studio.create_user_profile(**it)["UserProfileArn"] for it in profiles]
+        studio.add_tags(ResourceArn=arns[0], Tags=[{"Key": "team", "Value": "blue"}])
         deployment.upload_files("teams/blue/plan.csv")
         wait_until(
-            "it shares a role, which is refused",
+            "they share a role, which is refused",
             True,
             lambda: any("userD" in warning for warning in deployment.read_warnings()),
         )
-        wait_until(
-            "it is in service",
-            "InService",
-            lambda: studio.describe_user_profile(**profile)["Status"],
-        )
-        studio.delete_user_profile(**profile)
+        for profile in profiles:
+            wait_until("it is in service", "InService", partial(_read_status, studio, profile))
+            studio.delete_user_profile(**profile)
         article = deployment.expected_grants("userA", "Product", "UserA")
         article |= deployment.expected_grants("userB", "Product", "UserB")
         wait_until("the grants are the article's again", article, deployment.list_grants)
+
+
+def _read_status(studio: Any, profile: dict[str, str]) -> str:
+    return str(studio.describe_user_profile(**profile)["Status"])
+
+
+def write_bounds(deployment: Deployment) -> None:
+    """An approver writes, reads and deletes the bounds file."""
+    with (
+        step("An approver, with only the policy for approvers, writes the bounds file"),
+        deployment.act_as_person("eva", "Approver") as eva,
+    ):
+        s3 = eva.client("s3")
+        bounds = {"Bucket": deployment.policy_bucket, "Key": "bounds/bounds.yaml"}
+        version = s3.put_object(**bounds, Body=b"version: 1\n")["VersionId"]
+        s3.get_object(**bounds)
+        s3.get_object(**bounds, VersionId=version)
+        s3.delete_object(**bounds)
+        found = s3.list_objects_v2(Bucket=deployment.policy_bucket, Prefix="bounds/")
+        expect("it is gone again", 0, found["KeyCount"])
 
 
 def grant_to_directory(deployment: Deployment) -> None:
@@ -154,6 +183,10 @@ def break_glass(deployment: Deployment) -> None:
         sent = json.loads(eva.run_grantor("redrive", "--json"))
         counts = [sent[name]["events"] for name in ("event", "upload")]
         expect("both are sent again", [1, 1], counts)
+        because = ("--because", "a test")
+        eva.run_grantor("end-sessions", *because, "--yes")
+        expect("status says so", True, "needed until" in eva.run_grantor("status"))
+        eva.run_grantor("end-sessions", "--undo", *because)
         printed = eva.run_grantor("apply", "--wait")
         expect("a run by hand has nothing to change", True, "created" not in printed)
 

@@ -9,12 +9,21 @@ from typing import Any
 
 from grantor.aws import cleanup
 from grantor.aws.clients import Clients
-from grantor.teardown.custom_resource import TeardownPass, TeardownStep, run_teardown
+from grantor.teardown.custom_resource import (
+    TeardownPass,
+    TeardownStep,
+    run_and_respond,
+    run_teardown,
+)
 from grantor.teardown.steps import revoke_grants, stop_jobs
+
+# AWS, AmazonSageMakerFullAccess v29: it allows objects of every bucket, functions and topics whose
+# names contain these words. Most execution roles of existing accounts have it.
+OPEN_WORDS = ("sagemaker", "aws-glue")
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Run the teardown step of the resource; only Delete does anything.
+    """Run the teardown step of the resource; before Delete, only the names are checked.
 
     A repeated Delete after a failure continues where the last one stopped.
     """
@@ -23,7 +32,22 @@ def handler(event: dict[str, Any], context: Any) -> None:
         "Custom::RevokedGrants": revoke_grants,
         "Custom::EmptiedBuckets": empty_buckets,
     }
-    run_teardown(event, context, steps[event["ResourceType"]])
+    if event["RequestType"] == "Create":
+        run_and_respond(event, context, lambda: check_names(event["ResourceProperties"]))
+    else:
+        run_teardown(event, context, steps[event["ResourceType"]])
+
+
+def check_names(properties: Mapping[str, Any]) -> dict[str, str]:
+    """Raise ValueError if AWS's managed policies open a bucket of the stack by its name."""
+    for name in properties.get("Buckets", ()):
+        if word := next((it for it in OPEN_WORDS if it in name), ""):
+            raise ValueError(
+                f"the bucket {name} has {word} in its name, and AmazonSageMakerFullAccess opens "
+                "what is named so to every role that has it: deploy the stack under a name "
+                f"without {word}"
+            )
+    return {}
 
 
 def empty_buckets(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:

@@ -147,6 +147,9 @@ def remove_action(policies: dict[str, Any], name: str, action: str) -> dict[str,
             if statement.get("Sid", policy) == name:
                 statement["Action"] = [one for one in as_list(statement["Action"]) if one != action]
         document["Statement"] = [
-            statement for statement in document["Statement"] if statement["Action"]
+            # One that denies may have NotAction in its place.
+            statement
+            for statement in document["Statement"]
+            if statement.get("Action", "NotAction" in statement)
         ]
     return copy

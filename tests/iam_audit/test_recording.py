@@ -49,7 +49,7 @@ def test_a_decision_is_recorded_with_the_policies_that_it_was_based_on(lines: li
         ("reader", "ana", "s3:GetObject", True),
         ("reader", "ana", "s3:PutObject", False),
     ]
-    assert read["keys"]["aws:PrincipalArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/ana"
+    assert read["keys"]["aws:PrincipalArn"] == f"arn:aws:iam::{ACCOUNT}:role/reader"
     assert read["limits"] == [
         [
             {

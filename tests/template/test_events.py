@@ -74,6 +74,7 @@ def names(event: dict[str, Any], rule: str) -> bool:
     [
         ("policy_changed", {"PolicyChanged"}),
         ("policy_deleted", {"PolicyChanged"}),
+        ("policy_written", {"PolicyWritten"}),
         ("profile_created", {"ProfileChanged"}),
         ("profile_updated", {"ProfileChanged"}),
         ("profile_deleted", {"ProfileChanged"}),

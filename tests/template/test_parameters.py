@@ -44,12 +44,15 @@ def test_a_parameter_without_a_default_states_what_empty_means(name: str):
     assert default != "" or "If empty, " in description
 
 
+CHOICES = ("true", "false", "create", "stewards-only", "grants-only", "split")
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_choice_names_its_alternative_and_a_pattern_explains_itself(name: str):
     parameter = PARAMETERS[name]
     choices = parameter.get("AllowedValues", [parameter["Default"]])
 
-    assert ("AllowedValues" in parameter) == (parameter["Default"] in ("true", "false", "create"))
+    assert ("AllowedValues" in parameter) == (parameter["Default"] in CHOICES)
     assert parameter["Default"] in choices
     assert [
         it
