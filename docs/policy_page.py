@@ -1,8 +1,9 @@
-"""Generate the tables and messages of docs/policy.md, and docs/policy.schema.json.
+"""Generate the tables and messages of docs/policy.md, and the schemas of policy and bounds files.
 
-`PYTHONPATH=layers/grantor python -m docs.policy_page` compares both files with the language in
-grantor.core.policy.language; `--write` updates them. In the page, the table of a mapping's keys
-follows `<!-- keys: NAME -->`, and the messages about a wrong file follow its `yaml wrong` block.
+`PYTHONPATH=layers/grantor python -m docs.policy_page` compares the files with the languages in
+grantor.core.policy.language and grantor.core.planning.bounds; `--write` updates them. In the page,
+the table of a mapping's keys follows `<!-- keys: NAME -->`, and the messages about a wrong file
+follow its block, `yaml wrong` or `yaml wrong bounds`.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grantor.core.diagnostics import join_words
+from grantor.core.planning.bounds import BOUNDS, BOUNDS_FILE, parse_bounds
 from grantor.core.policy.json_schema import build_schema
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.parser import parse_policy
@@ -32,8 +34,11 @@ from grantor.core.policy.value_types import (
 
 DOCS = Path(__file__).parent
 PAGE, SCHEMA = DOCS / "policy.md", DOCS / "policy.schema.json"
+BOUNDS_SCHEMA = DOCS / "bounds.schema.json"
 TABLE = re.compile(r"(<!-- keys: (?P<name>[^\n]+) -->\n\n).*?(?=\n\n)", re.DOTALL)
-WRONG = re.compile(r"(```yaml wrong\n(?P<file>.*?)```\n\n```text\n).*?(?=\n```)", re.DOTALL)
+WRONG = re.compile(
+    r"(```yaml wrong(?P<bounds> bounds)?\n(?P<file>.*?)```\n\n```text\n).*?(?=\n```)", re.DOTALL
+)
 HEAD = "| key | takes | meaning | example |\n|---|---|---|---|"
 
 
@@ -42,19 +47,30 @@ def refresh_page(page: str) -> str:
 
     Raises KeyError if it names a mapping that the language does not have.
     """
-    known = dict(_find_mappings(POLICY))
+    known = dict([*_find_mappings(POLICY), *_find_mappings(BOUNDS)])
     page = TABLE.sub(lambda found: found[1] + render_table(known[found["name"]]), page)
-    return WRONG.sub(lambda found: found[1] + _find_messages(found["file"]), page)
+    return WRONG.sub(lambda found: found[1] + _find_messages(found), page)
 
 
-def _find_messages(file: str) -> str:
-    found = parse_policy("policy/team.yaml", file.encode())
+def _find_messages(block: re.Match[str]) -> str:
+    body = block["file"].encode()
+    if block["bounds"]:
+        found: object = parse_bounds(BOUNDS_FILE, body, "111122223333", "data-bucket")
+    else:
+        found = parse_policy("policy/team.yaml", body)
     return "\n".join(map(str, found)) if isinstance(found, tuple) else "none: the file is valid"
 
 
 def render_schema() -> str:
-    """The JSON Schema as it is published."""
+    """The JSON Schema of policy files as it is published."""
     return json.dumps(build_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def render_bounds_schema() -> str:
+    """The JSON Schema of the bounds file as it is published."""
+    about = "What the policy files of each folder may grant, run and suspend."
+    schema = build_schema(BOUNDS, "Grantor bounds file", about)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def render_table(mapping: Mapping) -> str:
@@ -95,15 +111,25 @@ def _find_mappings(kind: Kind) -> Iterator[tuple[str, Mapping]]:
             yield from _find_mappings(kind.of)
         case Either():
             yield from _find_mappings(kind.other)
+        case Table():
+            yield from _find_mappings(kind.value)
 
 
 def main() -> int:
-    """Compare or update both files. Exits with the number of files that are out of date."""
+    """Compare or update the files. Exits with the number of files that are out of date."""
     parser = argparse.ArgumentParser(prog="python -m docs.policy_page", description=__doc__)
     parser.add_argument("--write", action="store_true", help="update the files")
     write = parser.parse_args().write
-    current = {PAGE: refresh_page(PAGE.read_text()), SCHEMA: render_schema()}
-    stale = {path: text for path, text in current.items() if path.read_text() != text}
+    current = {
+        PAGE: refresh_page(PAGE.read_text()),
+        SCHEMA: render_schema(),
+        BOUNDS_SCHEMA: render_bounds_schema(),
+    }
+    stale = {
+        path: text
+        for path, text in current.items()
+        if not path.exists() or path.read_text() != text
+    }
     for path, text in stale.items():
         if write:
             path.write_text(text)

@@ -20,8 +20,25 @@ from tests.conftest import Sandbox
 
 @pytest.fixture
 def table(server: Sandbox) -> DynamoDBTable:
-    """A new table with the keys that the template gives it."""
-    return DynamoDBTable(server.client("dynamodb"), make_table(server))
+    """A new table with the keys and the index that the template gives it."""
+    client, name = server.client("dynamodb"), make_table(server)
+    index = {
+        "IndexName": "approvals",
+        "KeySchema": [
+            {"AttributeName": "approves", "KeyType": "HASH"},
+            {"AttributeName": "pk", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    client.update_table(
+        TableName=name,
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in ("pk", "sk", "approves")
+        ],
+        GlobalSecondaryIndexUpdates=[{"Create": index}],
+    )
+    return DynamoDBTable(client, name)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ NAMES = sorted(
 # Whose words are not their services' names
 SERVICES = {"functions": "lambda", "processing": "sagemaker"}
 LAUNCH_CLIENTS = {"processing"}  # gives up early
+GLOBAL_CLIENTS = {"iam"}  # botocore gives these a Region of their own
 
 
 @pytest.fixture
@@ -35,7 +36,8 @@ def test_each_client_is_created_once_in_the_region_of_the_environment_and_retrie
     made = getattr(clients, name)
 
     assert getattr(clients, name) is made
-    assert made.meta.region_name == "eu-central-1"
+    region = "aws-global" if name in GLOBAL_CLIENTS else "eu-central-1"
+    assert made.meta.region_name == region
     assert made.meta.service_model.service_name == SERVICES.get(name, name.replace("_", "-"))
     mode = "standard" if name in LAUNCH_CLIENTS else "adaptive"
     assert (made.meta.config.retries["mode"], made.meta.config.connect_timeout) == (mode, 3)
@@ -57,8 +59,12 @@ def test_a_truncated_json_response_is_an_error_and_not_an_empty_list(
     server: Sandbox, clients: Clients, cut: str
 ):
     """botocore reads `{"Domains": [{"Doma` as an answer with no members, status 200."""
+    keys = server.start_keys
     sagemaker = clients.session.client(
-        "sagemaker", endpoint_url=server.url, aws_access_key_id="test", aws_secret_access_key="test"
+        "sagemaker",
+        endpoint_url=server.url,
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
     )
     rule = {"service": "sagemaker", "operation": cut, "kind": "cut", "times": 1}
     call_control(server, "faults", "POST", {"rules": [rule]})

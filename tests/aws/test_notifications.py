@@ -81,19 +81,19 @@ def test_an_event_that_the_bus_rejects_is_sent_again_later(listeners: Listeners)
 
 def test_an_alert_has_a_subject_and_a_text(listeners: Listeners):
     listeners.notices.send_alert(
-        "Grantor: plan abc needs approval", "It takes away 30 of 100 grants."
+        "Grantor: plan abc needs approval", ["It takes away 30 of 100 grants.", "a\nb"]
     )
     [message] = listeners.called.receive_events(1)
 
     assert (message["Subject"], message["Message"]) == (
         "Grantor: plan abc needs approval",
-        "It takes away 30 of 100 grants.",
+        "It takes away 30 of 100 grants.\na\\nb",
     )
 
 
 SUBJECTS = {
     "of another script": ("Größe: 3 grants", "Gr??e: 3 grants"),
-    "of several lines": ("one\n  two\tthree", "one two three"),
+    "of several lines": ("one\n  two\tthree", r"one\n two\tthree"),
     "that is too long": ("x" * 101, "x" * 97 + "..."),
     "that just fits": ("x" * 100, "x" * 100),
 }
@@ -105,7 +105,7 @@ def test_a_subject_is_changed_to_what_sns_accepts(listeners: Listeners, subject:
     listeners.sns.meta.events.register(
         "provide-client-params.sns.Publish", lambda params, **_: asked.append(params)
     )
-    listeners.notices.send_alert(subject, "text")
+    listeners.notices.send_alert(subject, ["text"])
 
     assert asked[0]["Subject"] == sent
 
@@ -116,7 +116,7 @@ def test_a_text_that_is_too_long_ends_with_how_much_is_missing(listeners: Listen
         "provide-client-params.sns.Publish", lambda params, **_: asked.append(params)
     )
     listeners.notices.send_alert(
-        "subject", "\n".join(f"- READ s3://data/größe/{n}/*" for n in range(20_000))
+        "subject", [f"- READ s3://data/größe/{n}/*" for n in range(20_000)]
     )
 
     assert len(asked[0]["Message"].encode()) <= 262_144
@@ -126,5 +126,5 @@ def test_a_text_that_is_too_long_ends_with_how_much_is_missing(listeners: Listen
 def test_a_missing_topic_is_a_permanent_error(listeners: Listeners):
     with pytest.raises(ClientError, match="NotFound"):
         Notifications(listeners.events, listeners.sns, f"{listeners.topic}-gone").send_alert(
-            "subject", "text"
+            "subject", ["text"]
         )

@@ -215,3 +215,57 @@ def test_a_closed_pipe_is_not_an_error(here: Path):
     )
 
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+LARGE = """\
+version: 1
+jobs:
+  - name: abalone
+    run: abalone
+    as: {each_profile: {domain: Product-Domain}}
+    on: "s3://{data_bucket}/{profile.folder}/abalone.csv"
+    output: "s3://{data_bucket}/{profile.folder}/output/"
+    instances: {type: ml.p5.48xlarge, count: 100, volume: 30}
+    time_limit: 5d
+"""
+WIDER = """\
+version: 1
+folders:
+  policy/: {jobs: {machines: [ml.p5.48xlarge], hours: 120}}
+"""
+
+
+def put_files(folder: Path, bounds: str = "") -> str:
+    """A repository with a policy file, and with this bounds file unless it is empty."""
+    for name, text in (("policy/large.yaml", LARGE), ("bounds/bounds.yaml", bounds)):
+        if text:
+            (folder / name).parent.mkdir()
+            (folder / name).write_text(text)
+    return str(folder)
+
+
+def test_a_job_with_machines_outside_of_the_default_bounds_is_worth_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", put_files(tmp_path)]) == 0
+
+    said = capsys.readouterr().out
+    assert said.count("large.yaml:3:5: warning: job abalone: ") == 3
+    assert "100 machines is outside of the bounds" in said
+    assert "ask an approver to widen jobs: machines of policy/ in bounds/bounds.yaml" in said
+
+
+def test_a_job_outside_of_the_bounds_file_beside_it_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", put_files(tmp_path, WIDER)]) == 1
+
+    assert capsys.readouterr().out.count("is outside of the bounds") == 1  # the count
+
+
+def test_a_mistake_in_the_bounds_file_is_reported_like_one_in_a_policy_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", put_files(tmp_path, WIDER.replace("hours", "ours"))]) == 1
+
+    assert "bounds.yaml:3:" in capsys.readouterr().out

@@ -10,9 +10,8 @@ from abalone.arguments import parse_arguments
 from abalone.exits import JobFailed
 from grantor.core.diagnostics import Fault
 from grantor.core.policy import durations
-from grantor.core.policy.job_language import INSTANCES, JOB
+from grantor.core.policy.job_language import INSTANCES, JOB, SHIPPED_JOBS
 from grantor.core.policy.parser import parse_policy
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
 from grantor.core.policy.text_forms import INSTANCE, JOB_NAME, ROLE, TIME_LIMIT
 from grantor.core.policy.value_types import Choice, Number
 from grantor.core.rules import (

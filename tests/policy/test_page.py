@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from docs.policy_page import PAGE, SCHEMA, refresh_page, render_schema
+from docs.policy_page import (
+    BOUNDS_SCHEMA,
+    PAGE,
+    SCHEMA,
+    refresh_page,
+    render_bounds_schema,
+    render_schema,
+)
+from grantor.core.planning.bounds import BOUNDS_FILE, FILES, JOBS, Bounds, parse_bounds
 from grantor.core.policy.grantee_types import EACH_PROFILE
 from grantor.core.policy.job_language import AS, INSTANCES, JOB
 from grantor.core.policy.language import ON, POLICY, RULE, TO
@@ -35,6 +43,22 @@ def test_the_tables_and_messages_of_the_page_are_up_to_date():
 
 def test_the_published_schema_is_up_to_date():
     assert render_schema() == SCHEMA.read_text(), STALE
+    assert render_bounds_schema() == BOUNDS_SCHEMA.read_text(), STALE
+
+
+@pytest.mark.parametrize("mapping", [FILES, JOBS], ids=lambda mapping: mapping.name)
+def test_an_example_shows_every_bound(mapping: Mapping):
+    examples = re.findall(
+        r"^```yaml bounds\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE
+    )
+    found = [
+        parse_bounds(BOUNDS_FILE, text.encode(), "111122223333", "data-bucket") for text in examples
+    ]
+
+    assert [type(one) for one in found] == [Bounds]
+    assert [
+        name for name in mapping.usable_names if not re.search(rf"[\s{{]{name}:", examples[0])
+    ] == []
 
 
 @pytest.mark.parametrize("text", read_examples())

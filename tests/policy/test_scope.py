@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from grantor.core.grant import covers
 from grantor.core.scope import (
-    covers,
     find_exception_faults,
     find_object_faults,
     find_scope_faults,

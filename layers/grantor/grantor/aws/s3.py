@@ -4,17 +4,26 @@ Unreadable is never empty: what cannot be read raises an error, and never looks 
 like none.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from itertools import dropwhile, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import RetryableError, error_code, map_concurrently, retryable
+from grantor.aws.clients import (
+    RetryableError,
+    error_code,
+    error_status,
+    map_concurrently,
+    retryable,
+)
 from grantor.core.jobs.request import InputObject, split_uri
+from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.settings import MAX_COUNTED_VERSIONS, MAX_JOB_SUMMARY_BYTES, MAX_POLICY_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -53,7 +62,7 @@ class PolicyFile:
 
 
 class PolicyFiles:
-    """The files `policy/*.yaml` and `*.yml` of one bucket.
+    """The files `policy/*.yaml` and `*.yml` of one bucket, and its bounds file.
 
     They stay in memory, so a warm environment reads only what has changed.
     """
@@ -66,22 +75,42 @@ class PolicyFiles:
         self._accepted: dict[str, PolicyFile] = {}  # the last one that was read by version
 
     def list_files(self) -> Mapping[str, ListedFile]:
-        """List the existing files by key.
+        """List the existing policy files by key; `has_bounds` then says whether there is a bounds
+        file.
 
-        Costs a call per 1,000 keys. Files that are gone leave the memory.
+        Costs a call per 1,000 keys of the bucket. Files that are gone leave the memory.
         """
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=FOLDER
-        )
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
         with retryable():
             items = [item for page in pages for item in page.get("Contents", [])]
         self._listed = {
             item["Key"]: ListedFile(item["ETag"], item["Size"], item["LastModified"])
             for item in items
-            if is_policy_key(item["Key"])
+            if is_policy_key(item["Key"]) or item["Key"] == BOUNDS_FILE
         }
         self._kept = {key: kept for key, kept in self._kept.items() if key in self._listed}
-        return dict(self._listed)
+        return {key: file for key, file in self._listed.items() if key != BOUNDS_FILE}
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether the last list had the bounds file."""
+        return BOUNDS_FILE in self._listed
+
+    def create_file(self, key: str, body: bytes) -> bool:
+        """Write a file that does not exist yet; False if it does. One call."""
+        try:
+            with retryable():
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+        return True
+
+    def delete_file(self, key: str) -> None:
+        """Delete a file; its versions stay. One call."""
+        with retryable():
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def prefetch_files(self, keys: Iterable[str]) -> None:
         """Read files concurrently, so that `read_file` then answers from memory.
@@ -114,16 +143,18 @@ class PolicyFiles:
         """Whether S3 confirms that the file does not exist. Costs one call.
 
         Uses GET instead of HEAD: an answer to HEAD has no body, so it does not distinguish a
-        missing file from a missing bucket.
+        missing file from a missing bucket. Of a key with a control character no error has a code
+        either, but the bucket has just been listed.
         """
         try:
             with retryable():
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")
                 answer["Body"].close()
         except ClientError as error:
-            if error_code(error) == "NoSuchKey":
+            if error_status(error) == HTTPStatus.NOT_FOUND and error_code(error) != "NoSuchBucket":
                 return True
-            if error_code(error) != "InvalidRange":  # it exists and is empty
+            # It exists and is empty.
+            if error_status(error) != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
         return False
 
@@ -156,8 +187,8 @@ class PolicyFiles:
 
 
 def is_policy_key(key: str) -> bool:
-    """Whether a key has the suffix of a policy file."""
-    return key.endswith((".yaml", ".yml"))
+    """Whether a key has the folder and the suffix of a policy file."""
+    return key.startswith(FOLDER) and key.endswith((".yaml", ".yml"))
 
 
 def is_too_large(size: int) -> bool:
@@ -181,8 +212,8 @@ class Folders:
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
-    def list_folders(self, prefix: str) -> tuple[str, ...]:
-        """List the names of the folders directly below a prefix, sorted.
+    def list_folders(self, prefix: str, most: int | None = None) -> tuple[str, ...]:
+        """List the names of the folders directly below a prefix, sorted; at most so many.
 
         Costs a call per 1,000. Ignores a folder without a name (`//`).
         """
@@ -192,15 +223,7 @@ class Folders:
         )
         folders = (found["Prefix"] for page in pages for found in page.get("CommonPrefixes", []))
         names = (folder[len(key) :].removesuffix("/") for folder in folders)
-        return tuple(sorted(filter(None, names)))
-
-    def has_objects(self, prefix: str) -> bool:
-        """Whether there is an object below the prefix. Costs one call."""
-        bucket, key = _split_uri(prefix)
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=key, PaginationConfig={"PageSize": 1}
-        )
-        return any(page.get("Contents") for page in pages)
+        return tuple(sorted(islice(filter(None, names), most)))
 
 
 def _split_uri(prefix: str) -> tuple[str, str]:
@@ -257,6 +280,19 @@ class Uploads:
 
 # It exists, or is being written
 ALREADY_PUT_CODES = ("PreconditionFailed", "ConditionalRequestConflict")
+# Of another data bucket, in a folder of code: no job on this one gets it.
+OTHER_CONFIGURATION = re.compile(r"conf/[a-z0-9.-]+/configuration\.json")
+
+
+class CodeChanged(RuntimeError):
+    """An object that lies where a job's code belongs is not that code; the text says in which way.
+
+    Whoever has put it chose its `key`.
+    """
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(what)
+        self.key = key
 
 
 class OperationsBucket:
@@ -266,11 +302,29 @@ class OperationsBucket:
         self._client = client
         self.bucket = bucket
 
-    def put_once(self, key: str, body: bytes) -> bool:
-        """Write an object unless its key exists: the key says what its content is.
+    def place_code(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Make a folder of code hold these files, and raise CodeChanged if it holds anything else.
 
-        Returns whether it was written. Costs one call.
+        What is there is read and compared, whoever has put it there: a name of a folder proves
+        nothing. SageMaker gives a job every object whose key begins with the one that was asked
+        for, so nothing else may be there, but the configurations of other data buckets.
+
+        Costs one call, and one for each file: it is read if it is there and put if it is not.
         """
+        with retryable():
+            answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=folder)
+        listed = {found["Key"] for found in answer.get("Contents", ())}
+        for key in sorted(listed - files.keys()):
+            if not OTHER_CONFIGURATION.fullmatch(key.removeprefix(folder)):
+                raise CodeChanged(key, "is not part of it")
+        if answer.get("IsTruncated"):
+            raise CodeChanged(folder, "holds more than a thousand objects")
+        for key, body in files.items():
+            if key in listed or not self._put_new(key, body):
+                self._compare(key, body)
+
+    def _put_new(self, key: str, body: bytes) -> bool:
+        """Write an object; return False if its key exists."""
         try:
             with retryable():
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
@@ -280,18 +334,35 @@ class OperationsBucket:
             raise
         return True
 
-    def read_small(self, uri: str) -> bytes:
-        """Read a small object; b"" if it does not exist or is larger than 1,000,000 bytes.
+    def _compare(self, key: str, body: bytes) -> None:
+        """Raise CodeChanged unless the object has this content."""
+        try:
+            with retryable():
+                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+                same = answer["ContentLength"] == len(body) and answer["Body"].read() == body
+                answer["Body"].close()
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":  # deleted, or still being written
+                raise RetryableError(f"s3://{self.bucket}/{key} is not there yet") from error
+            raise
+        if not same:
+            raise CodeChanged(key, "has another content")
 
-        Costs one call.
+    def read_small(self, uri: str) -> bytes:
+        """Read a small object; b"" if it does not exist.
+
+        Of an object with more than 1,000,000 bytes it returns one byte more than that. Costs one
+        call.
         """
         key = split_uri(uri)[1]
         try:
             with retryable():
                 answer = self._client.get_object(Bucket=self.bucket, Key=key)
-                if answer["ContentLength"] > MAX_JOB_SUMMARY_BYTES:
-                    return b""
-                return answer["Body"].read()
+                if answer["ContentLength"] <= MAX_JOB_SUMMARY_BYTES:
+                    return answer["Body"].read()  # botocore checks its length
+                beginning = answer["Body"].read(MAX_JOB_SUMMARY_BYTES + 1)
+                answer["Body"].close()
+                return beginning
         except ClientError as error:
             # Without the permission to list the bucket, S3 answers AccessDenied for a missing key.
             if error_code(error) in ("NoSuchKey", "AccessDenied"):

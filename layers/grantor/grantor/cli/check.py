@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +10,16 @@ from grantor.cli.output import format_count
 from grantor.cli.session import Session, UsageError
 from grantor.core.diagnostics import Problem
 from grantor.core.grant import Location
+from grantor.core.planning.bounds import ALL_FILES, BOUNDS_FILE, Bounds, parse_bounds
 from grantor.core.planning.expand import expand_rules
 from grantor.core.planning.lint import lint_rules
+from grantor.core.planning.scopes import locate_fault
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy
 from grantor.core.snapshot import Inventory
 
+# Of the bounds, these concern grants alone; check judges jobs by them.
+ACCOUNT, DATA_BUCKET = "111122223333", "data-bucket"
 POLICY_SUFFIXES = (".yaml", ".yml")
 ANYWHERE = Location("anywhere", "s3://")  # the real locations are in AWS, which check does not ask
 
@@ -23,22 +27,26 @@ ANYWHERE = Location("anywhere", "s3://")  # the real locations are in AWS, which
 def run_check(session: Session) -> int:
     """Return 0 if no file has a mistake, whatever the warnings; 1 otherwise."""
     arguments, output = session.arguments, session.output
-    parsed = [
-        parse_policy(name, content)
-        for name, content in _read_files(arguments.paths, arguments.name)
-    ]
+    parsed, bounds = [], None
+    for name, content in _read_files(arguments.paths, arguments.name):
+        if name.endswith(BOUNDS_FILE):
+            bounds = parse_bounds(name, content, ACCOUNT, DATA_BUCKET)
+        else:
+            parsed.append(parse_policy(name, content))
     policies = [result for result in parsed if isinstance(result, Policy)]
     problems = [
         problem for result in parsed if not isinstance(result, Policy) for problem in result
     ]
-    warnings = find_warnings(policies)
+    outside = find_large_jobs(policies, bounds if isinstance(bounds, Bounds) else None)
+    problems += bounds if isinstance(bounds, tuple) else outside if bounds else ()
+    warnings = sorted({*find_warnings(policies), *(() if bounds else outside)})
     output.print_lines(map(str, problems))
     output.print_lines(map(_format_warning, warnings))
     if not problems:
         output.print_line(_summarize_policies(policies))
     output.print_json(
         {
-            "files": len(parsed),
+            "files": len(parsed) + (bounds is not None),
             "problems": [asdict(problem) for problem in problems],
             "warnings": [asdict(warning) for warning in warnings],
         }
@@ -53,6 +61,31 @@ def find_warnings(policies: list[Policy]) -> list[Problem]:
     """
     wanted = expand_rules(policies, Inventory(datetime.now(UTC), locations=(ANYWHERE,)))
     return sorted({*wanted.warnings, *lint_rules(wanted, policies)})
+
+
+def find_large_jobs(policies: Iterable[Policy], bounds: Bounds | None) -> list[Problem]:
+    """Find what of the jobs is outside of the bounds; None stands for those without a bounds file.
+
+    Which bounds hold is in the policy bucket. If the bounds file is not among the files to check,
+    what is outside of the default bounds is worth a warning.
+    """
+    known = bounds or Bounds.build_default(ACCOUNT, DATA_BUCKET)
+    return sorted(
+        locate_fault(job, fault)
+        for policy in policies
+        for job in policy.jobs
+        for fault in known.find_job_faults(replace(job, file=_find_key(job.file)))
+    )
+
+
+def _find_key(path: str) -> str:
+    """The key that a file on disk will have, if its folder tells.
+
+    >>> _find_key("/home/ana/repository/policy/teams/a.yaml"), _find_key("a.yaml")
+    ('policy/teams/a.yaml', 'a.yaml')
+    """
+    _, folder, below = path.rpartition(ALL_FILES)
+    return folder + below
 
 
 def find_policy_files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a scope covers, and what is wrong with one: every way in which S3 would read it differently.
+"""The form of a scope, and what is wrong with one: every way in which S3 would read it differently.
 
 A scope is `s3://bucket/*`, `s3://bucket/prefix/*` or, for a single object, `s3://bucket/key`. To S3
 Access Grants, a `*` at the end stands for the rest of any key, and a `*` elsewhere is an ordinary
@@ -16,19 +16,11 @@ BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 IP_ADDRESS = re.compile(r"(\d+\.){3}\d+")
 RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+# What IAM may read in a scope, because S3 puts it into the policy of the credentials. Whether S3
+# escapes it is unknown.
+IAM_PATTERNS = {"?": "any one character", "${": "the start of a variable"}
 # What people write instead of a scope; `rest` begins with the bucket.
 LOOSE_SCOPE = re.compile(r"(?i)(?:s3[an]?://|s3:/*|arn:aws[a-z-]*:s3:::)?/*(?P<rest>.*)", re.DOTALL)
-
-
-def covers(outer: str, inner: str) -> bool:
-    """Whether every key of the scope `inner` (or the key that it is) is also one of `outer`.
-
-    >>> covers("s3://data/a/*", "s3://data/a/b/*"), covers("s3://data/a/*", "s3://data/ab/*")
-    (True, False)
-    >>> covers("s3://data/a", "s3://data/a/b")
-    False
-    """
-    return inner.startswith(outer[:-1]) if outer.endswith("*") else inner == outer
 
 
 def normalize_scope(scope: str) -> str:
@@ -165,6 +157,10 @@ def _find_key_faults(scope: str, key: str) -> list[Fault]:
 
 
 def _explain_key(scope: str, key: str, segments: list[str]) -> Fault | None:
+    for sign, meaning in IAM_PATTERNS.items():
+        if sign in key or (sign == "${" and sign in scope):
+            why = f"IAM reads it as {meaning} in the policy of the credentials"
+            return Fault(f"{sign} in it", why, "write the folder above it, or rename the objects")
     if key.startswith("/"):
         why = "keys do not start with a slash, so it would cover none of them"
         return Fault("a key that starts with a slash", why, f"write {_merge_slashes(scope)}")

@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from grantor.core.diagnostics import Fault, Problem
-from grantor.core.grant import PERMISSIONS, Grant, Grantee, Permission, Reason
+from grantor.core.grant import PERMISSIONS, Grant, Grantee, Permission, Reason, covers
 from grantor.core.planning.grantees import LAST_MOMENT
-from grantor.core.planning.holds import locate_fault
-from grantor.core.planning.scopes import VARIABLE
-from grantor.core.rules import PROFILE_VARIABLES, Policy, Rule
-from grantor.core.scope import covers
-from grantor.core.snapshot import WantedGrants
+from grantor.core.planning.plan import LeftoverGrant, UnmanagedGrant
+from grantor.core.planning.scopes import VARIABLE, locate_fault
+from grantor.core.rules import PROFILE_VARIABLES, Policy, Rule, Suspension
+from grantor.core.snapshot import Suspended, WantedGrants
 
 Ends = Mapping[str, datetime]  # rule → until when it gives a grant
 Givers = Mapping[Grant, Ends]
@@ -41,6 +40,40 @@ def lint_rules(wanted: WantedGrants, policies: Iterable[Policy]) -> tuple[Proble
         *_warn_of_joined_variables(rules.values()),
     ]
     return tuple(sorted(locate_fault(rules[rule], fault) for rule, fault in found))
+
+
+def warn_of_unmanaged(
+    unmanaged: Iterable[UnmanagedGrant], suspended: Suspended
+) -> tuple[Problem, ...]:
+    """Grants of suspended principals that stay, because Grantor did not create them."""
+    found: dict[Suspension, list[Grant]] = defaultdict(list)
+    for one in unmanaged:
+        if suspension := suspended.find(one.grant.grantee):
+            found[suspension].append(one.grant)
+    return tuple(locate_fault(by, _explain_unmanaged(grants)) for by, grants in found.items())
+
+
+def _explain_unmanaged(grants: list[Grant]) -> Fault:
+    number, gives = "1 unmanaged grant", "gives"
+    if len(grants) > 1:
+        number, gives = f"{len(grants):,} unmanaged grants", "give"
+    what = f"{number} of whom it suspends still {gives} access: {_describe_some(grants)}"
+    why = "Grantor deletes only what it has created"
+    return Fault(what, why, "delete it in S3 Access Grants, or adopt it: grantor adopt GRANT_ID")
+
+
+def warn_of_leftovers(leftover: Iterable[LeftoverGrant]) -> tuple[Problem, ...]:
+    """Grants that stay because an additive file gave them, although no rule gives them any more."""
+    found: dict[str, list[Grant]] = defaultdict(list)
+    for one in leftover:
+        for file in sorted({reason.file for reason in one.reasons}):
+            found[file].append(one.grant)
+    why = "this additive file gave it, and no rule gives it any more"
+    remedy = "grantor leftovers lists what stays like that, and deletes it with --revoke"
+    return tuple(
+        Problem(file, 1, 1, f"leftover: {_describe_some(grants)}", why, remedy)
+        for file, grants in sorted(found.items())
+    )
 
 
 class Cover(NamedTuple):
@@ -69,10 +102,7 @@ TOP = _Level("*", {permission: {} for permission in Permission})
 
 
 def find_covered(givers: Givers) -> Iterator[Cover]:
-    """Every rule whose grants all lie in wider scopes or permissions of one other rule.
-
-    Each comes with the first such rule.
-    """
+    """Rules whose grants all lie in wider scopes or permissions of another, with the first such."""
     covered: dict[str, list[_CoveredGrant]] = defaultdict(list)
     for grants in _group_by_grantee(givers).values():
         for grant, above in _walk_scopes(grants, givers):
@@ -151,9 +181,8 @@ def _explain_duplicate(
         what = f"{longest} grants the same: {_describe_some(grants)}"
         why = "the two rules share one grant, which is deleted only when neither wants it"
         return Fault(what, why, "keep one of the two")
-    end, later = min(contradicting.items())
-    what = f"it grants {_describe_some(grants)} {_format_end(end)}"
-    what += f", but {longest} {_format_end(later)}"
+    end, later = map(_format_end, min(contradicting.items()))
+    what = f"it grants {_describe_some(grants)} {end}, but {longest} {later}"
     why = "a grant stays until its last rule has ended"
     return Fault(what, why, "give both the same end, or keep one of the two")
 

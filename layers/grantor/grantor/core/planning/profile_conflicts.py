@@ -3,16 +3,19 @@
 S3 Access Grants knows roles, not profiles, and prefixes, not folders. So a rule is rejected for a
 profile whose role is shared, unless the rule includes all sharers and gives each the same. It is
 also rejected for profiles of different roles that have one folder, or whose folders begin alike
-while the scope ends inside a name.
+while the scope ends inside a name: within one rule by ConflictCheck, across rules and domains by
+FolderClaims.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import islice, product
 
 from grantor.core.diagnostics import Fault, join_words
-from grantor.core.grant import iam_grantee
+from grantor.core.grant import covers, iam_grantee, profile_subject
 from grantor.core.planning.grantees import (
     ProfileIndex,
     Tags,
@@ -21,10 +24,14 @@ from grantor.core.planning.grantees import (
     has_tags,
     matches_name,
 )
-from grantor.core.planning.holds import NotRead, RuleRejected
-from grantor.core.planning.scopes import fill_variables, profile_values
-from grantor.core.rules import PROFILE_VARIABLES, ProfileQuery
-from grantor.core.scope import covers
+from grantor.core.planning.scopes import (
+    VARIABLE,
+    NotRead,
+    RuleRejected,
+    fill_variables,
+    profile_values,
+)
+from grantor.core.rules import PROFILE_VARIABLES, ProfileQuery, Rule
 from grantor.core.snapshot import Inventory, Profile
 from grantor.settings import MAX_LISTED_NAMES
 
@@ -156,6 +163,118 @@ def _name_some(profiles: Iterable[Profile]) -> str:
     if len(names) > MAX_LISTED_NAMES:
         names = [*names[:MAX_LISTED_NAMES], "others"]
     return join_words(names, "and") if names else ""
+
+
+@dataclass(frozen=True)
+class FolderClaim:
+    """A rule for each profile gives this one a scope of its own."""
+
+    scope: str
+    rule: Rule
+    profile: Profile
+    is_read: bool = True  # whether more of the profile is known than its name and role
+    is_expanded: bool = True  # whether this run would grant it; else it is only compared
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The id of the rule, and the subject of the profile."""
+        return self.rule.id, self.profile.subject
+
+    def disputes(self, other: "FolderClaim") -> bool:
+        """Whether both would reach the other's data. Within one rule, ConflictCheck judges."""
+        if self.rule.id == other.rule.id or self.profile.role == other.profile.role:
+            return False
+        return self.profile.subject != other.profile.subject
+
+
+class FolderClaims:
+    """Whose own scope is whose, over all rules and domains."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, dict[tuple[str, str], FolderClaim]] = defaultdict(dict)
+        self._rules: set[str] = set()
+
+    def add(self, claim: FolderClaim) -> None:
+        """Note a claim; one that this run would grant comes after its comparison."""
+        self._rules.add(claim.rule.id)
+        self._claims[claim.scope][claim.key] = claim
+
+    def find_disputes(self) -> Iterator[tuple[FolderClaim, RuleRejected | NotRead]]:
+        """Every claim that this run would grant although others have a part of its scope, and why
+        it must not.
+        """
+        found: dict[FolderClaim, set[FolderClaim]] = defaultdict(set)
+        levels: list[tuple[str, list[FolderClaim]]] = []
+        for scope in sorted(self._claims, key=_outermost_first) if len(self._rules) > 1 else ():
+            while levels and not covers(levels[-1][0], scope):
+                levels.pop()
+            claims = list(self._claims[scope].values())
+            levels.append((scope, claims))
+            for _, around in levels:
+                for one, other in product(claims, around):
+                    if one.disputes(other):
+                        found[one].add(other)
+                        found[other].add(one)
+        for claim, others in found.items():
+            if claim.is_expanded:
+                yield claim, _judge_dispute(others)
+
+
+def _outermost_first(scope: str) -> tuple[str, bool]:
+    return scope.removesuffix("*"), not scope.endswith("*")
+
+
+def _judge_dispute(others: Iterable[FolderClaim]) -> RuleRejected | NotRead:
+    listed = sorted(others, key=lambda one: one.key)
+    if not any(one.is_read for one in listed):
+        names = _name_some(one.profile for one in listed)
+        return NotRead(f"too little is known about profiles that may have the same folder: {names}")
+    first = next(one for one in listed if one.is_read)
+    what = f"its scope overlaps with that of {first.profile.subject}, which {first.rule.id} gives"
+    why = "each would reach the other's data, although their roles differ"
+    remedy = "write another scope in one of the two rules, or rename one of the profiles"
+    return RuleRejected(Fault(what, why, remedy))
+
+
+def gives_own_folder(query: ProfileQuery) -> bool:
+    """Whether each profile gets a scope with its own name in it."""
+    own = any(variable in query.scope for variable in PROFILE_VARIABLES)
+    return query.selector.each and own
+
+
+def find_rivals(queries: Iterable[ProfileQuery], profiles: Iterable[Profile]) -> frozenset[str]:
+    """The profiles, as subjects, that may have a folder of one of these, by the queries of all
+    rules; those of its own domain and name are among them. Whether they exist is unknown.
+    """
+    own = [query for query in queries if gives_own_folder(query)]
+    found = set()
+    for profile in profiles:
+        for query in own:
+            if matches_name(query.selector, profile.domain, profile.name):
+                names = _fill_known(query.scope, profile).rstrip("*").split("/")
+                found |= {subject for rival in own for subject in _name_rivals(rival, names)}
+    return frozenset(found)
+
+
+def _fill_known(text: str, profile: Profile) -> str:
+    """The text with the variables of the profile, as far as it has them."""
+    for name, value in profile_values(profile).items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _name_rivals(query: ProfileQuery, names: list[str]) -> Iterator[str]:
+    """The profiles whose own name would stand in the query's scope where these names stand."""
+    for part, name in zip(query.scope.rstrip("*").split("/"), names, strict=False):
+        own = next((one for one in PROFILE_VARIABLES if one in part), "")
+        if own:
+            before, _, after = part.partition(own)
+            around = (VARIABLE.sub("\0", text) for text in (before, after))
+            pattern = "(.+)".join(".*".join(map(re.escape, one.split("\0"))) for one in around)
+            if match := re.fullmatch(pattern, name):
+                for spelled in (match[1], match[1][:1].swapcase() + match[1][1:]):
+                    if matches_name(query.selector, query.selector.domain, spelled):
+                        yield profile_subject(query.selector.domain, spelled)
 
 
 def needs_tags(queries: Iterable[ProfileQuery]) -> bool:

@@ -10,17 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from grantor.core.grant import parse_profile_subject, prefix_subject, profile_subject
 from grantor.core.planning.grantees import is_directory_id, matches_name
-from grantor.core.planning.holds import RuleRejected
 from grantor.core.planning.scopes import (
     VARIABLE,
+    RuleRejected,
     fill_variables,
     find_closed_folders,
     find_levels,
     prefix_values,
     profile_values,
 )
-from grantor.core.rules import DirectoryName, ProfileQuery, ProfileSelector, Rule
+from grantor.core.rules import (
+    DirectoryName,
+    ProfileName,
+    ProfileQuery,
+    ProfileSelector,
+    Rule,
+    Suspension,
+)
 from grantor.core.snapshot import EVERYTHING, Focus, Profile
+from grantor.settings import MAX_PREFIX_FOLDERS
 
 PREFIX = prefix_subject("")
 
@@ -35,11 +43,15 @@ def list_domains(queries: Iterable[ProfileQuery]) -> frozenset[str]:
     return frozenset(query.selector.domain for query in queries)
 
 
-def list_bases(rules: Iterable[Rule]) -> frozenset[str]:
-    """The folders whose folders get grants by {prefix.name}. A focused run only checks that those
-    in focus exist.
+def count_needed_folders(rules: Iterable[Rule]) -> dict[str, int]:
+    """How many folders of each base must be listed, to know them all or to know that there are too
+    many.
     """
-    return frozenset(rule.each_prefix for rule in rules if rule.each_prefix)
+    found: dict[str, int] = {}
+    for rule in rules:
+        if base := rule.each_prefix:
+            found[base] = max(found.get(base, 0), (rule.at_most or MAX_PREFIX_FOLDERS) + 1)
+    return found
 
 
 def list_levels(rules: Iterable[Rule], profiles: Iterable[Profile]) -> frozenset[str]:
@@ -64,6 +76,18 @@ def list_directory_names(
     """
     names = (name for rule in rules for name in _list_members(rule, folders))
     return frozenset((kind, who) for kind, who in names if not is_directory_id(who))
+
+
+def list_suspended_profiles(suspensions: Iterable[Suspension]) -> frozenset[str]:
+    """The suspended profiles, as subjects: whatever a run looks at, it must know their roles."""
+    named = (one.who for one in suspensions if isinstance(one.who, ProfileName))
+    return frozenset(profile_subject(who.domain, who.name) for who in named)
+
+
+def list_suspended_names(suspensions: Iterable[Suspension]) -> frozenset[tuple[str, str]]:
+    """The suspended users and groups to look up in the directory, as list_directory_names."""
+    named = (one.who for one in suspensions if isinstance(one.who, DirectoryName))
+    return frozenset((who.kind, who.who) for who in named if not is_directory_id(who.who))
 
 
 def filter_rules(rules: Iterable[Rule], focus: Focus) -> tuple[Rule, ...]:

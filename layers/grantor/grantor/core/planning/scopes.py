@@ -1,5 +1,5 @@
 """The scopes that a rule or job stands for: with its variables filled in, its exceptions taken out,
-and below a location.
+and below a location. And why there is none for now: rejected, not read, or no usable name.
 
 S3 Access Grants cannot deny, so a scope with exceptions becomes positive prefixes. At each folder
 from the scope's own down to the one that an exception lies in, every folder that does not lead to
@@ -15,25 +15,141 @@ would soon be thousands.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
 
-from grantor.core.diagnostics import Fault, join_words, quote_text
+from grantor.core.diagnostics import Fault, Problem, is_invisible, join_words, quote_text
 from grantor.core.grant import Location
-from grantor.core.planning.holds import RuleRejected
-from grantor.core.snapshot import Profile
+from grantor.core.rules import Job, Rule, Suspension
+from grantor.core.snapshot import Hold, Profile
 from grantor.limits import MAX_SCOPE_CHARACTERS
-from grantor.settings import MAX_GRANTS_PER_GRANTEE, MAX_LISTED_LOCATIONS
+from grantor.settings import MAX_GRANTS_PER_GRANTEE, MAX_LISTED_LOCATIONS, MAX_LISTED_NAMES
 
 VARIABLE = re.compile(r"\{([^{}]*)\}")
 NOT_NAMES = ("", ".", "..")
-HARMFUL = re.compile(r"[/*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What S3 or IAM reads as more than a letter: the end of a name, a wildcard, the start of a policy
+# variable. With a $ at the end, the next name could complete it.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+PATTERN = re.compile(r"[/*?]|\$\{|\$\Z")
+NAME_FORM = (
+    "it must be one name without /, *, ?, ${ and characters that no editor shows, "
+    "without $ at its end, and not . or .."
+)
+
+
+class RuleRejected(Exception):
+    """AWS would do something other than the rule says. `about` names what to look at, if not the
+    subject.
+
+    This is for the rule's owner to fix, unless whoever writes data can cause it, and the rule is on
+    hold: its grants stay as they are.
+    """
+
+    def __init__(self, fault: Fault, about: str = "", *, warns: bool = False) -> None:
+        super().__init__(fault.what)
+        self.fault, self.about, self.warns = fault, about, warns
+
+
+class NotRead(Exception):
+    """Too little could be read to conclude anything; the text says what and why.
+
+    This is nobody's mistake, and the rule is on hold.
+    """
+
+
+class UnusableName(RuleRejected):
+    """A name that data, a profile or a tag supplies is missing, or can be no part of a scope.
+
+    Then the rule gives nothing for it. That is a warning, and nothing is on hold: whoever writes
+    data or tags must neither stop a rule nor keep a grant.
+    """
+
+
+class RuleOutcomes:
+    """Collects rejections, holds and warnings while rules are expanded, each once."""
+
+    def __init__(self) -> None:
+        self.on_hold: set[Hold] = set()
+        self.rejected: set[Problem] = set()
+        self.warnings: set[Problem] = set()
+
+    def collect(self, rule: Rule, subject: str = "") -> "_Collecting":
+        """A context that records RuleRejected and NotRead (the rule is on hold, for `subject` if
+        given) and UnusableName.
+        """
+        return _Collecting(self, rule, subject)
+
+    def warn(self, rule: Rule | Suspension, fault: Fault, about: str = "") -> None:
+        """Record what is worth a look and changes nothing."""
+        self.warnings.add(locate_fault(rule, fault, about))
+
+    def reject(self, rule: Rule | Job | Suspension, fault: Fault) -> None:
+        """Record what the rule's owner must fix; nothing is on hold."""
+        self.rejected.add(locate_fault(rule, fault))
+
+
+class _Collecting:
+    """A class, because contextmanager costs twice as much and there may be 100,000 subjects."""
+
+    def __init__(self, outcomes: RuleOutcomes, rule: Rule, subject: str) -> None:
+        self.outcomes, self.rule, self.subject = outcomes, rule, subject
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, UnusableName):
+            self.outcomes.warn(self.rule, error.fault, self.subject)
+            return True
+        if isinstance(error, RuleRejected):
+            problem = locate_fault(self.rule, error.fault, error.about or self.subject)
+            (self.outcomes.warnings if error.warns else self.outcomes.rejected).add(problem)
+        elif not isinstance(error, NotRead):
+            return False
+        self.outcomes.on_hold.add(Hold(self.rule.id, self.subject, str(error)))
+        return True
+
+
+def locate_fault(rule: Rule | Job | Suspension, fault: Fault, about: str = "") -> Problem:
+    """A fault at the place of a rule, job or suspension in its file.
+
+    `about` may be a folder's name; one that would break a line of the report appears in quotes.
+    """
+    whom = f" for {about if about.isprintable() else quote_text(about)}" if about else ""
+    what = f"{rule.title}{whom}: {fault.what}"
+    return Problem(rule.file, rule.line, rule.column, what, fault.why, fault.remedy)
+
+
+def is_usable_name(name: str) -> bool:
+    """Whether a name that others supply can be part of a scope: letters, never a pattern.
+
+    >>> [is_usable_name(name) for name in ("UserA", "User?", "${aws:username}", "a$", "Ana\u202e")]
+    [True, False, False, False, False]
+    """
+    if name in NOT_NAMES or PATTERN.search(name):
+        return False
+    return (name.isascii() and name.isprintable()) or not any(map(is_invisible, name))
+
+
+def explain_unusable(base: str, names: Sequence[str]) -> Fault:
+    """Why some of the folders in `base` get nothing."""
+    more = [f"{len(names) - MAX_LISTED_NAMES:,} others"] if len(names) > MAX_LISTED_NAMES else []
+    listed = join_words([*map(quote_text, names[:MAX_LISTED_NAMES]), *more], "and")
+    called = "folder" if len(names) == 1 else "folders"
+    what = f"nothing is granted for the {called} {listed} in {base}"
+    return Fault(what, f"a folder's name cannot be used as it is: {NAME_FORM}", "rename it")
 
 
 def fill_variables(text: str, values: Mapping[str, str]) -> str:
     """`text` with its variables filled in, in one pass: a value that looks like a variable stays as
     it is.
 
-    Raises RuleRejected if a variable has no value, or one that is not a single name.
+    Raises UnusableName if a variable has no value, or one that is not a single name.
 
     >>> fill_variables("s3://data/{profile.folder}/*", {"profile.folder": "UserA"})
     's3://data/UserA/*'
@@ -66,11 +182,10 @@ def _find_value(name: str, values: Mapping[str, str]) -> str:
         fault = Fault(
             f"{{{name}}} has no value", "nothing can stand in its place", _suggest_value(name)
         )
-        raise RuleRejected(fault)
-    if value in NOT_NAMES or HARMFUL.search(value):
-        why = "it must be one name, without slash, * and control characters, and not . or .."
+        raise UnusableName(fault)
+    if not is_usable_name(value):
         remedy = "choose another name, or leave the variable out"
-        raise RuleRejected(Fault(f"{{{name}}} is {quote_text(value)}", why, remedy))
+        raise UnusableName(Fault(f"{{{name}}} is {quote_text(value)}", NAME_FORM, remedy))
     return value
 
 

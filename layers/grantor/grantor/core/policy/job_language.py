@@ -1,22 +1,55 @@
-"""The jobs of the policy language: which upload starts what, as whom, into which folder."""
+"""The jobs of the policy language, and the jobs that ship with Grantor, which they can run.
 
-from dataclasses import replace
+SHIPPED_JOBS is the one place that lists the jobs that ship. The policy language, the JSON schema,
+the packer (functions/start_spark_job/pack.py), the launcher and the outcome of a run look a job up
+there by its name, which is the value of `run` in a policy file. docs/jobs.md says how to add one.
+"""
+
+import collections.abc
+from dataclasses import dataclass, replace
 
 from grantor.core.diagnostics import Fault
 from grantor.core.policy.grantee_types import EACH_PROFILE, GRANTEE_TYPES, SHARED_ROLE
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
 from grantor.core.policy.text_forms import (
+    ACCESS,
     ARGUMENT,
     ARGUMENT_NAME,
     INSTANCE,
     JOB_NAME,
     OUTPUT,
+    QUARANTINE,
     ROLE,
     TIME_LIMIT,
     UPLOAD,
 )
-from grantor.core.policy.value_types import Choice, Key, Mapping, Number, Table
+from grantor.core.policy.value_types import Choice, Form, Key, Mapping, Number, Table
 from grantor.limits import MAX_PROCESSING_INSTANCES, MAX_PROCESSING_VOLUME_GB
+
+
+@dataclass(frozen=True)
+class ShippedJob:
+    """One job: its code in spark_jobs/, and what policy files and messages say about it."""
+
+    name: str  # `run` in a policy file
+    summary: str  # of what it makes, for the documentation of the language
+    package: str  # a folder in spark_jobs/, which spark-submit gets as a zip
+    entry: str  # a script in spark_jobs/, which spark-submit runs
+    # What a policy file can pass, besides Grantor's own arguments
+    arguments: collections.abc.Mapping[str, Form]
+    input_remedy: str  # what to do about an input that breaks the job's contract
+
+
+_JOBS = (
+    ShippedJob(
+        name="abalone",
+        summary="features of the Abalone data for training, in sets for training and validation",
+        package="abalone",
+        entry="preprocess.py",
+        arguments={"max_quarantine": QUARANTINE, "access": ACCESS},
+        input_remedy="upload a file with abalone's nine columns, as lines of plain text",
+    ),
+)
+SHIPPED_JOBS: collections.abc.Mapping[str, ShippedJob] = {job.name: job for job in _JOBS}
 
 INPUT = replace(UPLOAD, example='"s3://{data_bucket}/Product/abalone.csv"')
 NOT_A_ROLE = Fault(

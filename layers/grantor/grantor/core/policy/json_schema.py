@@ -28,13 +28,17 @@ from grantor.core.policy.value_types import (
 Schema = dict[str, Any]
 
 
-def build_schema() -> Schema:
+def build_schema(
+    language: Mapping = POLICY,
+    title: str = "Grantor policy file",
+    description: str = "Who may do what where in S3, and until when; and which jobs uploads start.",
+) -> Schema:
     """The language as a JSON Schema, draft 2020-12."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Grantor policy file",
-        "description": "Who may do what where in S3, and until when; and which jobs uploads start.",
-        **_mapping_schema(POLICY),
+        "title": title,
+        "description": description,
+        **_mapping_schema(language),
     }
 
 
@@ -79,6 +83,8 @@ def _mapping_schema(mapping: Mapping) -> Schema:
         "required": mapping.required_names,
         "additionalProperties": False,
     }
+    if mapping.dependent:
+        found["dependentRequired"] = {one.key: [one.beside] for one in mapping.dependent}
     if mapping.only_one:
         found |= {"minProperties": 1, "maxProperties": 1}
     elif mapping.one_of:

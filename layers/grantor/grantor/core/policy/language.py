@@ -1,13 +1,16 @@
 """The policy language: the keys of a policy file and of its rules (its jobs: job_language.py)."""
 
+from grantor.core.diagnostics import Fault
 from grantor.core.grant import PERMISSIONS
 from grantor.core.policy.grantee_types import GRANTEE_TYPES, SHARED_ROLE
 from grantor.core.policy.job_language import JOB
 from grantor.core.policy.text_forms import (
     APPLICATION,
     BASE,
+    BECAUSE,
     END,
     OBJECT,
+    PROFILE_ID,
     RULE_NAME,
     SCOPE,
     SPAN,
@@ -17,16 +20,19 @@ from grantor.core.policy.text_forms import (
 from grantor.core.policy.value_types import (
     Choice,
     Clash,
+    DependentKey,
     Either,
     Flag,
     IneffectiveKey,
     Key,
     Listing,
     Mapping,
+    Number,
     Reserved,
     Table,
     Version,
 )
+from grantor.settings import MAX_GRANTS, MAX_PREFIX_FOLDERS
 
 STUDIO = tuple(each.key.name for each in GRANTEE_TYPES if isinstance(each.key.takes, Mapping))
 DIRECTORY = tuple(each.key.name for each in GRANTEE_TYPES if each.service_type != "IAM")
@@ -65,6 +71,15 @@ ON = Mapping(
             slips=("exclude", "excludes", "excepts", "but_not", "not"),
         ),
         Key(
+            "at_most",
+            Number(1, MAX_GRANTS, MAX_PREFIX_FOLDERS),
+            "How many folders `each_prefix` may find. With more of them, the rule changes nothing, "
+            f"so that whoever writes data cannot make grants without end. "
+            f"Default: {MAX_PREFIX_FOLDERS:,}.",
+            "500",
+            slips=("max", "limit", "maximum", "up_to"),
+        ),
+        Key(
             "object",
             OBJECT,
             "A single object, whatever its name looks like.",
@@ -85,11 +100,20 @@ ON = Mapping(
             "write a rule for each folder that you mean, or remove except",
         ),
     ),
+    dependent=(
+        DependentKey("at_most", "each_prefix", "only each_prefix finds folders as they come"),
+    ),
+)
+NO_DENY = Fault(
+    "a rule cannot deny",
+    "S3 Access Grants has no deny, so no rule takes away what another one grants",
+    "change the rule that grants it, or add except to its on; for a person, write suspend",
 )
 ALLOW = Choice(
     "a permission",
     {str(permission): each.meaning for permission, each in PERMISSIONS.items()},
     {slip: str(permission) for permission, each in PERMISSIONS.items() for slip in each.slips},
+    dict.fromkeys(("deny", "denied", "none", "no", "nothing", "false", "forbid"), NO_DENY),
 )
 RULE = Mapping(
     "a rule",
@@ -163,6 +187,8 @@ RULE = Mapping(
     ),
     "{name: …, to: …, on: …, allow: …}",
     part="rule",
+    never=dict.fromkeys(("deny", "forbid", "denies", "disallow", "block"), NO_DENY),
+    never_means="allow",
     clashes=(Clash("until", "for", "they set two different ends", "keep the one that you mean"),),
     ineffective=(
         IneffectiveKey(
@@ -187,6 +213,39 @@ RULE = Mapping(
             "remove application",
         ),
     ),
+)
+SUSPENDED = tuple(each.key for each in GRANTEE_TYPES if each.key.name in (*IAM, *DIRECTORY))
+SUSPENSION = Mapping(
+    "a suspension",
+    (
+        Key(
+            "profile",
+            PROFILE_ID,
+            "One Studio profile, as `Domain/name`, and the role that it runs as at the time.",
+            PROFILE_ID.example,
+            slips=("profiles", "each_profile", "user_profile"),
+        ),
+        *SUSPENDED,
+        Key(
+            "because",
+            BECAUSE,
+            "Why; `grantor status` shows it.",
+            BECAUSE.example,
+            required=True,
+            slips=("reason", "why", "comment", "description"),
+        ),
+        Key(
+            "until",
+            END,
+            "When the suspension ends: a date (including the whole day, in UTC) or a time in UTC.",
+            END.example,
+            slips=("expires", "expiry", "expiration", "end", "ends"),
+        ),
+    ),
+    "{profile: Product-Domain/userB, because: …}",
+    one_of=("profile", *(key.name for key in SUSPENDED)),
+    only_one="a suspension names one principal",
+    part="suspension",
 )
 POLICY = Mapping(
     "a policy file",
@@ -236,6 +295,13 @@ POLICY = Mapping(
             slips=("job", "tasks", "pipelines", "steps", "triggers"),
         ),
         Key(
+            "suspend",
+            Listing("a suspension", SUSPENSION),
+            "Whom no rule of any file gives anything, and whose grants go at once.",
+            f"[{SUSPENSION.example}]",
+            slips=("suspended", "suspensions", "deny", "block", "revoke", "ban"),
+        ),
+        Key(
             "tests",
             Reserved("this version of Grantor does not run tests from policy files"),
             "Reserved.",
@@ -243,5 +309,5 @@ POLICY = Mapping(
         ),
     ),
     "version: 1, and rules: with a list below it",
-    one_of=("rules", "jobs"),
+    one_of=("rules", "jobs", "suspend"),
 )

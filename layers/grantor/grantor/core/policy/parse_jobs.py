@@ -8,8 +8,8 @@ from functools import partial
 from grantor.core import scope
 from grantor.core.diagnostics import Fault, TextCheck, find_nearest, join_words, quote_text
 from grantor.core.policy import durations
+from grantor.core.policy.job_language import SHIPPED_JOBS
 from grantor.core.policy.parse_rules import parse_runner
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
 from grantor.core.policy.text_forms import ARGUMENT, ARGUMENT_NAME, INSTANCE
 from grantor.core.policy.value_types import Form
 from grantor.core.policy.variables import BUCKET, Contexts, TextContext

@@ -7,7 +7,7 @@ from functools import partial
 
 from grantor.core import scope
 from grantor.core.diagnostics import Fault, TextCheck, quote_text
-from grantor.core.grant import Permission
+from grantor.core.grant import Permission, covers
 from grantor.core.policy import durations
 from grantor.core.policy.grantee_types import (
     GRANTEE_TYPES_BY_KEY,
@@ -15,11 +15,18 @@ from grantor.core.policy.grantee_types import (
     find_application_faults,
     find_runner_faults,
 )
-from grantor.core.policy.text_forms import DOMAIN, PROFILE_NAME, TAG_VALUE
+from grantor.core.policy.text_forms import DOMAIN, PROFILE_ID, PROFILE_NAME, TAG_VALUE
 from grantor.core.policy.value_types import Form
 from grantor.core.policy.variables import BUCKET, PREFIX, Contexts, TextContext
 from grantor.core.policy.yaml_tree import Fields, Items, PolicyReader, Text, Tree
-from grantor.core.rules import DirectoryName, IamPrincipal, ProfileSelector, Rule
+from grantor.core.rules import (
+    DirectoryName,
+    IamPrincipal,
+    ProfileName,
+    ProfileSelector,
+    Rule,
+    Suspension,
+)
 from grantor.core.scope import VARIABLE
 
 FOLDER = f"{{{PREFIX}}}"
@@ -33,6 +40,7 @@ class RulePlace:
     scope: str
     each_prefix: str = ""
     excepts: tuple[str, ...] = ()
+    at_most: int = 0
 
 
 def parse_rule(rule: Fields, contexts: Contexts) -> Rule | None:
@@ -58,6 +66,7 @@ def parse_rule(rule: Fields, contexts: Contexts) -> Rule | None:
         line=rule.line,
         column=rule.column,
         each_prefix=place.each_prefix,
+        at_most=place.at_most,
         excepts=place.excepts,
         until=until,
         lasts=lasts,
@@ -92,6 +101,36 @@ def _parse_ends(rule: Fields, reader: PolicyReader) -> tuple[datetime | None, ti
 def _has_word(rule: Fields, key: str, word: str) -> bool:
     found = rule.text(key)
     return found is not None and found.value == word
+
+
+def parse_suspension(given: Fields, context: TextContext) -> Suspension | None:
+    """The suspension; None if something is wrong with it, which is then reported."""
+    because, end = given.text("because"), given.text("until")
+    until = durations.parse_until(end.value) if end else None
+    if end and isinstance(until, Fault):
+        context.reader.add(end, *until)
+    found = [
+        _parse_suspended(key, value, context)
+        for key, value in given.values.items()
+        if key not in ("because", "until") and isinstance(value, Text)
+    ]
+    who = found[0] if len(found) == 1 else None
+    if not (who and because) or isinstance(until, Fault):
+        return None
+    return Suspension(context.reader.file, who, because.value, until, given.line, given.column)
+
+
+def _parse_suspended(
+    key: str, value: Text, context: TextContext
+) -> IamPrincipal | DirectoryName | ProfileName | None:
+    if key != "profile":
+        found = _parse_grantee_value(GRANTEE_TYPES_BY_KEY[key], value, context)
+        return None if isinstance(found, ProfileSelector) else found
+    text = context.check_text(value, partial(_find_form_faults, PROFILE_ID))
+    if text is None:
+        return None
+    domain, _, name = text.partition("/")
+    return ProfileName(domain, name)
 
 
 def parse_runner(runs_as: Fields, context: TextContext) -> IamPrincipal | ProfileSelector | None:
@@ -194,8 +233,13 @@ def _parse_place_mapping(
     excepts = _parse_exceptions(on, found, context) if allows_except else []
     if found is None or (base is None and "each_prefix" in on.keys):
         return None
-    fill = context.fill_bucket
-    return RulePlace(fill(found), fill(base or ""), tuple(fill(excluded) for excluded in excepts))
+    fill, at_most = context.fill_bucket, on.text("at_most")
+    return RulePlace(
+        fill(found),
+        fill(base or ""),
+        tuple(fill(excluded) for excluded in excepts),
+        int(at_most.value) if at_most else 0,
+    )
 
 
 def _parse_base(given: Text | None, context: TextContext) -> str | None:
@@ -250,7 +294,7 @@ def _explain_exception(outer: str, inner: str) -> Fault | None:
         what = "cannot be excluded"
         why = "Grantor grants the folders beside an exception, and the scope ends inside a name"
         remedy = "write a scope that ends with /*"
-    elif not scope.covers(outer, inner):
+    elif not covers(outer, inner):
         what, why = "is outside the scope", f"the rule covers {outer} and grants nothing there"
         remedy = "remove it, or write a scope below that of the rule"
     else:

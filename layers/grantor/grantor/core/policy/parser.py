@@ -14,11 +14,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from grantor.core.diagnostics import Fault, Problem, join_words, quote_text
+from grantor.core.diagnostics import Fault, Problem, is_invisible, join_words, quote_text
 from grantor.core.policy import value_errors
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.parse_jobs import parse_job, refuse_conflicts
-from grantor.core.policy.parse_rules import parse_rule
+from grantor.core.policy.parse_rules import parse_rule, parse_suspension
 from grantor.core.policy.value_errors import ValueContext
 from grantor.core.policy.value_types import (
     Choice,
@@ -44,7 +44,7 @@ from grantor.core.policy.yaml_tree import (
     decode_body,
     unquoted_variable,
 )
-from grantor.core.rules import Job, Mode, Policy, Rule
+from grantor.core.rules import Job, Mode, Policy, Rule, Suspension
 from grantor.settings import MAX_QUOTED_CHARACTERS
 
 NUMBER = r"[-+]?(\.\d[\d_]*|\d[\d_]*(\.[\d_]*)?)(e[-+]?\d+)?|0[box][\da-f_]+|[-+]?\.inf|\.nan"
@@ -74,17 +74,18 @@ def parse_policy(
     `file` is its key in the policy bucket.
     """
     reader = PolicyReader(file)
-    top = _read_top(reader, body)
+    top = read_top(reader, body, POLICY)
     policy = _build_policy(reader, top, data_bucket) if top else Policy(file, ())
     return reader.sorted_problems() or policy
 
 
-def _read_top(reader: PolicyReader, body: bytes) -> Fields | None:
+def read_top(reader: PolicyReader, body: bytes, kind: Mapping) -> Fields | None:
+    """The tree of a file that is of this kind; None if there is none. What is wrong is reported."""
     text = decode_body(body, reader)
     tree = reader.parse_tree(text) if text is not None else None
     if tree is None:
         return None
-    checked = Validator(reader).check_tree(tree, POLICY, ValueContext("a policy file", ""))
+    checked = Validator(reader).check_tree(tree, kind, ValueContext(kind.name, ""))
     return checked if isinstance(checked, Fields) else None
 
 
@@ -95,6 +96,7 @@ def _build_policy(reader: PolicyReader, top: Fields, data_bucket: str) -> Policy
         _parse_rules(reader, top, build_contexts(reader, own, data_bucket)),
         Mode(mode.value) if mode else Mode.AUTHORITATIVE,
         _parse_jobs(reader, top, build_contexts(reader, own, data_bucket, "job")),
+        _parse_suspensions(top, build_contexts(reader, own, data_bucket, "suspension")),
     )
 
 
@@ -112,6 +114,12 @@ def _parse_jobs(reader: PolicyReader, top: Fields, contexts: Contexts) -> tuple[
     if found:
         refuse_conflicts(found, reader)
     return tuple(job for _, job in found)
+
+
+def _parse_suspensions(top: Fields, contexts: Contexts) -> tuple[Suspension, ...]:
+    given = [fields for fields in top.items("suspend") if isinstance(fields, Fields)]
+    found = (parse_suspension(fields, contexts[False, False]) for fields in given)
+    return tuple(filter(None, found))
 
 
 def _refuse_same_names(reader: PolicyReader, parts: list[Fields], called: str) -> None:
@@ -159,7 +167,7 @@ def check_text(tree: Tree, form: Form, at: ValueContext) -> Text | Fault:
         return tree if empty else value_errors.explain_text(tree, form, at)
     if tree.plain and not form.unquoted and (fault := explain_misread(value)) and form.fits(value):
         return fault
-    if not value.isprintable():
+    if not value.isprintable() or not (value.isascii() or not any(map(is_invisible, value))):
         return value_errors.explain_hidden_character(value)
     known_later = form.variables or form.unquoted
     return tree if known_later or form.fits(value) else form.describe_misfit(value, at.lead)
@@ -320,6 +328,10 @@ class Validator:
                 later = max(pair, key=lambda key: (key.line, key.column))
                 what = f"{clash.first} and {clash.second} are both given"
                 self.reader.add(later, what, clash.why, clash.remedy)
+        for dependent in mapping.dependent:
+            if (key := tree.keys.get(dependent.key)) and dependent.beside not in tree.keys:
+                what = f"{dependent.key} without {dependent.beside}"
+                self.reader.add(key, what, dependent.why, f"remove {dependent.key}")
         for ineffective in mapping.ineffective:
             beside = tree.fields(ineffective.beside)
             there = [name for name in beside.keys if name in ineffective.among] if beside else []

@@ -104,6 +104,20 @@ PROFILE_NAME = Form(
     63,
     variables=True,
 )
+PROFILE_ID = Form(
+    "a profile as DOMAIN/NAME",
+    "name one profile by its domain and its name, with a slash between them",
+    "Product-Domain/userB",
+    r"[A-Za-z0-9](?:-*[A-Za-z0-9]){0,62}/[A-Za-z0-9](?:-*[A-Za-z0-9]){0,62}",
+    127,
+    variables=True,
+)
+BECAUSE = Form(
+    "a reason",
+    "say in up to 500 characters why, for whoever asks later",
+    '"laptop stolen, ticket 4711"',
+    longest=500,
+)
 TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", longest=128)
 TAG_VALUE = Form(
     "a tag's value",

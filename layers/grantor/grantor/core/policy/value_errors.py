@@ -6,7 +6,7 @@ Nothing here runs for a valid file.
 import re
 from typing import NamedTuple
 
-from grantor.core.diagnostics import Fault, find_nearest, join_words, quote_text
+from grantor.core.diagnostics import Fault, find_nearest, is_invisible, join_words, quote_text
 from grantor.core.policy.value_types import (
     Choice,
     Form,
@@ -53,7 +53,7 @@ def explain_text(tree: Tree, form: Form, at: ValueContext) -> Fault:
 
 def explain_hidden_character(value: str) -> Fault:
     """Explain a text that holds a character that no editor shows."""
-    sign = next(letter for letter in value if not letter.isprintable())
+    sign = next(one for one in value if not one.isprintable() or is_invisible(one))
     called = "a line break" if sign == "\n" else f"the character U+{ord(sign):04X}"
     why = "readers of the file cannot see it"
     return Fault(f"the text contains {called}", why, "write the text on one line, without it")
@@ -63,6 +63,8 @@ def explain_choice(tree: Tree, of: Choice, at: ValueContext) -> Fault:
     """Explain a value that is not one of a few words."""
     word = _text_of(tree)
     letters = "".join(filter(str.isalpha, word.casefold())) or word
+    if letters in of.never:
+        return of.never[letters]
     near = of.slips.get(letters) or find_nearest(letters, of.words) or join_words(of.words)
     is_word = word and isinstance(tree, Text)
     what = f"{quote_text(word)} is not {of.name}" if is_word else _describe_value(tree, at)
@@ -111,7 +113,8 @@ def explain_list(tree: Tree, listing: Listing, at: ValueContext) -> Fault:
 def explain_table(tree: Tree, table: Table, at: ValueContext) -> Fault:
     """Explain a value that should have been a mapping whose keys are the author's own."""
     why = f"expected a mapping from {table.key.name} to {table.value.name}"
-    example = f"{at.lead}{{{table.key.example}: {table.value.flow_example}}}"
+    value = table.value.flow_example if isinstance(table.value, Form) else table.value.example
+    example = f"{at.lead}{{{table.key.example}: {value}}}"
     what = f"{at.label} is {_describe_tree(tree)}"
     return Fault(what, why, f"write for example {example}{_or_omit(at)}")
 
@@ -132,7 +135,7 @@ def explain_mapping(tree: Tree, mapping: Mapping, at: ValueContext) -> Fault:
 def explain_key(name: str, mapping: Mapping) -> tuple[Fault, str]:
     """Explain an unknown key, and give the name of the one that was meant, "" if unknown."""
     if name in mapping.never:
-        return mapping.never[name], ""
+        return mapping.never[name], mapping.never_means
     joined = JOINED_KEY.match(name)
     if joined and joined["key"] in mapping.keys_by_name:
         what = "missing space after the colon" if joined["by"] == ":" else "missing colon"

@@ -54,6 +54,8 @@ class Choice:
     name: str  # with its article
     words: dict[str, str]
     slips: dict[str, str] = field(default_factory=dict)
+    # What people write, in the same spelling, although there is nothing like it, and why not
+    never: dict[str, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Table:
 
     name: str
     key: Form
-    value: Form
+    value: "Form | Mapping"
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,15 @@ class Clash:
 
 
 @dataclass(frozen=True)
+class DependentKey:
+    """A key that has a meaning only beside another one, and why."""
+
+    key: str
+    beside: str
+    why: str
+
+
+@dataclass(frozen=True)
 class IneffectiveKey:
     """A key that has no effect where the mapping under `beside` has one of the keys `among`."""
 
@@ -160,6 +171,8 @@ class Mapping:
     ineffective: tuple[IneffectiveKey, ...] = ()
     part: str = ""  # rule or job, if a list is made of such mappings
     never: dict[str, Fault] = field(default_factory=dict)  # keys that people write, and why not
+    never_means: str = ""  # the key that such a key stands in place of
+    dependent: tuple[DependentKey, ...] = ()
 
     @cached_property
     def keys_by_name(self) -> dict[str, Key]:

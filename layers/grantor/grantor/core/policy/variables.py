@@ -46,7 +46,7 @@ class Variables:
     prefix: bool = False
     later: AbstractSet[str] = frozenset()  # names that get their value further down in the file
     broken: AbstractSet[str] = frozenset()  # names whose value is wrong and has been reported
-    part: str = "rule"  # or job: what the text is a part of
+    part: str = "rule"  # or job or suspension: what the text is a part of
 
     def fill_text(self, text: str) -> tuple[str, tuple[Fault, ...]]:
         """`text` with the values of the file's own variables, and what is wrong with the others.
@@ -80,22 +80,27 @@ class Variables:
         if name == BUCKET or (of_profile and self.profile) or (name == PREFIX and self.prefix):
             return None
         what = f"{{{name}}} has no value"
+        if self.part == "suspension" and (of_profile or name == PREFIX):
+            return Fault(what, "a suspension names one principal", "write the name itself")
         if of_profile:
             key = PROFILE_KEYS[self.part]
             places = PROFILE_PLACES[self.part]
             why = f"variables of a profile are available in {places}, and only with {key}"
             return Fault(what, why, f"write {key}, or remove the variable")
-        if name == PREFIX and self.part == "job":
-            why = "only rules follow the folders that uploads create"
-            return Fault(what, why, "write the folder itself")
         if name == PREFIX:
-            key = "on: {each_prefix: s3://BUCKET/FOLDER/}"
-            why = "it is available in to and on, and only with on: {each_prefix: …}"
-            return Fault(what, why, f"write {key}, or remove the variable")
+            return self._explain_prefix(what)
         if name in self.later:
             why = "vars are read from top to bottom, and it is not defined yet"
             return Fault(what, why, f"define {name} above this line")
         return self._explain_unknown(name)
+
+    def _explain_prefix(self, what: str) -> Fault:
+        if self.part == "job":
+            why = "only rules follow the folders that uploads create"
+            return Fault(what, why, "write the folder itself")
+        key = "on: {each_prefix: s3://BUCKET/FOLDER/}"
+        why = "it is available in to and on, and only with on: {each_prefix: …}"
+        return Fault(what, why, f"write {key}, or remove the variable")
 
     def _explain_unknown(self, name: str) -> Fault:
         known = [BUCKET]

@@ -7,11 +7,18 @@ has no anchors, aliases, tags or second document.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import yaml
 
-from grantor.core.diagnostics import Fault, Position, ProblemCollector, quote_text
+from grantor.core.diagnostics import (
+    Fault,
+    Position,
+    ProblemCollector,
+    is_invisible,
+    quote_text,
+)
 from grantor.core.policy.yaml_errors import explain_error
 from grantor.settings import MAX_POLICY_FILE_CHARACTERS, MAX_YAML_DEPTH
 
@@ -64,9 +71,20 @@ def _check_characters(text: str, problems: ProblemCollector) -> bool:
     before = len(problems.problems)
     for number, line in enumerate(text.split("\n"), 1):
         # One message a line: a file that is indented by tabs has a mistake on each.
-        if found := FORBIDDEN_CHARACTER.search(line):
-            problems.add(Position(number, found.start() + 1), *_explain_character(found[0]))
+        found = _find_forbidden(line)
+        if found is not None:
+            problems.add(Position(number, found + 1), *_explain_character(line[found]))
     return len(problems.problems) == before
+
+
+def _find_forbidden(line: str) -> int | None:
+    """Where the first character stands that a policy file cannot have."""
+    found = FORBIDDEN_CHARACTER.search(line)
+    places = [found.start()] if found else []
+    if not line.isascii():
+        hidden = (at for at, sign in enumerate(line) if sign > "\x7f" and is_invisible(sign))
+        places += islice(hidden, 1)
+    return min(places, default=None)
 
 
 def _explain_character(character: str) -> Fault:
@@ -76,8 +94,11 @@ def _explain_character(character: str) -> Fault:
     if character == "\r":
         why = "only some programs end the line there"
         return Fault("a carriage return without a line feed", why, "end lines with LF or CR LF")
-    why = "it is invisible, and YAML forbids it or ends the line there"
-    return Fault(f"the character U+{ord(character):04X}", why, "delete it")
+    what = f"the character U+{ord(character):04X}"
+    if not FORBIDDEN_CHARACTER.fullmatch(character):
+        why = "no editor shows it, so the file would say something other than its readers see"
+        return Fault(what, why, "delete it, also in a comment")
+    return Fault(what, "it is invisible, and YAML forbids it or ends the line there", "delete it")
 
 
 def _position_after(text: str) -> Position:
@@ -152,6 +173,8 @@ def unquoted_variable(tree: Tree) -> str:
 class PolicyReader(ProblemCollector):
     """Reads one file, and collects its problems instead of stopping at the first."""
 
+    main_key = "rules"  # what an empty file lacks
+
     def parse_tree(self, text: str, loader: Any = LOADER) -> Tree | None:
         """The tree of `text`, with a hole for each part that a policy file cannot have.
 
@@ -172,7 +195,7 @@ class PolicyReader(ProblemCollector):
         if isinstance(root, Fields) or (root and not self.problems and not _is_empty(root)):
             return root
         if not self.problems:
-            remedy = "delete it, or write version: 1 and rules:"
+            remedy = f"delete it, or write version: 1 and {self.main_key}:"
             self.add(Position(1, 1), "the file is empty", "an empty file has no effect", remedy)
         return None
 
