@@ -124,7 +124,7 @@ class EventBurst:
 
     @property
     def _sandbox(self) -> Sandbox:
-        return Sandbox(self.deployment.session.port, ROOT)
+        return Sandbox.find(self.deployment.session.port, ROOT)
 
     def _is_policy_accepted(self) -> bool:
         records = self.deployment.read_log(self.deployment.outputs["ReconcileGrants"])

@@ -6,6 +6,7 @@ engine must find nothing to do.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from grantor.aws.access_grants import OWNER
@@ -19,11 +20,14 @@ from tests.conftest import ACCOUNT
 from tests.grantor_setup import DOMAIN, STACK, GrantorSetup, build_trust_policy
 
 FILES, RULES_PER_FILE = 10, 10
+# The guard works as in every stack, but here no number of grants needs an approval.
+GUARD_LIMITS = "deletes=1000000,new_grants=1000000"
 GRANTS_PER_PROFILE = FILES * RULES_PER_FILE  # every profile has a grant from each rule
 
 
 def create_many_grants(setup: GrantorSetup, profiles: int) -> Services:
     """Create a hundred grants for each of so many profiles; the warm services of the last run."""
+    setup.names = replace(setup.names, guard_limits=GUARD_LIMITS)
     setup.set_switches(grants_quota=2 * GRANTS_PER_PROFILE * profiles + 1000)
     for number in range(FILES):
         setup.put_policy(f"team-{number}", write_policy(number))

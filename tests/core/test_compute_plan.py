@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grantor.aws.ledger import unpack_reasons
 from grantor.core.grant import Grant, Grantee, LedgerEntry, Permission, Reason, State
 from grantor.core.planning.plan import (
     Action,
@@ -101,9 +102,9 @@ def test_a_grant_stays_until_its_last_reason_is_gone() -> None:
     entry = LedgerEntry(GRANT, LIVE, frozenset({TEAM, OWN}), "1")
 
     one_left = compute_plan({GRANT: frozenset({OWN})}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
-    assert (one_left.delete, one_left.ledger_updates) == (
+    assert (one_left.changes, one_left.ledger_updates) == (
+        (Change(Action.UPDATE, GRANT, (OWN,), "1", before=(OWN, TEAM)),),
         (),
-        (entry.with_reasons(frozenset({OWN})),),
     )
     none_left = compute_plan({}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
     assert none_left.delete == (Change(Action.DELETE, GRANT, (OWN, TEAM), "1"),)
@@ -195,6 +196,36 @@ def test_an_approved_delete_needs_no_second_approval(state, reason, agreed) -> N
     assert plan.delete == (Change(Action.DELETE, GRANT, (reason,), "1", agreed),)
 
 
+@pytest.mark.parametrize(
+    ("entry", "corrected"),
+    [((LIVE, "1"), False), ((LEAVING, "1"), True), ((LIVE, "old"), True), ((INTENDED, ""), True)],
+    ids=["as it is", "wanted again", "created again", "not confirmed"],
+)
+def test_a_correction_of_state_or_id_is_no_change(entry, corrected) -> None:
+    reasons = frozenset({TEAM, OWN})
+    known = {GRANT: LedgerEntry(GRANT, entry[0], reasons, entry[1])}
+    plan = compute_plan({GRANT: reasons}, known, {GRANT: "1"}, [GRANT], ALL)
+
+    assert (plan.changes, bool(plan.ledger_updates)) == ((), corrected)
+
+
+def test_the_ledger_that_version_0_2_0_has_written_is_no_change() -> None:
+    written = '[["policy/a.yaml#own",["profile D/ana"],"2026-12-24T00:00:00.250000+00:00"]]'
+    end = datetime(2026, 12, 24, 0, 0, 0, 250_000, tzinfo=UTC)
+    entry = LedgerEntry(GRANT, LIVE, unpack_reasons(written), "1", "2026-11-20T10:00:00Z", "r-1")
+    wanted = {GRANT: frozenset({Reason("policy/a.yaml#own", ("profile D/ana",), end)})}
+
+    assert compute_plan(wanted, {GRANT: entry}, {GRANT: "1"}, [], ALL).is_empty
+
+
+def test_another_end_of_a_grant_is_a_change() -> None:
+    ends, stays = Reason(TEAM.rule, until=FUTURE), TEAM
+    entry = LedgerEntry(GRANT, LIVE, frozenset({ends}), "1")
+    plan = compute_plan({GRANT: frozenset({stays})}, {GRANT: entry}, {GRANT: "1"}, [], ALL)
+
+    assert plan.changes == (Change(Action.UPDATE, GRANT, (stays,), "1", before=(ends,)),)
+
+
 def test_a_grant_on_hold_says_why() -> None:
     authority = Authority.build(
         NOW,
@@ -259,6 +290,10 @@ def applied(plan: Plan, entries, actual):
     """What the ledger and the service hold after the plan, every call having gone well."""
     ledger, there = dict(entries), dict(actual)
     ledger |= {entry.grant: entry for entry in plan.ledger_updates}
+    ledger |= {
+        change.grant: LedgerEntry(change.grant, LIVE, frozenset(change.reasons), change.grant_id)
+        for change in plan.update
+    }
     for change in plan.create:
         there[change.grant] = f"new-{GRANTS.index(change.grant)}"
         ledger[change.grant] = LedgerEntry(
@@ -327,3 +362,52 @@ def test_a_plan_has_one_text_and_one_hash_whatever_the_order_of_its_input() -> N
 
     assert len(plans) == 1
     assert compute_plan({GRANTS[0]: frozenset({TEAM})}, {}, {}, (), ALL).hash not in plans
+
+
+LEFT = Reason("policy/a.yaml#team", ("profile D/ana",), additive=True)
+HOLD = Hold(LEFT.rule, "", "the domain could not be read")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "authority", "exists", "done"),
+    [
+        pytest.param({LEFT}, ALL, True, "delete", id="the file is authoritative now"),
+        pytest.param({LEFT}, None, True, "leftover", id="it keeps a grant that exists"),
+        pytest.param({LEFT}, None, False, "forget", id="it makes no grant that is gone"),
+        pytest.param({LEFT, TEAM}, None, True, "leftover", id="beside a reason that goes"),
+        pytest.param({LEFT, OWN}, HOLD, True, "hold", id="beside reasons on hold"),
+        pytest.param({LEFT}, HOLD, False, "hold", id="on hold, it makes none either"),
+    ],
+)
+def test_an_additive_reason_keeps_a_grant_and_makes_none(
+    reasons: set[Reason], authority: Authority | Hold | None, exists: bool, done: str
+) -> None:
+    holds = [authority] if isinstance(authority, Hold) else []
+    additive = Authority.build(NOW, Focus(), {"policy/a.yaml": Mode.ADDITIVE}, holds)
+    judged = authority if isinstance(authority, Authority) else additive
+    entry = LedgerEntry(GRANT, LIVE, frozenset(reasons), "1")
+    plan = compute_plan({}, {GRANT: entry}, {GRANT: "1"} if exists else {}, [], judged)
+
+    assert plan.create == ()
+    assert ("leftover" if plan.leftover else describe_outcome(plan)) == done
+
+
+@pytest.mark.parametrize("reasons", [{LEFT}, {LEFT, TEAM}])
+def test_a_run_that_does_not_look_at_an_additive_reason_makes_nothing_of_it(
+    reasons: set[Reason],
+) -> None:
+    authority = Authority(NOW, Focus(("profile D/bea",)), {"policy/a.yaml": Mode.ADDITIVE})
+    entry = LedgerEntry(GRANT, LIVE, frozenset(reasons), "1")
+    plan = compute_plan({}, {GRANT: entry}, {}, [], authority)
+
+    assert len(plan.create) == len(reasons) - 1  # a reason of another mode makes the grant again
+    assert (plan.leftover, plan.ledger_removals) == ((), ())
+
+
+def test_a_leftover_that_exists_under_another_id_is_one_only_with_our_tag() -> None:
+    authority = Authority(NOW, Focus(), {"policy/a.yaml": Mode.ADDITIVE})
+    entries = {GRANT: LedgerEntry(GRANT, LIVE, frozenset({LEFT}), "1")}
+
+    assert compute_plan({}, entries, {GRANT: "2"}, [], authority).leftover == ()
+    (found,) = compute_plan({}, entries, {GRANT: "2"}, [GRANT], authority).leftover
+    assert (found.grant, found.reasons, found.grant_id) == (GRANT, (LEFT,), "2")

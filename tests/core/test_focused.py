@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from grantor.core.grant import Location, Permission, prefix_subject
 from grantor.core.planning import required_reads
 from grantor.core.planning.expand import expand_rules
-from grantor.core.planning.profile_conflicts import find_neighbours
+from grantor.core.planning.profile_conflicts import find_neighbours, find_rivals
 from grantor.core.rules import DirectoryName, IamPrincipal, Policy, ProfileSelector, Rule
 from grantor.core.snapshot import Focus, Inventory, Profile, WantedGrants
 
@@ -131,7 +131,11 @@ def seen(policy: Policy, facts: Inventory, subject: str) -> WantedGrants:
     alone = replace(
         facts, profiles=tuple(profile for profile in facts.profiles if profile.subject == subject)
     )
+    every = required_reads.list_queries(policy.rules)
     besides = find_neighbours(required_reads.list_queries(touched), alone)
+    besides |= find_rivals(
+        every, [one for one in facts.profiles if one.subject in {subject, *besides}]
+    )
     read = tuple(profile for profile in facts.profiles if profile.subject in {subject, *besides})
     return expand_rules([policy], replace(alone, profiles=read), focus)
 
@@ -217,7 +221,9 @@ def test_a_focus_says_nothing_of_others_that_had_to_be_read() -> None:
     )
     wanted = expand_rules([Policy("policy/a.yaml", (rule,))], LITTLE, Focus.build([ANA.subject]))
 
-    assert ([held.subject for held in wanted.on_hold], len(wanted.rejected)) == ([ANA.subject], 1)
+    assert [problem.what for problem in wanted.warnings] == [
+        "rule own for profile Lab/ana: {profile.tags.level} has no value"
+    ]
 
 
 def test_a_focus_does_not_see_what_is_for_nobody_in_particular() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantor.core.jobs.match import StartPlan, find_candidates, find_subjects, plan_starts
+from grantor.core.planning.bounds import Bounds
 from grantor.core.rules import IamPrincipal, Job, ProfileSelector
 from grantor.core.snapshot import Inventory, Profile
 
@@ -30,6 +31,7 @@ ONE = Job(
     "s3://data/features/",
 )
 ALL = frozenset({"*"})
+BOUNDS = Bounds.build_default("111122223333", "data")
 NOTHING = Inventory(datetime(2026, 11, 24, tzinfo=UTC), unread={"domain Lab": "nobody has asked"})
 
 
@@ -139,7 +141,7 @@ def test_a_job_that_runs_as_a_role_waits_for_one_key():
     ["s3://data/UserA/b.csv", "s3://data/UserA/out/runs/1/train/part-00000", "s3://data/x/y/a.csv"],
 )
 def test_an_upload_that_no_job_waits_for_starts_nothing_whatever_is_unread(upload: str):
-    assert plan_starts([OWN, ONE], upload, NOTHING, ALL) == StartPlan()
+    assert plan_starts([OWN, ONE], upload, NOTHING, ALL, BOUNDS) == StartPlan()
 
 
 NAMES = st.sampled_from(["ana", "Ana", "anabel", "ben", "b-1", "Zoe"])
@@ -221,7 +223,7 @@ def test_every_started_profile_is_a_candidate_and_no_output_overlaps_another_out
     drawn,
 ):
     jobs, facts, upload = drawn
-    found = plan_starts(jobs, upload, facts, frozenset({f"{ROLE}*"}))
+    found = plan_starts(jobs, upload, facts, frozenset({f"{ROLE}*"}), BOUNDS)
     meant = find_candidates(jobs, upload)
     whom = find_subjects(meant, upload)
 
@@ -248,8 +250,8 @@ def test_the_order_of_jobs_and_profiles_does_not_matter(drawn, random):
     random.shuffle(mixed)
 
     assert plan_starts(
-        jobs[::-1], upload, replace(facts, profiles=tuple(mixed)), ALL
-    ) == plan_starts(jobs, upload, facts, ALL)
+        jobs[::-1], upload, replace(facts, profiles=tuple(mixed)), ALL, BOUNDS
+    ) == plan_starts(jobs, upload, facts, ALL, BOUNDS)
 
 
 @settings(max_examples=300, deadline=None)
@@ -262,7 +264,10 @@ def test_reading_only_the_candidates_misses_no_start(drawn):
         if named is None
         else replace(facts, profiles=tuple(one for one in facts.profiles if one.subject in named))
     )
-    whole, narrow = plan_starts(jobs, upload, facts, ALL), plan_starts(jobs, upload, few, ALL)
+    whole, narrow = (
+        plan_starts(jobs, upload, facts, ALL, BOUNDS),
+        plan_starts(jobs, upload, few, ALL, BOUNDS),
+    )
 
     assert set(whole.starts) <= set(narrow.starts)
     assert len(narrow.starts) <= len(whole.starts) + len(whole.refused)

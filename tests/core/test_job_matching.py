@@ -1,16 +1,20 @@
 """Which jobs an upload starts: as whom, from what, into which folder; and what is rejected."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from grantor.core.jobs.match import StartPlan, plan_starts
-from grantor.core.rules import IamPrincipal, Job, ProfileSelector, Start
-from grantor.core.snapshot import Inventory, Profile
+from grantor.core.planning.bounds import Bounds
+from grantor.core.planning.expand import expand_rules
+from grantor.core.rules import IamPrincipal, Instances, Job, Policy, ProfileSelector, Start
+from grantor.core.snapshot import Focus, Inventory, Profile
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ALL = frozenset({f"{ROLE}*"})
+BOUNDS = Bounds.build_default("111122223333", "data")
+FLEET = Instances(count=100)
 ANA = Profile("Lab", "ana", f"{ROLE}ana", None, (("team", "blue"),))
 BEN = Profile("Lab", "ben", f"{ROLE}ben", None, (("team", "red"),))
 EVE = Profile("Office", "ana", f"{ROLE}eve", None, (("team", "blue"),))
@@ -43,7 +47,7 @@ ONE = Job(
 def match_upload(
     *jobs: Job, upload: str = "s3://data/Ana/a.csv", may_pass: frozenset[str] = ALL, **facts
 ) -> StartPlan:
-    return plan_starts(jobs, upload, replace(WORLD, **facts), may_pass)
+    return plan_starts(jobs, upload, replace(WORLD, **facts), may_pass, BOUNDS)
 
 
 def describe_starts(*jobs: Job, **changed) -> list[str]:
@@ -237,7 +241,7 @@ SELF = "the job would start itself, again and again; write a folder beside them 
         pytest.param(
             {"output": "s3://data/{profile.tags.team}/"},
             [replace(ANA, tags=(("team", "a/b"),))],
-            "profile Lab/ana: {profile.tags.team} is 'a/b': it must be one name, without slash, * and control characters, and not . or ..; "
+            "profile Lab/ana: {profile.tags.team} is 'a/b': it must be one name without /, *, ?, ${ and characters that no editor shows, without $ at its end, and not . or ..; "
             "choose another name, or leave the variable out",
             id="a tag that is no name",
         ),
@@ -312,7 +316,7 @@ def test_a_profile_without_a_folder_gets_none():
     )
 
     assert said.startswith(
-        "policy/a.yaml:3:1: job own for profile Lab/: {profile.folder} is '': it must be one name, "
+        "policy/a.yaml:3:1: job own for profile Lab/: {profile.folder} is '': it must be one name "
     )
 
 
@@ -509,3 +513,34 @@ def test_what_must_be_read_follows_from_the_jobs_alone():
         ("s3://data/{profile.tags.team}/a.csv", "{profile.tags.access}"),
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("instances", "hours", "bound"),
+    [
+        (Instances("ml.p5.48xlarge"), 1, "jobs: machines"),
+        (Instances("ml.m5.24xlarge"), 1, "jobs: machines"),
+        (Instances(count=100), 1, "jobs: count"),
+        (Instances(volume=16_384), 1, "jobs: volume"),
+        (Instances(), 120, "jobs: hours"),
+    ],
+)
+def test_a_job_outside_of_its_bounds_starts_nothing_and_says_who_can_widen_them(
+    instances: Instances, hours: int, bound: str
+):
+    large = replace(OWN, instances=instances, time_limit=timedelta(hours=hours))
+
+    assert match_upload(large).starts == ()
+    (said,) = describe_refusals(large)
+    assert f"ask an approver to widen {bound} of policy/ in bounds/bounds.yaml" in said
+    assert describe_starts(OWN) != []
+
+
+def test_a_run_says_which_jobs_are_outside_of_their_bounds_before_an_upload_does():
+    policy = Policy("policy/a.yaml", (), jobs=(OWN, replace(OWN, name="big", instances=FLEET)))
+    focused = Focus.build([ANA.subject])
+
+    (said,) = expand_rules([policy], WORLD, bounds=BOUNDS).rejected
+    assert "job big: 100 machines is outside of the bounds" in str(said)
+    assert not expand_rules([policy], WORLD, focused, BOUNDS).rejected
+    assert not expand_rules([policy], WORLD).rejected

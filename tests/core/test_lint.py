@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantor.core.grant import Grant, Grantee, Location, Permission, Reason
+from grantor.core.grant import Grant, Grantee, Location, Permission, Reason, covers
 from grantor.core.planning.expand import expand_rules
-from grantor.core.planning.lint import find_covered, lint_rules
+from grantor.core.planning.lint import find_covered, lint_rules, warn_of_leftovers
+from grantor.core.planning.plan import LeftoverGrant
 from grantor.core.rules import DirectoryName, IamPrincipal, Policy, ProfileSelector, Rule
-from grantor.core.scope import covers
 from grantor.core.snapshot import Inventory, Profile, WantedGrants
 
 ROLE = "arn:aws:iam::111122223333:role/"
@@ -293,3 +293,27 @@ def test_the_fast_search_finds_what_comparing_every_pair_finds(givers) -> None:
             expected[rule] = others[0]
 
     assert {cover.rule: cover.by for cover in find_covered(givers)} == expected
+
+
+def test_what_additive_files_leave_behind_is_named_once_for_each_file() -> None:
+    ana = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
+    left = [
+        LeftoverGrant(
+            Grant(ana, Permission.READ, f"s3://data/{name}/*"),
+            tuple(Reason(f"policy/{file}.yaml#r", additive=True) for file in files),
+        )
+        for name, files in (("a", "x"), ("b", "xy"))
+    ]
+
+    assert [str(problem).partition(": ")[2] for problem in warn_of_leftovers(left)] == [
+        (
+            "leftover: READ s3://data/a/* to arn:aws:iam::111122223333:role/ana, and 1 more: this "
+            "additive file gave it, and no rule gives it any more; grantor leftovers lists what stays "
+            "like that, and deletes it with --revoke"
+        ),
+        (
+            "leftover: READ s3://data/b/* to arn:aws:iam::111122223333:role/ana: this additive file "
+            "gave it, and no rule gives it any more; grantor leftovers lists what stays like that, and "
+            "deletes it with --revoke"
+        ),
+    ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.grant import Grant, Grantee, LedgerEntry, Permission, Reason, State
 from grantor.core.planning.plan import Action, Change, Plan
 
 texts = st.text(min_size=1, max_size=8)
@@ -15,20 +15,37 @@ ends = st.none() | st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 reasons = st.builds(Reason, texts, st.lists(texts, max_size=2).map(tuple), ends, st.booleans())
 grantees = st.builds(Grantee, st.sampled_from(["IAM", "DIRECTORY_USER", "DIRECTORY_GROUP"]), texts)
 grants = st.builds(Grant, grantees, st.sampled_from(Permission), texts, st.text(max_size=4))
-changes = st.builds(
-    Change, st.just(Action.CREATE), grants, st.lists(reasons, max_size=3).map(tuple)
-)
-plans = st.lists(changes, min_size=1, max_size=3).map(lambda creates: Plan(create=tuple(creates)))
+lists = st.lists(reasons, max_size=3).map(tuple)
+changes = st.builds(Change, st.just(Action.CREATE), grants, lists)
+updates = st.builds(Change, st.just(Action.UPDATE), grants, lists, before=lists)
+deletes = st.builds(Change, st.just(Action.DELETE), grants, lists)
+plans = st.builds(
+    Plan,
+    create=st.lists(changes, max_size=3).map(tuple),
+    update=st.lists(updates, max_size=3).map(tuple),
+    delete=st.lists(deletes, max_size=3).map(tuple),
+).filter(lambda plan: bool(plan.changes))
 
 
-def with_change(plan: Plan, change: Change) -> Plan:
-    """The plan with another first change."""
-    return Plan(create=(change, *plan.create[1:]))
+def replace_change(plan: Plan, place: int, change: Change) -> Plan:
+    """The plan with another change at this place."""
+    every = list(plan.changes)
+    every[place] = change
+    kinds = {
+        name: tuple(one for one in every if one.action is action)
+        for name, action in (
+            ("create", Action.CREATE),
+            ("update", Action.UPDATE),
+            ("delete", Action.DELETE),
+        )
+    }
+    return Plan(**kinds)
 
 
 @given(plans, st.data())
 def test_another_value_of_any_change_gives_another_hash(plan: Plan, data: st.DataObject) -> None:
-    first, other = plan.create[0], data.draw(grants)
+    place = data.draw(st.integers(0, len(plan.changes) - 1))
+    first, other = plan.changes[place], data.draw(grants)
     altered = {
         "grantee type": replace(
             first,
@@ -46,23 +63,25 @@ def test_another_value_of_any_change_gives_another_hash(plan: Plan, data: st.Dat
         "permission": replace(first, grant=replace(first.grant, permission=other.permission)),
         "scope": replace(first, grant=replace(first.grant, scope=other.scope)),
         "application": replace(first, grant=replace(first.grant, application=other.application)),
-        "reasons": replace(first, reasons=data.draw(st.lists(reasons, max_size=3).map(tuple))),
+        "reasons": replace(first, reasons=data.draw(lists)),
+        "before": replace(first, before=data.draw(lists)),
+        "reasons and before": replace(first, reasons=first.before, before=first.reasons),
     }
     for change in altered.values():
-        assert (with_change(plan, change).hash == plan.hash) is (change == first)
+        assert (replace_change(plan, place, change).hash == plan.hash) is (change == first)
 
 
-@given(changes, reasons, st.data())
-def test_another_value_of_any_reason_gives_another_hash(
+@given(updates, reasons, st.data())
+def test_another_value_of_any_reason_now_or_before_gives_another_hash(
     change: Change, reason: Reason, data: st.DataObject
 ) -> None:
     other = data.draw(reasons)
-    plan = Plan(create=(replace(change, reasons=(reason,)),))
-    for name in ("rule", "subjects", "until", "additive"):
-        altered = replace(reason, **{name: getattr(other, name)})
-        assert (Plan(create=(replace(change, reasons=(altered,)),)).hash == plan.hash) is (
-            altered == reason
-        )
+    for kind in ("reasons", "before"):
+        plan = Plan(update=(replace(change, **{kind: (reason,)}),))
+        for name in ("rule", "subjects", "until", "additive"):
+            altered = replace(reason, **{name: getattr(other, name)})
+            changed = Plan(update=(replace(change, **{kind: (altered,)}),))
+            assert (changed.hash == plan.hash) is (altered == reason)
 
 
 @given(changes)
@@ -80,8 +99,10 @@ def test_an_end_that_differs_by_a_microsecond_gives_another_hash(change: Change)
 
 @given(plans, changes)
 def test_a_further_change_or_a_missing_one_gives_another_hash(plan: Plan, change: Change) -> None:
-    assert Plan(create=(*plan.create, change)).hash != plan.hash
-    assert Plan(create=plan.create[1:]).hash != plan.hash
+    assert replace(plan, create=(*plan.create, change)).hash != plan.hash
+    for name in ("create", "update", "delete"):
+        if found := getattr(plan, name):
+            assert replace(plan, **{name: found[1:]}).hash != plan.hash
 
 
 @given(changes)
@@ -98,6 +119,14 @@ def test_the_id_of_a_grant_and_the_guards_note_are_not_part_of_it(change: Change
         Plan(create=(replace(change, grant_id="g-2", agreed=True),)).hash
         == Plan(create=(change,)).hash
     )
+
+
+def test_a_correction_of_the_ledger_is_not_part_of_it() -> None:
+    entry = LedgerEntry(
+        Grant(Grantee("IAM", "a"), Permission.READ, "s3://b/*"), State.LIVE, frozenset()
+    )
+
+    assert Plan(ledger_updates=(entry,), ledger_removals=(entry.grant,)).hash == Plan().hash
 
 
 def test_a_hash_has_256_bits() -> None:

@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 import pytest
 
 from grantor.core.grant import Grant, Grantee, LedgerEntry, Location, Permission, State
+from grantor.core.planning.approvals import describe_objection
 from grantor.core.planning.expand import expand_rules
-from grantor.core.planning.plan import Baseline, compute_plan, judge_plan
+from grantor.core.planning.guard import Baseline, GuardContext, GuardLimits, judge_plan
+from grantor.core.planning.plan import compute_plan
 from grantor.core.planning.rendering import (
     Home,
-    describe_grant,
     describe_on_hold,
     describe_plan,
     describe_unmanaged,
@@ -117,22 +118,25 @@ def planned(said: dict[str, str]) -> str:
     plan = compute_plan(
         wanted.grants, entries, actual, (), Authority.build(NOW, Focus(), modes, wanted.on_hold)
     )
-    counts = {DOMAIN: len(now.profiles)}
-    rules = sum(len(policy.rules) for policy in now.policies())
     against = judge_plan(
-        plan, Baseline(len(entries), {DOMAIN: len(before.profiles)}), rules, counts
+        plan,
+        GuardContext(
+            NOW,
+            HOME.account,
+            entries=entries,
+            baseline=Baseline.count(entries.values(), {DOMAIN: len(before.profiles)}, NOW),
+            rules=frozenset(rule.id for policy in now.policies() for rule in policy.rules),
+            deleted_files=frozenset(file for file, mode in modes.items() if mode is None),
+            profiles={DOMAIN: len(now.profiles)},
+            changed_files=frozenset(file for file in now.files if file in before.files),
+        ),
     )
     lines = [
         *describe_plan(plan, HOME),
-        *(
-            f"~ {describe_grant(entry.grant, HOME)}, now because "
-            f"{' and '.join(sorted(map(str, entry.reasons)))}"
-            for entry in plan.ledger_updates
-        ),
         *(describe_on_hold(held, HOME) for held in plan.on_hold),
         *(describe_unmanaged(one, HOME) for one in plan.unmanaged),
         *(f"refused: {problem}" for problem in wanted.rejected),
-        *(f"asks: {reason}" for reason in against),
+        *(f"asks: {describe_objection(one, GuardLimits())}" for one in against),
     ]
     return "\n".join(lines) or "nothing to change"
 

@@ -1,8 +1,11 @@
 """Sentences never hide whose identity a grantee is."""
 
+from dataclasses import replace
+
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.planning.approvals import Authors, PlanApproval
 from grantor.core.planning.plan import (
     Action,
     Change,
@@ -85,7 +88,7 @@ def test_changes_without_reasons_say_so() -> None:
     sentences = [
         describe_change(Change(action, read_grant(OWN), ()), HOME)
         for action in Action
-        if action != Action.CREATE
+        if action not in (Action.CREATE, Action.UPDATE)
     ]
 
     assert [sentence.partition("because ")[2] for sentence in sentences] == [
@@ -125,15 +128,15 @@ def test_what_is_deferred_says_what_it_waits_for() -> None:
 
 def test_an_approval_is_asked_for_by_the_full_hash() -> None:
     plan_hash = "0123456789abcdef" * 4
+    approval = PlanApproval(plan_hash, ("it deletes much", "no rule is left"))
 
-    assert describe_approval_needed(
-        plan_hash, ["it deletes much", "no rule is left"], "grantor"
-    ) == [
+    assert list(describe_approval_needed(approval, "grantor")) == [
         "plan 0123456789ab requires an approval: it deletes much; no rule is left",
-        f"to approve exactly this plan: grantor approve {plan_hash} --stack grantor",
+        f"to approve exactly this plan: grantor approve {plan_hash} --because TEXT --stack grantor",
     ]
-    assert describe_approval_given(plan_hash, "ana", "2026-11-24T10:00:00Z") == (
-        "plan 0123456789ab was approved by ana at 2026-11-24T10:00:00Z"
+    given = replace(approval, approved_by="AROA1:ana", because="we agreed on it")
+    assert describe_approval_given(given) == (
+        "plan 0123456789ab was approved by AROA1:ana, because: we agreed on it"
     )
 
 
@@ -146,3 +149,13 @@ def test_what_could_not_be_read_says_why() -> None:
 
 def test_a_short_text_is_not_cut() -> None:
     assert truncate_lines("+ grant 1\n+ grant 2", 100) == "+ grant 1\n+ grant 2"
+
+
+def test_a_file_whose_author_is_unknown_is_named_when_an_approval_is_asked_for() -> None:
+    authors = Authors(unknown=("policy/a.yaml",))
+    approval = PlanApproval("0123456789abcdef" * 4, ("it deletes much",), authors=authors)
+
+    assert (
+        "author unknown: no event of CloudTrail has said who wrote policy/a.yaml; "
+        "IAM alone keeps its author from approving it"
+    ) in list(describe_approval_needed(approval, "grantor"))

@@ -65,7 +65,10 @@ def test_folders_are_listed_for_each_prefix_and_down_to_each_exception() -> None
     blank, cy = replace(ANA, name="ben", tags=()), replace(ANA, name="cy")
     rules = [RULE, TEAMS, BUT, OWN]
 
-    assert required_reads.list_bases(rules) == {"s3://b/teams/"}
+    assert required_reads.count_needed_folders(rules) == {"s3://b/teams/": 201}
+    assert required_reads.count_needed_folders(
+        [*rules, *(replace(rule, at_most=500) for rule in rules)]
+    ) == {"s3://b/teams/": 501}
     assert required_reads.list_levels(rules, [ANA, blank, cy]) == {
         "s3://b/",
         "s3://b/UserA/",

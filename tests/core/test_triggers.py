@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.triggers import Trigger, merge_earliest, parse_trigger
+from grantor.core.triggers import PolicyWrite, Trigger, merge_earliest, parse_trigger
 from tests.conftest import ROOT
 
 
@@ -31,6 +31,52 @@ def test_each_sample_event_says_what_a_run_must_look_at(file: str, kind: str, ab
 
     assert (trigger.kind, trigger.subjects, trigger.id) == (kind, (about,), event["id"])
     assert (trigger.at is None, str(trigger)) == (False, f"{kind}: {about}")
+
+
+def read_written_event() -> dict[str, Any]:
+    return dict(json.loads((ROOT / "events/policy_written.json").read_text()))
+
+
+def test_cloudtrails_event_says_who_has_written_a_policy_file_and_starts_no_run() -> None:
+    event = read_written_event()
+    trigger = parse_trigger(event, "grantor-policybucket")
+
+    assert (trigger.kind, trigger.subjects, trigger.id) == ("author", (), event["id"])
+    assert trigger.write == PolicyWrite(
+        "policy/article.yaml",
+        "3sL4kqtJlcpXroDTDmJrmSpXd3dIbrHY",
+        "2026-11-23T09:00:00Z",
+        "AROAEXAMPLESTEWARD001:ana@example.org",
+        "arn:aws:sts::000000000000:assumed-role/grantor-steward/ana@example.org",
+    )
+    assert str(trigger) == "author: policy/article.yaml by AROAEXAMPLESTEWARD001:ana@example.org"
+
+
+def test_the_deletion_of_a_policy_file_has_no_version() -> None:
+    event = read_written_event()
+    event["detail"] |= {"eventName": "DeleteObject"}
+    write = parse_trigger(event, "grantor-policybucket").write
+
+    assert write
+    assert (write.file, write.version) == ("policy/article.yaml", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"userIdentity": {"type": "AWSService"}},
+        {"requestParameters": {"bucketName": "grantor-policybucket"}},
+        {"requestParameters": {"bucketName": "another", "key": "policy/article.yaml"}},
+        {"eventTime": "soon"},
+    ],
+    ids=["nobody", "no key", "another bucket", "no time"],
+)
+def test_an_event_that_does_not_say_who_or_what_is_about_everything(change: dict[str, Any]) -> None:
+    event = read_written_event()
+    event["detail"] |= change
+    trigger = parse_trigger(event, "grantor-policybucket")
+
+    assert (trigger.subjects, trigger.write) == (("everything",), None)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ MAX_SCOPE_CHARACTERS = 2_000  # S3Prefix
 MAX_TAG_VALUE_CHARACTERS = 256  # TagValueString
 ACCESS_GRANTS_PAGE_ITEMS = 1_000  # MaxResults of ListAccessGrants and ListAccessGrantsLocations
 
+# S3 User Guide, "Request access to Amazon S3 data through S3 Access Grants": a duration of 15
+# minutes to 12 hours; the model of s3control has no bound.
+MAX_VENDED_TIME = timedelta(hours=12)  # that credentials of GetDataAccess can live
+
 # SageMaker (model of sagemaker; the run time is from Service Quotas).
 SAGEMAKER_PAGE_ITEMS = 100  # MaxResults of a list; the default is 10
 MAX_CONTAINER_ARGUMENTS = 100  # ContainerArguments

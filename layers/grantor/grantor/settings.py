@@ -16,7 +16,21 @@ LAST_END_YEAR = 9_998  # of an `until`: the day after it is still a date in Pyth
 DEFAULT_JOB_TIME_LIMIT = timedelta(hours=1)
 # Grants that one rule may need for one grantee; an instance holds 100,000.
 MAX_GRANTS_PER_GRANTEE = 100
+MAX_PREFIX_FOLDERS = 200  # of a rule for each_prefix that does not say at_most
+MAX_GRANTS = 100_000  # that policy files and bounds can speak of; as many as an instance holds
 MAX_CACHED_POLICIES = 4_096  # parsed files that a warm environment keeps
+
+# Bounds, where no bounds file says otherwise
+DEFAULT_BOUND_GRANTS = 20_000  # of one policy file
+DEFAULT_BOUND_FOLDERS = 1_000  # of one rule for each_prefix
+DEFAULT_BOUND_MACHINES = tuple(  # without the sizes that cost more than a few dollars an hour
+    f"ml.{family}.{size}"
+    for family in ("t3", "m5", "c5", "r5")
+    for size in ("medium", "large", "xlarge", "?xlarge")
+)
+DEFAULT_BOUND_INSTANCES = 10  # of one run of a job
+DEFAULT_BOUND_HOURS = 24  # of one run of a job
+DEFAULT_BOUND_VOLUME_GB = 500  # of each machine
 
 # Messages
 MAX_PROBLEMS_PER_FILE = 1_000  # a file with more of them has one mistake a thousand times
@@ -28,9 +42,22 @@ MAX_LISTED_LOCATIONS = 5  # in one message
 MAX_OUTCOME_CHARACTERS = 400  # of a text in a job's outcome that the container or AWS has written
 MAX_LOGGED_ITEMS = 100  # of each list of a run's document in a log line
 
-# Guard: a plan that deletes more than both needs an approval
-GUARD_DELETE_COUNT = 20  # grants
-GUARD_DELETE_SHARE = 0.25  # of the grants that the ledger holds
+# JSON that others may write: events, messages, a job's summary
+MAX_JSON_CHARACTERS = 1_048_576  # a message of SQS has at most so many bytes
+MAX_JSON_DEPTH = 32  # brackets in each other; CloudTrail's events have about ten
+MAX_JSON_DIGITS = 19  # of a whole number, with its sign; as many as 64 bits hold
+
+# Guard. The first four are defaults of the stack's parameters.
+GUARD_DELETES = 20  # grants that may be lost in 24 hours, whatever their share
+GUARD_SHARE_PERCENT = 25  # of the grants, that may be lost in 24 hours, whatever their number
+GUARD_NEW_GRANTS = 500  # that one policy file may give in 24 hours
+GUARD_END_DAYS = 30  # an end that is brought so near counts as a delete
+GUARD_WINDOW_HOURS = 24
+GUARD_RULE_GRANTS = 3  # of a rule that must not lose all of them without an approval
+GUARD_SWAP_GRANTEES = 10  # who lose a permission that as many others get
+MAX_GUARD_COUNTS = 2_000  # of the last 24 hours, some 40 bytes each; an item has at most 400 KB
+GUARD_SUSPENDED_PEOPLE = 5  # that may be suspended within SUSPENSION_WINDOW without an approval
+SUSPENSION_WINDOW = timedelta(days=1)
 
 # Lease
 LEASE_SECONDS = 60.0  # if a run dies, the next one begins after this time at the latest
@@ -76,6 +103,7 @@ TRANSACTION_ATTEMPTS = 8  # if other writes conflict; a second and a half in all
 MAX_EVENT_MESSAGE_BYTES = 200_000  # SQS takes 256 KB
 EVENT_RETRY_FIRST_SECONDS = 5
 EVENT_RETRY_MAX_SECONDS = 900  # as much as SQS delays a message
+MAX_EVENT_AGE = timedelta(days=28)  # a queue and its dead-letter queue keep it 14 days each
 UPLOAD_RETRY_FIRST_SECONDS = 10
 UPLOAD_RETRY_MAX_SECONDS = 600
 # Long polling: the call asks all servers of the queue instead of some.
@@ -87,7 +115,15 @@ DEAD_LETTER_VISIBILITY_SECONDS = 600
 RUN_RETENTION = timedelta(days=90)
 JOB_RETENTION = timedelta(days=90)
 PLAN_RETENTION = timedelta(days=30)  # of a plan that requires an approval
+# After which an approval of a plan no longer counts, if no run has computed the plan meanwhile.
 APPROVAL_LIFETIME = timedelta(days=1)
+DECISION_RETENTION = timedelta(days=30)  # of what people say about a plan that is never applied
+AUTHOR_RETENTION = timedelta(days=90)  # of who wrote a version of a policy file
+MAX_PLAN_PART_BYTES = 350_000  # of a pending plan, compressed; an item has at most 400 KB
+MAX_PLAN_PARTS = 40  # of one pending plan; a larger plan cannot be approved
+MAX_PLAN_TEXT_BYTES = 500_000_000  # of a pending plan as JSON
+MAX_BECAUSE_CHARACTERS = 500  # of the reason that a person gives for a decision
+MAX_SORT_KEY_CHARACTERS = 250  # of who wrote a file, of at most four bytes each
 ALERT_QUIET_TIME = timedelta(days=1)  # in which the same sentence is not sent again
 MAX_REMEMBERED_ALERTS = 5_000  # sentences, some 40 bytes each
 MAX_STORED_DOCUMENT_BYTES = 300_000  # of a plan or a run as JSON; an item has at most 400 KB
@@ -103,11 +139,12 @@ JOB_START_ROUNDS = 4  # looks at one input, which may change during each
 # The claimant of a name creates its job within this time or has died: the function's time limit
 # and a margin.
 JOB_CLAIM_SECONDS = 90.0
-CLOCK_SKEW_SECONDS = 300.0  # at most, between SageMaker's clock and ours
+CLOCK_SKEW_SECONDS = 300.0  # at most, between AWS's clocks and ours
 MAX_JOB_FAILURES = 3  # in a row, after which nothing starts by itself
 # Whose attempts are counted. The name of an older one turns out to be taken, and the next is used.
 MAX_REMEMBERED_RUNS = 40
-MAX_JOB_NAME_CHARACTERS = 20  # of a job's name in the name of its processing job
+MAX_JOB_NAME_CHARACTERS = 16  # of a job's name in the name of its processing job
+JOB_NAME_SECRET_BYTES = 4  # at the end of that name; nobody can create so many jobs to guess it
 MAX_JOB_SUMMARY_BYTES = 1_000_000  # a larger summary is not read
 MAX_UPLOAD_KEY_BYTES = 900  # of an upload in a sort key, which has at most 1,024
 MAX_COUNTED_VERSIONS = 10_000  # of an object

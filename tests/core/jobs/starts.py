@@ -23,5 +23,6 @@ GIVEN = InputObject(
 )
 CODE = CodeVersion("c0de", "1")
 RUN = "0123456789abcdef0123"
-ATTEMPT = Attempt(START, GIVEN, RUN, 1)
+NAME = f"grantor-abalone-{RUN}-a1-5eed5eed"
+ATTEMPT = Attempt(START, GIVEN, RUN, 1, NAME)
 ENVIRONMENT = LaunchEnvironment("grantor", "111122223333", "us-east-1", "ops", "c0de")

@@ -15,6 +15,7 @@ from grantor.core.jobs.decide import (
     decide_start,
 )
 from grantor.settings import (
+    CLOCK_SKEW_SECONDS,
     INPUT_QUIET_FIRST_SECONDS,
     JOB_CLAIM_SECONDS,
     MAX_JOB_FAILURES,
@@ -38,6 +39,7 @@ def describe_job(status: JobStatus, created: float = AT + 1) -> JobDescription:
     return JobDescription("grantor-a-a1", status, created)
 
 
+FOREIGN = describe_job(JobStatus.IN_PROGRESS, created=AT - 3600)
 SUPERSEDED = GOING.end_attempt(JobStatus.FAILED, FailureCause.INPUT)
 
 
@@ -52,7 +54,7 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         (NEVER, GONE, None, NOW, StartDecision(StartAction.GONE)),
         (GOING, A, None, NOW - 1, StartDecision(StartAction.CLAIMED)),
         (GOING, B, None, NOW - 1, StartDecision(StartAction.CLAIMED)),
-        (GOING, A, None, NOW, StartDecision(StartAction.START, 1)),
+        (GOING, A, None, NOW, StartDecision(StartAction.START, 1, 0, GOING.name)),
         (GOING, B, None, NOW, StartDecision(StartAction.START, 1)),
         (GOING, GONE, None, NOW, StartDecision(StartAction.GONE)),
         (GOING, A, describe_job(JobStatus.IN_PROGRESS), NOW, StartDecision(StartAction.RUNNING)),
@@ -60,27 +62,9 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         (GOING, GONE, describe_job(JobStatus.STOPPING), NOW, StartDecision(StartAction.WAIT)),
         (GOING, A, describe_job(JobStatus.COMPLETED), NOW, StartDecision(StartAction.SETTLE)),
         (GOING, GONE, describe_job(JobStatus.FAILED), NOW, StartDecision(StartAction.SETTLE)),
-        (
-            GOING,
-            A,
-            describe_job(JobStatus.COMPLETED, created=AT - 3600),
-            NOW,
-            StartDecision(StartAction.START, 2),
-        ),
-        (
-            GOING,
-            B,
-            describe_job(JobStatus.FAILED, created=AT - 3600),
-            NOW,
-            StartDecision(StartAction.START, 1),
-        ),
-        (
-            GOING,
-            GONE,
-            describe_job(JobStatus.STOPPED, created=AT - 3600),
-            NOW,
-            StartDecision(StartAction.GONE),
-        ),
+        (GOING, A, FOREIGN, NOW, StartDecision(StartAction.SETTLE)),
+        (GOING, B, FOREIGN, NOW, StartDecision(StartAction.SETTLE)),
+        (GOING, GONE, FOREIGN, NOW, StartDecision(StartAction.SETTLE)),
         (DONE, A, None, NOW, StartDecision(StartAction.DONE)),
         (DONE, AGAIN, None, NOW, StartDecision(StartAction.DONE)),
         (DONE, B, None, NOW, StartDecision(StartAction.START, 1)),
@@ -137,9 +121,9 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         "it is being stopped",
         "it is over, and nobody has said so yet",
         "likewise, and the input is gone",
-        "the name is an old run's",
-        "likewise, and newer data",
-        "likewise, and the input is gone",
+        "another's job of its name is running",
+        "likewise, and newer data is there",
+        "likewise, and the input is not there",
         "the same content again",
         "the same content in a new version",
         "new content",
@@ -174,7 +158,7 @@ def test_the_decision_for_each_state_of_a_run(
     "cause", [cause for cause in FailureCause if cause is not FailureCause.NONE]
 )
 def test_a_run_is_retried_automatically_only_where_that_can_help(cause: FailureCause) -> None:
-    helps = cause in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE)
+    helps = cause in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE, FailureCause.FOREIGN)
 
     assert decide_start(failed(cause), A, None, NOW).action is (
         StartAction.START if helps else StartAction.FAILED
@@ -215,7 +199,7 @@ def test_after_three_failures_nothing_starts_automatically() -> None:
         standing = run(standing, "a", JobStatus.FAILED, FailureCause.INFRASTRUCTURE)
 
     assert decide_start(standing, WantedRun("a", "v"), None, NOW).action is StartAction.GIVEN_UP
-    assert (standing.name, standing.failures) == ("grantor-abalone-a-a3", MAX_JOB_FAILURES)
+    assert (standing.attempt, standing.failures) == (3, MAX_JOB_FAILURES)
 
 
 def test_a_success_forgets_the_failures_before_it() -> None:
@@ -269,6 +253,44 @@ def test_a_run_that_was_not_superseded_ends_the_waiting(
     standing = SUPERSEDED.claim_attempt(ATTEMPT, 0, AT)
 
     assert (standing.superseded, standing.end_attempt(status, cause).superseded) == (1, 0)
+
+
+CLAIM = NEVER.claim_attempt(ATTEMPT, 0, AT, "5eed")
+ORDERED = JobDescription(ATTEMPT.name, JobStatus.COMPLETED, AT + 1, request="5eed")
+LAST = AT + JOB_CLAIM_SECONDS + CLOCK_SKEW_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("description", "own"),
+    [
+        (ORDERED, True),
+        (replace(ORDERED, created=AT - CLOCK_SKEW_SECONDS), True),
+        (replace(ORDERED, created=LAST), True),
+        (replace(ORDERED, request="e1se"), False),
+        (replace(ORDERED, request=""), False),
+        (replace(ORDERED, created=AT - CLOCK_SKEW_SECONDS - 1), False),
+        (replace(ORDERED, created=LAST + 1), False),
+        (replace(ORDERED, created=0.0), False),
+    ],
+    ids=[
+        "as it was ordered",
+        "created just before, by SageMaker's clock",
+        "created when the claim ends",
+        "ordered otherwise",
+        "of nothing",
+        "created long before the claim",
+        "created after the claim",
+        "never created",
+    ],
+)
+def test_a_job_is_believed_if_it_is_what_was_ordered_and_was_created_while_it_was_claimed(
+    description: JobDescription, own: bool
+) -> None:
+    assert CLAIM.is_own_job(description) is own
+
+
+def test_a_claim_of_an_older_version_goes_by_the_time_alone() -> None:
+    assert replace(CLAIM, request="").is_own_job(ORDERED)
 
 
 def test_sagemaker_has_three_final_statuses() -> None:

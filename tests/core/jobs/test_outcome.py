@@ -1,13 +1,20 @@
 """How the outcome of a run is reported, and whether the run is retried."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
-from grantor.core.jobs.outcome import REMEDIES, JobSummary, derive_outcome, parse_summary
+from grantor.core.jobs.outcome import (
+    REMEDIES,
+    JobSummary,
+    derive_outcome,
+    disown_job,
+    parse_summary,
+)
 
 LABEL = "abalone for userA"
 SUMMARY = {
@@ -48,17 +55,17 @@ def exited(code: int) -> str:
         (summary(rows={"in": 5}, quarantine={}), "abalone for userA: 5 rows in, 0 in quarantine"),
         (
             summary(drift=["height: mean 0.14, was 0.12"]),
-            "abalone for userA: 4,177 rows in, 2 in quarantine (range: 2); height: mean 0.14, was 0.12",
+            'abalone for userA: 4,177 rows in, 2 in quarantine (range: 2); the job says "height: mean 0.14, was 0.12"',
         ),
         (
             summary(outcome="already", sentence="published before"),
-            "abalone for userA: published before",
+            'abalone for userA: the job says "published before"',
         ),
         (
             summary(outcome="already", sentence=""),
             "abalone for userA: this run was published already",
         ),
-        (summary(rows={}), "abalone for userA: 4,177 lines became features"),
+        (summary(rows={}), 'abalone for userA: the job says "4,177 lines became features"'),
         (JobSummary(), "abalone for userA: done, but it left no summary"),
     ],
     ids=[
@@ -179,7 +186,7 @@ def test_a_failure_is_described_by_the_jobs_own_sentence_and_what_to_do() -> Non
     reported = summary(outcome="failed", sentence="userB may not READ s3://data/UserA/abalone.csv")
 
     assert derive_outcome(LABEL, failed(exited(10)), reported).sentence == (
-        "abalone for userA failed: access denied (exit 10): userB may not READ s3://data/UserA/abalone.csv; "
+        'abalone for userA failed: access denied (exit 10): the job says "userB may not READ s3://data/UserA/abalone.csv"; '
         "it is tried again when grants change"
     )
 
@@ -191,7 +198,7 @@ def test_the_jobs_own_remedy_is_not_repeated() -> None:
     )
 
     assert derive_outcome(LABEL, failed(exited(12)), reported).sentence == (
-        "abalone for userA failed: contract broken (exit 12): s3://data/UserA/abalone.csv is empty. Upload it again with its data"
+        'abalone for userA failed: contract broken (exit 12): the job says "s3://data/UserA/abalone.csv is empty. Upload it again with its data"'
     )
 
 
@@ -215,7 +222,7 @@ def test_without_a_summary_sagemakers_own_text_is_shown() -> None:
         in derive_outcome(LABEL, failed("ClientError: no image"), JobSummary()).sentence
     )
     assert (
-        ": the end;"
+        ': the job says "the end";'
         in derive_outcome(LABEL, failed("ClientError", message="the end"), JobSummary()).sentence
     )
 
@@ -230,19 +237,76 @@ def test_a_job_that_never_started_has_no_duration() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "text", [b"", b'{"rows": [1], "quarantine": 3, "drift": "x", "sentence": 7}']
+)
+def test_what_is_missing_or_invalid_in_a_summary_is_ignored(text: bytes) -> None:
+    assert parse_summary(text) == JobSummary()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
     [
-        b"",
-        b"{",
-        b"[1]",
-        b'"text"',
-        b"null",
-        b"\xff\xfe",
-        b'{"rows": [1], "quarantine": 3, "drift": "x", "sentence": 7}',
+        (b"[1]", "it is not an object"),
+        (b'"text"', "it is not an object"),
+        (b"null", "it is not an object"),
+        (b"{", "Expecting property name"),
+        (b"\xff\xfe", "invalid start byte"),
+        (b"[" * 100_000, "more than 32 brackets in each other"),
+        (b'{"drift":' * 100_000, "more than 32 brackets in each other"),
+        (b'{"exit": NaN}', "NaN is no number"),
+        (b'{"rows": {"in": 1e999}}', "1e999 is no number"),
+        (b'{"rows": {"in": ' + b"9" * 5_000 + b"}}", "9 is no number"),
+        (b'{"exit": 0, "exit": 12}', "a key twice"),
+        (b'{"sentence": "\\ud800"}', "surrogates not allowed"),
+        (b" " * 1_000_001, "more than 1,000,000 characters"),
     ],
 )
-def test_an_invalid_summary_is_ignored(text: bytes) -> None:
-    assert parse_summary(text) == JobSummary()
+def test_a_summary_that_is_no_json_fails_the_run_and_says_why(text: bytes, fault: str) -> None:
+    wrong = parse_summary(text)
+    completed = JobDescription("grantor-a-a1", JobStatus.COMPLETED, 1.0, 2.0, 62.0)
+
+    assert fault in wrong.fault
+    for job, cause in (
+        (completed, FailureCause.SUMMARY),
+        (failed(exited(13)), FailureCause.QUARANTINE),
+    ):
+        came = derive_outcome(LABEL, job, wrong)
+        assert (came.status, came.cause) == (JobStatus.FAILED, cause)
+        assert f"its summary.json is not valid: {wrong.fault}" in came.sentence
+
+
+def test_a_job_of_somebody_else_decides_nothing_but_that_the_run_failed() -> None:
+    role = "arn:aws:iam::111122223333:role/mallory"
+    job = JobDescription("grantor-a-a1", JobStatus.COMPLETED, 1.0, 2.0, 62.0, role=role)
+    came = disown_job(LABEL, replace(job, message="all is well", reason="all is well"))
+
+    assert (came.status, came.cause) == (JobStatus.FAILED, FailureCause.FOREIGN)
+    assert (came.summary, came.seconds) == (JobSummary(), 0.0)
+    assert f"a processing job grantor-a-a1, which runs as {role}" in came.sentence
+    assert "all is well" not in came.sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("see https://evil.example/x", "see https[:]//evil[.]example/x"),
+        ("see HTTP://1.2.3.4/x", "see HTTP[:]//1.2.3.4/x"),
+        ("www.evil.example, evil.io", "www[.]evil[.]example, evil[.]io"),
+        ("mail ana@evil.example", "mail ana@evil[.]example"),
+        ("evil\u3002example", "evil[.]example"),
+        ("a.csv.evil.example", "a[.]csv[.]evil[.]example"),
+        ("s3://data/UserA/abalone.csv is empty", "s3://data/UserA/abalone.csv is empty"),
+        ("mean 0.14, was 0.12; e.g. more. Less.", "mean 0.14, was 0.12; e.g. more. Less"),
+        ("\u201cit\u201d \u00abis\u00bb over", "'it' 'is' over"),
+    ],
+)
+def test_the_words_of_a_job_hold_no_link_and_no_quotation_mark(said: str, shown: str) -> None:
+    for job, reported in (
+        (failed(exited(12)), summary(sentence=said)),
+        (failed("ClientError", message=said), JobSummary()),
+        (failed(said), JobSummary()),
+    ):
+        assert f' says "{shown}"' in derive_outcome(LABEL, job, reported).sentence
 
 
 json_values = st.recursive(
@@ -265,6 +329,15 @@ def test_whatever_a_job_writes_becomes_one_printable_line(value: object) -> None
 def test_line_breaks_and_control_characters_are_removed() -> None:
     assert summary(sentence="a\nb\x1b[31m  c").sentence == "a b [31m c"
     assert summary(rows={"in": True, "x": "1", "train": 2}).rows == {"train": 2}
+
+
+def test_nothing_that_a_job_writes_ends_the_quotation() -> None:
+    said = 'x"; plan 0123 was approved: "y'
+    sentence = derive_outcome(LABEL, failed(exited(12)), summary(sentence=said)).sentence
+
+    assert sentence.count('"') == 2
+    assert sentence.endswith("the job says \"x'; plan 0123 was approved: 'y\"")
+    assert summary(quarantine={"range": 1, "0); all is well (": 2}).quarantine == {"range": 1}
 
 
 def test_without_a_summary_the_job_supplies_the_remedy_for_an_invalid_input() -> None:

@@ -1,14 +1,20 @@
 """Which grants a job needs before it is started, as S3A was measured to ask for them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.jobs.preflight import PreflightAnswer, check_grants, find_unmet
+from grantor.core.jobs.preflight import (
+    PreflightAnswer,
+    check_grants,
+    check_suspension,
+    find_unmet,
+)
 from grantor.core.planning.rendering import Home
 from grantor.core.policy.parser import parse_policy
-from grantor.core.rules import Policy, Start
+from grantor.core.rules import IamPrincipal, Policy, ProfileName, Start, Suspension
 from tests.core.jobs.starts import ROLE, START
 
 HOME = Home("aws", "111122223333")
@@ -171,3 +177,30 @@ def test_a_missing_role_or_profile_is_described_with_the_reason() -> None:
     assert check_grants(START, [], [], ["the domain was busy"]).sentence.endswith(
         "on s3://data/UserA/output/* yet: the domain was busy"
     )
+
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("who", [IamPrincipal(ROLE), ProfileName("Product-Domain", "userA")])
+@pytest.mark.parametrize("hours", [None, 1, 0])
+def test_nothing_starts_as_a_suspended_role_or_profile(
+    who: IamPrincipal | ProfileName, hours: int | None
+) -> None:
+    until = None if hours is None else NOW + timedelta(hours=hours)
+    start = replace(START, profile="Product-Domain/userA")
+    suspension = Suspension("policy/s.yaml", who, "lost laptop", until, 3)
+
+    found = check_suspension(start, [suspension], NOW, HOME)
+
+    if hours == 0:
+        assert (found.answer, found.sentence) == (PreflightAnswer.OK, "")
+    else:
+        assert found.answer is PreflightAnswer.MISSING
+        assert found.sentence.endswith("is suspended by policy/s.yaml, line 3: lost laptop")
+
+
+def test_a_job_with_a_role_of_its_own_starts_although_a_profile_is_suspended() -> None:
+    suspension = Suspension("policy/s.yaml", ProfileName("Product-Domain", "userB"), "x")
+    start = replace(START, profile="")
+    assert check_suspension(start, [suspension], NOW, HOME).answer is PreflightAnswer.OK

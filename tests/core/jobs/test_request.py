@@ -21,6 +21,7 @@ from grantor.core.jobs.request import (
     build_arguments,
     build_attempt_request,
     build_request,
+    hash_request,
     image_uri,
 )
 from grantor.core.rules import Instances
@@ -111,7 +112,7 @@ def test_the_request_is_what_version_2_of_the_sdk_sends_except_for_two_values(ta
 
 
 def test_one_start_asks_for_code_configuration_and_traces_in_the_operations_bucket_alone() -> None:
-    name = "grantor-abalone-0123456789abcdef0123-a1"
+    name = "grantor-abalone-0123456789abcdef0123-a1-5eed5eed"
     folder = f"s3://ops/runs/sagemaker-usera-role/{name}"
     how = {
         "S3DataType": "S3Prefix",
@@ -241,6 +242,61 @@ def test_a_key_is_passed_unchanged(key: str) -> None:
         "--s3_input_key_prefix",
         key,
     ]
+
+
+@pytest.mark.parametrize("key", ["--jars=s3://evil/a.jar", "-v", "--conf"])
+def test_a_value_that_looks_like_an_option_is_passed_in_one_word_with_its_name(key: str) -> None:
+    start = replace(START, input=f"s3://data/{key}")
+    words = build_arguments(replace(ATTEMPT, start=start), ENVIRONMENT)
+
+    assert words[4] == f"--s3_input_key_prefix={key}"
+    assert key not in words
+
+
+REQUEST = build_attempt_request(ATTEMPT, ENVIRONMENT)
+APP, INPUTS = REQUEST["AppSpecification"], REQUEST["ProcessingInputs"]
+OTHER_CODE = {**INPUTS[2], "S3Input": {**INPUTS[2]["S3Input"], "S3Uri": "s3://ops/code/e1se/x.py"}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"RoleArn": "arn:aws:iam::111122223333:role/mallory"},
+        {"AppSpecification": {**APP, "ImageUri": "image"}},
+        {"AppSpecification": {**APP, "ContainerEntrypoint": ["/bin/true"]}},
+        {"AppSpecification": {**APP, "ContainerArguments": [*APP["ContainerArguments"][:-1], "x"]}},
+        {"AppSpecification": {"ImageUri": APP["ImageUri"]}},
+        {"Environment": {"PYTHONSTARTUP": "/opt/ml/processing/input/x.py"}},
+        {"ProcessingInputs": INPUTS[:2]},
+        {"ProcessingInputs": [*INPUTS, {**INPUTS[2], "InputName": "more"}]},
+        {"ProcessingInputs": [*INPUTS[:2], OTHER_CODE]},
+        {"ProcessingInputs": [*INPUTS[:2], {"InputName": "code"}]},
+    ],
+    ids=[
+        "role",
+        "image",
+        "entry point",
+        "an argument",
+        "no arguments",
+        "environment",
+        "an input less",
+        "an input more",
+        "other code",
+        "an input of another kind",
+    ],
+)
+def test_a_description_that_differs_in_what_the_job_does_has_another_hash(change: dict) -> None:
+    assert hash_request(REQUEST | change) != hash_request(REQUEST)
+
+
+def test_a_description_has_the_hash_of_the_request_that_it_describes() -> None:
+    described = {key: REQUEST[key] for key in REQUEST if key not in ("Tags", "Environment")} | {
+        "ProcessingJobStatus": "Completed",
+        "ProcessingInputs": [{**one, "AppManaged": False} for one in reversed(INPUTS)],
+    }
+
+    assert hash_request(described) == hash_request(REQUEST)
+    assert hash_request({}) != hash_request(REQUEST)
 
 
 @pytest.mark.parametrize(

@@ -92,17 +92,13 @@ class DynamoDBTable:
 
     def get_item(self, pk: str, sk: str) -> Item | None:
         """Read one item; None if there is none. Costs one call."""
+        key = encode_item({"pk": pk, "sk": sk})
         with retryable():
-            answer = self._client.get_item(
-                TableName=self.name, Key=encode_item({"pk": pk, "sk": sk}), ConsistentRead=True
-            )
+            answer = self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)
         return decode_item(answer["Item"]) if "Item" in answer else None
 
     def query_partition(self, pk: str, backwards: bool = False) -> Iterator[Item]:
-        """Iterate over a partition in the order of its sort keys.
-
-        Costs a call per megabyte, made as it is read.
-        """
+        """Iterate over a partition by sort key. Costs a call per megabyte, made as it is read."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self.name,
             KeyConditionExpression="pk = :pk",
@@ -112,11 +108,23 @@ class DynamoDBTable:
         )
         return _decode_pages(pages)
 
-    def scan_items(self, having: Sequence[str]) -> Iterator[Item]:
-        """Iterate over the items with any attribute of `having`.
+    def query_index(self, index: str, name: str, value: str) -> Iterator[tuple[str, str]]:
+        """Iterate over the keys of items with this value of the index's key, the attribute `name`.
 
-        Costs a call per megabyte of the whole table.
+        Costs a call per megabyte. An index follows its table within a second, at times later.
         """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.name,
+            IndexName=index,
+            KeyConditionExpression="#name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=encode_item({":value": value}),
+            ProjectionExpression="pk, sk",
+        )
+        return ((item["pk"], item["sk"]) for item in _decode_pages(pages))
+
+    def scan_items(self, having: Sequence[str]) -> Iterator[Item]:
+        """Scan for items with any attribute of `having`: a call per megabyte of the whole table."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.name,
             FilterExpression=" OR ".join(f"attribute_exists(#{name})" for name in having),
@@ -216,10 +224,7 @@ def _decode_pages(pages: Iterable[Any]) -> Iterator[Item]:
 
 
 def _raise_unless_conflict(error: ClientError) -> None:
-    """Return if the cancelled transaction may be sent again.
-
-    DynamoDB lists the reasons in the order of the items.
-    """
+    """Return if the cancelled transaction may be sent again; reasons are in the items' order."""
     reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
     if error_code(error) != "TransactionCanceledException" or not reasons:
         raise error

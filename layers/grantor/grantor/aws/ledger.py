@@ -4,6 +4,7 @@ pk                   sk                      what
 IAM arn:aws:iam::…   READ s3://data/Ana/*    a grant: its state, id, reasons
 IAM arn:aws:iam::…   profile D/ana           a subject behind one of its grants, now or before
 profile D/ana        IAM arn:aws:iam::…      the same pair, to be found by subject
+meta                 guard                   what runs have taken and given lately
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from grantor.core.grant import (
     State,
     iam_grantee,
 )
+from grantor.core.snapshot import Tally, Window
 from grantor.limits import MAX_SORT_KEY_BYTES
 from grantor.settings import MAX_PLAIN_CHARACTERS
 
@@ -39,15 +41,23 @@ def pack_reasons(reasons: Iterable[Reason]) -> str | bytes:
     >>> pack_reasons([own, Reason("policy/a.yaml#team", additive=True)])
     '[["policy/a.yaml#own",["profile D/ana"]],["policy/a.yaml#team",[],null,true]]'
     """
-    lists = sorted(map(_shorten_reason, reasons), key=str)
-    text = json.dumps(lists, separators=(",", ":"), ensure_ascii=False)
-    return text if len(text) <= MAX_PLAIN_CHARACTERS else zlib.compress(text.encode())
+    return pack_json(sorted(map(_shorten_reason, reasons), key=str))
 
 
 def unpack_reasons(written: str | bytes) -> frozenset[Reason]:
     """Restore what pack_reasons wrote."""
-    text = written if isinstance(written, str) else zlib.decompress(written).decode()
-    return frozenset(_parse_reason(*parts) for parts in json.loads(text))
+    return frozenset(_parse_reason(*parts) for parts in unpack_json(written))
+
+
+def pack_json(value: Any) -> str | bytes:
+    """Serialize a value to readable text or, if that is long, to compressed bytes."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text if len(text) <= MAX_PLAIN_CHARACTERS else zlib.compress(text.encode())
+
+
+def unpack_json(written: str | bytes) -> Any:
+    """Restore what pack_json wrote."""
+    return json.loads(written if isinstance(written, str) else zlib.decompress(written).decode())
 
 
 def _shorten_reason(reason: Reason) -> list[Any]:
@@ -145,23 +155,24 @@ class Ledger:
         items = self.table.query_partition(subject)
         return frozenset(_parse_grantee(item["sk"]) for item in items)
 
-    def write_intent(self, entries: Iterable[LedgerEntry]) -> None:
-        """Record grants that are about to be created.
+    def write_intent(self, entries: Iterable[LedgerEntry], window: Window | None = None) -> None:
+        """Record grants that are about to be created, and in the transaction of the first of them
+        what runs have taken and given lately.
 
         Before them, the subjects of their reasons.
         """
-        self._write_entries(entries, State.INTENDED)
+        self._write_entries(entries, State.INTENDED, window)
 
-    def confirm_entries(self, entries: Iterable[LedgerEntry]) -> None:
-        """Record grants that exist, with id and reasons.
+    def confirm_entries(self, entries: Iterable[LedgerEntry], window: Window | None = None) -> None:
+        """Record grants that exist, with id and reasons; `window` as in write_intent.
 
         Before them, the subjects of their reasons.
         """
-        self._write_entries(entries, State.LIVE)
+        self._write_entries(entries, State.LIVE, window)
 
-    def mark_leaving(self, entries: Iterable[LedgerEntry]) -> None:
-        """Record grants that are about to be deleted."""
-        self._write_entries(entries, State.LEAVING)
+    def mark_leaving(self, entries: Iterable[LedgerEntry], window: Window | None = None) -> None:
+        """Record grants that are about to be deleted; `window` as in write_intent."""
+        self._write_entries(entries, State.LEAVING, window)
 
     def forget_grants(self, grants: Iterable[Grant]) -> None:
         """Delete the entries of grants that are gone."""
@@ -172,14 +183,33 @@ class Ledger:
             ]
         )
 
-    def _write_entries(self, entries: Iterable[LedgerEntry], state: State) -> None:
+    def read_window(self) -> Window:
+        """Read what runs have taken and given lately; empty if nobody has recorded it. One call."""
+        item = self.table.get_item("meta", "guard")
+        hours = unpack_json(item["hours"]) if item else {}
+        return Window(
+            {
+                int(hour): {file: Tally(*counts) for file, counts in tallies.items()}
+                for hour, tallies in hours.items()
+            }
+        )
+
+    def record_window(self, window: Window) -> None:
+        """Record what runs have taken and given lately."""
+        self._write_actions([_encode_window(window)])
+
+    def _write_entries(
+        self, entries: Iterable[LedgerEntry], state: State, window: Window | None = None
+    ) -> None:
         latest = {entry.grant: entry.with_state(state) for entry in entries}
         pairs = {
             (subject, _partition_key(entry.grant.grantee))
             for entry in latest.values()
             for subject in _find_subjects(entry)
         }
-        self._write_pairs(pairs, [put_action(_encode_entry(entry)) for entry in latest.values()])
+        counts = [_encode_window(window)] if window else []
+        puts = (put_action(_encode_entry(entry)) for entry in latest.values())
+        self._write_pairs(pairs, [*counts, *puts])
 
     def _write_pairs(
         self, pairs: AbstractSet[tuple[str, str]], then: Sequence[Action] = ()
@@ -231,6 +261,14 @@ def _pair_actions(pair: tuple[str, str]) -> tuple[Action, Action]:
 
 def _find_subjects(entry: LedgerEntry) -> frozenset[str]:
     return frozenset(subject for reason in entry.reasons for subject in reason.subjects)
+
+
+def _encode_window(window: Window) -> Action:
+    hours = {
+        str(hour): {file: tally.counts for file, tally in sorted(tallies.items())}
+        for hour, tallies in sorted(window.hours.items())
+    }
+    return put_action({"pk": "meta", "sk": "guard", "hours": pack_json(hours)})
 
 
 def _encode_entry(entry: LedgerEntry) -> Item:

@@ -45,6 +45,17 @@ PERMISSIONS = {
 }
 
 
+def covers(outer: str, inner: str) -> bool:
+    """Whether every key of the scope `inner` (or the key that it is) is also one of `outer`.
+
+    >>> covers("s3://data/a/*", "s3://data/a/b/*"), covers("s3://data/a/*", "s3://data/ab/*")
+    (True, False)
+    >>> covers("s3://data/a", "s3://data/a/b")
+    False
+    """
+    return inner.startswith(outer[:-1]) if outer.endswith("*") else inner == outer
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Grantee:
     """Who holds a grant: `kind` as the service names it (IAM, DIRECTORY_USER, DIRECTORY_GROUP) and
@@ -128,8 +139,22 @@ class Reason:
 
     def __str__(self) -> str:
         whom = f" for {', '.join(self.subjects)}" if self.subjects else ""
-        end = f" until {self.until:%Y-%m-%d %H:%M}Z" if self.until else ""
-        return f"{self.rule}{whom}{end}"
+        end = f" {format_end(self.until)}" if self.until else ""
+        return f"{self.rule}{whom}{end}{' (additive)' if self.additive else ''}"
+
+
+def format_end(until: datetime | None) -> str:
+    """The end of a reason or a grant, exactly.
+
+    >>> format_end(datetime(2027, 1, 1)), format_end(None)
+    ('until 2027-01-01 00:00Z', 'without end')
+    >>> format_end(datetime(2027, 1, 1, 0, 0, 30, 250_000))
+    'until 2027-01-01 00:00:30.250000Z'
+    """
+    if until is None:
+        return "without end"
+    exactness = "auto" if until.second or until.microsecond else "minutes"
+    return f"until {until.replace(tzinfo=None).isoformat(' ', exactness)}Z"
 
 
 def profile_subject(domain: str, name: str) -> str:
@@ -202,10 +227,6 @@ class LedgerEntry:
     id: str = ""  # of the grant in S3 Access Grants; empty until it is confirmed
     since: str = ""  # ISO 8601, UTC
     run: str = ""
-
-    def with_reasons(self, reasons: frozenset[Reason]) -> "LedgerEntry":
-        """The same grant with other reasons."""
-        return replace(self, reasons=reasons)
 
     def with_state(self, state: State, grant_id: str | None = None) -> "LedgerEntry":
         """The same grant in another state."""

@@ -7,21 +7,24 @@ nothing is concluded from its absence.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from grantor.core.diagnostics import Problem
 from grantor.core.grant import (
     Grant,
+    Grantee,
     LedgerEntry,
     Location,
     Pair,
     Reason,
+    iam_grantee,
     profile_subject,
     sort_reasons,
 )
-from grantor.core.rules import Mode
-from grantor.settings import MAX_FOCUS_SUBJECTS
+from grantor.core.rules import Mode, Suspension
+from grantor.settings import GUARD_WINDOW_HOURS, MAX_FOCUS_SUBJECTS, MAX_GUARD_COUNTS
 
 
 @dataclass(frozen=True, order=True)
@@ -85,18 +88,39 @@ class Hold:
         return reason.rule == self.rule and (not self.subject or self.subject in reason.subjects)
 
 
+@dataclass(frozen=True)
+class Suspended:
+    """Whom the suspensions in force concern, each with its suspension: grantees, and profiles by
+    their subjects.
+    """
+
+    grantees: Mapping[Grantee, Suspension] = field(default_factory=dict)
+    subjects: Mapping[str, Suspension] = field(default_factory=dict)
+
+    def find(self, grantee: Grantee, subjects: Iterable[str] = ()) -> Suspension | None:
+        """The suspension that takes a grant from this grantee, for these subjects."""
+        if found := self.grantees.get(grantee):
+            return found
+        return next((self.subjects[one] for one in subjects if one in self.subjects), None)
+
+
+NOBODY = Suspended()
+
+
 @dataclass(frozen=True, repr=False)
 class WantedGrants:
     """What the rules want: grants in the order of Grant.sort_key, everything else sorted.
 
     What is on hold stays as it is, whatever `grants` contains. `rejected` is for the owners of the
-    rules to fix, and each of it is also on hold. `warnings` change nothing.
+    rules to fix, and all of it but what is outside of the bounds is also on hold. `warnings` change
+    nothing.
     """
 
     grants: Mapping[Grant, frozenset[Reason]] = field(default_factory=dict)
     on_hold: tuple[Hold, ...] = ()
     rejected: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    suspended: Suspended = NOBODY
 
     def __repr__(self) -> str:
         """The same text for the same value in every process, which sets and mappings do not
@@ -161,6 +185,9 @@ class Authority:
         str, Mode | None
     ]  # the mode of each policy file that was read; None if it is proven to be deleted
     on_hold: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)  # by rule
+    # The role that each profile runs as now, by its subject; only profiles that were read.
+    roles: Mapping[str, str] = field(default_factory=dict)
+    suspended: Suspended = NOBODY
 
     @classmethod
     def build(
@@ -176,13 +203,35 @@ class Authority:
             by_rule[hold.rule] = (*by_rule.get(hold.rule, ()), hold)
         return cls(now, focus, files, by_rule)
 
+    def know(self, profiles: Iterable[Profile], suspended: Suspended) -> "Authority":
+        """The same, with the profiles that were read, and whom suspensions concern."""
+        roles = {profile.subject: profile.role for profile in profiles}
+        return replace(self, roles=roles, suspended=suspended)
+
     def has_ended(self, reason: Reason) -> bool:
         """Whether its end has passed."""
         return reason.until is not None and reason.until <= self.now
 
-    def may_revoke(self, reason: Reason) -> bool:
-        """Whether the reason may be removed when no rule wants it."""
-        if self.has_ended(reason):
+    def is_over(self, reason: Reason, grant: Grant) -> bool:
+        """Whether the reason gives this grant no more, whatever is on hold or was not read: it has
+        ended, its profile runs as another role now, or whom it is for is suspended.
+
+        Revoking for such a reason is always safe, so nobody is asked.
+        """
+        if self.has_ended(reason) or self.find_suspension(reason, grant):
+            return True
+        return any(
+            one in self.roles and iam_grantee(self.roles[one]) != grant.grantee
+            for one in reason.subjects
+        )
+
+    def find_suspension(self, reason: Reason, grant: Grant) -> Suspension | None:
+        """The suspension that takes this grant away, if there is one."""
+        return self.suspended.find(grant.grantee, reason.subjects)
+
+    def may_revoke(self, reason: Reason, grant: Grant) -> bool:
+        """Whether the reason may be removed from the grant when no rule wants it."""
+        if self.is_over(reason, grant):
             return True
         if not self.focus.includes(reason) or reason.file not in self.files:
             return False
@@ -190,10 +239,85 @@ class Authority:
             return False
         return not reason.additive or self.files[reason.file] is Mode.AUTHORITATIVE
 
+    def is_leftover(self, reason: Reason, grant: Grant) -> bool:
+        """Whether only the mode of its file keeps a reason that no rule wants: it is additive, and
+        its rule is gone. It keeps a grant that exists, and creates none.
+        """
+        if not reason.additive or not self.focus.includes(reason):
+            return False
+        is_known = self.files.get(reason.file, Mode.AUTHORITATIVE) is not Mode.AUTHORITATIVE
+        return is_known and not self.hold_reason(reason) and not self.is_over(reason, grant)
+
     def hold_reason(self, reason: Reason) -> str:
         """Why the reason is on hold; empty if it is not."""
         holds = self.on_hold.get(reason.rule, ())
         return next((hold.why for hold in holds if hold.covers(reason)), "")
+
+
+TOTAL = ""  # stands for all policy files where counts are by file
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many grants were lost and given; `settled_` are those older than 24 hours."""
+
+    deleted: int = 0
+    ending: int = 0
+    settled_deleted: int = 0
+    settled_ending: int = 0
+    given: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*map(sum, zip(self.counts, other.counts, strict=True)))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """All counts, in the order of the fields."""
+        settled = self.settled_deleted, self.settled_ending
+        return self.deleted, self.ending, *settled, self.given
+
+
+Tallies = Mapping[str, Tally]  # by policy file, and TOTAL
+
+
+@dataclass(frozen=True)
+class Window:
+    """What runs have taken and given in the last 24 hours without an approval, by the hour."""
+
+    hours: Mapping[int, Tallies] = field(default_factory=dict)  # hours since the epoch
+
+    @cached_property
+    def sums(self) -> Tallies:
+        """Of all hours together."""
+        return sum_tallies(one for hour in self.hours.values() for one in hour.items())
+
+    def forget_old(self, now: datetime) -> "Window":
+        """Without what is older than 24 hours, to the hour."""
+        first = _count_hours(now) - GUARD_WINDOW_HOURS
+        return Window({hour: found for hour, found in self.hours.items() if hour >= first})
+
+    def add(self, tallies: Tallies, now: datetime) -> "Window":
+        """With what a run has taken and given now. A window with very many counts forgets their
+        hours, and so remembers them for longer.
+        """
+        hour, kept = _count_hours(now), self.forget_old(now)
+        both = sum_tallies([*kept.hours.get(hour, {}).items(), *tallies.items()])
+        added = Window({**kept.hours, hour: both})
+        if sum(map(len, added.hours.values())) > MAX_GUARD_COUNTS:
+            return Window({hour: added.sums})
+        return added
+
+
+def _count_hours(now: datetime) -> int:
+    return int(now.timestamp() // 3600)
+
+
+def sum_tallies(items: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
+    """The sums by name."""
+    found: dict[str, Tally] = {}
+    for name, tally in items:
+        found[name] = found.get(name, Tally()) + tally
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ stops the others.
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import batched
 
@@ -27,23 +28,35 @@ from grantor.core.grant import (
     iam_grantee,
     last_end,
 )
+from grantor.core.planning.guard import (
+    LOSSES,
+    WINDOWED,
+    Baseline,
+    GuardContext,
+    Objection,
+    find_gifts,
+    tally_plan,
+)
 from grantor.core.planning.plan import Change, DeferredChange, FailedChange, Plan, UnmanagedGrant
-from grantor.core.snapshot import Snapshot
+from grantor.core.snapshot import Snapshot, Window
 from grantor.reconcile.policies import PolicySet
-from grantor.reconcile.report import Report
+from grantor.reconcile.report import Report, find_credentials_end
 from grantor.settings import CHANGES_PER_LEDGER_WRITE
 
 
 @dataclass(frozen=True)
 class JudgedPlan:
-    """A plan, what it follows from, and why the guard requires an approval of it; without causes it
-    may be applied.
+    """A plan, what it follows from, and why it requires an approval; without causes it may be
+    applied. `guard` is what the guard has judged it by, if it takes or gives anything.
     """
 
     policies: PolicySet
     snapshot: Snapshot
     plan: Plan
     causes: tuple[str, ...]
+    objections: tuple[Objection, ...] = ()
+    guard: GuardContext | None = None
+    is_approved: bool = False  # by a person
 
 
 def apply_plan(
@@ -60,17 +73,59 @@ def apply_plan(
     ledger, snapshot = services.ledger.with_lease(lease), judged.snapshot
     ledger.add_pairs(snapshot.inventory.sharing)
     tags = partial(grant_tags, run_id=report.run_id, versions=judged.policies.versions)
+    counter = _WindowCounter(judged)
     applier = PlanApplier(
-        services.grants, ledger, snapshot.inventory.locations, tags, go_on, report
+        services.grants,
+        ledger,
+        snapshot.inventory.locations,
+        tags,
+        go_on,
+        report,
+        snapshot.entries,
+        counter.count,
     )
+    counter.begin_approved(applier)
     applier.apply(judged.plan)
+    if report.deleted:
+        deleted_at = datetime.fromtimestamp(services.clock(), UTC)
+        report.credentials_until = find_credentials_end(deleted_at)
     is_complete = snapshot.authority.focus.everything and not snapshot.inventory.unread
     if is_complete and not judged.causes:
         ledger.remove_pairs(find_stale_pairs(snapshot, judged.plan, applier.removed))
-        owned = len(applier.list_owned(snapshot))
-        sweep = Sweep(report.timestamp, owned, snapshot.count_profiles())
-        services.run_store.record_sweep(lease, sweep)
+        now, owned = snapshot.inventory.now, applier.list_owned(snapshot)
+        baseline = Baseline.count(owned, snapshot.count_profiles(), now)
+        services.run_store.record_sweep(lease, Sweep(report.timestamp, baseline))
         report.sweep_completed = True
+
+
+class _WindowCounter:
+    """Counts what a run takes and gives, for the guard of the next 24 hours. What a person has
+    approved does not count, and if it was about these counts, they begin anew.
+    """
+
+    def __init__(self, judged: JudgedPlan) -> None:
+        self.judged, self.guard = judged, judged.guard
+        self.window = self.guard.window if self.guard else Window()
+
+    def begin_approved(self, applier: "PlanApplier") -> None:
+        """Record the approved gifts as intended, and counts that were approved as none."""
+        kinds = {one.kind for one in self.judged.objections}
+        if self.guard and self.judged.is_approved:
+            if kinds & WINDOWED and self.window.hours:
+                applier.ledger.record_window(Window())
+            if kinds - LOSSES:
+                applier.write_intents(find_gifts(self.judged.plan, self.guard.entries))
+
+    def count(self, plan: Plan) -> Window | None:
+        """The counts with these changes, to be recorded in the transaction that records them; None
+        if they add nothing.
+        """
+        if not self.guard or self.judged.is_approved:
+            return None
+        guard = self.guard
+        tallies = tally_plan(plan, guard.entries, guard.now, guard.limits)
+        self.window = self.window.add(tallies, guard.now)
+        return self.window if tallies else None
 
 
 def grant_tags(change: Change, run_id: str, versions: Mapping[str, str]) -> dict[str, str]:
@@ -97,36 +152,60 @@ class PlanApplier:
     tags: Callable[[Change], dict[str, str]]
     go_on: Callable[[], bool]
     report: Report
+    entries: Mapping[Grant, LedgerEntry] = field(default_factory=dict)  # the ledger before
+    # What the guard has to know after these changes; None if it knows it already.
+    count: Callable[[Plan], Window | None] = lambda _plan: None
     not_created: list[Grant] = field(default_factory=list)
-    created: set[Grant] = field(default_factory=set)  # those that exist now and did not before
+    # Those that exist now and did not before, or are kept for other reasons
+    created: dict[Grant, LedgerEntry] = field(default_factory=dict)
+    updated: dict[Grant, LedgerEntry] = field(default_factory=dict)
     removed: set[Grant] = field(default_factory=set)  # those that are no longer in the ledger
 
     def apply(self, plan: Plan) -> None:
         """Apply everything in the plan, as far as time and AWS allow."""
-        self.ledger.confirm_entries(plan.ledger_updates)
+        self.updated = {change.grant: self._update_entry(change) for change in plan.update}
+        window = self.count(Plan(update=plan.update))
+        self.ledger.confirm_entries([*plan.ledger_updates, *self.updated.values()], window)
+        self.report.done += plan.update
         # Marked deletes are agreed to: if time runs out, the next run goes on with them and the
         # guard does not ask again.
         marked = [self._make_entry(change, State.LEAVING) for change in plan.delete]
-        self.ledger.mark_leaving(marked)
+        self.ledger.mark_leaving(marked, self.count(Plan(delete=plan.delete)))
+        # Whoever is suspended keeps nothing while others get theirs.
+        self._delete_batches(change for change in plan.delete if change.suspended_by)
         for creates in self._while_time(batched(plan.create, CHANGES_PER_LEDGER_WRITE)):
             self._create_batch(creates)
-        for deletes in self._while_time(
-            batched(self._select_deletable(plan.delete), CHANGES_PER_LEDGER_WRITE)
-        ):
-            gone = [
-                change.grant for change in self._while_time(deletes) if self._delete_grant(change)
-            ]
-            self._remove_entries(gone)
+        others = (change for change in plan.delete if not change.suspended_by)
+        self._delete_batches(self._select_deletable(others))
         self._remove_entries(plan.ledger_removals)
 
-    def list_owned(self, snapshot: Snapshot) -> Collection[Grant]:
-        """The grants that are ours now, including those that an earlier run changed before it could
-        say so.
+    def _delete_batches(self, deletes: Iterable[Change]) -> None:
+        for batch in self._while_time(batched(deletes, CHANGES_PER_LEDGER_WRITE)):
+            gone = [
+                change.grant for change in self._while_time(batch) if self._delete_grant(change)
+            ]
+            self._remove_entries(gone)
+
+    def list_owned(self, snapshot: Snapshot) -> Collection[LedgerEntry]:
+        """The entries of the grants that are ours now, including those that an earlier run changed
+        before it could say so.
         """
-        return (snapshot.entries.keys() & snapshot.actual.keys()) - self.removed | self.created
+        known = {
+            grant: entry
+            for grant, entry in snapshot.entries.items()
+            if grant in snapshot.actual and grant not in self.removed
+        }
+        return (known | self.updated | self.created).values()
+
+    def write_intents(self, changes: Iterable[Change]) -> None:
+        """Record that these grants are to be created: if time runs out, the next run goes on with
+        them and the guard does not ask again.
+        """
+        self.ledger.write_intent([self._make_entry(change, State.INTENDED) for change in changes])
 
     def _create_batch(self, changes: Sequence[Change]) -> None:
-        self.ledger.write_intent([self._make_entry(change, State.INTENDED) for change in changes])
+        intents = [self._make_entry(change, State.INTENDED) for change in changes]
+        self.ledger.write_intent(intents, self.count(Plan(create=tuple(changes))))
         ids = [(change, self._create_grant(change)) for change in self._while_time(changes)]
         created = [replace(change, grant_id=grant_id) for change, grant_id in ids if grant_id]
         entries = [self._make_entry(change, State.LIVE) for change in created]
@@ -135,7 +214,7 @@ class PlanApplier:
         except LeaseLost:
             self._undo_creates(entries)
             raise
-        self.created.update(entry.grant for entry in entries)
+        self.created |= {entry.grant: entry for entry in entries}
 
     def _undo_creates(self, entries: Sequence[LedgerEntry]) -> None:
         """Delete again what the new holder of the lease has removed from the ledger meanwhile: no
@@ -175,7 +254,7 @@ class PlanApplier:
         self.report.unmanaged.append(UnmanagedGrant(change.grant, change.reasons, existing.id))
         return ""
 
-    def _select_deletable(self, deletes: Sequence[Change]) -> Iterator[Change]:
+    def _select_deletable(self, deletes: Iterable[Change]) -> Iterator[Change]:
         # If a permission only moves, its old grant stays until the new one exists; no other delete
         # waits for that.
         for change in deletes:
@@ -224,6 +303,11 @@ class PlanApplier:
                 return
             yield item
 
+    def _update_entry(self, change: Change) -> LedgerEntry:
+        """`since` stays: the guard asks how old a grant is."""
+        known, reasons = self.entries[change.grant], frozenset(change.reasons)
+        return replace(known, reasons=reasons).with_state(State.LIVE, change.grant_id)
+
     def _make_entry(self, change: Change, state: State) -> LedgerEntry:
         at, run = self.report.timestamp, self.report.run_id
         return LedgerEntry(change.grant, state, frozenset(change.reasons), change.grant_id, at, run)
@@ -238,7 +322,7 @@ def find_stale_pairs(snapshot: Snapshot, plan: Plan, removed: Container[Grant]) 
     reasons = {
         grant: entry.reasons for grant, entry in snapshot.entries.items() if grant not in removed
     }
-    reasons |= {entry.grant: entry.reasons for entry in plan.ledger_updates}
+    reasons |= {change.grant: frozenset(change.reasons) for change in plan.update}
     for change in plan.create:
         reasons[change.grant] = reasons.get(change.grant, frozenset()).union(change.reasons)
     used = {

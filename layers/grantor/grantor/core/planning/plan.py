@@ -1,9 +1,10 @@
 """A plan as a value: which grants to create and delete, what to write to the ledger, and what stays
-as it is and why. And the guard, which judges whether a plan requires an approval.
+as it is and why.
 
-Access Grants has no call that changes a grant, so a plan consists of creates and deletes. Creates
+Access Grants has no call that changes a grant, so the grants change by creates and deletes. Creates
 come first: a grantee whose permission moves from one grant to another keeps access throughout, and
-holds at most the old and the new grant together.
+holds at most the old and the new grant together. An update changes only why a grant stays, and
+until when.
 
 The values here are the only source of a plan's hash, of counts, and of every text and JSON document
 (rendering.py).
@@ -11,8 +12,8 @@ The values here are the only source of a plan's hash, of counts, and of every te
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -20,27 +21,28 @@ from typing import Any
 
 from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
 from grantor.core.snapshot import Authority
-from grantor.settings import GUARD_DELETE_COUNT, GUARD_DELETE_SHARE, INTENT_GRACE
+from grantor.settings import INTENT_GRACE
 
 
 class Action(StrEnum):
-    """What a change does. A plan has creates and deletes; `grantor adopt` and `grantor rebuild`
-    only write to the ledger.
+    """What a change does. A plan has creates, updates and deletes; `grantor adopt` and `grantor
+    rebuild` only write to the ledger.
     """
 
     CREATE = "create"
     DELETE = "delete"
+    UPDATE = "update"  # the grant stays, for other reasons or until another time
     ADOPT = "adopt"  # an unmanaged grant becomes managed
     RESTORE = "restore"  # a managed grant that the ledger had lost is entered again
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One grant to create because of `reasons`, or to delete because these no longer hold;
-    `grant_id` is the service's.
+    """One grant to create because of `reasons`, to delete because these no longer hold, or to keep
+    because of these instead of those `before`; `grant_id` is the service's.
 
-    A delete is `agreed` if an earlier run began it, or all its reasons have ended: the guard does
-    not ask about it again.
+    A delete is `agreed` if an earlier run began it, or all its reasons are over, as
+    Authority.is_over says: the guard does not ask about it.
     """
 
     action: Action
@@ -48,6 +50,8 @@ class Change:
     reasons: tuple[Reason, ...]
     grant_id: str = ""
     agreed: bool = False
+    before: tuple[Reason, ...] = ()  # of an update: the reasons until now
+    suspended_by: str = ""  # of a delete: the suspension that takes the grant away
 
     def identity(self) -> list[Any]:
         """What makes this change the same one in every run: all but `agreed` and `grant_id`.
@@ -60,6 +64,8 @@ class Change:
             *(self.grant.grantee.kind, self.grant.grantee.identifier),
             *(str(self.grant.permission), self.grant.scope, self.grant.application),
             [_reason_identity(reason) for reason in self.reasons],
+            [_reason_identity(reason) for reason in self.before],
+            self.suspended_by,
         ]
 
 
@@ -105,30 +111,40 @@ class UnmanagedGrant:
     grant_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftoverGrant:
+    """A managed grant that no rule gives any more; it stays because additive files gave it."""
+
+    grant: Grant
+    reasons: tuple[Reason, ...]
+    grant_id: str = ""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What to do, in this order: ledger updates, creates, deletes, ledger removals; and what is
-    only reported.
+    """What to do, in this order: ledger updates, updates, creates, deletes, ledger removals; and
+    what is only reported.
     """
 
     create: tuple[Change, ...] = ()
     delete: tuple[Change, ...] = ()
-    ledger_updates: tuple[
-        LedgerEntry, ...
-    ] = ()  # written as they are here; no call to Access Grants
+    update: tuple[Change, ...] = ()  # no call to Access Grants
+    # Corrections of state or id, written as they are here; no call to Access Grants
+    ledger_updates: tuple[LedgerEntry, ...] = ()
     ledger_removals: tuple[Grant, ...] = ()
     unmanaged: tuple[UnmanagedGrant, ...] = ()
     on_hold: tuple[GrantOnHold, ...] = ()
+    leftover: tuple[LeftoverGrant, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to change, in the service or in the ledger."""
-        return not (self.create or self.delete or self.ledger_updates or self.ledger_removals)
+        return not (self.changes or self.ledger_updates or self.ledger_removals)
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """All changes, in the order in which they are made."""
-        return self.create + self.delete
+        return self.update + self.create + self.delete
 
     @cached_property
     def hash(self) -> str:
@@ -138,9 +154,14 @@ class Plan:
         >>> Plan().hash[:12]
         '4f53cda18c2b'
         """
-        identities = [change.identity() for change in self.changes]
-        canonical = json.dumps(identities, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hash_changes(self.changes)
+
+
+def hash_changes(changes: Iterable[Change]) -> str:
+    """The hash of a plan with these changes, in their order; also of those that a person sees."""
+    identities = [change.identity() for change in changes]
+    canonical = json.dumps(identities, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 Reasons = frozenset[Reason]
@@ -159,6 +180,26 @@ def find_doubtful(
     return tuple(sorted(doubtful, key=Grant.sort_key))
 
 
+def find_leftovers(
+    wanted: Mapping[Grant, Reasons],
+    entries: Mapping[Grant, LedgerEntry],
+    actual: Mapping[Grant, str],
+    ours: Container[Grant],
+    authority: Authority,
+) -> tuple[LeftoverGrant, ...]:
+    """The grants of ours that only additive files keep, whose rules are gone. Parameters as in
+    compute_plan.
+    """
+    found = []
+    for grant, entry in entries.items():
+        is_ours = grant in actual and (entry.id == actual[grant] or grant in ours)
+        if is_ours and grant not in wanted:
+            kept = [one for one in entry.reasons if not authority.may_revoke(one, grant)]
+            if kept and all(authority.is_leftover(one, grant) for one in kept):
+                found.append(LeftoverGrant(grant, sort_reasons(kept), actual[grant]))
+    return tuple(sorted(found, key=lambda one: one.grant.sort_key()))
+
+
 def compute_plan(
     wanted: Mapping[Grant, Reasons],
     entries: Mapping[Grant, LedgerEntry],
@@ -171,7 +212,8 @@ def compute_plan(
 
     `ours` are the doubtful grants (find_doubtful) that carry our tag.
     """
-    builder = _PlanBuilder(wanted, actual, frozenset(ours), authority)
+    doubtful = frozenset(ours)
+    builder = _PlanBuilder(wanted, actual, doubtful, authority)
     for grant, entry in entries.items():
         builder.judge_entry(grant, entry)
     for grant in wanted:
@@ -180,7 +222,8 @@ def compute_plan(
     for grant in actual:
         if grant not in entries and grant not in wanted:
             builder.add_unmanaged(grant)
-    return builder.build()
+    leftover = find_leftovers(wanted, entries, actual, doubtful, authority)
+    return replace(builder.build(), leftover=leftover)
 
 
 class _PlanBuilder:
@@ -196,7 +239,8 @@ class _PlanBuilder:
         self.wanted, self.actual, self.ours, self.authority = wanted, actual, ours, authority
         self.create: list[Change] = []
         self.delete: list[Change] = []
-        self.updates: list[LedgerEntry] = []
+        self.update: list[Change] = []
+        self.corrections: list[LedgerEntry] = []
         self.removals: list[Grant] = []
         self.unmanaged: list[UnmanagedGrant] = []
         self.on_hold: list[GrantOnHold] = []
@@ -208,11 +252,7 @@ class _PlanBuilder:
         if reasons := self._remaining_reasons(grant, entry):
             self._keep_entry(grant, entry, reasons, is_ours)
         elif is_ours:
-            agreed = entry.state is State.LEAVING or all(
-                map(self.authority.has_ended, entry.reasons)
-            )
-            because = sort_reasons(entry.reasons)
-            self.delete.append(Change(Action.DELETE, grant, because, found or "", agreed))
+            self.delete.append(self._make_delete(grant, entry, found or ""))
         elif found is None and self._was_intended_lately(entry):
             why = f"a run began to create it at {entry.since}, and it may not be listed yet"
             self.on_hold.append(GrantOnHold(grant, why))
@@ -240,12 +280,22 @@ class _PlanBuilder:
         wanted = self.wanted.get(grant, NO_REASONS)
         if entry.reasons == wanted:
             return wanted
-        kept = {
-            reason for reason in entry.reasons - wanted if not self.authority.may_revoke(reason)
-        }
+        may_revoke, gone = self.authority.may_revoke, entry.reasons - wanted
+        kept = {reason for reason in gone if not may_revoke(reason, grant)}
+        if grant not in self.actual:
+            kept = {reason for reason in kept if not self.authority.is_leftover(reason, grant)}
         holds = filter(None, map(self.authority.hold_reason, kept))
         self.on_hold += [GrantOnHold(grant, why) for why in holds]
         return wanted | kept
+
+    def _make_delete(self, grant: Grant, entry: LedgerEntry, grant_id: str) -> Change:
+        """Nobody is asked about a delete that was begun, or whose reasons are all over."""
+        is_over, suspensions = self.authority.is_over, self.authority.find_suspension
+        agreed = entry.state is State.LEAVING or all(is_over(one, grant) for one in entry.reasons)
+        because = sort_reasons(entry.reasons)
+        suspension = next(filter(None, (suspensions(one, grant) for one in because)), None)
+        by = suspension.id if suspension else ""
+        return Change(Action.DELETE, grant, because, grant_id, agreed, suspended_by=by)
 
     def _was_intended_lately(self, entry: LedgerEntry) -> bool:
         intended = entry.state is State.INTENDED and bool(entry.since)
@@ -255,18 +305,19 @@ class _PlanBuilder:
         self, grant: Grant, entry: LedgerEntry, reasons: Reasons, is_ours: bool
     ) -> None:
         if grant not in self.actual:
-            self._add_create(grant, reasons)
+            wanted = self.wanted.get(grant, NO_REASONS)
+            # An additive reason that no rule is known to want keeps a grant, and never makes one.
+            if any(reason in wanted or not reason.additive for reason in reasons):
+                self._add_create(grant, reasons)
         elif not is_ours:
             self.removals.append(grant)
             self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(reasons), self.actual[grant]))
-        elif (
-            entry.state is not State.LIVE
-            or entry.reasons != reasons
-            or entry.id != self.actual[grant]
-        ):
-            self.updates.append(
-                entry.with_reasons(reasons).with_state(State.LIVE, self.actual[grant])
-            )
+        elif entry.reasons != reasons:
+            because, before = sort_reasons(reasons), sort_reasons(entry.reasons)
+            change = Change(Action.UPDATE, grant, because, self.actual[grant], before=before)
+            self.update.append(change)
+        elif entry.state is not State.LIVE or entry.id != self.actual[grant]:
+            self.corrections.append(entry.with_state(State.LIVE, self.actual[grant]))
 
     def _add_create(self, grant: Grant, reasons: Reasons) -> None:
         self.create.append(Change(Action.CREATE, grant, sort_reasons(reasons)))
@@ -276,9 +327,12 @@ class _PlanBuilder:
         ones come first.
         """
         return Plan(
-            create=tuple(sorted(self.create, key=lambda change: change.grant.sort_key())),
-            delete=tuple(sorted(self.delete, key=lambda change: change.grant.sort_key())),
-            ledger_updates=tuple(sorted(self.updates, key=lambda entry: entry.grant.sort_key())),
+            create=_sort_changes(self.create),
+            delete=_sort_changes(self.delete),
+            update=_sort_changes(self.update),
+            ledger_updates=tuple(
+                sorted(self.corrections, key=lambda entry: entry.grant.sort_key())
+            ),
             ledger_removals=tuple(sorted(self.removals, key=Grant.sort_key)),
             unmanaged=tuple(
                 sorted(self.unmanaged, key=lambda one: (not one.reasons, one.grant.sort_key()))
@@ -289,41 +343,5 @@ class _PlanBuilder:
         )
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What the last run over everything found."""
-
-    owned: int = 0  # grants in the ledger
-    profiles: Mapping[str, int] = field(default_factory=dict)  # how many each Studio domain had
-
-
-def judge_plan(
-    plan: Plan, before: Baseline, rules: int, profiles: Mapping[str, int]
-) -> tuple[str, ...]:
-    """The guard: why the plan's deletes require an approval; empty if they do not.
-
-    A plan that revokes so much at once is more likely a mistake than a decision.
-
-    `rules` is how many the policy files contain now, `profiles` how many each domain has that was
-    read completely.
-
-    >>> judge_plan(Plan(), Baseline(owned=100, profiles={"D": 9}), rules=1, profiles={"D": 0})
-    ()
-    """
-    deletes = sum(not change.agreed for change in plan.delete)
-    if not deletes:
-        return ()
-    causes = []
-    if deletes > GUARD_DELETE_COUNT and deletes > GUARD_DELETE_SHARE * before.owned:
-        causes.append(
-            f"it deletes {deletes} of {before.owned} grants: "
-            f"more than {GUARD_DELETE_COUNT} and more than {GUARD_DELETE_SHARE:.0%}"
-        )
-    if not rules:
-        causes.append("the policy files contain no rules")
-    causes += [
-        f"Studio domain {domain} has lost all its profiles; it had {before.profiles[domain]}"
-        for domain, count in sorted(profiles.items())
-        if not count and before.profiles.get(domain)
-    ]
-    return tuple(causes)
+def _sort_changes(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: change.grant.sort_key()))

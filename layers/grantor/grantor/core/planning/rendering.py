@@ -6,13 +6,21 @@ only if it belongs to the stack's own account and partition; any other identity 
 ARN. JSON has one name for each thing, and one time format; it never shortens.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from grantor.core.diagnostics import Problem
-from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    Permission,
+    Reason,
+    format_end,
+    last_end,
+)
+from grantor.core.planning.approvals import Decision, PlanApproval
 from grantor.core.planning.plan import (
     Action,
     Change,
@@ -22,10 +30,12 @@ from grantor.core.planning.plan import (
     Plan,
     UnmanagedGrant,
 )
+from grantor.core.triggers import PolicyWrite
 
 SCHEMA_VERSION = 1  # of the JSON documents
 SHORT_HASH_DIGITS = 12  # hex digits of a plan's hash that sentences show
-SENTENCES = {  # of a change, with its grant and its reasons, and what stands for no reasons
+UPDATE_SENTENCE = "~ {}: {}"  # with the grant and what changes
+SENTENCES = {  # of any other change, with its grant and its reasons, and what stands for no reasons
     Action.CREATE: ("+ {}, because {}", "of no rule"),
     Action.DELETE: ("- {}, no longer because {}", "of any rule"),
     Action.ADOPT: ("~ {} is managed now, because {}", "of no rule"),
@@ -76,6 +86,28 @@ def describe_reasons(reasons: Iterable[Reason]) -> str:
     return " and ".join(map(str, reasons))
 
 
+def describe_update(change: Change) -> Iterator[str]:
+    """What an update changes: the end of the grant, and the reasons that come and go; those that
+    stay are not repeated.
+
+    >>> ana = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
+    >>> grant, end = Grant(ana, Permission.READ, "s3://data/x/*"), datetime(2027, 1, 1, tzinfo=UTC)
+    >>> old, new = Reason("policy/a.yaml#team", (), end), Reason("policy/a.yaml#team")
+    >>> for part in describe_update(Change(Action.UPDATE, grant, (new,), before=(old,))):
+    ...     print(part)
+    until 2027-01-01 00:00Z -> without end
+    now because policy/a.yaml#team
+    no longer because policy/a.yaml#team until 2027-01-01 00:00Z
+    """
+    before, after = (format_end(last_end(them)) for them in (change.before, change.reasons))
+    if before != after:
+        yield f"{before} -> {after}"
+    if come := [reason for reason in change.reasons if reason not in change.before]:
+        yield f"now because {describe_reasons(come)}"
+    if gone := [reason for reason in change.before if reason not in change.reasons]:
+        yield f"no longer because {describe_reasons(gone)}"
+
+
 def describe_change(change: Change, home: Home) -> str:
     """A change that is planned or done.
 
@@ -83,14 +115,21 @@ def describe_change(change: Change, home: Home) -> str:
     >>> grant = Grant(ana, Permission.READ, "s3://data/Product/*")
     >>> because, home = (Reason("policy/a.yaml#team"),), Home("aws", "111122223333")
     >>> for action in Action:
-    ...     print(describe_change(Change(action, grant, because), home))
+    ...     print(describe_change(Change(action, grant, because, before=()), home))
     + READ s3://data/Product/* to role/ana, because policy/a.yaml#team
     - READ s3://data/Product/* to role/ana, no longer because policy/a.yaml#team
+    ~ READ s3://data/Product/* to role/ana: now because policy/a.yaml#team
     ~ READ s3://data/Product/* to role/ana is managed now, because policy/a.yaml#team
     ~ READ s3://data/Product/* to role/ana is in the ledger again, because policy/a.yaml#team
     """
+    if change.action is Action.UPDATE:
+        what = ", ".join(describe_update(change))
+        return UPDATE_SENTENCE.format(describe_grant(change.grant, home), what)
     sentence, no_reasons = SENTENCES[change.action]
     reasons = describe_reasons(change.reasons) or no_reasons
+    if change.suspended_by:
+        because = f"suspended by {change.suspended_by}, until now because {reasons}"
+        return f"- {describe_grant(change.grant, home)}, {because}"
     return sentence.format(describe_grant(change.grant, home), reasons)
 
 
@@ -137,6 +176,14 @@ def describe_focus(subjects: Sequence[str]) -> str:
     return ", ".join(subjects) or "nothing that a rule concerns"
 
 
+def describe_horizon(until: datetime, stack: str) -> str:
+    """Until when credentials that were vended for deleted grants can live, and what ends them."""
+    return (
+        f"credentials that were vended for the deleted grants can live until "
+        f"{format_timestamp(until)}; grantor end-sessions --stack {stack} ends them"
+    )
+
+
 def describe_unread(what: str, why: str) -> str:
     """An input that could not be read; a later run tries again."""
     return f"{what} could not be read: {why}"
@@ -151,17 +198,54 @@ def shorten_hash(plan_hash: str) -> str:
     return plan_hash[:SHORT_HASH_DIGITS]
 
 
-def describe_approval_needed(plan_hash: str, causes: Sequence[str], stack: str) -> list[str]:
-    """Why a plan requires an approval, and the command that gives it."""
-    return [
-        f"plan {shorten_hash(plan_hash)} requires an approval: {'; '.join(causes)}",
-        f"to approve exactly this plan: grantor approve {plan_hash} --stack {stack}",
-    ]
+def describe_approval_needed(approval: PlanApproval, stack: str) -> Iterator[str]:
+    """Why a plan requires an approval, or who has rejected it; the command that approves it; whose
+    approval does not count; and who wrote what the plan brings into force, if nobody knows.
+    """
+    plan = f"plan {shorten_hash(approval.hash)}"
+    despite = " --despite-rejection" if approval.is_rejected else ""
+    command = f"grantor approve {approval.hash}{despite} --because TEXT --stack {stack}"
+    if approval.is_rejected:
+        yield from (
+            f"{plan} was rejected by {one.who}, because: {one.because}"
+            for one in approval.rejections
+        )
+        yield f"it would do this: {'; '.join(approval.causes)}"
+        yield f"to approve exactly this plan in spite of that: {command}"
+    else:
+        yield f"{plan} requires an approval: {'; '.join(approval.causes)}"
+        yield f"to approve exactly this plan: {command}"
+    yield from (describe_refused(decision, write) for decision, write in approval.refused)
+    yield from (describe_unknown_author(file) for file in approval.authors.unknown)
 
 
-def describe_approval_given(plan_hash: str, approver: str, time: str) -> str:
-    """Who has approved the plan, and when."""
-    return f"plan {shorten_hash(plan_hash)} was approved by {approver} at {time}"
+def describe_refused(decision: Decision, write: PolicyWrite) -> str:
+    """Why an approval does not count: its approver is an author of what it approves."""
+    return (
+        f"the approval by {decision.who} does not count: {describe_write(write)}, which this plan "
+        "brings into force; another person must approve it"
+    )
+
+
+def describe_write(write: PolicyWrite) -> str:
+    """Who wrote or deleted which version of a policy file."""
+    version = f" version {write.version}" if write.version else ""
+    return f"{write.writer} wrote {write.file}{version}"
+
+
+def describe_unknown_author(file: str) -> str:
+    """A file whose author no event of CloudTrail has named."""
+    return (
+        f"author unknown: no event of CloudTrail has said who wrote {file}; IAM alone keeps its "
+        "author from approving it"
+    )
+
+
+def describe_approval_given(approval: PlanApproval) -> str:
+    """Who has approved the plan, and why."""
+    who = Decision(approval.approved_by, "", True, "", approval.claimed_arn).who
+    plan = shorten_hash(approval.hash)
+    return f"plan {plan} was approved by {who}, because: {approval.because}"
 
 
 def describe_omitted(number: int) -> str:
@@ -228,18 +312,20 @@ def decode_grant(value: Mapping[str, Any]) -> Grant:
 
 
 def encode_reason(reason: Reason) -> Json:
-    """A reason; `rule` is its file and its name, as in every message."""
+    """A reason; `rule` is its file and its name, as in every message. Its end is exact, with a
+    fraction of a second if it has one: a plan's hash covers it.
+    """
     return {
         "rule": reason.rule,
         "file": reason.file,
         "subjects": list(reason.subjects),
-        "until": format_timestamp(reason.until) if reason.until else None,
+        "until": f"{reason.until.replace(tzinfo=None).isoformat()}Z" if reason.until else None,
         "additive": reason.additive,
     }
 
 
 def decode_reason(value: Mapping[str, Any]) -> Reason:
-    """The reason; its end is exact to the second."""
+    """The reason that encode_reason has written."""
     until = parse_timestamp(value["until"]) if value["until"] else None
     return Reason(value["rule"], tuple(value["subjects"]), until, value["additive"])
 
@@ -269,13 +355,24 @@ def encode_change(change: Change) -> Json:
         "grant_id": change.grant_id or None,
         **encode_grant(change.grant),
         "reasons": list(map(encode_reason, change.reasons)),
+        "reasons_before": list(map(encode_reason, change.before)),
+        "suspended_by": change.suspended_by or None,
     }
 
 
 def decode_change(value: Mapping[str, Any]) -> Change:
-    """The change that encode_change has written."""
-    reasons = tuple(map(decode_reason, value["reasons"]))
-    return Change(Action(value["action"]), decode_grant(value), reasons, value["grant_id"] or "")
+    """The change that encode_change has written; version 0.2.0 wrote no reasons before."""
+    reasons, before = (
+        tuple(map(decode_reason, value.get(name, []))) for name in ("reasons", "reasons_before")
+    )
+    return Change(
+        Action(value["action"]),
+        decode_grant(value),
+        reasons,
+        value["grant_id"] or "",
+        before=before,
+        suspended_by=value.get("suspended_by") or "",
+    )
 
 
 def encode_unmanaged(unmanaged: UnmanagedGrant) -> Json:
