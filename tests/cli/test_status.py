@@ -75,13 +75,13 @@ def test_a_pending_plan_is_shown_with_the_command_that_approves_it_until_it_is_a
 
     short = refused.approval.hash[:12]
     assert find_line(cli, "approval") == [
-        f"plan {short}, 25 changes, {at}: grantor approve {short} --stack grantor"
+        f"plan {short}, 25 changes, {at}: grantor approve {short} --because TEXT --stack grantor"
     ]
-    cli.run("approve", short, "--yes")
+    cli.run("approve", short, "--because", "we agreed on it", "--yes")
     assert find_line(cli, "approval") == []
-    assert find_line(cli, "approved")[0].startswith(
-        f"plan {short} was approved by arn:aws:iam::000000000000:root at "
-    )
+    assert find_line(cli, "approved") == [
+        f"plan {short} was approved by 000000000000 (arn:aws:iam::000000000000:root, as the client says), because: we agreed on it"
+    ]
     setup.reconcile()
     setup.reconcile()
     assert cli.run("status", "--json").json["owned"] == {"live": 5}
@@ -148,6 +148,8 @@ def test_a_reader_sees_the_whole_status_and_json_has_it_field_by_field(
     assert called <= {
         "AssumeRole",
         "GetCallerIdentity",
+        "GetRolePolicy",
+        "ListAccessGrants",
         "DescribeStacks",
         "Scan",
         "Query",

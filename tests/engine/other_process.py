@@ -26,7 +26,7 @@ class OtherProcess:
 
 
 def main(port: str, config: str) -> str:
-    setup = GrantorSetup(Sandbox(int(port), Path(config)), Path(config))
+    setup = GrantorSetup(Sandbox.find(int(port), Path(config)), Path(config))
     services = setup.build_services()
     try:
         reports = run_until_drained(services, EVERYTHING, services.clock() + 600, [].append)

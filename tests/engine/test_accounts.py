@@ -2,13 +2,13 @@
 separate approvals (field case 01).
 """
 
-from datetime import UTC, datetime
-
 from grantor.core.planning.rendering import decode_change, describe_change
 from tests.engine.helpers import AlertInbox, build_rules, find_report_lines
 from tests.grantor_setup import HOME, GrantorSetup, describe_changes
 
 OWN, THEIRS = "arn:aws:iam::000000000000:role/auditor", "arn:aws:iam::999999999999:role/auditor"
+
+BOTH_ACCOUNTS = '  policy/: {accounts: [own, "999999999999"]}\n'
 
 
 def give_last_rule_to_other_account(text: str) -> str:
@@ -19,16 +19,17 @@ def give_last_rule_to_other_account(text: str) -> str:
 
 def describe_pending_plan(setup: GrantorSetup, plan_hash: str) -> list[str]:
     """The changes of a plan that waits for an approval, as the approver sees them."""
-    plans = {plan.hash: plan for plan in setup.build_warm_services().run_store.list_pending_plans()}
-    return [
-        describe_change(decode_change(value), HOME)
-        for value in plans[plan_hash].document["changes"]
-    ]
+    store = setup.build_warm_services().run_store
+    plans = {plan.hash: plan for plan in store.list_pending_plans()}
+    changes = store.read_plan_document(plans[plan_hash])["changes"]
+    return [describe_change(decode_change(value), HOME) for value in changes]
 
 
 def test_a_role_of_another_account_is_shown_by_its_full_arn(setup: GrantorSetup) -> None:
     setup.create_role("auditor")
+    setup.put_bounds(BOTH_ACCOUNTS)
     setup.put_policy("many", give_last_rule_to_other_account(build_rules(2)))
+    setup.decide(setup.reconcile())  # the guard asks about other accounts
     done = describe_changes(setup.reconcile().done)
 
     assert done == [
@@ -42,20 +43,21 @@ def test_the_approval_of_a_plan_does_not_apply_one_that_differs_only_in_an_accou
     setup: GrantorSetup,
 ) -> None:
     setup.create_role("auditor")
+    setup.put_bounds(BOTH_ACCOUNTS)
     setup.put_policy("many", build_rules(30))
     setup.reconcile()
     setup.put_policy("many", build_rules(5))
     first = setup.reconcile()
+    shown = describe_pending_plan(setup, first.approval.hash)
     setup.put_policy("many", give_last_rule_to_other_account(build_rules(30)))
+    setup.decide(setup.reconcile())
     assert not setup.reconcile().approval.is_pending
 
-    setup.build_warm_services().run_store.record_approval(
-        first.approval.hash, "eva", datetime.now(UTC)
-    )
+    setup.decide(first)
     setup.put_policy("many", build_rules(5))
     alerts = AlertInbox(setup)
     second = setup.reconcile()
-    plans = [describe_pending_plan(setup, run.approval.hash) for run in (first, second)]
+    plans = [shown, describe_pending_plan(setup, second.approval.hash)]
 
     assert second.approval.hash != first.approval.hash
     assert set(plans[1]) - set(plans[0]) == {
@@ -70,7 +72,5 @@ def test_the_approval_of_a_plan_does_not_apply_one_that_differs_only_in_an_accou
         )
     ]
 
-    setup.build_warm_services().run_store.record_approval(
-        second.approval.hash, "eva", datetime.now(UTC)
-    )
+    setup.decide(second)
     assert (setup.reconcile().deleted, len(setup.describe_grants())) == (25, 5)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from grantor.reconcile.handler import handle
-from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
+from tests.conftest import ROOT
+from tests.grantor_setup import ARTICLE_POLICY, POLICIES, GrantorSetup
 
 CLOCK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
@@ -71,3 +72,17 @@ def test_when_grants_cannot_be_read_the_whole_batch_is_redelivered_before_its_vi
 
     assert len(handle(setup.build_services(), batch, None)["batchItemFailures"]) == 2
     assert setup.count_calls("sqs") == {"ChangeMessageVisibility": 2}
+
+
+def test_who_has_written_a_policy_file_is_recorded_without_a_run(setup: GrantorSetup) -> None:
+    text = (ROOT / "events/policy_written.json").read_text()
+    batch = send_and_receive(setup, text.replace("grantor-policybucket", POLICIES))
+    setup.reset_call_counts()
+    answer = handle(setup.build_services(), batch, None)
+    (write,) = setup.build_services().run_store.read_writes(["policy/article.yaml"])
+
+    assert (list_failed_bodies(answer, batch), setup.count_calls()) == (set(), {})
+    assert (write.principal, write.version) == (
+        "AROAEXAMPLESTEWARD001:ana@example.org",
+        "3sL4kqtJlcpXroDTDmJrmSpXd3dIbrHY",
+    )

@@ -15,8 +15,8 @@ RULES = {
     ),
     "user": (
         "to: {user: 'arn:aws:iam::000000000000:user/ana'}",
-        "on: s3://{data_bucket}",
-        {"s3://data/* to user/ana"},
+        "on: s3://{data_bucket}/Product/*",
+        {"s3://data/Product/* to user/ana"},
     ),
     "profiles": (
         "to: {profiles: {domain: Product-Domain}}",
@@ -101,7 +101,8 @@ def test_users_and_groups_of_the_directory_get_grants_by_their_names(setup: Gran
     )["UserId"]
     team = client.create_group(IdentityStoreId=store, DisplayName="Team")["GroupId"]
     through = build_rule(
-        "to: {directory_user: ana}", f"on: s3://{{data_bucket}}/*\n    application: {APPLICATION}"
+        "to: {directory_user: ana}",
+        f"on: s3://{{data_bucket}}/shared/*\n    application: {APPLICATION}",
     )
     setup.put_policy("a", through)
     setup.put_policy(
@@ -111,7 +112,7 @@ def test_users_and_groups_of_the_directory_get_grants_by_their_names(setup: Gran
     assert_settled(
         setup,
         {
-            f"READ s3://data/* to directory_user {ana} through {APPLICATION}",
+            f"READ s3://data/shared/* to directory_user {ana} through {APPLICATION}",
             f"READ s3://data/Product/* to directory_group {team}",
         },
     )

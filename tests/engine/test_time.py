@@ -3,7 +3,6 @@ complete its changes.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from grantor.aws.services import Services
@@ -75,9 +74,7 @@ def test_an_approved_plan_that_takes_several_runs_needs_one_approval(
 ) -> None:
     thirty_grants.put_policy("many", build_rules(5))
     waiting = thirty_grants.reconcile()
-    thirty_grants.build_services().run_store.record_approval(
-        waiting.approval.hash, "ana", datetime.now(UTC)
-    )
+    thirty_grants.decide(waiting)
     first = reconcile_for(thirty_grants, 15)
     assert 0 < first.deleted < 25
     reports = [first]
@@ -93,9 +90,7 @@ def test_an_approved_delete_is_dropped_if_the_grant_is_wanted_again(
     thirty_grants: GrantorSetup,
 ) -> None:
     thirty_grants.put_policy("many", build_rules(5))
-    thirty_grants.build_services().run_store.record_approval(
-        thirty_grants.reconcile().approval.hash, "ana", datetime.now(UTC)
-    )
+    thirty_grants.decide(thirty_grants.reconcile())
     gone = reconcile_for(thirty_grants, 15).deleted
     thirty_grants.put_policy("many", build_rules(30))
     report = thirty_grants.reconcile()

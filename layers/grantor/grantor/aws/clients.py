@@ -69,10 +69,7 @@ class RetryableError(RuntimeError):
 
 
 class LeaseLost(RuntimeError):
-    """Another run has the lease, so this one must write nothing more.
-
-    The other run reads everything afresh.
-    """
+    """Another run has the lease and reads everything afresh; this one must write nothing more."""
 
 
 def error_code(error: ClientError) -> str:
@@ -81,6 +78,15 @@ def error_code(error: ClientError) -> str:
     S3 Access Grants' errors are not in botocore's model, so there is nothing else to go by.
     """
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_status(error: ClientError) -> int:
+    """The HTTP status of AWS's error; 0 if it is not known.
+
+    S3 repeats the key in the body of its error. A control character in it makes the body invalid
+    XML, so that botocore finds no code: the status is all that remains.
+    """
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def error_message(error: ClientError) -> str:
@@ -158,10 +164,7 @@ def check_complete(**event: Any) -> None:
 
 
 def prepare_session(core: botocore.session.Session) -> botocore.session.Session:
-    """Make the session's clients parse times fast and refuse truncated answers.
-
-    Returns the session.
-    """
+    """Make the clients of a session parse times fast and refuse truncated answers; return it."""
     factory = core.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=parse_time)
     core.register("before-parse", check_complete)
@@ -169,10 +172,7 @@ def prepare_session(core: botocore.session.Session) -> botocore.session.Session:
 
 
 class Clients:
-    """One client per service, each created at first use, all from one session.
-
-    Creating them costs no call.
-    """
+    """One client per service, all from one session, each created at first use without a call."""
 
     def __init__(self, region: str | None = None) -> None:
         self._region = region
@@ -187,7 +187,7 @@ class Clients:
     def cloudformation(self) -> "CloudFormationClient":
         return self.session.client("cloudformation", config=CLIENT_CONFIG)
 
-    # These three have no type stubs here; only teardown uses them.
+    # These four have no type stubs here; only teardown uses the first three.
     @cached_property
     def ec2(self) -> Any:
         return self.session.client("ec2", config=CLIENT_CONFIG)
@@ -199,6 +199,10 @@ class Clients:
     @cached_property
     def functions(self) -> Any:
         return self.session.client("lambda", config=CLIENT_CONFIG)
+
+    @cached_property
+    def iam(self) -> Any:
+        return self.session.client("iam", config=CLIENT_CONFIG)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":

@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import RetryableError, error_code, error_message
+from grantor.aws.cloudformation import read_outputs
 from grantor.aws.lease import LeaseStatus
+from grantor.aws.run_store import RunRecord
 from grantor.aws.services import Services
-from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, print_error
+from grantor.aws.vended_sessions import VendedSessions
+from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, format_time, print_error
 from grantor.cli.session import Session
+from grantor.core.planning.rendering import describe_focus
 from grantor.core.snapshot import EVERYTHING
 from grantor.reconcile.apply import JudgedPlan
-from grantor.reconcile.notify import publish_run
-from grantor.reconcile.report import Report, render_report
-from grantor.reconcile.run import judge_run
+from grantor.reconcile.report import Report, SessionsEnd, list_conditions, render_report
+from grantor.reconcile.run import judge_run, publish_run
 
 
 def judge_everything(services: Services) -> JudgedPlan:
@@ -65,3 +68,34 @@ def _print_unpublished(session: Session, why: str) -> None:
     print_error(
         f"grantor {command}: it is done, but its report could not be published everywhere: {why}"
     )
+
+
+def read_sessions_end(session: Session) -> SessionsEnd | None:
+    """The end of sessions that is in force: its time as IAM has it, who and why as recorded."""
+    outputs = read_outputs(session.clients.cloudformation, session.stack)
+    if not (role := outputs.get("LocationRole")):
+        return None
+    before = VendedSessions(session.clients.iam, role).read_end()
+    if before is None:
+        return None
+    written = session.services.run_store.read_sessions_end() or {}
+    by, because = written.get("by", "somebody"), written.get("because", "no reason is recorded")
+    return SessionsEnd(by, because, before)
+
+
+def describe_run(run: RunRecord) -> str:
+    """One run in a line."""
+    counts, policy = run.document["counts"], run.document["policy"]
+    files = [one["file"] for one in policy["accepted"]] + [
+        f"{file} was deleted" for file in policy["deleted"]
+    ]
+    activity = run.document["activity"]
+    about = describe_focus(run.document["focus"]) if activity == "reconcile" else activity
+    parts = [
+        about,
+        *list_conditions(run.document),
+        *([f"accepted {', '.join(files)}"] if files else []),
+    ]
+    updated = counts.get("updated", 0)  # a run of version 0.2.0 does not say
+    changes = f"+{counts['created']} -{counts['deleted']}{f' ~{updated}' if updated else ''}"
+    return f"{format_time(run.at)}  {run.id}  {changes}  {'; '.join(parts)}"

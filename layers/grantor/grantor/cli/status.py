@@ -1,29 +1,39 @@
-"""grantor status and history: what past runs have recorded, and policy files as they are now."""
+"""grantor status: what past runs have recorded, and policy files as they are now."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from grantor.aws.lease import LeaseStatus
-from grantor.aws.run_store import AcceptedVersion, Approval, PendingPlan, RunRecord, Sweep
+from grantor.aws.run_store import AcceptedVersion, RunRecord, Sweep
 from grantor.aws.services import Services
-from grantor.cli.changing import read_time
+from grantor.cli.changing import describe_run, read_sessions_end, read_time
 from grantor.cli.output import LABEL_WIDTH, MAX_LISTED_LINES, Progress, format_count, format_time
-from grantor.cli.session import CommandError, Session
+from grantor.cli.session import Session
+from grantor.core.grant import Grant, LedgerEntry
+from grantor.core.planning.approvals import PendingPlan, PlanApproval
 from grantor.core.planning.rendering import (
     SCHEMA_VERSION,
+    Home,
     Json,
     describe_approval_given,
-    describe_focus,
+    describe_grant,
+    describe_horizon,
+    describe_omitted,
+    encode_grant,
     encode_problem,
     format_timestamp,
     shorten_hash,
 )
+from grantor.core.rules import Suspension
 from grantor.reconcile.policies import PolicySet, read_policies
-from grantor.reconcile.report import Report, list_conditions, render_report
+from grantor.reconcile.report import (
+    SessionsEnd,
+    describe_sessions,
+    find_credentials_end,
+)
+from grantor.reconcile.run import read_pending_plans
 
 
 def run_status(session: Session) -> int:
@@ -36,7 +46,95 @@ def run_status(session: Session) -> int:
 
 
 @dataclass(frozen=True)
+class _Access:
+    """Access that no rule gives, and access that was taken away."""
+
+    home: Home
+    suspensions: tuple[Suspension, ...]
+    unmanaged: list[Grant]
+    leftover: list[LedgerEntry]  # that only additive files keep, whose rules are gone
+    credentials_until: datetime | None  # those of grants that the last runs have deleted
+    ended: SessionsEnd | None  # that is in force
+
+    @classmethod
+    def read(
+        cls, session: Session, entries: Iterable[LedgerEntry], policies: PolicySet, now: datetime
+    ) -> "_Access":
+        """Costs a call per 1,000 grants, and some more."""
+        services, ours = session.services, list(entries)
+        listed = services.grants.list_grants(known={entry.id for entry in ours})
+        known, rules = {entry.grant for entry in ours}, {rule.id for rule in policies.rules}
+        ended = read_sessions_end(session)
+        until = _find_credentials_end(services, now)
+        if until and ended and ended.before and find_credentials_end(ended.before) >= until:
+            until = None
+        return cls(
+            services.names.home,
+            tuple(one for one in policies.suspensions if not one.until or one.until > now),
+            sorted(listed.keys() - known, key=Grant.sort_key),
+            [
+                entry
+                for entry in ours
+                if all(one.additive and one.rule not in rules for one in entry.reasons)
+                and policies.unread.keys().isdisjoint(one.file for one in entry.reasons)
+            ],
+            until,
+            ended,
+        )
+
+    def lines(self, stack: str, now: datetime) -> Iterator[tuple[str, str]]:
+        """Lines, each with its label."""
+        for one in self.suspensions:
+            until = f", until {format_timestamp(one.until)}" if one.until else ""
+            yield "suspended", f"{one.name}{until}, by {one.file}: {one.because}"
+        if self.credentials_until:
+            yield "horizon", describe_horizon(self.credentials_until, stack)
+        if self.ended and self.ended.before:
+            useless = find_credentials_end(self.ended.before)
+            effect = f"needed until {format_timestamp(useless)}"
+            if useless <= now:
+                effect = "not needed any more: grantor end-sessions --undo --because TEXT"
+            yield "sessions", f"{describe_sessions(self.ended)}; {effect}"
+        grants = [entry.grant for entry in self.leftover]
+        for label, found in (("leftover", grants), ("unmanaged", self.unmanaged)):
+            shown = found[:MAX_LISTED_LINES]
+            yield from ((label, describe_grant(grant, self.home)) for grant in shown)
+            if len(found) > len(shown):
+                yield label, describe_omitted(len(found) - len(shown))
+
+    def to_json(self) -> Json:
+        until = self.credentials_until
+        return {
+            "suspensions": [
+                {
+                    "file": one.file,
+                    "who": one.name,
+                    "because": one.because,
+                    "until": format_timestamp(one.until) if one.until else None,
+                }
+                for one in self.suspensions
+            ],
+            "credentials_until": format_timestamp(until) if until else None,
+            "sessions": self.ended.to_json() if self.ended else None,
+            "leftover": [encode_grant(entry.grant) for entry in self.leftover],
+            "unmanaged": list(map(encode_grant, self.unmanaged)),
+        }
+
+
+def _find_credentials_end(services: Services, now: datetime) -> datetime | None:
+    """Until when credentials of grants can live that recent runs have deleted."""
+    for run in services.run_store.iterate_runs():
+        if find_credentials_end(datetime.fromisoformat(run.at)) + timedelta(hours=1) < now:
+            break  # a run takes minutes
+        if until := run.document.get("credentials_until"):
+            found = datetime.fromisoformat(until)
+            return found if found > now else None
+    return None
+
+
+@dataclass(frozen=True)
 class _Status:
+    access: _Access
     stack: str
     where: str
     now: datetime
@@ -45,26 +143,26 @@ class _Status:
     lease: LeaseStatus
     accepted: dict[str, AcceptedVersion]
     policies: PolicySet
-    pending_plans: list[tuple[PendingPlan, Approval | None]]  # since the last sweep
+    pending_plans: list[tuple[PendingPlan, PlanApproval]]
     last_change: RunRecord | None
 
     @classmethod
     def read(cls, session: Session) -> "_Status":
         services, store = session.services, session.services.run_store
         now, sweep, accepted = read_time(services), store.read_last_sweep(), store.read_accepted()
-        # A run records its pending plan before its sweep, so the plans before the last sweep no
-        # longer wait.
-        plans = [plan for plan in store.list_pending_plans() if plan.at >= sweep.at]
+        policies = read_policies(services.policy_files, accepted, services.names)
+        entries = list(services.ledger.iterate_entries())
         return cls(
+            access=_Access.read(session, entries, policies, now),
             stack=services.names.stack_name,
             where=f"{services.clients.session.region_name} of account {services.names.account_id}",
             now=now,
-            owned=Counter(str(entry.state) for entry in services.ledger.iterate_entries()),
+            owned=Counter(str(entry.state) for entry in entries),
             sweep=sweep,
             lease=services.lease_store.read_status(services.clock()),
             accepted=accepted,
-            policies=read_policies(services.policy_files, accepted, services.names.data_bucket),
-            pending_plans=[(plan, store.read_approval(plan.hash, now)) for plan in plans],
+            policies=policies,
+            pending_plans=[*read_pending_plans(services, now)],
             last_change=_find_last_change(services),
         )
 
@@ -90,6 +188,7 @@ class _Status:
             ("unread", f"{file}: {why}") for file, why in sorted(self.policies.unread.items())
         )
         yield from (self._describe_plan(plan, approval) for plan, approval in self.pending_plans)
+        yield from self.access.lines(self.stack, self.now)
 
     def to_json(self) -> Json:
         """The same as a document of docs/json.md."""
@@ -113,14 +212,15 @@ class _Status:
             "diagnostics": [encode_problem(problem, "error") for problem in policies.problems],
             "unread": [{"what": file, "why": why} for file, why in sorted(policies.unread.items())],
             "pending_plans": [
-                _encode_plan(plan, approval) for plan, approval in self.pending_plans
+                encode_pending_plan(plan, approval) for plan, approval in self.pending_plans
             ],
+            **self.access.to_json(),
         }
 
     def _describe_sweep(self) -> str:
         if not self.sweep.at:
             return "none is complete yet"
-        profiles = sorted(self.sweep.profiles.items())
+        profiles = sorted(self.sweep.baseline.profiles.items())
         domains = ", ".join(
             f"{format_count(number, 'profile')} in {domain}" for domain, number in profiles
         )
@@ -131,7 +231,8 @@ class _Status:
         sweep = self.sweep
         if not sweep.at:
             return None
-        return {"started_at": sweep.at, "owned": sweep.owned, "profiles": dict(sweep.profiles)}
+        profiles = dict(sweep.baseline.profiles)
+        return {"started_at": sweep.at, "owned": sweep.owned, "profiles": profiles}
 
     def _describe_unsettled(self) -> str:
         others = [
@@ -172,14 +273,16 @@ class _Status:
             for file in self.policies.deleted
         )
 
-    def _describe_plan(self, plan: PendingPlan, approval: Approval | None) -> tuple[str, str]:
-        if approval:
-            return "approved", describe_approval_given(
-                plan.hash, approval.by, format_time(approval.at)
-            )
+    def _describe_plan(self, plan: PendingPlan, approval: PlanApproval) -> tuple[str, str]:
+        if approval.approved_by:
+            return "approved", describe_approval_given(approval)
         changes, short = format_count(plan.count_changes(), "change"), shorten_hash(plan.hash)
-        command = f"grantor approve {short} --stack {self.stack}"
-        return "approval", f"plan {short}, {changes}, {format_time(plan.at)}: {command}"
+        despite = " --despite-rejection" if approval.is_rejected else ""
+        command = f"grantor approve {short}{despite} --because TEXT --stack {self.stack}"
+        rejected = "".join(
+            f", rejected by {one.who}, because: {one.because}" for one in approval.rejections
+        )
+        return "approval", f"plan {short}, {changes}, {format_time(plan.at)}{rejected}: {command}"
 
 
 def _encode_accepted(file: str, accepted: AcceptedVersion) -> Json:
@@ -191,14 +294,17 @@ def _encode_accepted(file: str, accepted: AcceptedVersion) -> Json:
     }
 
 
-def _encode_plan(plan: PendingPlan, approval: Approval | None) -> Json:
+def encode_pending_plan(plan: PendingPlan, approval: PlanApproval) -> Json:
+    """A plan that waits for an approval, and what people said about it."""
+    encoded = approval.to_json()
     return {
         "hash": plan.hash,
         "planned_at": plan.at,
-        "causes": plan.document["approval"]["causes"],
-        "counts": plan.document["counts"],
-        "approved_by": approval.by if approval else None,
-        "approved_at": approval.at if approval else None,
+        "causes": list(plan.causes),
+        "counts": dict(plan.counts),
+        "approved_by": encoded["approved_by"],
+        "approved_at": encoded["approved_at"],
+        "approval": encoded,
     }
 
 
@@ -208,7 +314,7 @@ def _find_last_change(services: Services) -> RunRecord | None:
         (
             run
             for run in runs
-            if run.document["counts"]["created"] or run.document["counts"]["deleted"]
+            if any(run.document["counts"].get(name) for name in ("created", "deleted", "updated"))
         ),
         None,
     )
@@ -225,58 +331,3 @@ def _describe_age(seconds: float) -> str:
         if seconds < 2 * following:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds // 86_400)} days"
-
-
-def run_history(session: Session) -> int:
-    """Exits with 0, or with 1 if no run has the given id."""
-    wanted = session.arguments.run
-    return _show_run(session, wanted) if wanted else _list_runs(session)
-
-
-def describe_run(run: RunRecord) -> str:
-    """One run in a line."""
-    counts, policy = run.document["counts"], run.document["policy"]
-    files = [one["file"] for one in policy["accepted"]] + [
-        f"{file} was deleted" for file in policy["deleted"]
-    ]
-    activity = run.document["activity"]
-    about = describe_focus(run.document["focus"]) if activity == "reconcile" else activity
-    parts = [
-        about,
-        *list_conditions(run.document),
-        *([f"accepted {', '.join(files)}"] if files else []),
-    ]
-    changes = f"+{counts['created']} -{counts['deleted']}"
-    return f"{format_time(run.at)}  {run.id}  {changes}  {'; '.join(parts)}"
-
-
-def _list_runs(session: Session) -> int:
-    runs = tuple(islice(session.services.run_store.iterate_runs(), session.arguments.limit))
-    session.output.print_lines(map(describe_run, runs))
-    if not runs:
-        session.output.print_line("no run of the last 90 days has changed or reported anything")
-    documents = [dict(run.document) for run in runs]
-    session.output.print_json({"schema_version": SCHEMA_VERSION, "kind": "runs", "runs": documents})
-    return 0
-
-
-def _show_run(session: Session, wanted: str) -> int:
-    names, runs = session.services.names, session.services.run_store.iterate_runs()
-    run = next((run for run in runs if run.id == wanted), None)
-    if run is None:
-        raise CommandError(
-            f"the history has no run {wanted}: grantor history lists the runs of the last 90 days "
-            "that changed or reported anything"
-        )
-    truncated: dict[str, Any] = run.document["truncated"]
-    session.output.print_line(describe_run(run))
-    session.output.print_lines(
-        render_report(
-            Report.from_document(run.document), names.home, names.stack_name, MAX_LISTED_LINES
-        )
-    )
-    session.output.print_lines(
-        f"… and {number:,} more of {name}" for name, number in truncated.items()
-    )
-    session.output.print_json(dict(run.document))
-    return 0

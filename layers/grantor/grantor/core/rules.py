@@ -13,10 +13,8 @@ from enum import StrEnum
 
 from grantor.core.grant import Permission
 
-PROFILE_VARIABLES = (
-    "{profile.name}",
-    "{profile.folder}",
-)  # meant to differ between any two profiles of a domain
+# Meant to differ between any two profiles of a domain.
+PROFILE_VARIABLES = ("{profile.name}", "{profile.folder}")
 TAG_VARIABLE = "{profile.tags."  # how the variable of a tag begins
 
 
@@ -61,9 +59,8 @@ class ProfileQuery:
 
     selector: ProfileSelector
     scope: str  # what each profile reaches; may contain variables
-    texts: tuple[
-        str, ...
-    ] = ()  # what else depends on the profile: a rule's exceptions, a job's texts with a tag
+    # What else depends on the profile: a rule's exceptions, a job's texts with a tag.
+    texts: tuple[str, ...] = ()
     until: datetime | None = None  # aware, UTC
     lasts: timedelta | None = None  # from the profile's creation
     shared_role: bool = False  # it accepts that a profile's role is shared
@@ -210,6 +207,7 @@ class Rule:
     line: int = 1
     column: int = 1
     each_prefix: str = ""  # s3://bucket/folder/ : one grant for each folder in it, as {prefix.name}
+    at_most: int = 0  # folders in `each_prefix`; 0 if the rule does not say
     excepts: tuple[str, ...] = ()  # scopes below `on` that the rule excludes
     until: datetime | None = None  # aware, UTC
     lasts: timedelta | None = None  # from the profile's creation
@@ -250,6 +248,53 @@ class Rule:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, order=True)
+class ProfileName:
+    """One Studio profile, by its domain and its name."""
+
+    domain: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """Somebody to whom no rule of any file gives anything, and whose grants go without asking."""
+
+    file: str
+    who: IamPrincipal | DirectoryName | ProfileName
+    because: str
+    until: datetime | None = None  # aware, UTC
+    line: int = 1
+    column: int = 1
+
+    @property
+    def name(self) -> str:
+        """Whom it names, as parse_suspended reads it."""
+        if isinstance(self.who, ProfileName):
+            return f"profile {self.who.domain}/{self.who.name}"
+        if isinstance(self.who, IamPrincipal):
+            return self.who.arn
+        return f"{self.who.kind.lower()} {self.who.who}"
+
+    @property
+    def id(self) -> str:
+        """How everything else refers to it: its file and whom it names."""
+        return f"{self.file}#{self.name}"
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"suspension of {self.name}"
+
+
+def parse_suspended(name: str) -> IamPrincipal | DirectoryName | ProfileName:
+    """Whom Suspension.name names: an ARN, profile DOMAIN/NAME, directory_group NAME and so on."""
+    kind, _, who = name.partition(" ")
+    if kind == "profile":
+        return ProfileName(*who.split("/", 1))
+    return DirectoryName(kind.upper(), who) if who else IamPrincipal(name)
+
+
 @dataclass(frozen=True)
 class Policy:
     """What one policy file says; `file` is its key in the policy bucket."""
@@ -258,6 +303,7 @@ class Policy:
     rules: tuple[Rule, ...]
     mode: Mode = Mode.AUTHORITATIVE
     jobs: tuple[Job, ...] = ()
+    suspensions: tuple[Suspension, ...] = ()
 
 
 @dataclass(frozen=True)

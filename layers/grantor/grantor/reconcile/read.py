@@ -30,21 +30,27 @@ from grantor.core.grant import (
     Pair,
     iam_grantee,
     parse_profile_subject,
+    prefix_subject,
     profile_subject,
 )
-from grantor.core.planning.expand import expand_rules
+from grantor.core.planning.expand import EVERYTHING, expand_rules
 from grantor.core.planning.plan import find_doubtful
-from grantor.core.planning.profile_conflicts import find_neighbours, needs_tags
+from grantor.core.planning.profile_conflicts import (
+    find_neighbours,
+    find_rivals,
+    gives_own_folder,
+    needs_tags,
+)
 from grantor.core.planning.required_reads import (
-    PREFIX,
+    count_needed_folders,
     filter_rules,
-    list_bases,
     list_directory_names,
     list_levels,
     list_queries,
-    parent_folder,
+    list_suspended_names,
+    list_suspended_profiles,
 )
-from grantor.core.rules import Mode, ProfileQuery, Rule
+from grantor.core.rules import Mode, ProfileQuery, Rule, Suspension
 from grantor.core.snapshot import Authority, Focus, Inventory, Profile, Snapshot, WantedGrants
 from grantor.reconcile.policies import PolicySet
 from grantor.settings import MAX_GRANTEES_READ_SINGLY
@@ -76,38 +82,30 @@ def settle_doubts(
 
 
 def read_everything(
-    services: Services, rules: Sequence[Rule], now: datetime, pairs: Iterable[Pair]
+    services: Services, policies: PolicySet, now: datetime, pairs: Iterable[Pair]
 ) -> Inventory:
-    """Everything that the rules need, except locations. For `pairs` see read_all_profiles."""
-    found = read_all_profiles(services, list_queries(rules), now, pairs)
-    return _read_folders(
-        services, rules, found, list_bases(rules) | list_levels(rules, found.profiles)
-    )
+    """Everything that the policies need, except locations. For `pairs` see read_all_profiles."""
+    found = read_all_profiles(services, list_queries(policies.rules), now, pairs)
+    return _read_folders(services, policies.rules, found, policies.suspensions)
 
 
 def read_focused(
-    services: Services, rules: Sequence[Rule], focus: Focus, now: datetime
+    services: Services,
+    rules: Sequence[Rule],
+    focus: Focus,
+    now: datetime,
+    suspensions: Sequence[Suspension] = (),
 ) -> Inventory:
-    """What the rules need for the subjects in focus. Raises ClientError or RetryableError if one
-    cannot be read.
+    """What those of the rules need that the focus concerns, whom suspensions concern, and who may
+    have a folder of theirs by any of the rules.
+
+    Raises ClientError or RetryableError if a profile cannot be read.
     """
-    found = read_some_profiles(services, list_queries(rules), focus, now)
-    locations = services.grants.list_locations()
-    bases, subjects = (
-        list_bases(rules),
-        [one for one in focus.subjects if parse_profile_subject(one)],
-    )
-    # A profile in focus may have grants for every folder, so then they are listed completely.
-    in_focus = (
-        []
-        if subjects
-        else [one for one in _list_focus_folders(focus) if parent_folder(one) in bases]
-    )
-    existing = _find_existing(services, in_focus)
-    found = replace(found, folders=existing, locations=locations)
-    return _read_folders(
-        services, rules, found, (bases - existing.keys()) | list_levels(rules, found.profiles)
-    )
+    followed, also = filter_rules(rules, focus), list_suspended_profiles(suspensions)
+    rivals = [query for query in list_queries(rules) if gives_own_folder(query)]
+    reader = _ProfileReader(services, list_queries(followed), focus, also, rivals)
+    found = replace(reader.read_inventory(now), locations=services.grants.list_locations())
+    return _read_folders(services, followed, found, suspensions, focus)
 
 
 def read_all_profiles(
@@ -137,34 +135,53 @@ def read_all_profiles(
 
 
 def read_some_profiles(
-    services: Services, queries: Sequence[ProfileQuery], focus: Focus, now: datetime
+    services: Services,
+    queries: Sequence[ProfileQuery],
+    focus: Focus,
+    now: datetime,
+    also: Iterable[str] = (),
 ) -> Inventory:
-    """The profiles in focus and their neighbours. Raises ClientError or RetryableError if one
-    cannot be read.
+    """The profiles in focus and their neighbours, and those of the subjects `also`. Raises
+    ClientError or RetryableError if one cannot be read.
     """
-    return _ProfileReader(services, queries, focus).read_inventory(now)
+    return _ProfileReader(services, queries, focus, frozenset(also), ()).read_inventory(now)
 
 
 class _ProfileReader:
     """Reads the profiles of a focused run, and those that share a role or a folder with them."""
 
-    def __init__(self, services: Services, queries: Sequence[ProfileQuery], focus: Focus) -> None:
-        self.services, self.queries = services, queries
+    def __init__(
+        self,
+        services: Services,
+        queries: Sequence[ProfileQuery],
+        focus: Focus,
+        also: frozenset[str],
+        rivals: Sequence[ProfileQuery],
+    ) -> None:
+        self.services, self.queries, self.also, self.rivals = services, queries, also, rivals
         self.subjects = [one for one in focus.subjects if parse_profile_subject(one)]
         self.has_folders = len(self.subjects) < len(focus.subjects)
-        self.domains = services.studio.list_domains() if self.subjects or queries else {}
+        needs_domains = self.subjects or queries or also
+        self.domains = services.studio.list_domains() if needs_domains else {}
         self.found: dict[str, Profile] = {}
         self.unread: dict[str, str] = {}
 
     def read_inventory(self, now: datetime) -> Inventory:
-        self._read_profiles([*self.subjects, *map(_swap_capital, self.subjects)])
+        self._read_profiles([*self.subjects, *map(_swap_capital, self.subjects), *self.also])
         roles = sorted({profile.role for profile in self.found.values()})
         pairs_of = self.services.ledger.read_grantee
         for _, subjects in map_concurrently(pairs_of, [iam_grantee(role) for role in roles]):
             self._read_profiles(subjects)
         self._read_domains()
         self._read_profiles(find_neighbours(self.queries, self._build_inventory(now)))
+        self._read_rivals()
         return self._build_inventory(now)
+
+    def _read_rivals(self) -> None:
+        """Read who may have a folder of a profile in focus, by the rules of any domain."""
+        named = find_rivals(self.rivals, list(self.found.values()))
+        others = sorted(one for one in named if self.domains.get(_get_domain(one)))
+        self._read_profiles(others)
 
     def _build_inventory(self, now: datetime) -> Inventory:
         profiles = _sort_profiles(self.found.values())
@@ -180,7 +197,8 @@ class _ProfileReader:
         new = sorted(set(filter(parse_profile_subject, subjects)) - self.found.keys())
 
         def read(subject: str) -> dict[str, Profile]:
-            return _read_profile(self.services, self.domains, subject, self.queries)
+            asked = [*self.queries, *self.rivals]  # a rival may be one by its tags
+            return _read_profile(self.services, self.domains, subject, asked)
 
         for found in map_concurrently(read, new):
             self.found |= found
@@ -196,7 +214,7 @@ class _ProfileReader:
             query.selector.domain
             for query in self.queries
             if (self.has_folders and query.follows_folders) or query.ends_inside_name
-        }
+        } | {rival.selector.domain for rival in self.rivals if rival.ends_inside_name}
         domains = {name: self.domains[name] for name in names & self.domains.keys()}
         known = self.services.known_profiles
         read = self.services.studio.list_profiles(domains, needs_tags(self.queries), known)
@@ -216,32 +234,36 @@ def _read_profile(
     return {subject: found} if found else {}
 
 
-def _list_focus_folders(focus: Focus) -> list[str]:
-    return sorted(one.removeprefix(PREFIX) for one in focus.subjects if one.startswith(PREFIX))
-
-
-def _find_existing(services: Services, folders: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Which of these folders exist, by the folder that contains them."""
-    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
-    for folder in folders:
-        name = (folder[:-1].rpartition("/")[2],) if services.folders.has_objects(folder) else ()
-        found[parent_folder(folder)] += name
-    return dict(found)
+def _select_in_focus(base: str, names: tuple[str, ...], focus: Focus) -> tuple[str, ...]:
+    """Those of the folders in `base` that the run looks at."""
+    if focus.everything:
+        return names
+    return tuple(name for name in names if prefix_subject(f"{base}{name}/") in focus.subjects)
 
 
 def _read_folders(
-    services: Services, rules: Sequence[Rule], inventory: Inventory, bases: Iterable[str]
+    services: Services,
+    rules: Sequence[Rule],
+    inventory: Inventory,
+    suspensions: Sequence[Suspension],
+    focus: Focus = EVERYTHING,
 ) -> Inventory:
-    """The inventory with the folders in `bases`, and with the ids of directory members that depend
-    on them.
+    """The inventory with the folders that the rules follow, as many as decide, and with the ids of
+    directory members that depend on them or are suspended.
     """
     folders, unread = dict(inventory.folders), dict(inventory.unread)
-    for base in sorted(bases):
+    needed: dict[str, int | None] = {
+        **count_needed_folders(rules),
+        **dict.fromkeys(list_levels(rules, inventory.profiles)),
+    }
+    for base, most in sorted(needed.items()):
         try:
-            folders[base] = services.folders.list_folders(base)
+            folders[base] = services.folders.list_folders(base, most)
         except (*CONNECTION_ERRORS, ClientError) as error:
             unread[f"folders {base}"] = str(error)
-    ids = _read_directory(services, list_directory_names(rules, folders))
+    in_focus = {base: _select_in_focus(base, names, focus) for base, names in folders.items()}
+    names = list_directory_names(rules, in_focus) | list_suspended_names(suspensions)
+    ids = _read_directory(services, names)
     return replace(
         inventory, folders=folders, directory=ids.found, unread=unread | dict(ids.unread)
     )
@@ -307,14 +329,14 @@ class _SnapshotReader:
         with ThreadPoolExecutor(2) as executor:
             locations = executor.submit(grants.list_locations)
             listed = executor.submit(grants.list_grants, known={entry.id for entry in entries})
-            inventory = read_everything(self.services, self.policies.rules, now, pairs)
+            inventory = read_everything(self.services, self.policies, now, pairs)
         inventory = replace(inventory, locations=locations.result())
         wanted = self._expand(inventory)
         return replace(self._settle(inventory, wanted, entries, listed.result()), pairs=pairs)
 
     def _read_focused(self, now: datetime) -> Snapshot:
-        rules = filter_rules(self.policies.rules, self.focus)
-        inventory = read_focused(self.services, rules, self.focus, now)
+        rules, suspensions = self.policies.rules, self.policies.suspensions
+        inventory = read_focused(self.services, rules, self.focus, now, suspensions)
         wanted = self._expand(inventory)
         recorded = map_concurrently(self.services.ledger.find_grantees, self.focus.subjects)
         grantees = {grant.grantee for grant in wanted.grants}.union(*recorded)
@@ -348,7 +370,8 @@ class _SnapshotReader:
         }
 
     def _expand(self, inventory: Inventory) -> WantedGrants:
-        return expand_rules(self.policies.policies.values(), inventory, self.focus)
+        policies = self.policies
+        return expand_rules(policies.in_force, inventory, self.focus, policies.bounds)
 
     def _settle(
         self,
@@ -362,6 +385,7 @@ class _SnapshotReader:
         actual, ours = settle_doubts(self.services.grants, entries, wanted.grants, listed)
         modes = self._find_modes(entries.values())
         authority = Authority.build(inventory.now, self.focus, modes, wanted.on_hold)
+        authority = authority.know(inventory.profiles, wanted.suspended)
         return Snapshot(inventory, wanted, entries, actual, ours, authority)
 
     def _find_modes(self, entries: Iterable[LedgerEntry]) -> dict[str, Mode | None]:

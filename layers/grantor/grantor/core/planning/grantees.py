@@ -5,19 +5,34 @@ the inventory.
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from grantor.core.diagnostics import Fault, find_nearest, quote_text
-from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject
-from grantor.core.planning.holds import NotRead, RuleRejected
-from grantor.core.planning.scopes import fill_variables
+from grantor.core.diagnostics import Fault, find_nearest, join_words, quote_text
+from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject, profile_subject
+from grantor.core.planning.scopes import (
+    NotRead,
+    RuleOutcomes,
+    RuleRejected,
+    UnusableName,
+    fill_variables,
+)
 from grantor.core.policy.grantee_types import DIRECTORY_ID, DIRECTORY_TYPES
 from grantor.core.policy.text_forms import ROLE, USER
-from grantor.core.rules import DirectoryName, IamPrincipal, ProfileQuery, ProfileSelector
-from grantor.core.snapshot import Inventory, Profile
+from grantor.core.rules import (
+    DirectoryName,
+    IamPrincipal,
+    ProfileName,
+    ProfileQuery,
+    ProfileSelector,
+    Suspension,
+)
+from grantor.core.snapshot import Inventory, Profile, Suspended
+from grantor.settings import GUARD_SUSPENDED_PEOPLE, MAX_LISTED_NAMES
 
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)  # a rule that lasts longer ends here
 
@@ -38,11 +53,7 @@ def has_tags(tags: Tags, profile: Profile) -> bool:
 
 
 class ProfileIndex:
-    """Profiles by name, tag, role and folder: those that were read, and those only known to share a
-    role.
-
-    Every result is in the order of domain and name.
-    """
+    """Profiles by name, tag, role and folder, in order; also those only known to share a role."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._sharing = inventory.sharing
@@ -67,6 +78,10 @@ class ProfileIndex:
     def is_read(self, profile: Profile) -> bool:
         """Whether more than its name and its role is known."""
         return profile.subject in self._read
+
+    def list_known(self, domain: str) -> list[Profile]:
+        """All profiles of the domain: those read, and those of which name and role are known."""
+        return [profile for profile in self._all if profile.domain == domain]
 
     def list_sharers(self, role: str) -> list[Profile]:
         """All profiles that run as this role, in any domain."""
@@ -175,13 +190,13 @@ def resolve_grantee(
 
 
 def _resolve_principal(to: IamPrincipal, values: Mapping[str, str]) -> Grantee:
-    """The role or user. Raises RuleRejected if a folder's name makes no valid ARN."""
+    """The role or user. Raises UnusableName if a folder's name makes no valid ARN."""
     arn = fill_variables(to.arn, values)
     if "{" not in arn and (ROLE.fits(arn) or USER.fits(arn)):
         return iam_grantee(arn)
     what = f"{quote_text(arn)} is not the ARN of a role or user"
     why = "names of roles and users contain only letters, digits and + = , . @ _ -"
-    raise RuleRejected(
+    raise UnusableName(
         Fault(what, why, "give the folder the role's name, or write a rule for it alone")
     )
 
@@ -228,8 +243,136 @@ def _resolve_directory_name(
     if near:
         remedy = f"did you mean {near}?"
     what = f"the directory has no {noun} {quote_text(who)}"
-    raise RuleRejected(
-        Fault(what, "a grant names an id, which Grantor looks up by the name", remedy)
+    fault = Fault(what, "a grant names an id, which Grantor looks up by the name", remedy)
+    raise RuleRejected(fault, warns="{" in to.who)  # then a folder's name is in it
+
+
+def find_suspended(
+    suspensions: Iterable[Suspension], inventory: Inventory, outcomes: RuleOutcomes
+) -> Suspended:
+    """Whom the suspensions concern now: a profile also suspends every role that it runs as, as far
+    as that was read. What has no effect, or more than it says, is recorded in `outcomes`.
+    """
+    grantees: dict[Grantee, Suspension] = {}
+    subjects: dict[str, Suspension] = {}
+    for one in sorted(suspensions, key=lambda one: (one.file, one.line, one.column)):
+        if has_passed(one.until, inventory.now):
+            what = f"it ended at {one.until:%Y-%m-%d %H:%M}Z"
+            outcomes.warn(one, Fault(what, "it suspends nobody any more", "remove it"))
+        elif isinstance(one.who, ProfileName):
+            subject = profile_subject(one.who.domain, one.who.name)
+            subjects.setdefault(subject, one)
+            for role in _find_roles(subject, inventory, one, outcomes):
+                grantees.setdefault(iam_grantee(role), one)
+        else:
+            with suppress(NotRead):  # the inventory says what could not be read
+                try:
+                    grantees.setdefault(resolve_grantee(one.who, {}, inventory), one)
+                except RuleRejected as error:
+                    outcomes.reject(one, error.fault)
+    return Suspended(grantees, subjects)
+
+
+def _find_roles(
+    subject: str, inventory: Inventory, suspension: Suspension, outcomes: RuleOutcomes
+) -> list[str]:
+    """The roles that a suspended profile runs as; warns if there is none, or others have it."""
+    roles = sorted(
+        role for role, sharers in inventory.sharing.items() if role and subject in sharers
+    )
+    domain = (parse_profile_subject(subject) or ("", ""))[0]
+    if not roles and inventory.domains and f"domain {domain}" not in inventory.unread:
+        what, why = f"there is no {subject}", "nobody is suspended until there is one"
+        outcomes.warn(suspension, Fault(what, why, "correct the name, or remove the suspension"))
+    for role in roles:
+        others = sorted(inventory.sharing[role] - {subject})
+        if others:
+            more = ["others"] if len(others) > MAX_LISTED_NAMES else []
+            names = join_words([*others[:MAX_LISTED_NAMES], *more], "and")
+            what = f"{iam_grantee(role)} is also the role of {names}"
+            why = "S3 Access Grants knows roles, not profiles, so they are suspended as well"
+            outcomes.warn(suspension, Fault(what, why, "give each a role of its own"))
+    return roles
+
+
+@dataclass(frozen=True)
+class SuspensionReview:
+    """What suspensions that no run has accepted yet require: an approval if there are causes."""
+
+    people: tuple[str, ...] = ()  # whom they concern, with those of the last day, if too many
+    outside: tuple[Suspension, ...] = ()  # outside of the bounds of their file
+    agreed: tuple[Suspension, ...] = ()  # those of files that need no approval for them
+
+
+def review_suspensions(
+    new: Iterable[Suspension],
+    recent: Iterable[Suspension],
+    outside: Collection[Suspension],
+    suspended: Suspended,
+    inventory: Inventory,
+) -> SuspensionReview:
+    """Whether a kill switch may be a weapon: `new` suspensions concern more people, with those of
+    the last day (`recent`), than may be suspended without asking, or some are `outside`.
+
+    Files that concern the fewest people come first, so that a file that suspends everybody cannot
+    keep another's suspension from its effect.
+    """
+    holders = _list_holders(suspended)
+    known = _list_people(recent, holders, inventory)
+    files: dict[str, list[Suspension]] = defaultdict(list)
+    for one in new:
+        files[one.file].append(one)
+    people = {file: _list_people(ones, holders, inventory) for file, ones in files.items()}
+    agreed: list[Suspension] = []
+    total, so_far = known.union(*people.values()), known
+    for file in sorted(files, key=lambda file: (len(people[file]), file)):
+        fits = not people[file] or len(so_far | people[file]) <= GUARD_SUSPENDED_PEOPLE
+        if fits and not any(one in outside for one in files[file]):
+            so_far |= people[file]
+            agreed += files[file]
+    too_many = bool(files) and total != known and len(total) > GUARD_SUSPENDED_PEOPLE
+    named = tuple(sorted(total)) if too_many else ()
+    asked = tuple(one for ones in files.values() for one in ones if one in outside)
+    return SuspensionReview(named, asked, tuple(agreed))
+
+
+def explain_review(review: SuspensionReview) -> tuple[str, ...]:
+    """Why the suspensions require an approval; empty if they do not."""
+    causes = []
+    if review.people:
+        more = review.people[MAX_LISTED_NAMES:]
+        names = join_words(
+            [*review.people[:MAX_LISTED_NAMES], *(["others"] if more else [])], "and"
+        )
+        causes.append(
+            f"it suspends {len(review.people)} people within a day: {names}; "
+            f"more than {GUARD_SUSPENDED_PEOPLE}"
+        )
+    causes += [
+        f"{one.file}:{one.line} suspends {one.name}, outside of the bounds of this file"
+        for one in review.outside
+    ]
+    return tuple(causes)
+
+
+def _list_holders(suspended: Suspended) -> dict[Suspension, list[Grantee]]:
+    found: dict[Suspension, list[Grantee]] = defaultdict(list)
+    for grantee, suspension in suspended.grantees.items():
+        found[suspension].append(grantee)
+    return found
+
+
+def _list_people(
+    suspensions: Iterable[Suspension],
+    holders: Mapping[Suspension, list[Grantee]],
+    inventory: Inventory,
+) -> frozenset[str]:
+    """Whom the suspensions concern: the profiles that run as a role, or the role itself."""
+    return frozenset(
+        name
+        for one in suspensions
+        for grantee in holders.get(one, ())
+        for name in inventory.sharing.get(grantee.identifier) or [str(grantee)]
     )
 
 
