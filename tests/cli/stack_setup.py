@@ -17,6 +17,8 @@ OPERATIONS = "operations"
 def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
     """Create the CloudFormation stack of the setup; return its outputs."""
     template = _fill_template(setup)
+    defaults = {name: it.get("Default", "") for name, it in template["Parameters"].items()}
+    template = _resolve_values(template, defaults)
     policies = {name: template["Resources"][name] for name in PERSON_POLICIES}
     # The function's permissions as a policy that a person can have, for tests of what they allow.
     function = template["Resources"]["ReconcileGrantsRole"]["Properties"]["Policies"][0][
@@ -37,6 +39,27 @@ def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
         assert time.monotonic() < until, stack
         time.sleep(0.02)
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _resolve_values(value: Any, parameters: dict[str, Any]) -> Any:
+    """Return the template with all its conditions met and its parameters replaced by these."""
+    if isinstance(value, list):
+        return [_resolve_values(item, parameters) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        return _resolve_values(value["Fn::If"][1], parameters)
+    if isinstance(text := value.get("Fn::Sub"), str):
+        for name, default in parameters.items():
+            text = text.replace(f"${{{name}}}", str(default))
+        return {"Fn::Sub": text}
+    if value.get("Ref") in parameters:
+        return str(parameters[value["Ref"]])
+    return {
+        key: _resolve_values(item, parameters)
+        for key, item in value.items()
+        if not (key == "Condition" and isinstance(item, str))
+    }
 
 
 def assume_role_with(setup: GrantorSetup, *policies: str) -> dict[str, str]:
@@ -62,6 +85,10 @@ def _fill_template(setup: GrantorSetup) -> dict[str, Any]:
         "Ledger": LEDGER,
         "Ledger.Arn": table,
         "AccessGrantsInstance.AccessGrantsInstanceArn": instance,
+        "LocationRole": "location",
+        "LocationRole.Arn": f"arn:aws:iam::{ACCOUNT}:role/location",
+        "StewardRole.Arn": f"arn:aws:iam::{ACCOUNT}:role/steward",
+        "Scientist": f"arn:aws:iam::{ACCOUNT}:policy/scientist",
         "DataBucket": DATA,
         "DataBucket.Arn": f"arn:aws:s3:::{DATA}",
         "PolicyBucket": POLICIES,

@@ -1,5 +1,6 @@
 """grantor apply: a person starts the same run as the function's, under the same lease."""
 
+import json
 import signal
 import subprocess
 import time
@@ -124,6 +125,26 @@ def test_with_wait_the_command_returns_after_the_other_run(cli: CommandLine, set
         assert (process.returncode, out) == (0, "another run has covered this one, too\n")
 
 
+def test_with_wait_the_command_reports_a_plan_that_waits_for_an_approval(
+    cli: CommandLine, setup: GrantorSetup
+):
+    """It once answered {"runs": []} with exit 0."""
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    setup.put_policy("many", build_rules(role, 5))
+    waiting = setup.reconcile()
+    with other_run(setup) as (services, lease), waiting_apply(setup, "--json") as process:
+        wait_until(lambda: services.lease_store.read_status(services.clock()).pending)
+        services.lease_store.drain(lease)
+        services.lease_store.release(lease)
+        answer = json.loads(process.communicate(timeout=20)[0])
+
+    assert process.returncode == 1
+    assert [one["hash"] for one in answer["pending_plans"]] == [waiting.approval.hash]
+    assert [one["run_id"] for one in answer["runs"]] == [waiting.run_id]
+
+
 def test_an_apply_runs_in_place_of_a_run_that_has_died(cli: CommandLine, setup: GrantorSetup):
     setup.put_policy("article", ARTICLE_POLICY)
     with other_run(setup, seconds=4), waiting_apply(setup) as process:
@@ -210,6 +231,6 @@ def other_run(setup: GrantorSetup, seconds: float = 60) -> Iterator[tuple[Servic
 
 
 @contextmanager
-def waiting_apply(setup: GrantorSetup) -> Iterator[subprocess.Popen[str]]:
-    with start_grantor(setup, "apply", "--wait") as process:
+def waiting_apply(setup: GrantorSetup, *more: str) -> Iterator[subprocess.Popen[str]]:
+    with start_grantor(setup, "apply", "--wait", *more) as process:
         yield process

@@ -1,32 +1,23 @@
-"""grantor apply and approve: a run over everything now, under the function's lease, ledger and
-guard; and its approval.
-"""
+"""grantor apply: a run over everything now, under the function's lease, ledger and guard."""
 
 import math
-import sys
 from functools import partial
 
 from grantor.aws.lease import LeaseStatus
-from grantor.aws.run_store import PendingPlan
 from grantor.aws.services import Services
 from grantor.cli import session as exit_codes
 from grantor.cli.changing import read_time, report_and_publish, wait_until
-from grantor.cli.output import Progress, format_count, format_time
-from grantor.cli.session import CommandError, Interrupt, Session, UsageError
-from grantor.core.planning.rendering import (
-    SCHEMA_VERSION,
-    decode_change,
-    describe_change,
-    format_timestamp,
-    shorten_hash,
-)
+from grantor.cli.output import Progress, format_count
+from grantor.cli.session import Interrupt, Session
+from grantor.cli.status import encode_pending_plan
+from grantor.core.planning.rendering import SCHEMA_VERSION, Json, describe_approval_needed
 from grantor.core.snapshot import EVERYTHING
 from grantor.core.triggers import Trigger
 from grantor.reconcile.lease import Runner, run_until_drained
-from grantor.reconcile.report import Report
+from grantor.reconcile.report import Report, list_conditions
+from grantor.reconcile.run import read_pending_plans
 
 FOR_EVERYTHING = Trigger("own", (EVERYTHING,))
-MIN_HASH_DIGITS = 8  # of a plan's hash that `grantor approve` accepts
 
 
 def run_apply(session: Session) -> int:
@@ -41,10 +32,30 @@ def run_apply(session: Session) -> int:
         covers = "has covered" if session.arguments.wait else "is in progress and covers"
         session.output.print_line(f"another run {covers} this one, too")
     documents = [report.to_document(session.stack) for report in reports]
-    session.output.print_json({"schema_version": SCHEMA_VERSION, "kind": "runs", "runs": documents})
-    if stopped.asked:
-        return exit_codes.INTERRUPTED
-    return int(any(report.needs_action or not report.is_finished for report in reports[-1:]))
+    answer: Json = {"schema_version": SCHEMA_VERSION, "kind": "runs", "runs": documents}
+    is_left = any(report.needs_action or not report.is_finished for report in reports[-1:])
+    if not reports and session.arguments.wait and not stopped.asked:
+        waiting = _list_waiting_plans(session)
+        answer |= {"runs": _find_covering_run(session.services), "pending_plans": waiting}
+        is_left = bool(waiting) or any(list_conditions(run) for run in answer["runs"])
+    session.output.print_json(answer)
+    return exit_codes.INTERRUPTED if stopped.asked else int(is_left)
+
+
+def _list_waiting_plans(session: Session) -> list[Json]:
+    """Print and encode the plans that wait for an approval."""
+    found = read_pending_plans(session.services, read_time(session.services))
+    waiting = [(plan, approval) for plan, approval in found if approval.is_pending]
+    for _, approval in waiting:
+        lines = describe_approval_needed(approval, session.stack)
+        session.output.print_lines(f"approval: {line}" for line in lines)
+    return [encode_pending_plan(plan, approval) for plan, approval in waiting]
+
+
+def _find_covering_run(services: Services) -> list[Json]:
+    """The last sweep, as the history has it; nothing if it had nothing to report."""
+    sweep = services.run_store.read_last_sweep()
+    return [dict(run.document) for run in services.run_store.list_runs(1) if run.at >= sweep.at]
 
 
 def _run_now(session: Session, stopped: Interrupt) -> list[Report]:
@@ -62,7 +73,8 @@ def _run_now(session: Session, stopped: Interrupt) -> list[Report]:
 
 def _report_run(session: Session, report: Report) -> None:
     created, deleted = format_count(report.created, "grant"), format_count(report.deleted, "grant")
-    done = f"{created} created, {deleted} deleted" if report.done else "nothing to change"
+    updated = f", {format_count(report.updated, 'grant')} updated" if report.updated else ""
+    done = f"{created} created, {deleted} deleted{updated}" if report.done else "nothing to change"
     session.output.print_line(f"run {report.run_id}: {done}")
     report_and_publish(session, report)
     if report.cut_short:
@@ -81,73 +93,3 @@ def _wait_for_other(session: Session, stopped: Interrupt) -> list[Report]:
     if not status.holder and EVERYTHING in status.pending and not stopped.asked:
         return _run_now(session, stopped) or _wait_for_other(session, stopped)
     return []
-
-
-def run_approve(session: Session) -> int:
-    """Exits with 0 if the plan is approved, 1 if there is no such plan or the caller does not
-    confirm.
-    """
-    services, approver = session.services, session.caller.arn
-    plan = find_pending_plan(services, session.arguments.hash)
-    session.output.print_lines(_describe_pending(services, plan))
-    if not (session.arguments.yes or _confirm(f"approve this plan as {approver}? [y/N] ")):
-        raise CommandError("nothing was approved")
-    now = read_time(services)
-    services.run_store.record_approval(plan.hash, approver, now)
-    services.queue.enqueue_now([EVERYTHING])
-    hours = int(services.run_store.approval_lifetime.total_seconds() // 3600)
-    session.output.print_line(
-        f"approved: plan {plan.hash} by {approver}; a trigger is enqueued, and any run within "
-        f"{hours} hours applies the plan"
-    )
-    approval = {"hash": plan.hash, "approved_by": approver, "approved_at": format_timestamp(now)}
-    session.output.print_json({"schema_version": SCHEMA_VERSION, "kind": "approval", **approval})
-    return 0
-
-
-def find_pending_plan(services: Services, given: str) -> PendingPlan:
-    """The waiting plan with this hash, or whose hash begins so. Raises CommandError unless there is
-    exactly one.
-    """
-    if len(given) < MIN_HASH_DIGITS:
-        raise UsageError(f"the hash of a plan needs at least {MIN_HASH_DIGITS} of its digits")
-    plans = services.run_store.list_pending_plans()
-    found = [plan for plan in plans if plan.hash.startswith(given)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandError(
-            f"several plans have a hash that begins with {given}: {_list_plans(found)}"
-        )
-    known = _list_plans(plans)
-    known = (
-        f"plans that require an approval: {known}"
-        if known
-        else "no plan of the last 30 days requires an approval"
-    )
-    raise CommandError(f"no plan that requires an approval has the hash {given}: {known}")
-
-
-def _describe_pending(services: Services, plan: PendingPlan) -> list[str]:
-    """The plan's changes, and how many of them are too many to be kept."""
-    home = services.names.home
-    changes = [describe_change(decode_change(value), home) for value in plan.document["changes"]]
-    missing = plan.count_changes() - len(changes)
-    omitted = [f"… and {missing:,} more; grantor plan lists them all"] if missing else []
-    return [f"plan {plan.hash}", *changes, *omitted]
-
-
-def _list_plans(plans: list[PendingPlan] | tuple[PendingPlan, ...]) -> str:
-    return ", ".join(map(_describe_plan, plans))
-
-
-def _describe_plan(plan: PendingPlan) -> str:
-    changes = format_count(plan.count_changes(), "change")
-    return f"{shorten_hash(plan.hash)} ({changes}, {format_time(plan.at)})"
-
-
-def _confirm(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("stdin is not a terminal; pass --yes")
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -107,6 +107,28 @@ def add_approve_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
     )
+    add_decision_arguments(parser)
+    parser.add_argument(
+        "--despite-rejection",
+        action="store_true",
+        help="approve a plan that somebody has rejected",
+    )
+
+
+def add_reject_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
+    )
+    add_decision_arguments(parser)
+
+
+def add_decision_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--because",
+        required=True,
+        metavar="TEXT",
+        help="the reason, which the history and an alert repeat",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
@@ -178,6 +200,31 @@ def add_redrive_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def add_suspend_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "who", metavar="WHO", help="a profile as DOMAIN/NAME, or the ARN of a role or user"
+    )
+    parser.add_argument("--because", metavar="TEXT", help="why; grantor status shows it")
+    parser.add_argument(
+        "--until", metavar="T", help="when it ends: 2027-03-31, or 2027-03-31T18:00Z"
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--undo", action="store_true", help="lift the suspension")
+    group.add_argument(
+        "--wait", action="store_true", help="wait until the last grant is gone; print the seconds"
+    )
+
+
+def add_end_sessions_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--because", metavar="TEXT", help="why; for the history and the alert")
+    parser.add_argument("--undo", action="store_true", help="accept sessions of any age again")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def add_leftovers_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--revoke", action="store_true", help="delete them all")
+
+
 def add_completion_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "shell", choices=["bash", "zsh", "fish"], help="the shell that reads the script"
@@ -220,11 +267,23 @@ COMMANDS = (
     ),
     Command(
         name="approve",
-        function="apply.run_approve",
+        function="approve.run_approve",
         summary="approve a plan that requires an approval",
-        details="Approves exactly the plan with this hash, for 24 hours. The managed policy "
-        "Approver denies writing policy files.",
+        details="Shows everything that the plan changes, and approves exactly this, once. Who "
+        "wrote a policy file that the plan brings into force may not approve it. The managed "
+        "policy Approver denies writing policy files.",
         add_arguments=add_approve_arguments,
+        policies=("Approver",),
+        denied_by=("Steward", "BreakGlass"),
+        finishes_changes=True,
+    ),
+    Command(
+        name="reject",
+        function="approve.run_reject",
+        summary="reject a plan that requires an approval",
+        details="Nobody is asked about the plan again as long as it stays the same; status and "
+        "plan say who has rejected it, and why.",
+        add_arguments=add_reject_arguments,
         policies=("Approver",),
         denied_by=("Steward", "BreakGlass"),
         finishes_changes=True,
@@ -238,7 +297,7 @@ COMMANDS = (
     ),
     Command(
         name="history",
-        function="status.run_history",
+        function="history.run_history",
         summary="list past runs, or show one run in full",
         details="Runs that changed nothing and had nothing to report are not kept.",
         add_arguments=add_history_arguments,
@@ -252,6 +311,40 @@ COMMANDS = (
         "last run of each input is kept however old it is.",
         add_arguments=add_jobs_arguments,
         policies=READER,
+    ),
+    Command(
+        name="suspend",
+        function="access.run_suspend",
+        summary="suspend a profile, role or user: nothing gives them anything any more",
+        details="Writes a policy file of its own below policy/suspensions/, which outranks every "
+        "rule of every file. The grants go in the run that this triggers, without asking; more "
+        "than five people within a day need an approval.",
+        add_arguments=add_suspend_arguments,
+        policies=("Reader", "Steward"),
+        denied_by=("BreakGlass",),
+    ),
+    Command(
+        name="end-sessions",
+        function="access.run_end_sessions",
+        summary="end all credentials that S3 Access Grants has vended so far",
+        details="A deleted grant does not end credentials that were vended for it, which live up "
+        "to 12 hours. This denies everything to sessions of the location's role that were issued "
+        "before now. Whoever has a grant gets new credentials.",
+        add_arguments=add_end_sessions_arguments,
+        policies=EMERGENCY,
+        denied_by=("Steward",),
+        finishes_changes=True,
+    ),
+    Command(
+        name="leftovers",
+        function="access.run_leftovers",
+        summary="list grants that additive files have left behind, or delete them",
+        details="A file with mode: additive keeps a grant when its rule is gone. Listing them "
+        "needs only the managed policy Reader.",
+        add_arguments=add_leftovers_arguments,
+        policies=EMERGENCY,
+        denied_by=("Steward",),
+        finishes_changes=True,
     ),
     Command(
         name="adopt",

@@ -24,12 +24,14 @@ from grantor.cli.changing import judge_everything
 from grantor.cli.check import find_policy_files, read_policy_file
 from grantor.cli.output import MAX_LISTED_LINES, MAX_OPEN_LINES, Progress, format_count
 from grantor.cli.session import Session, UsageError
+from grantor.core.diagnostics import show_text
 from grantor.core.planning import rendering
+from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.lint import lint_rules
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home, Json, truncate_lines
 from grantor.reconcile.apply import JudgedPlan
-from grantor.reconcile.report import Report, render_report
+from grantor.reconcile.report import Report, find_credentials_end, render_report
 from grantor.reconcile.run import compute_interim, read_approval
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class PlanView:
         entries = "1 ledger entry" if ledger == 1 else f"{ledger:,} ledger entries"
         parts = [f"{format_count(len(plan.create), 'grant')} to create"] if plan.create else []
         parts += [f"{format_count(len(plan.delete), 'grant')} to delete"] if plan.delete else []
+        parts += [f"{format_count(len(plan.update), 'grant')} to update"] if plan.update else []
         parts += [f"{entries} to correct"] if ledger else []
         return ", ".join(parts) or "nothing to change"
 
@@ -98,11 +101,10 @@ class PlanView:
         """Why the plan requires an approval and how to give it, or who has given it."""
         approval = self.report.approval
         if approval.approved_by:
-            by, at = approval.approved_by, approval.approved_at
-            return [rendering.describe_approval_given(approval.hash, by, at)]
+            return [rendering.describe_approval_given(approval)]
         if not approval.is_pending:
             return []
-        needed = rendering.describe_approval_needed(approval.hash, approval.causes, self.stack)
+        needed = [*rendering.describe_approval_needed(approval, self.stack)]
         return needed if self.is_merged else [*needed, UNMERGED]
 
     def lines(self) -> Iterator[str]:
@@ -110,6 +112,9 @@ class PlanView:
         short = rendering.shorten_hash(self.plan.hash)
         yield f"plan {short} for stack {self.stack}: {self.headline}"
         yield from rendering.describe_plan(self.plan, self.home)
+        if self.plan.delete:
+            until = find_credentials_end(self.report.started_at)
+            yield f"horizon: {rendering.describe_horizon(until, self.stack)}"
         yield from (f"policy: {line}" for line in self.policy_lines)
         yield from (f"approval: {line}" for line in self.approval_lines)
         yield from render_report(self._findings, self.home, self.stack, MAX_LISTED_LINES)
@@ -137,7 +142,7 @@ class PlanView:
 # GitHub takes comments of 65,536 characters.
 MAX_TABLE_BYTES = 35_000
 MAX_SECTION_BYTES = 4_000  # of each list below the table
-SIGNS = {Action.CREATE: "+", Action.DELETE: "-"}
+SIGNS = {Action.CREATE: "+", Action.DELETE: "-", Action.UPDATE: "~"}
 
 
 def render_markdown(view: PlanView) -> str:
@@ -186,23 +191,38 @@ def _format_table(changes: Iterable[Change], home: Home) -> str:
 
 def _format_row(change: Change, home: Home) -> str:
     grant = change.grant
-    holder = _format_code(rendering.describe_holder(grant, home))
-    because = "<br>".join(_format_code(str(reason)) for reason in change.reasons) or "no rule"
-    scope = _format_code(grant.scope)
+    holder = _format_cell(rendering.describe_holder(grant, home))
+    is_update = change.action is Action.UPDATE
+    parts = rendering.describe_update(change) if is_update else map(str, change.reasons)
+    because = "<br>".join(map(_format_cell, parts)) or "no rule"
+    scope = _format_cell(grant.scope)
     return f"| {SIGNS[change.action]} | {grant.permission} | {scope} | {holder} | {because} |"
 
 
 def _fence_lines(lines: Iterable[str]) -> str:
-    text = truncate_lines("\n".join(lines), MAX_SECTION_BYTES)
+    text = truncate_lines("\n".join(map(show_text, lines)), MAX_SECTION_BYTES)
     fence = "`" * max(3, _count_ticks(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
 def _format_code(text: str) -> str:
-    """The text as it is, whatever Markdown would make of its characters, also in a table."""
-    fence = "`" * (_count_ticks(text) + 1)
-    edge = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{edge}{text}{edge}{fence}".replace("|", "\\|")
+    """The text as code, whatever Markdown would make of its characters; in one line, never empty.
+
+    CommonMark removes a space at either end if both are spaces, and takes a backtick for the end.
+    """
+    shown = show_text(text) or " "
+    fence = "`" * (_count_ticks(shown) + 1)
+    edge = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{edge}{shown}{edge}{fence}"
+
+
+def _format_cell(text: str) -> str:
+    r"""The text as code in a cell of a table.
+
+    A bar parts cells also in code unless it follows a backslash, and whether that backslash may
+    follow another one, parsers do not agree: then the bar is shown as its escape.
+    """
+    return _format_code(text.replace("\\|", "\\\\x7c")).replace("|", "\\|")
 
 
 def _count_ticks(text: str) -> int:
@@ -216,7 +236,7 @@ def run_plan(session: Session) -> int:
     """
     view = _build_view(session)
     if session.arguments.markdown and not session.arguments.json:
-        session.output.print_line(render_markdown(view))
+        session.output.print_lines(render_markdown(view).split("\n"))
     else:
         session.output.print_lines(view.lines())
     session.output.print_json(view.to_json())
@@ -265,7 +285,7 @@ class LocalFiles(PolicyFiles):
 
     def read_file(self, key: str, version: str = "") -> PolicyFile:
         """Read a file of the folder; with a version, read it from the bucket."""
-        if version:
+        if version or key not in self._paths:
             return super().read_file(key, version)
         content = read_policy_file(self._paths[key])
         if is_too_large(len(content)):
@@ -276,8 +296,8 @@ class LocalFiles(PolicyFiles):
         return PolicyFile(content, LOCAL_VERSION, _compute_etag(content))
 
     def is_deleted(self, key: str) -> bool:
-        """Whether the folder lacks this file."""
-        return key not in self._paths
+        """Whether the folder lacks this file; of the bounds file, whether the bucket does."""
+        return super().is_deleted(key) if key == BOUNDS_FILE else key not in self._paths
 
     def _read_uploaded(self, key: str) -> PolicyFile | None:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from grantor.cli.output import Output
+from grantor.cli.output import ERASE_LINE, Output
 
 if TYPE_CHECKING:
     from grantor.aws.clients import Clients
@@ -27,6 +27,7 @@ SERVICE_OUTPUTS = {
     "ledger_table": "Ledger",
     "event_queue": "EventQueue",
     "alert_topic": "AlertTopic",
+    "guard_limits": "GuardLimits",
 }  # the field of StackNames, and the stack's output
 QUEUE_OUTPUTS = {
     "policy_bucket": "PolicyBucket",
@@ -84,7 +85,8 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        os.write(2, STOPPING)  # the signal may have interrupted print itself
+        # The signal may have interrupted the output itself.
+        os.write(2, ERASE_LINE.encode() + STOPPING if os.isatty(2) else STOPPING)
 
 
 @dataclass

@@ -196,7 +196,7 @@ class LedgerRebuild:
 
     @cached_property
     def _files(self) -> PolicySet:
-        return read_policies(self.services.policy_files, {}, self.services.names.data_bucket)
+        return read_policies(self.services.policy_files, {}, self.services.names)
 
     @cached_property
     def _keys(self) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ from typing import Any
 from grantor.core.diagnostics import Problem
 from grantor.core.grant import last_end
 from grantor.core.planning import rendering
+from grantor.core.planning.approvals import PlanApproval
+from grantor.core.planning.lint import warn_of_leftovers, warn_of_unmanaged
 from grantor.core.planning.plan import (
     Action,
     Change,
@@ -38,6 +40,7 @@ from grantor.core.planning.rendering import (
     parse_timestamp,
 )
 from grantor.core.snapshot import EVERYTHING, Snapshot
+from grantor.limits import MAX_VENDED_TIME
 from grantor.reconcile.policies import PolicySet
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -49,37 +52,26 @@ class Activity(StrEnum):
     RECONCILE = "reconcile"
     ADOPT = "adopt"
     REBUILD = "rebuild"
+    LEFTOVERS = "leftovers"
+    END_SESSIONS = "end-sessions"
 
 
 @dataclass(frozen=True)
-class PlanApproval:
-    """Whether a plan requires an approval, why, and who has given it; `hash` is the full one of the
-    plan.
-    """
+class SessionsEnd:
+    """That somebody has ended the sessions of vended credentials, or has taken that back."""
 
-    hash: str = ""
-    causes: tuple[str, ...] = ()
-    approved_by: str = ""
-    approved_at: str = ""  # timestamp
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether somebody still has to approve the plan."""
-        return bool(self.causes) and not self.approved_by
+    by: str  # ARN of the caller
+    because: str
+    before: datetime | None = None  # issued before then; None: all may be used again
 
     def to_json(self) -> Json:
-        return {
-            "required": bool(self.causes),
-            "causes": list(self.causes),
-            "hash": self.hash or None,
-            "approved_by": self.approved_by or None,
-            "approved_at": self.approved_at or None,
-        }
+        before = format_timestamp(self.before) if self.before else None
+        return {"by": self.by, "because": self.because, "ended_before": before}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "PlanApproval":
-        by, at = value["approved_by"] or "", value["approved_at"] or ""
-        return cls(value["hash"] or "", tuple(value["causes"]), by, at)
+    def from_json(cls, value: Mapping[str, Any]) -> "SessionsEnd":
+        before = value["ended_before"]
+        return cls(value["by"], value["because"], parse_timestamp(before) if before else None)
 
 
 @dataclass
@@ -92,7 +84,8 @@ class Report:
     started_at: datetime = EPOCH
     activity: Activity = Activity.RECONCILE
     focus: tuple[str, ...] = ()  # "everything", or subjects; empty if the triggers concern no rule
-    approval: PlanApproval = PlanApproval()
+    approval: PlanApproval = field(default_factory=PlanApproval)
+    newly_rejected: bool = False  # somebody has rejected the plan since the last run
     done: list[Change] = field(default_factory=list)
     failed: list[FailedChange] = field(default_factory=list)  # AWS refuses them for good
     deferred: list[DeferredChange] = field(default_factory=list)  # a later run tries again
@@ -106,11 +99,11 @@ class Report:
     )  # policy file -> version, in force from this run on
     removed_files: tuple[str, ...] = ()  # policy files that were in force and are deleted
     event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by subject
-    sweep_completed: bool = (
-        False  # the run has read everything, and nothing of it requires an approval
-    )
+    sweep_completed: bool = False  # it has read everything, and nothing requires an approval
     cut_short: bool = False  # its time was over before its plan was applied
     next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
+    credentials_until: datetime | None = None  # until when those of deleted grants can live
+    sessions: SessionsEnd | None = None
 
     @classmethod
     def begin(cls, now: datetime, activity: Activity = Activity.RECONCILE) -> "Report":
@@ -125,10 +118,16 @@ class Report:
         focus = snapshot.authority.focus
         self.focus = focus.subjects or (EVERYTHING,)
         self.approval = PlanApproval(plan.hash)
-        ends = filter(None, map(last_end, snapshot.wanted.grants.values()))
-        self.next_end = min(ends, default=None)
+        suspended = snapshot.wanted.suspended
+        ends = map(last_end, snapshot.wanted.grants.values())
+        lifts = (one.until for one in (*suspended.grantees.values(), *suspended.subjects.values()))
+        self.next_end = min(filter(None, (*ends, *lifts)), default=None)
         self.errors += [*policies.problems, *snapshot.wanted.rejected]
-        self.warnings += snapshot.wanted.warnings
+        self.warnings += [
+            *snapshot.wanted.warnings,
+            *warn_of_unmanaged(plan.unmanaged, suspended),
+            *warn_of_leftovers(plan.leftover),
+        ]
         self.unread |= {**policies.unread, **snapshot.inventory.unread}
         self.on_hold += plan.on_hold
         self.unmanaged += plan.unmanaged
@@ -153,6 +152,11 @@ class Report:
         return self.count(Action.DELETE)
 
     @property
+    def updated(self) -> int:
+        """How many grants stay for other reasons, or until another time."""
+        return self.count(Action.UPDATE)
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing is left that a later run would do."""
         return not (self.deferred or self.unread or self.cut_short)
@@ -160,9 +164,8 @@ class Report:
     @property
     def has_news(self) -> bool:
         """Whether the run is worth an event and a place in the history."""
-        return bool(
-            self.done or self.accepted or self.removed_files or self.deferred or self.unread
-        )
+        changed = self.done or self.sessions or self.accepted or self.removed_files
+        return bool(changed or self.deferred or self.unread or self.newly_rejected)
 
     @property
     def needs_action(self) -> bool:
@@ -171,17 +174,16 @@ class Report:
 
     def alert_keys(self) -> list[str]:
         """What a person must act on, each as a value that is the same in every run that sees it."""
-        pending = (
-            [["approval", self.approval.hash, *self.approval.causes]]
-            if self.approval.is_pending
-            else []
-        )
+        pending = [self.approval.key] if self.approval.causes else []
         errors = [encode_problem(problem, "error") for problem in self.errors]
         failed = [[*one.change.identity(), one.code, one.message] for one in self.failed]
-        return [json.dumps(key, ensure_ascii=False) for key in (*pending, *errors, *failed)]
+        ended = [[self.run_id, self.sessions.to_json()]] if self.sessions else []
+        keys = (*pending, *errors, *failed, *ended)
+        return [json.dumps(key, ensure_ascii=False) for key in keys]
 
     def to_document(self, stack: str) -> Json:
         """The run as a document of docs/json.md."""
+        until = self.credentials_until
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": "run",
@@ -193,6 +195,7 @@ class Report:
             "counts": {
                 "created": self.created,
                 "deleted": self.deleted,
+                "updated": self.updated,
                 "adopted": self.count(Action.ADOPT),
                 "restored": self.count(Action.RESTORE),
                 "failed": len(self.failed),
@@ -201,6 +204,8 @@ class Report:
             },
             "finished": self.is_finished,
             "sweep_completed": self.sweep_completed,
+            "credentials_until": until and format_timestamp(until),
+            "sessions": self.sessions and self.sessions.to_json(),
             "event_to_grant_ms": {
                 subject: round(value, 1) for subject, value in self.event_to_grant.items()
             },
@@ -221,6 +226,7 @@ class Report:
             "counts": {
                 "to_create": len(plan.create),
                 "to_delete": len(plan.delete),
+                "to_update": len(plan.update),
                 "ledger_updates": len(plan.ledger_updates),
                 "ledger_removals": len(plan.ledger_removals),
                 **self._count_common(),
@@ -250,6 +256,10 @@ class Report:
         )
         for value in document["changes"]:
             report._decode_change(value)
+        if until := document.get("credentials_until"):
+            report.credentials_until = parse_timestamp(until)
+        if ended := document.get("sessions"):
+            report.sessions = SessionsEnd.from_json(ended)
         return report
 
     def _encode_common(self) -> Json:
@@ -320,24 +330,40 @@ def list_conditions(document: Mapping[str, Any]) -> list[str]:
     """What is unusual about a run, the most pressing first, each in a few words."""
     counts, approval = document["counts"], document["approval"]
     found = {
+        "a plan was rejected": approval.get("rejections") and not approval["approved_by"],
         "a plan requires an approval": approval["required"] and not approval["approved_by"],
+        "a plan was approved": approval["approved_by"],
         "a policy file has errors": counts["errors"],
         "AWS refused a change": counts["failed"],
+        "vended credentials were ended, or may be used again": document.get("sessions"),
         "some work is deferred": counts["deferred"] or counts["unread"],
     }
     return [words for words, applies in found.items() if applies]
 
 
+def find_credentials_end(at: datetime) -> datetime:
+    """Until when credentials can live that were vended at a time or before."""
+    return at.replace(microsecond=0) + MAX_VENDED_TIME
+
+
+def describe_sessions(ended: SessionsEnd) -> str:
+    """What somebody has done to the sessions of vended credentials, and why."""
+    what = "credentials of any age may be used again"
+    if ended.before:
+        what = f"credentials vended before {format_timestamp(ended.before)} are refused"
+    return f"{what}, by {ended.by}: {ended.because}"
+
+
 def render_problems(report: Report, home: Home, stack: str) -> list[str]:
     """What a person must act on, as the lines of an alert."""
-    pending = report.approval.is_pending
-    approval = (
-        rendering.describe_approval_needed(report.approval.hash, report.approval.causes, stack)
-        if pending
-        else []
-    )
+    approval: list[str] = []
+    if report.approval.is_pending:
+        approval += rendering.describe_approval_needed(report.approval, stack)
+    elif report.approval.approved_by:
+        approval.append(rendering.describe_approval_given(report.approval))
     failed = [rendering.describe_failed(one, home) for one in report.failed]
-    return [*approval, *map(str, report.errors), *failed]
+    ended = [describe_sessions(report.sessions)] if report.sessions else []
+    return [*ended, *approval, *map(str, report.errors), *failed]
 
 
 def render_report(
@@ -348,18 +374,19 @@ def render_report(
     """
     approval = report.approval
     yield from (rendering.describe_change(change, home) for change in report.done)
+    if report.sessions:
+        yield f"sessions: {describe_sessions(report.sessions)}"
+    if report.credentials_until:
+        yield f"horizon: {rendering.describe_horizon(report.credentials_until, stack)}"
     yield from (f"accepted: {file}" for file in sorted(report.accepted))
     yield from (f"accepted: {file} was deleted" for file in report.removed_files)
     yield from (f"error: {problem}" for problem in report.errors)
     yield from (f"failed: {rendering.describe_failed(one, home)}" for one in report.failed)
     if approval.is_pending:
-        needed = rendering.describe_approval_needed(approval.hash, approval.causes, stack)
+        needed = rendering.describe_approval_needed(approval, stack)
         yield from (f"approval: {line}" for line in needed)
     elif approval.approved_by:
-        given = rendering.describe_approval_given(
-            approval.hash, approval.approved_by, approval.approved_at
-        )
-        yield f"approved: {given}"
+        yield f"approved: {rendering.describe_approval_given(approval)}"
     yield from (f"deferred: {rendering.describe_deferred(one, home)}" for one in report.deferred)
     yield from (
         f"deferred: {rendering.describe_unread(what, why)}" for what, why in report.unread.items()

@@ -1,27 +1,54 @@
-"""One run: read policies and snapshot, compute the plan, let the guard judge it, apply it, report.
+"""One run: read policies and snapshot, compute the plan, let the guard judge it, apply it, report,
+and publish the report.
 
 the guard's judgement                    what the run applies
 it has no objection                      the plan; new policy versions are accepted with it
 it objects, and the plan is approved     likewise
 it objects to a plan of new versions     the interim plan, of the accepted versions
-it objects to the interim plan, too      the creates of it; its deletes wait for an approval
+it objects to the interim plan, too      the interim plan without the changes it objects to
 """
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
+from botocore.exceptions import ClientError
+
+from grantor.aws.clients import RetryableError
 from grantor.aws.lease import Lease, Subjects
-from grantor.aws.run_store import AcceptedVersion
+from grantor.aws.notifications import DetailType
+from grantor.aws.run_store import AcceptedVersion, PlanAltered, RunRecord
 from grantor.aws.services import Services
+from grantor.core.planning.approvals import (
+    PendingPlan,
+    PlanApproval,
+    decode_versions,
+    describe_objection,
+    digest_versions,
+    find_authors,
+    judge_decisions,
+)
+from grantor.core.planning.grantees import SuspensionReview, explain_review, review_suspensions
+from grantor.core.planning.guard import (
+    Baseline,
+    GuardContext,
+    find_gifts,
+    find_losses,
+    judge_plan,
+    remove_objected,
+)
 from grantor.core.planning.lint import lint_rules
-from grantor.core.planning.plan import Baseline, compute_plan, judge_plan
+from grantor.core.planning.plan import Plan, compute_plan
+from grantor.core.planning.rendering import Json, format_timestamp
 from grantor.core.planning.required_reads import resolve_focus
 from grantor.core.snapshot import EVERYTHING, Focus, Snapshot
 from grantor.reconcile.apply import JudgedPlan, apply_plan
 from grantor.reconcile.policies import PolicySet, read_accepted_policies, read_policies
 from grantor.reconcile.read import read_snapshot
-from grantor.reconcile.report import PlanApproval, Report
+from grantor.reconcile.report import Report, list_conditions, render_problems
+from grantor.settings import SUSPENSION_WINDOW
 
 
 def judge_run(services: Services, subjects: Subjects) -> JudgedPlan | None:
@@ -29,7 +56,7 @@ def judge_run(services: Services, subjects: Subjects) -> JudgedPlan | None:
     read_snapshot does.
     """
     accepted = services.run_store.read_accepted()
-    policies = read_policies(services.policy_files, accepted, services.names.data_bucket)
+    policies = read_policies(services.policy_files, accepted, services.names)
     # A version that was not accepted before may change anything, whatever the triggers are about.
     focus = (
         Focus()
@@ -65,29 +92,63 @@ def run_once(
 
 def compute_interim(services: Services, judged: JudgedPlan) -> JudgedPlan:
     """What a run applies while the plan waits for an approval: the plan of the accepted policy
-    versions, without the deletes that the guard objects to.
+    versions, without the changes that the guard objects to.
 
     Reads only; raises as judge_run does.
     """
     if judged.policies.is_new:
         accepted, snapshot = services.run_store.read_accepted(), judged.snapshot
         policies = read_accepted_policies(
-            judged.policies, services.policy_files, accepted, services.names.data_bucket
+            judged.policies, services.policy_files, accepted, services.names
         )
         focus, now = snapshot.authority.focus, snapshot.inventory.now
+        policies = policies.add_suspensions(_review_suspensions(judged.policies, snapshot).agreed)
         judged = _judge_policies(services, policies, focus, now)
-    if not judged.causes:
+    if not judged.guard:
         return judged
-    agreed = tuple(change for change in judged.plan.delete if change.agreed)
-    return replace(judged, plan=replace(judged.plan, delete=agreed))
+    return replace(judged, plan=remove_objected(judged.plan, judged.objections, judged.guard))
 
 
 def read_approval(services: Services, judged: JudgedPlan, now: datetime) -> PlanApproval:
-    """Whether the plan requires an approval, and who has given it; a call only if it does."""
-    plan_hash = judged.plan.hash
-    given = services.run_store.read_approval(plan_hash, now) if judged.causes else None
-    by, at = (given.by, given.at) if given else ("", "")
-    return PlanApproval(plan_hash, judged.causes, by, at)
+    """Whether the plan requires an approval, and what people said about it; calls only if it
+    does: one for its record, those of read_decisions, and one for each new policy file.
+    """
+    approval = PlanApproval(judged.plan.hash, judged.causes, objections=judged.objections)
+    if not judged.causes:
+        return approval
+    brought = judged.policies.brought
+    pending = services.run_store.read_pending_plan(approval.hash)
+    if pending and pending.is_same(digest_versions(brought), now):
+        approval = replace(approval, nonce=pending.nonce)
+    return judge_approval(services, approval, brought, now)
+
+
+def judge_approval(
+    services: Services, approval: PlanApproval, brought: Mapping[str, str], now: datetime
+) -> PlanApproval:
+    """The approval of a plan, that brings these versions of policy files into force ("" for a
+    deletion), with what people said about it and who wrote the files.
+    """
+    store = services.run_store
+    accepted = {file: version.at for file, version in store.read_accepted().items()}
+    authors = find_authors(brought, accepted, store.read_writes(brought))
+    decisions = store.read_decisions(approval.hash)
+    return judge_decisions(approval, decisions, authors, format_timestamp(now))
+
+
+def read_pending_plans(
+    services: Services, now: datetime
+) -> Iterator[tuple[PendingPlan, PlanApproval]]:
+    """The plans that wait for an approval, as runs have recorded them, and what people said about
+    each; the last first.
+    """
+    for plan in services.run_store.list_pending_plans():
+        approval = PlanApproval(plan.hash, plan.causes, nonce=plan.nonce)
+        try:
+            brought = decode_versions(services.run_store.read_plan_document(plan)["policy"])
+        except PlanAltered:
+            brought = {}
+        yield plan, judge_approval(services, approval, brought, now)
 
 
 def _judge_policies(
@@ -97,17 +158,46 @@ def _judge_policies(
     plan = compute_plan(
         snapshot.wanted.grants, snapshot.entries, snapshot.actual, snapshot.ours, snapshot.authority
     )
-    if not plan.delete:
-        return JudgedPlan(policies, snapshot, plan, ())
-    baseline = _read_baseline(services, snapshot)
-    causes = judge_plan(plan, baseline, len(policies.rules), snapshot.count_profiles())
-    return JudgedPlan(policies, snapshot, plan, causes)
+    suspensions = explain_review(_review_suspensions(policies, snapshot))
+    guard = _read_guard_context(services, policies, snapshot, plan)
+    objections = judge_plan(plan, guard) if guard else ()
+    causes = [describe_objection(one, services.guard_limits) for one in objections]
+    return JudgedPlan(policies, snapshot, plan, (*suspensions, *causes), objections, guard)
 
 
-def _read_baseline(services: Services, snapshot: Snapshot) -> Baseline:
-    last = services.run_store.read_last_sweep()
-    owned = len(snapshot.entries) if snapshot.authority.focus.everything else last.owned
-    return Baseline(owned, last.profiles)
+def _review_suspensions(policies: PolicySet, snapshot: Snapshot) -> SuspensionReview:
+    """Whether the suspensions of new versions require an approval, and which do not."""
+    new, inventory = policies.new_suspensions, snapshot.inventory
+    recent = policies.recent_suspensions(inventory.now - SUSPENSION_WINDOW) if new else ()
+    outside = policies.bounds.find_suspensions_outside(new)
+    return review_suspensions(new, recent, outside, snapshot.wanted.suspended, inventory)
+
+
+def _read_guard_context(
+    services: Services, policies: PolicySet, snapshot: Snapshot, plan: Plan
+) -> GuardContext | None:
+    """What the guard judges the plan by; None if it takes and gives nothing. Costs a call, and one
+    more if it takes something.
+    """
+    now, entries, limits = snapshot.inventory.now, snapshot.entries, services.guard_limits
+    losses = find_losses(plan, now, limits)
+    if not (losses or find_gifts(plan, entries)):
+        return None
+    baseline = services.run_store.read_last_sweep().baseline if losses else Baseline()
+    if losses and snapshot.authority.focus.everything:
+        baseline = Baseline.count(entries.values(), baseline.profiles, now)
+    return GuardContext(
+        now,
+        services.names.account_id,
+        limits,
+        entries,
+        baseline,
+        services.ledger.read_window(),
+        rules=frozenset(rule.id for rule in policies.rules),
+        deleted_files=frozenset(policies.deleted),
+        profiles=snapshot.count_profiles(),
+        changed_files=frozenset(policies.changed),
+    )
 
 
 def _read_clock(services: Services) -> datetime:
@@ -136,14 +226,54 @@ class _Run:
         report.approval = read_approval(self.services, judged, self.now)
         if not report.approval.is_pending:
             self._accept_policies(judged.policies)
-            self._apply_plan(replace(judged, causes=()))
+            self._apply_plan(replace(judged, causes=(), is_approved=bool(judged.causes)))
+            self._use_approval()
+            self._close_other_plans(judged, judged.plan.hash if report.cut_short else "")
             return
-        document = report.to_plan_document(self.services.names.stack_name, judged.plan)
-        self.services.run_store.record_pending_plan(judged.plan.hash, document, self.now)
+        self._record_pending(judged)
+        self._close_other_plans(judged, judged.plan.hash)
         self._apply_plan(compute_interim(self.services, judged))
 
     def _apply_plan(self, judged: JudgedPlan) -> None:
         apply_plan(self.services, self.lease, judged, self.go_on, self.report)
+
+    def _record_pending(self, judged: JudgedPlan) -> None:
+        """Record the plan with its nonce, and note who has rejected it."""
+        report, brought = self.report, judged.policies.brought
+        approval, store = report.approval, self.services.run_store
+        known = store.read_pending_plan(approval.hash)
+        rejections = frozenset(one.id for one in approval.rejections)
+        report.newly_rejected = bool(rejections - (known.noted if known else frozenset()))
+        accepted = {file: version for file, version in brought.items() if version}
+        planned = replace(report, accepted=accepted, removed_files=judged.policies.deleted)
+        document = planned.to_plan_document(self.services.names.stack_name, judged.plan)
+        pending = PendingPlan(
+            approval.hash,
+            secrets.token_hex(16),
+            report.timestamp,
+            report.timestamp,
+            approval.causes,
+            document["counts"],
+            digest_versions(brought),
+            noted=rejections,
+        ).go_on_with(known, self.now)
+        store.record_pending_plan(self.lease, pending, document, self.now)
+        report.approval = replace(approval, nonce=pending.nonce)
+
+    def _use_approval(self) -> None:
+        """Remove the approval and its plan: an equal plan needs another one. If time was over, the
+        plan is not applied yet. Last: after a crash the next run goes on with the approval.
+        """
+        approval, store = self.report.approval, self.services.run_store
+        pending = store.read_pending_plan(approval.hash) if approval.causes else None
+        if pending and not self.report.cut_short:
+            store.close_plan(self.lease, pending, [approval.approved_by])
+
+    def _close_other_plans(self, judged: JudgedPlan, pending: str) -> None:
+        """Remove the plans that a run which has read everything no longer computes."""
+        snapshot = judged.snapshot
+        if snapshot.authority.focus.everything and not snapshot.inventory.unread:
+            self.services.run_store.close_other_plans(self.lease, pending)
 
     def _accept_policies(self, policies: PolicySet) -> None:
         if not policies.is_new:
@@ -154,9 +284,64 @@ class _Run:
             self.services.lease_store.add_subjects(self.lease, {EVERYTHING: None})
         at, run = self.report.timestamp, self.report.run_id
         versions = {
-            key: AcceptedVersion(file.version, file.etag, at, run)
+            key: AcceptedVersion(file.version, file.etag, at, run, policies.find_suspensions(key))
             for key, file in policies.changed.items()
         }
         self.services.run_store.record_accepted(self.lease, versions, policies.deleted)
         self.report.accepted = {key: version.version for key, version in versions.items()}
         self.report.removed_files = policies.deleted
+
+
+def publish_run(services: Services, report: Report) -> None:
+    """Publish a run that has news, or a problem that no alert of the last day was about.
+
+    Raises ClientError or RetryableError, after it has tried everything.
+    """
+    # Whoever reads the alerts also learns who has approved what, and why.
+    is_alert = report.needs_action or report.approval.approved_by or report.sessions
+    alerts = is_alert and not services.run_store.was_alerted(report.alert_keys(), report.started_at)
+    if not (report.has_news or alerts):
+        return
+    document = report.to_document(services.names.stack_name)
+    steps: list[Callable[[], None]] = [
+        partial(services.notifications.put_event, choose_detail_type(report), document),
+        partial(_record_run, services, report, document),
+    ]
+    if alerts:
+        steps.append(partial(_send_alert, services, report, document))
+    errors = list(filter(None, map(_try_step, steps)))
+    if errors:
+        raise errors[0]
+
+
+def choose_detail_type(report: Report) -> DetailType:
+    """The detail-type of the run's event."""
+    if report.approval.is_pending:
+        return DetailType.APPROVAL_REQUIRED
+    if report.errors:
+        return DetailType.POLICY_REJECTED
+    return DetailType.RECONCILED if report.is_finished else DetailType.RUN_DEFERRED
+
+
+def _try_step(step: Callable[[], None]) -> Exception | None:
+    try:
+        step()
+    except (ClientError, RetryableError) as error:
+        return error
+    return None
+
+
+def _record_run(services: Services, report: Report, document: Json) -> None:
+    services.run_store.record_run(
+        RunRecord(report.timestamp, report.run_id, document), report.started_at
+    )
+
+
+def _send_alert(services: Services, report: Report, document: Json) -> None:
+    names = services.names
+    subject = f"Grantor {names.stack_name}: {list_conditions(document)[0]}"
+    services.notifications.send_alert(
+        subject, render_problems(report, names.home, names.stack_name)
+    )
+    # Last: after a crash the alert is sent twice rather than never.
+    services.run_store.record_alert(report.alert_keys(), report.started_at)
