@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from abalone.formatting import print_line, show_text
 from abalone.lines import split_lines, transform_line
 
 MAX_SHOWN_CHARS = 60  # characters of a refused line that are shown
@@ -45,9 +46,7 @@ def escape_line(line: str) -> str:
     >>> escape_line("M,0.4\x1b"), escape_line("\udcff" * 100)[-5:]
     ('M,0.4\\x1b', 'dcff…')
     """
-    escaped = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
-    )
+    escaped = show_text(line)
     return escaped if len(escaped) <= MAX_SHOWN_CHARS else f"{escaped[:MAX_SHOWN_CHARS]}…"
 
 
@@ -64,10 +63,10 @@ def main() -> int:
     try:
         content = arguments.file.read_bytes()
     except OSError as error:
-        print(f"check.py: cannot read {arguments.file}: {error.strerror}", file=sys.stderr)
+        print_line(f"check.py: cannot read {arguments.file}: {error.strerror}", sys.stderr)
         return 2
     for line in summarize_file(content, arguments.max_refused):
-        print(line)
+        print_line(line)
     return 0
 
 

@@ -24,6 +24,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from abalone.formatting import print_line
+
 EVENT_LOG_FOLDER = (
     "/opt/ml/processing/spark-events"  # where SageMaker's container writes the event log
 )
@@ -126,7 +128,7 @@ def show_ui(run: str, port: int) -> None:
         fetch_log(aws.client("s3"), find_event_log(aws.client("sagemaker"), run), Path(folder))
         with run_history_server(Path(folder), port) as (address, server):
             for line in describe_applications(address, read_applications(address)):
-                print(line, flush=True)
+                print_line(line)
             server.wait()
 
 
@@ -203,7 +205,7 @@ def main() -> int:
         with suppress(KeyboardInterrupt):
             show_ui(arguments.run, arguments.port)
     except (NothingToShow, ClientError, BotoCoreError) as error:
-        print(f"make spark-ui: {error}", file=sys.stderr)
+        print_line(f"make spark-ui: {error}", sys.stderr)
         return 1
     return 0
 

@@ -1,9 +1,45 @@
-"""Format figures for people; "none" stands for a figure of nothing, such as the mean of no rows."""
+"""Format figures and texts for people.
+
+"none" stands for a figure of nothing, such as the mean of no rows.
+"""
 
 import math
+import sys
+from typing import TextIO
 
 NOTHING = "none"
 SIZES = ("bytes", "kB", "MB", "GB", "TB")
+# Printable characters that nobody sees: the same as in the layer's core/diagnostics.py.
+INVISIBLE_CODE_POINTS = frozenset(
+    {
+        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+        *range(0x180B, 0x1810),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0100, 0xE01F0),
+    }
+)
+
+
+def show_text(text: str) -> str:
+    r"""Show a text in one line: each character that is invisible, moves a cursor or changes the
+    direction of its neighbours is shown as its escape.
+
+    >>> print(show_text("naïve 🙂"), show_text("a\u202eb\x1b\n"), show_text("\ud800"))
+    naïve 🙂 a\u202eb\x1b\n \ud800
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        sign
+        if sign.isprintable() and ord(sign) not in INVISIBLE_CODE_POINTS
+        else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
+
+
+def print_line(text: str, stream: TextIO | None = None) -> None:
+    """Print one line, whatever is in the text; by default to standard output."""
+    print(show_text(text), file=stream or sys.stdout, flush=True)
 
 
 def format_number(value: float | None) -> str:

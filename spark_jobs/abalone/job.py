@@ -5,6 +5,7 @@ Otherwise it requests the grants before Spark starts, checks the input before it
 before it publishes the features. Whatever is killed in between, no reader sees half a run.
 """
 
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from abalone.arguments import JobOrder, parse_arguments
 from abalone.compute import ComputedRun, ComputeTask, compute_run
 from abalone.contract import VERSION
 from abalone.exits import CONTRACT, DONE, INPUT, INTERNAL, JobFailed, explain_failure
+from abalone.formatting import print_line
 from abalone.objects import FoundObject, ObjectFolder
 from abalone.summary import RunSummary, report_summary, time_step
 
@@ -25,6 +27,8 @@ ROW_LABELS = {
     "validation": "to validate",
     "quarantine": "in quarantine",
 }
+# What a manifest of unexpected content raises where it is read
+SENSELESS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 SNIFFED_BYTES = 1 << 16  # the first bytes of the input, which tell its file type
 MAGIC_NUMBERS = {
     b"\x1f\x8b": "gzip, compressed",
@@ -54,7 +58,8 @@ def main(words: Sequence[str], make: Callable[[ComputeTask], ComputedRun] = comp
     except BaseException as failure:  # noqa: BLE001  -- every end has an exit code and a sentence
         known = explain_failure(failure)
         if known.code == INTERNAL:
-            traceback.print_exc()
+            for line in traceback.format_exc().expandtabs().splitlines():
+                print_line(line, sys.stderr)
         summary.outcome, summary.exit, summary.sentence = "failed", known.code, known.sentence
     report_summary(summary, target)
     return summary.exit
@@ -119,9 +124,24 @@ class JobRun:
                 f"The run is not published: its counts differ ({wrong}). Start the job again.",
             )
         self._check_unchanged(found)
+        return publish.publish_run(self.output, *self._describe_run(found, computed, files))
+
+    def _describe_run(
+        self, found: FoundObject, computed: ComputedRun, files: Sequence[manifest.ManifestFile]
+    ) -> tuple[Mapping[str, Any], str]:
+        """Return the run's manifest and report, compared with the previous run.
+
+        If the previous manifest makes no sense, whoever wrote it, there is no comparison.
+        """
         before = self._read_previous()
-        wanted = self._build_manifest(found, computed, files, before)
-        return publish.publish_run(self.output, wanted, report.render_page(wanted, before))
+        try:
+            wanted = self._build_manifest(found, computed, files, before)
+            return wanted, report.render_page(wanted, before)
+        except SENSELESS:
+            if before is None:
+                raise
+            wanted = self._build_manifest(found, computed, files, None)
+            return wanted, report.render_page(wanted, None)
 
     def _check_first_bytes(self, found: FoundObject) -> None:
         """Raise JobFailed if the input's first bytes already show that it is not lines of text."""
@@ -148,7 +168,8 @@ class JobRun:
     def _read_previous(self) -> Mapping[str, Any] | None:
         """Return the manifest of the run that LATEST names; None if it has another format."""
         held = publish.read_latest(self.output)
-        before = publish.read_published(self.output, held[0].run_id) if held else None
+        latest = held[0] if held else None
+        before = publish.read_published(self.output, latest.run_id) if latest else None
         return before if before and before["format"] == manifest.FORMAT else None
 
     def _build_manifest(

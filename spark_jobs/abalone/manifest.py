@@ -27,10 +27,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from abalone.objects import Digest, FoundObject
+from abalone.objects import MAX_SMALL, Digest, FoundObject
 
 FORMAT = 1
 MANIFEST_NAME = "_manifest.json"
+# What the summary of a run takes from its manifest
+REPORTED_MEMBERS = {"rows": dict, "quarantine": dict, "drift": list, "access": dict}
 SPLITS = ("train", "validation", "quarantine")
 # What two manifests of one run id must have in common; times and attempts may differ.
 IDENTITY_FIELDS = ("format", "run_id", "code", "contract", "input", "output", "rows", "quarantine")
@@ -70,7 +72,45 @@ def describe_file(folder: str, found: FoundObject, read: Digest) -> ManifestFile
 
 def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
     """Return the bytes that are stored."""
-    return json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(manifest, indent=1).encode() + b"\n"
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse JSON that somebody else may have written; raises ValueError if it is not valid."""
+    if len(text) > MAX_SMALL:
+        raise ValueError(f"it has more than {MAX_SMALL:,} bytes")
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def parse_manifest(text: bytes, run_id: str) -> dict[str, Any] | None:
+    """Return the manifest of a run; None if the text is not one, as far as publishing needs it."""
+    try:
+        found = parse_json(text)
+        files = [ManifestFile(**file) for file in found["files"]]
+    except (ValueError, TypeError, LookupError):
+        return None
+    valid = (
+        isinstance(found, dict)
+        and found.get("run_id") == run_id
+        and all(isinstance(found.get(name), kind) for name, kind in REPORTED_MEMBERS.items())
+        and all(type(found["rows"].get(name)) is int for name in ("in", *SPLITS))
+        and all(map(_is_valid_file, files))
+    )
+    return found if valid else None
+
+
+def _is_valid_file(file: ManifestFile) -> bool:
+    texts = (file.path, file.split, file.sha256, file.etag)
+    return all(isinstance(text, str) for text in texts) and all(
+        type(number) is int for number in (file.bytes, file.rows)
+    )
 
 
 def to_dict(value: Any) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import html
 from collections.abc import Iterable
 
+from abalone.formatting import show_text
+
 # HTML elements without an end tag; SVG elements end as in XML.
 VOID_ELEMENTS = {"meta", "br", "col"}
 
@@ -50,10 +52,7 @@ def escape_text(content: str) -> Markup:
     """
     if isinstance(content, Markup):
         return content
-    printable = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in content
-    )
-    return Markup(html.escape(printable))
+    return Markup(html.escape(show_text(content)))
 
 
 def _flatten_parts(inside: Iterable[Inside]) -> Iterable[Markup]:

@@ -17,6 +17,7 @@ from abalone.access import READ, READWRITE, WRITE, CredentialBroker
 
 MAX_PARALLEL_OBJECTS = 8  # objects that are uploaded, downloaded or copied at the same time
 CHUNK_BYTES = 1 << 20
+MAX_SMALL = 1 << 24  # bytes of an object that is read as a whole
 LOST_RACE_CODES = (
     "PreconditionFailed",
     "ConditionalRequestConflict",
@@ -127,7 +128,10 @@ class ObjectFolder:
         )
 
     def read_object(self, key: str) -> tuple[bytes, str] | None:
-        """Return the content of a small object and its ETag, or None."""
+        """Return the content of a small object and its ETag, or None.
+
+        A large one has been put by somebody else; of it, only the beginning is returned.
+        """
         if self.find_object(key) is None:
             return None
         try:
@@ -136,7 +140,9 @@ class ObjectFolder:
             if error.response["Error"]["Code"] == "NoSuchKey":  # deleted since
                 return None
             raise
-        return answer["Body"].read(), answer["ETag"].strip('"')
+        body = answer["Body"]
+        content = body.read() if answer["ContentLength"] <= MAX_SMALL else body.read(MAX_SMALL + 1)
+        return content, answer["ETag"].strip('"')
 
     def read_beginning(self, found: FoundObject, count: int) -> bytes:
         """Return the first `count` bytes of an object."""

@@ -17,14 +17,20 @@ LATEST names the run with the newest input: the one whose input was uploaded lat
 and for the same upload the one that started later. So a run whose input is replaced while it works
 publishes itself and leaves LATEST alone.
 
+Whoever may write into the folder may write anything into these files. A LATEST that is not valid,
+or that is dated in the future, is replaced, so that it stops no later run. A manifest that is not
+valid is none.
+
 One job at a time works on a run id; the launcher guarantees that. Different runs of one output may
 publish at the same moment.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -36,6 +42,8 @@ LATEST = "LATEST.json"
 REPORT = "report.html"
 PLAIN_SPLITS = ("train", "validation")  # the article's reader knows no quarantine
 MAX_LATEST_ATTEMPTS = 20  # to write LATEST while other jobs write it, too
+CLOCK_SKEW = timedelta(minutes=5)  # at most, between S3's clock and that of a job's machine
+RUN_ID = re.compile(r"[0-9a-f]{20}")
 
 Manifest = Mapping[str, Any]
 
@@ -57,12 +65,14 @@ class RunFolder:
 
 
 def read_published(output: RunFolder, run_id: str) -> Manifest | None:
-    """Return the run's manifest if it and every file that it names exist; None otherwise."""
+    """Return the run's manifest if it is valid and every file that it names exists; else None."""
     folder = output.run_prefix(run_id)
     stored = output.objects.read_object(f"{folder}{manifests.MANIFEST_NAME}")
     if stored is None:
         return None
-    manifest: Manifest = json.loads(stored[0])
+    manifest = manifests.parse_manifest(stored[0], run_id)
+    if manifest is None:
+        return None
     etags = {found.key: found.etag for found in output.objects.list_objects(folder)}
     complete = all(
         etags.get(f"{folder}{file['path']}") == file["etag"] for file in manifest["files"]
@@ -155,26 +165,43 @@ def make_pointer(output: RunFolder, run_id: str, modified: str, started: str) ->
     )
 
 
-def read_latest(output: RunFolder) -> tuple[LatestPointer, str] | None:
-    """Return LATEST and its ETag; None if nothing was published yet."""
+def read_latest(output: RunFolder) -> tuple[LatestPointer | None, str] | None:
+    """Return LATEST and its ETag; None if nothing was published yet.
+
+    The pointer is None if it is not valid or is dated in the future.
+    """
     stored = output.objects.read_object(f"{output.prefix}{LATEST}")
-    return stored and (LatestPointer(**json.loads(stored[0])), stored[1])
+    return stored and (_parse_latest(output, stored[0], datetime.now(UTC)), stored[1])
+
+
+def _parse_latest(output: RunFolder, text: bytes, now: datetime) -> LatestPointer | None:
+    try:
+        found = LatestPointer(**manifests.parse_json(text))
+        made = make_pointer(output, found.run_id, found.modified, found.started)
+        times = [datetime.fromisoformat(time) for time in found.age]
+        valid = (
+            RUN_ID.fullmatch(found.run_id)
+            and max(times) <= now + CLOCK_SKEW
+            # Written in another way, an older time could sort as a newer one.
+            and [time.astimezone(UTC).isoformat() for time in times] == list(found.age)
+            and all(isinstance(word, str | None) for word in (found.plain, found.changing))
+            and replace(found, plain=None, changing=None) == made
+        )
+    except (ValueError, TypeError):  # not these members, or times without a zone
+        return None
+    return found if valid else None
 
 
 def move_latest(output: RunFolder, wanted: LatestPointer) -> LatestPointer:
     """Make LATEST name this run unless it names a newer one; return what it names."""
     for _ in range(MAX_LATEST_ATTEMPTS):
-        held = read_latest(output)
+        held, etag = read_latest(output) or (None, None)
         if held and (
-            held[0].age >= wanted.age
-            or (held[0].run_id, held[0].modified) == (wanted.run_id, wanted.modified)
+            held.age >= wanted.age
+            or (held.run_id, held.modified) == (wanted.run_id, wanted.modified)
         ):
-            return held[0]
-        if _put_latest(
-            output,
-            replace(wanted, plain=held[0].plain if held else None),
-            held[1] if held else None,
-        ):
+            return held
+        if _put_latest(output, replace(wanted, plain=held.plain if held else None), etag):
             return wanted
     raise _too_many_attempts(output)
 
@@ -202,12 +229,15 @@ def sync_plain_files(output: RunFolder) -> None:
     """
     for _ in range(MAX_LATEST_ATTEMPTS):
         held = read_latest(output)
-        if held is None or (
-            held[0].plain == held[0].run_id and _plain_files_match(output, held[0].run_id)
-        ):
+        if held is None:
             return
-        changing = replace(held[0], plain=None, changing=uuid.uuid4().hex)
-        claim = _put_latest(output, changing, held[1])
+        pointer, etag = held
+        if pointer is None:
+            continue  # not valid any more: another job replaces it
+        if pointer.plain == pointer.run_id and _plain_files_match(output, pointer.run_id):
+            return
+        changing = replace(pointer, plain=None, changing=uuid.uuid4().hex)
+        claim = _put_latest(output, changing, etag)
         if (
             claim
             and _copy_plain_files(output, changing.run_id)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from abalone.access import make_role_session
+from abalone.formatting import print_line, show_text
 
 MESSAGE_FILE = Path("/opt/ml/output/message")  # SageMaker returns its content as ExitMessage
 MAX_MESSAGE_CHARS = 1000
@@ -59,14 +60,14 @@ def report_summary(summary: RunSummary, target: str) -> None:
         try:
             write()
         except Exception as failure:  # noqa: BLE001  -- the sentence is printed all the same
-            print(f"The summary could not be written: {failure}", file=sys.stderr)
-    print(summary.sentence, file=sys.stderr, flush=True)
+            print_line(f"The summary could not be written: {failure}", sys.stderr)
+    print_line(summary.sentence, sys.stderr)
 
 
 def _put_summary(summary: RunSummary, target: str) -> None:
     if target:
         bucket, _, key = target.removeprefix("s3://").partition("/")
-        body = json.dumps(asdict(summary), indent=1, ensure_ascii=False).encode() + b"\n"
+        body = json.dumps(asdict(summary), indent=1).encode() + b"\n"
         make_role_session().client("s3").put_object(
             Bucket=bucket, Key=key, Body=body, ContentType="application/json"
         )
@@ -74,4 +75,4 @@ def _put_summary(summary: RunSummary, target: str) -> None:
 
 def _write_message(sentence: str) -> None:
     if MESSAGE_FILE.parent.is_dir():
-        MESSAGE_FILE.write_text(sentence[:MAX_MESSAGE_CHARS])
+        MESSAGE_FILE.write_text(show_text(sentence)[:MAX_MESSAGE_CHARS])

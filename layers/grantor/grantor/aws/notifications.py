@@ -1,13 +1,16 @@
-"""The event bus and the alert topic; a message that is too large is shortened, and says by how
-much.
+"""The event bus, the alert topic and the log of the functions; a message that is too large is
+shortened, and says by how much.
+
+Everything that leaves here has passed show_text or dump_json: a text of others forges no line and
+hides no character.
 """
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from grantor.aws.clients import RetryableError, retryable
+from grantor.core.diagnostics import dump_json, show_text
 from grantor.core.planning.rendering import truncate_lines
 from grantor.core.triggers import EVENT_SOURCE
 from grantor.limits import MAX_SNS_SUBJECT_CHARACTERS
@@ -54,9 +57,15 @@ def limit_lists(document: Mapping[str, Any], max_items: int) -> dict[str, Any]:
     )
 
 
-def dump_json(value: Any) -> str:
-    """Compact JSON, as it is stored and sent."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def dump_log(document: Mapping[str, Any]) -> str:
+    r"""A log document as a line of JSON: its sentence as people see it, other values exact.
+
+    >>> print(dump_log({"message": "a\u202e", "files": ["a\u202e"]}))
+    {"message":"a\\u202e","files":["a\u202e"]}
+    """
+    message = document.get("message")
+    shown = {"message": show_text(message)} if isinstance(message, str) else {}
+    return dump_json({**document, **shown}, default=str)
 
 
 def count_bytes(value: Any) -> int:
@@ -121,11 +130,11 @@ class Notifications:
             code, message = refusal.get("ErrorCode"), refusal.get("ErrorMessage")
             raise RetryableError(f"EventBridge did not take the event: {code}: {message}")
 
-    def send_alert(self, subject: str, text: str) -> None:
+    def send_alert(self, subject: str, lines: list[str]) -> None:
         """Send a message to the topic; one call. A text that is too long ends with the number of
         missing lines.
         """
-        message = truncate_lines(text, MAX_ALERT_BYTES)
+        message = truncate_lines("\n".join(map(show_text, lines)), MAX_ALERT_BYTES)
         with retryable():
             self._sns.publish(
                 TopicArn=self._topic, Subject=format_subject(subject), Message=message
@@ -138,7 +147,7 @@ def format_subject(subject: str) -> str:
     >>> format_subject("Größe:  3 of 4 grants")
     'Gr??e: 3 of 4 grants'
     """
-    plain = " ".join(subject.split()).encode("ascii", "replace").decode()
+    plain = " ".join(show_text(subject).split()).encode("ascii", "replace").decode()
     if len(plain) <= MAX_SNS_SUBJECT_CHARACTERS:
         return plain
     return f"{plain[: MAX_SNS_SUBJECT_CHARACTERS - 3]}..."

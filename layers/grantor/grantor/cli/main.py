@@ -8,11 +8,12 @@ from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from grantor.cli.commands import COMMANDS, Command, find_command
-from grantor.cli.output import Output, print_error
+from grantor.cli.output import Output, print_error, print_traceback
 from grantor.cli.session import INTERRUPTED, CommandError, Session, exit_on_interrupt
+from grantor.core.diagnostics import show_text
 
 PROSE_COLUMNS = 80  # widest line of a description
 DESCRIPTION = "Keep Amazon S3 Access Grants in line with policy files that live in S3."
@@ -31,6 +32,7 @@ def main(words: Sequence[str] | None = None, boto_session: Any = None) -> int:
     `words` defaults to the arguments of the process, `boto_session` to the environment's.
     Raises SystemExit for help and for invalid usage.
     """
+    sys.excepthook = print_traceback
     arguments = build_parser().parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         # The name of a file need not be valid text.
@@ -68,7 +70,7 @@ def run_command(command: Command, session: Session) -> int:
 
 def build_parser() -> ArgumentParser:
     """Build the parser of all commands from the registry."""
-    parser = ArgumentParser(
+    parser = CommandParser(
         "grantor",
         description=wrap_paragraphs(DESCRIPTION),
         epilog=wrap_paragraphs(EPILOG),
@@ -105,6 +107,14 @@ def wrap_paragraphs(text: str) -> str:
     return "\n\n".join(textwrap.fill(paragraph, columns) for paragraph in text.split("\n\n"))
 
 
+class CommandParser(ArgumentParser):
+    """A parser that quotes wrong arguments as every other line is printed."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message; exit with 2."""
+        super().error(show_text(message))
+
+
 class ShowVersion(Action):
     """`--version`: print the version of the installed package."""
 
@@ -112,7 +122,7 @@ class ShowVersion(Action):
         from importlib import metadata  # takes longer to import than the parser to build
 
         try:
-            print(f"grantor {metadata.version('grantor')}")
+            Output().print_line(f"grantor {metadata.version('grantor')}")
         except metadata.PackageNotFoundError:
-            print("grantor, run from its sources and not installed")
+            Output().print_line("grantor, run from its sources and not installed")
         parser.exit()

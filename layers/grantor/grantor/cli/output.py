@@ -1,15 +1,21 @@
-"""How commands answer: lines, JSON, colours and progress; and how they show numbers and times."""
+"""How commands answer: lines, JSON, colours and progress; and how they show numbers and times.
 
-import json
+Everything that a command writes to a terminal goes through here, and through show_text or
+dump_json: a text of others moves no cursor, forges no line and hides no character.
+"""
+
 import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from types import TracebackType
+from typing import Any, Self, TextIO
 
+from grantor.core.diagnostics import dump_json, show_text
 from grantor.core.planning.rendering import format_timestamp
 
 MAX_LISTED_LINES = 20  # of unmanaged grants or dead letters, of which there may be thousands
@@ -48,17 +54,6 @@ def format_count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def escape_text(text: str) -> str:
-    r"""A text in one line: characters that are invisible or move a terminal's cursor are escaped.
-
-    >>> print(escape_text("UserA/a b.csv"), escape_text("red\x1b[31m\n"))
-    UserA/a b.csv red\x1b[31m\n
-    """
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
-    )
-
-
 def format_duration(seconds: float) -> str:
     """How long something took.
 
@@ -72,6 +67,7 @@ def format_duration(seconds: float) -> str:
 
 
 COLOURS = {"+": "32", "-": "31", "~": "33", "=": "2"}  # by how a line begins
+ERASE_LINE = "\r\x1b[K"  # moves to the first column and erases the line (ECMA-48, EL)
 PROGRESS_DELAY_SECONDS = 1.0  # before a task shows how far it is
 PROGRESS_INTERVAL_SECONDS = 0.2  # between two such lines
 
@@ -90,9 +86,9 @@ class Output:
         return cls(as_json, sys.stdout.isatty() and not plain)
 
     def print_line(self, text: str) -> None:
-        """Print a line at once; nothing if JSON is asked for."""
+        """Print one line at once, whatever is in the text; nothing if JSON is asked for."""
         if not self.as_json:
-            print(self._colour_line(text), flush=True)
+            _write(f"{self._colour_line(show_text(text))}\n", sys.stdout)
 
     def print_lines(self, texts: Iterable[str]) -> None:
         """Print each text as a line."""
@@ -102,7 +98,7 @@ class Output:
     def print_json(self, value: Any) -> None:
         """Print the whole answer as JSON if that is asked for."""
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False, indent=1))
+            _write(f"{dump_json(value, indent=1)}\n", sys.stdout)
 
     def _colour_line(self, text: str) -> str:
         colour = COLOURS.get(text[:1]) if self.colours and text[1:2] == " " else None
@@ -110,45 +106,89 @@ class Output:
 
 
 def print_error(text: str) -> None:
-    """Print a line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print one line to standard error."""
+    _write(f"{show_text(text)}\n", sys.stderr)
+
+
+def print_traceback(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    """Print an unexpected error as Python does (sys.excepthook), its own text in one line."""
+    for part in traceback.format_exception(kind, error, where):
+        whole = part.rstrip("\n")
+        is_place = whole.startswith(("Traceback", "  ", "\n"))
+        for line in whole.split("\n") if is_place else [whole]:
+            print_error(line)
+
+
+def ask_caller(question: str) -> str:
+    """Ask on standard error and return the answer, a line of standard input."""
+    _write(show_text(question), sys.stderr)
+    return sys.stdin.readline().strip()
+
+
+_terminal = threading.RLock()  # a progress line is shown by the thread of a timer
+_shown: "set[Progress]" = set()  # whose line is on the terminal now
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """Write a text that was shown, once no progress line is in its way."""
+    with _terminal:
+        if _shown:
+            _shown.clear()
+            sys.stderr.write(ERASE_LINE)
+            sys.stderr.flush()
+        stream.write(text)
+        stream.flush()
 
 
 class Progress:
     """Shows how far a long task is, in one line on standard error if that is a terminal; the line
-    disappears when the task is done.
+    disappears before any other, and when the task is done.
     """
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._count = 0
+        self._count, self._is_done = 0, False
         self._next = time.monotonic() + PROGRESS_DELAY_SECONDS
-        self._shown = False
-        self._timer = threading.Timer(PROGRESS_DELAY_SECONDS, self._show)
+        self._timer: threading.Timer | None = None
 
     def step(self, count: int = 1) -> None:
-        """Count what is done."""
+        """Count what is done. The count appears at most once in each interval, and the last one
+        always, even if the next step never comes.
+        """
         self._count += count
         if time.monotonic() >= self._next:
             self._show()
+        else:
+            self._schedule()
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            self._timer.daemon = True
-            self._timer.start()
+        self._schedule()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        if self._shown:
-            self._write("")
+        with _terminal:
+            self._is_done = True
+            if self._timer:
+                self._timer.cancel()
+            if self in _shown:
+                _write("", sys.stderr)
+
+    def _schedule(self) -> None:
+        """Show the count when the interval ends, unless that is already scheduled."""
+        if sys.stderr.isatty() and not (self._timer and self._timer.is_alive()):
+            self._timer = threading.Timer(max(self._next - time.monotonic(), 0.0), self._show)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _show(self) -> None:
-        if sys.stderr.isatty():
+        if not sys.stderr.isatty():
+            return
+        with _terminal:
+            if self._is_done:
+                return
             self._next = time.monotonic() + PROGRESS_INTERVAL_SECONDS
-            self._shown = True
-            self._write(f"{self.what}: {self._count:,}" if self._count else f"{self.what} …")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+            text = f"{self.what}: {self._count:,}" if self._count else f"{self.what} …"
+            _write(f"{ERASE_LINE}{show_text(text)}", sys.stderr)
+            _shown.add(self)
