@@ -5,7 +5,7 @@ them.
 from pathlib import Path
 from typing import Any
 
-from grantor.aws.services import build_job_services
+from grantor.aws.job_services import build_job_services
 from grantor.jobs.handler import handle
 
 # Kept while the environment is warm: clients, policy files, profiles, and which code is in S3.

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grantor.core.policy.shipped_jobs import ShippedJob
+    from grantor.core.policy.job_language import ShippedJob
 
 LAYER = Path(__file__).parent / ".layer"  # its core needs nothing but the standard library
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -29,7 +29,7 @@ def pack_jobs(sources: Path, folder: Path) -> None:
     """Pack every job that ships."""
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(sources), str(LAYER)]
-    from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+    from grantor.core.policy.job_language import SHIPPED_JOBS
 
     for job in SHIPPED_JOBS.values():
         pack_job(job, sources, folder / job.name)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grantor.aws.job_services import JobNames, JobServices
 from grantor.aws.job_store import JobRun, WaitingUpload
-from grantor.aws.services import JobNames, JobServices
 from grantor.core.jobs.request import JobNetwork
 from grantor.jobs.handler import handle
+from sandbox.testing.helpers import call_control
 from tests.conftest import ACCOUNT, Sandbox
 from tests.engine.helpers import AlertInbox
 from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup, set_up_grantor
@@ -119,9 +120,17 @@ class LauncherSetup:
         return count
 
     def set_faults(self, *rules: dict[str, Any]) -> None:
-        """Make these calls fail from now on; without rules, remove all faults."""
-        self.setup.set_faults(*rules)
-        self.setup.set_switches(**JOBS_WAIT)
+        """Make these calls fail from now on; without rules, remove all faults.
+
+        The switches stay, so that no waiting job begins to run in between.
+        """
+        sandbox = self.setup.sandbox
+        for rule in call_control(sandbox, "faults")["rules"]:
+            call_control(sandbox, f"faults?rule={rule['number']}", "DELETE")
+        # Throttled clients slow down, and the next test is not to inherit that.
+        self.setup.own_clients = self.setup.build_services().clients
+        if rules:
+            call_control(sandbox, "faults", "POST", {"rules": list(rules)})
 
     def list_statuses(self) -> dict[str, str]:
         """List the status of every processing job by its name."""
@@ -146,9 +155,8 @@ class LauncherSetup:
             ]
             key = folder[folder.index("--summary") + 1].partition(f"{OPERATIONS}/")[2]
             s3.put_object(Bucket=OPERATIONS, Key=key, Body=json.dumps(summary).encode())
-        sagemaker.stop_processing_job(ProcessingJobName=name)
-        sagemaker.delete_processing_job(ProcessingJobName=name)
-        self.run_script(name, f"exit {code}")
+        ended = call_control(self.setup.sandbox, "end-job", "POST", {"name": name, "exit": code})
+        assert ended == {"status": "Failed" if code else "Completed"}
         return job_event(name)
 
     def run_script(self, name: str, script: str, wait: bool = True) -> None:

@@ -26,7 +26,7 @@ class RecordingNotifications:
     def put_event(self, detail_type: DetailType, detail: dict[str, Any]) -> None:
         self.details.append((str(detail_type), json.loads(json.dumps(detail))))
 
-    def send_alert(self, subject: str, text: str) -> None:
+    def send_alert(self, subject: str, lines: list[str]) -> None:
         pass
 
 

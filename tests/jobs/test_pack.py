@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from grantor.aws.services import JobCode
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+from grantor.aws.job_services import JobCode
+from grantor.core.policy.job_language import SHIPPED_JOBS
 from tests.conftest import ROOT
 
 JOB = SHIPPED_JOBS["abalone"]

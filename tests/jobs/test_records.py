@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT
-from tests.grantor_setup import LEDGER
-from tests.jobs.launcher import LauncherSetup, upload_event
+from tests.grantor_setup import DATA, LEDGER, POLICIES
+from tests.jobs.launcher import OPERATIONS, LauncherSetup, upload_event
 
 KEY = "UserA/abalone.csv"
 PARTITIONS = ["job input", "job name", "job run", "job waiting", "job alert"]  # as in the template
@@ -59,9 +59,8 @@ def test_runs_are_listed_newest_first(launcher: LauncherSetup) -> None:
 
 def test_eight_launchers_at_once_start_one_job(launcher: LauncherSetup) -> None:
     event = launcher.upload(KEY)
-    all_services = [
-        launcher.build_jobs({"AccessKeyId": "test", "SecretAccessKey": "test"}) for _ in range(8)
-    ]
+    keys = launcher.setup.sandbox.root_keys
+    all_services = [launcher.build_jobs(keys) for _ in range(8)]
     with ThreadPoolExecutor(8) as together:
         list(
             together.map(
@@ -72,7 +71,7 @@ def test_eight_launchers_at_once_start_one_job(launcher: LauncherSetup) -> None:
     assert (len(launcher.list_statuses()), len(launcher.list_runs())) == (1, 1)
 
 
-def test_the_launcher_writes_in_the_partitions_of_jobs_and_nowhere_else(
+def test_the_launcher_needs_the_partitions_of_jobs_and_the_code_and_nothing_else_to_write(
     launcher: LauncherSetup,
 ) -> None:
     iam = launcher.setup.client("iam")
@@ -87,7 +86,22 @@ def test_the_launcher_writes_in_the_partitions_of_jobs_and_nowhere_else(
             "Condition": keys,
         },
         {
-            "Action": ["s3:*", "sagemaker:*", "sqs:*", "events:*", "sns:*", "iam:PassRole"],
+            "Action": ["s3:PutObject", "s3:GetObject"],
+            "Resource": f"arn:aws:s3:::{OPERATIONS}/code/*",
+        },
+        {
+            "Action": "s3:ListBucket",
+            "Resource": f"arn:aws:s3:::{OPERATIONS}",
+            "Condition": {"StringLike": {"s3:prefix": "code/*"}},
+        },
+        {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{OPERATIONS}/runs/*/summary.json"},
+        {"Action": "s3:ListBucketVersions", "Resource": f"arn:aws:s3:::{DATA}"},
+        {"Action": ["s3:GetObject", "s3:ListBucket"], "Resource": f"arn:aws:s3:::{POLICIES}*"},
+        {
+            "Action": [
+                *("sagemaker:*", "sqs:*", "events:*", "sns:*", "iam:PassRole"),
+                "s3:ListAccessGrants*",
+            ],
             "Resource": "*",
         },
     ]

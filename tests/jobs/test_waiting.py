@@ -2,6 +2,8 @@
 soon as it can.
 """
 
+import json
+import textwrap
 from typing import Any
 
 import pytest
@@ -49,6 +51,21 @@ def build_rule(role: str) -> str:
     return f"  - name: shared\n    to: {{role: {role}}}\n    on: s3://{{data_bucket}}/Shared/*\n    allow: READWRITE\n"
 
 
+def test_nothing_starts_as_a_suspended_profile_and_one_alert_says_why(
+    launcher: LauncherSetup,
+) -> None:
+    entry = {"profile": "Product-Domain/userA", "because": "laptop stolen"}
+    launcher.setup.put_policy("s", json.dumps({"version": 1, "suspend": [entry]}))
+    launcher.setup.reconcile()
+    event = launcher.upload("UserA/abalone.csv")
+    for _ in range(2):
+        assert launcher.deliver(event) == []
+
+    (said,) = launcher.read_alerts()
+    assert "is suspended by policy/s.yaml, line 1: laptop stolen" in said
+    assert launcher.list_statuses() == {}
+
+
 def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_starts_no_job(
     launcher: LauncherSetup,
 ) -> None:
@@ -60,10 +77,10 @@ def test_a_missing_grant_raises_one_alert_with_the_rule_that_would_give_it_and_s
 
     (said,) = launcher.read_alerts()
     assert "role/role-etl lacks READ on s3://data/Shared/abalone.csv" in said
-    assert f'to: {{role: {role}}}\n    on: "s3://data/Shared/*"\n    allow: READ\n' in said
-    assert (
-        f'to: {{role: {role}}}\n    on: "s3://data/Shared/output/*"\n    allow: READWRITE' in said
-    )
+    proposed = textwrap.dedent(said.partition("\n")[2])
+    read, write = (f'"s3://data/Shared/{path}*"\n  allow: ' for path in ("", "output/"))
+    assert f"  to: {{role: {role}}}\n  on: {read}READ\n" in proposed
+    assert f"  to: {{role: {role}}}\n  on: {write}READWRITE" in proposed
     assert (launcher.list_statuses(), launcher.count_sent(), len(launcher.list_waiting())) == (
         {},
         0,

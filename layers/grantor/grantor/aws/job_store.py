@@ -95,8 +95,12 @@ class JobRun:
         return f"{self.at} {self.name}"
 
     def with_outcome(self, outcome: JobOutcome, ended: float) -> "JobRun":
-        """The same run with its outcome; `ended` is in seconds since the epoch."""
-        summary = outcome.summary
+        """The same run with its outcome; `ended` is in seconds since the epoch.
+
+        Of the job's own links only those to its own place are kept: its role may write any.
+        """
+        summary, place = outcome.summary, f"{self.output}runs/{self.run}/"
+        manifest, report = f"{place}_manifest.json", f"{place}report.html"
         return replace(
             self,
             status=str(outcome.status),
@@ -106,8 +110,8 @@ class JobRun:
             seconds=outcome.seconds,
             rows=summary.rows,
             quarantine=summary.quarantine,
-            manifest=summary.manifest,
-            report=summary.report,
+            manifest=manifest if summary.manifest == manifest else "",
+            report=report if summary.report == report else "",
         )
 
 

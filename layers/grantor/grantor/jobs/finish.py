@@ -11,25 +11,28 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import RetryableError
+from grantor.aws.job_services import JobServices
 from grantor.aws.job_store import InputItem, JobRun
-from grantor.aws.notifications import DetailType
-from grantor.aws.services import JobServices
+from grantor.aws.notifications import DetailType, dump_log
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
-from grantor.core.jobs.outcome import JobOutcome, derive_outcome, parse_summary
+from grantor.core.jobs.outcome import JobOutcome, derive_outcome, disown_job, parse_summary
 from grantor.core.planning.rendering import SCHEMA_VERSION
+from grantor.core.triggers import is_event_time
 
-logger = Logger(service="start-spark-job")
+logger = Logger(service="start-spark-job", json_serializer=dump_log)
 metrics = Metrics(namespace="Grantor", service="start-spark-job")
 
 
 def report_started(jobs: JobServices, run: JobRun, uploaded_at: float | None) -> None:
     """Report that a processing job was created.
 
-    `uploaded_at` is when its data arrived, in seconds since the epoch.
+    `uploaded_at` is when its data arrived, by its event, in seconds since the epoch. A time that no
+    event can have is not measured.
     """
     metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
-    if uploaded_at is not None:
-        elapsed = max(0.0, (jobs.clock() - uploaded_at) * 1000)
+    now = jobs.clock()
+    if uploaded_at is not None and is_event_time(uploaded_at, now):
+        elapsed = max(0.0, (now - uploaded_at) * 1000)
         metrics.add_metric("UploadToStart", MetricUnit.Milliseconds, elapsed)
     sentence = f"{run.label} is started as {run.name}"
     logger.info(sentence, job=run.name, input=run.input, role=run.role)
@@ -72,9 +75,17 @@ def alert_once(jobs: JobServices, headline: str, sentence: str, cause: str = "")
         return
     logger.error(sentence)
     subject = f"Grantor {jobs.services.names.stack_name}: {headline}"
-    jobs.services.notifications.send_alert(subject, sentence)
+    jobs.services.notifications.send_alert(subject, list_lines(sentence))
     # Recorded last: after a crash, two alerts are better than none.
     jobs.store.record_alert(why, now)
+
+
+def list_lines(sentence: str) -> list[str]:
+    """The lines of a sentence that proposes rules: all but the first are indented, so that no text
+    of others in it begins a line.
+    """
+    first, *more = sentence.split("\n")
+    return [first, *(f"  {line}" for line in more)]
 
 
 def settle_ended_job(jobs: JobServices, name: str) -> str:
@@ -90,7 +101,8 @@ def settle_ended_job(jobs: JobServices, name: str) -> str:
     held = jobs.store.read_input(pointer.subject)
     if held.status.name == name and held.status.status is JobStatus.IN_PROGRESS:
         description = jobs.jobs.describe_job(name)
-        if description is None or not description.status.is_over:
+        own = description is not None and held.status.is_own_job(description)
+        if description is None or (own and not description.status.is_over):
             raise RetryableError(
                 f"an event says that {name} has ended; SageMaker does not show it yet"
             )
@@ -105,8 +117,11 @@ def settle_run(jobs: JobServices, held: InputItem, description: JobDescription) 
     """
     run = jobs.store.read_run(held.record)
     run = run or JobRun(description.name, held.record.partition(" ")[0])
-    summary = parse_summary(jobs.operations.read_small(f"{run.folder}summary.json"))
-    outcome = derive_outcome(run.label or run.name, description, summary, run.program)
+    if held.status.is_own_job(description):
+        summary = parse_summary(jobs.operations.read_small(f"{run.folder}summary.json"))
+        outcome = derive_outcome(run.label or run.name, description, summary, run.program)
+    else:
+        outcome = disown_job(run.label or run.name, description)
     ended = run.with_outcome(outcome, description.ended or jobs.clock())
     jobs.store.record_run(held.subject, ended)
     report_end(jobs, ended, outcome)

@@ -12,9 +12,9 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from grantor.aws.clients import RetryableError
+from grantor.aws.job_services import JobServices
 from grantor.aws.job_store import WaitingUpload
 from grantor.aws.queues import Record, parse_record, retry_sooner
-from grantor.aws.services import JobServices
 from grantor.core.jobs.match import find_candidates, find_subjects, plan_starts
 from grantor.core.rules import Job
 from grantor.core.snapshot import Focus, Inventory
@@ -49,8 +49,7 @@ def handle(jobs: JobServices, event: Mapping[str, Any], context: Any) -> dict[st
         results = invocation.process_triggers([trigger])
         return {"results": results or [_explain_no_result(trigger)]}
     finally:
-        count = invocation.processed_uploads
-        metrics.add_metric("UploadsProcessed", MetricUnit.Count, count)
+        metrics.add_metric("UploadsProcessed", MetricUnit.Count, invocation.processed_uploads)
         metrics.flush_metrics()
 
 
@@ -131,7 +130,8 @@ class UploadProcessor:
         self, every_job: Iterable[Job], candidates: tuple[Job, ...], trigger: UploadTrigger
     ) -> list[StartResult]:
         inventory = self._read_inventory(candidates, trigger.upload)
-        plan = plan_starts(every_job, trigger.upload, inventory, self.jobs.names.roles)
+        roles, bounds = self.jobs.names.roles, self.policies.bounds
+        plan = plan_starts(every_job, trigger.upload, inventory, roles, bounds)
         for refused in plan.refused:
             finish.alert_once(self.jobs, "a job is refused", str(refused))
         results = [StartResult(str(refused), RetryWhen.ON_EVENT) for refused in plan.refused]
@@ -174,8 +174,7 @@ class UploadProcessor:
         since = waiting.since if waiting and waiting.why == why else now
         finish.report_waiting(why)
         if now - since > UPLOAD_ALERT_SECONDS:
-            minutes = f"{(now - since) / 60:.0f} minutes"
-            sentence = f"{trigger.upload} has waited for {minutes}: {why}"
+            sentence = f"{trigger.upload} has waited for {(now - since) / 60:.0f} minutes: {why}"
             finish.alert_once(self.jobs, "a job waits", sentence, why)
         if waiting and waiting.due > now and waiting.attempt != trigger.attempt:
             return  # its message is in the queue
@@ -248,5 +247,4 @@ def _read_policies(jobs: JobServices) -> PolicySet:
     Files that are kept in memory are read again only if they have changed.
     """
     services = jobs.services
-    accepted = services.run_store.read_accepted()
-    return read_policies(services.policy_files, accepted, services.names.data_bucket)
+    return read_policies(services.policy_files, services.run_store.read_accepted(), services.names)

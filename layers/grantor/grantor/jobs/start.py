@@ -1,14 +1,16 @@
 """Start jobs: check the role's grants, claim the run, create its processing job."""
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 
 from grantor.aws.clients import RetryableError
+from grantor.aws.job_services import JobServices, NameTaken, QuotaReached, RequestRefused
 from grantor.aws.job_store import InputItem, JobRun
-from grantor.aws.processing import NameTaken, QuotaReached, RequestRefused
-from grantor.aws.services import JobServices, Services
+from grantor.aws.s3 import CodeChanged
+from grantor.aws.services import Services
 from grantor.core.grant import Grant, iam_grantee, profile_subject
 from grantor.core.jobs.decide import (
     FailureCause,
@@ -20,7 +22,14 @@ from grantor.core.jobs.decide import (
     WantedRun,
     decide_start,
 )
-from grantor.core.jobs.preflight import PreflightAnswer, PreflightResult, check_grants
+from grantor.core.jobs.outcome import quote_foreign
+from grantor.core.jobs.preflight import (
+    PreflightAnswer,
+    PreflightResult,
+    check_grants,
+    check_suspension,
+    explain_suspension,
+)
 from grantor.core.jobs.request import (
     Attempt,
     InputObject,
@@ -28,6 +37,8 @@ from grantor.core.jobs.request import (
     build_attempt_request,
     compute_input_id,
     compute_run_id,
+    format_job_name,
+    hash_request,
     run_folder,
     split_uri,
 )
@@ -39,7 +50,7 @@ from grantor.core.triggers import UploadTrigger
 from grantor.jobs import finish
 from grantor.reconcile.policies import PolicySet
 from grantor.reconcile.read import read_focused
-from grantor.settings import JOB_START_ROUNDS, MAX_JOB_FAILURES
+from grantor.settings import JOB_NAME_SECRET_BYTES, JOB_START_ROUNDS, MAX_JOB_FAILURES
 
 FULL_FOCUS = Focus()
 
@@ -161,17 +172,31 @@ class JobStarter:
             return StartResult(grants.sentence, RetryWhen.ON_EVENT)
         if grants.answer is PreflightAnswer.NOT_YET:
             return StartResult(grants.sentence, RetryWhen.SOON)
-        attempt = Attempt(start, found, check.run, check.decision.attempt)
-        code = self.jobs.codes[start.job.run]
+        decision, code = check.decision, self.jobs.codes[start.job.run]
+        name = decision.name or format_job_name(
+            start.job.name, check.run, decision.attempt, secrets.token_hex(JOB_NAME_SECRET_BYTES)
+        )
+        attempt = Attempt(start, found, check.run, decision.attempt, name)
         try:
             request = build_attempt_request(attempt, self.jobs.launch_environment(code.code))
         except UnsendableRequest as reason:
             finish.alert_once(self.jobs, "a job cannot be requested", f"{attempt.label}: {reason}")
             return StartResult(str(reason), RetryWhen.ON_EVENT)
-        self.jobs.place_code(code, split_uri(start.input)[0])
+        try:
+            self.jobs.place_code(code, split_uri(start.input)[0])
+        except CodeChanged as changed:
+            why = (
+                f"{attempt.label} does not start, because somebody has changed its code in "
+                f"s3://{self.jobs.names.operations_bucket}/: {quote_foreign(changed.key)} "
+                f"{changed}; find out who, then delete it, and the launcher puts its own"
+            )
+            finish.alert_once(self.jobs, "the code of a job was changed", why)
+            return StartResult(why, RetryWhen.ON_EVENT)
         run = self._build_run_record(attempt, check.held.status.version)
         status = check.held.status
-        claim = status.claim_attempt(attempt, check.decision.failures, self.jobs.clock())
+        claim = status.claim_attempt(
+            attempt, decision.failures, self.jobs.clock(), hash_request(request)
+        )
         claimed = self.jobs.store.replace_input(check.held, claim, run.sort_key)
         if not claimed:
             return None
@@ -240,25 +265,32 @@ def check_role_grants(
     One call if it does; otherwise also what the reconciler reads for the role and its profile, to
     see whether rules in force give it. Raises ClientError or RetryableError if that cannot be read.
     """
+    home, suspensions = services.names.home, policies.accepted_suspensions
+    suspended = check_suspension(start, suspensions, now, home)
+    if suspended.answer is not PreflightAnswer.OK:
+        return suspended
     held = services.grants.list_grants([iam_grantee(start.role)])
     result = check_grants(start, held, ())
     if result.answer is PreflightAnswer.OK:
         return result
     wanted = _list_wanted_grants(services, policies, start, now)
+    suspensions_found = (one.suspended.find(iam_grantee(start.role)) for one in wanted)
+    if suspension := next(filter(None, suspensions_found), None):
+        return explain_suspension(start, suspension, home)
     grants: set[Grant] = {grant for one in wanted for grant in one.grants}
     unread = {*(held.why for one in wanted for held in one.on_hold), *policies.unread.values()}
-    return check_grants(start, held, grants, sorted(unread), services.names.home)
+    return check_grants(start, held, grants, sorted(unread), home)
 
 
 def _list_wanted_grants(
     services: Services, policies: PolicySet, start: Start, now: datetime
 ) -> list[WantedGrants]:
     """Return what rules for the role itself give, and what rules for the profile give."""
-    own = [_select_role_rules(policy, start.role) for policy in policies.policies.values()]
+    own = [_select_role_rules(policy, start.role) for policy in policies.in_force]
     found = [_expand_policies(services, own, FULL_FOCUS, now)]
     if start.profile:
         focus = Focus.build([profile_subject(*start.profile.split("/", 1))])
-        found.append(_expand_policies(services, policies.policies.values(), focus, now))
+        found.append(_expand_policies(services, policies.in_force, focus, now))
     return found
 
 
@@ -269,7 +301,8 @@ def _expand_policies(
     rules = filter_rules([rule for policy in listed for rule in policy.rules], focus)
     if not rules:
         return WantedGrants()
-    return expand_rules(listed, read_focused(services, rules, focus, now), focus)
+    suspensions = [one for policy in listed for one in policy.suspensions]
+    return expand_rules(listed, read_focused(services, rules, focus, now, suspensions), focus)
 
 
 def _select_role_rules(policy: Policy, role: str) -> Policy:

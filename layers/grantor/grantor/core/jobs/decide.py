@@ -44,13 +44,16 @@ class FailureCause(StrEnum):
     INTERNAL = "internal error"
     INFRASTRUCTURE = "infrastructure"
     SET_UP = "could not be set up"
+    SUMMARY = "summary not valid"
+    FOREIGN = "not started by Grantor"
     TIME = "time limit"
     STOPPED = "stopped"
 
     @property
     def is_retryable(self) -> bool:
         """Whether another attempt may succeed although nothing else has changed."""
-        return self in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE)
+        causes = (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE, FailureCause.FOREIGN)
+        return self in causes
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class JobDescription:
     message: str = ""  # ExitMessage
     limit: int = 0  # seconds
     arn: str = ""
+    role: str = ""  # ARN
+    request: str = ""  # hash_request of what SageMaker was asked for
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,17 @@ class InputStatus:
     superseded: int = 0  # runs in a row whose input was replaced or deleted meanwhile
     done: str = ""  # the last run that completed, which LATEST follows
     tried: Mapping[str, int] = field(default_factory=dict)  # run → attempts
+    request: str = ""  # hash_request of what was claimed; "" in a claim of 0.2.0 and before
+
+    def is_own_job(self, job: JobDescription) -> bool:
+        """Whether a processing job of the claimed name is the one that was claimed.
+
+        A job that does the same as the same role is: only who may pass this role to SageMaker could
+        have created it, and it does nothing else. It was created after the claim, and before the
+        claim could be taken over.
+        """
+        begin, end = self.at - CLOCK_SKEW_SECONDS, self.at + JOB_CLAIM_SECONDS + CLOCK_SKEW_SECONDS
+        return self.request in ("", job.request) and begin <= job.created <= end
 
     @property
     def quiet_seconds(self) -> float:
@@ -101,8 +117,10 @@ class InputStatus:
             return 0.0
         return compute_delay(self.superseded, INPUT_QUIET_FIRST_SECONDS, INPUT_QUIET_MAX_SECONDS)
 
-    def claim_attempt(self, attempt: Attempt, failures: int, at: float) -> "InputStatus":
-        """Return the status once a new attempt is claimed."""
+    def claim_attempt(
+        self, attempt: Attempt, failures: int, at: float, request: str = ""
+    ) -> "InputStatus":
+        """Return the status once a new attempt is claimed; `request` is its hash_request."""
         run, version = attempt.run, attempt.input.version
         tried = {past: count for past, count in self.tried.items() if past != run} | {
             run: attempt.number
@@ -111,6 +129,7 @@ class InputStatus:
         return InputStatus(
             attempt.name, run, attempt.number, JobStatus.IN_PROGRESS, at, version,
             failures=failures, superseded=self.superseded, done=self.done, tried=kept,
+            request=request,
         )  # fmt: skip
 
     def end_attempt(self, status: JobStatus, cause: FailureCause) -> "InputStatus":
@@ -161,11 +180,15 @@ class WantedRun:
 
 @dataclass(frozen=True)
 class StartDecision:
-    """What to do; for a start, the attempt's number and the failures in a row of this run."""
+    """What to do; for a start, the attempt's number and the failures in a row of this run.
+
+    `name` is that of a processing job that was claimed and never created, and which is used now.
+    """
 
     action: StartAction
     attempt: int = 0
     failures: int = 0
+    name: str = ""
 
 
 def decide_start(
@@ -194,13 +217,9 @@ def _decide_running(
     same = wanted.run == current.run
     if description is None:
         return _decide_unknown(current, wanted, same, now)
-    if not description.status.is_over:
-        return StartDecision(StartAction.RUNNING if same else StartAction.WAIT)
-    if description.created < current.at - CLOCK_SKEW_SECONDS:
-        return (
-            _decide_first(current, wanted, now) if wanted.run else StartDecision(StartAction.GONE)
-        )
-    return StartDecision(StartAction.SETTLE)
+    if description.status.is_over or not current.is_own_job(description):
+        return StartDecision(StartAction.SETTLE)
+    return StartDecision(StartAction.RUNNING if same else StartAction.WAIT)
 
 
 def _decide_unknown(
@@ -209,7 +228,8 @@ def _decide_unknown(
     if now < current.at + JOB_CLAIM_SECONDS:
         return StartDecision(StartAction.CLAIMED)
     if same:
-        return StartDecision(StartAction.START, current.attempt, current.failures)
+        attempt, failures = current.attempt, current.failures
+        return StartDecision(StartAction.START, attempt, failures, current.name)
     return _decide_first(current, wanted, now) if wanted.run else StartDecision(StartAction.GONE)
 
 

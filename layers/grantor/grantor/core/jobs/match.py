@@ -8,15 +8,22 @@ from functools import cached_property, lru_cache
 
 from grantor.core.diagnostics import Fault, Problem, join_words, quote_text
 from grantor.core.grant import profile_subject
+from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
     check_domain,
     matches_name,
     resolve_execution_role,
 )
-from grantor.core.planning.holds import NotRead, RuleRejected, locate_fault
 from grantor.core.planning.profile_conflicts import ConflictCheck
-from grantor.core.planning.scopes import VARIABLE, fill_variables, profile_values
+from grantor.core.planning.scopes import (
+    VARIABLE,
+    NotRead,
+    RuleRejected,
+    fill_variables,
+    locate_fault,
+    profile_values,
+)
 from grantor.core.rules import (
     PROFILE_VARIABLES,
     IamPrincipal,
@@ -212,13 +219,17 @@ class StartPlan:
 
 
 def plan_starts(
-    jobs: Iterable[Job], upload: str, inventory: Inventory, may_pass: frozenset[str]
+    jobs: Iterable[Job],
+    upload: str,
+    inventory: Inventory,
+    may_pass: frozenset[str],
+    bounds: Bounds,
 ) -> StartPlan:
     """Plan what `upload` (s3://bucket/key) starts, of all `jobs`, whose order does not matter.
 
     The inventory needs the profiles of the domains that the candidates' profile queries name, with
     sharing and what is unread. `may_pass` are the ARNs, in which * and ? are wildcards, of the
-    roles that a job may run as: the stack's parameter JobRoles.
+    roles that a job may run as: the stack's parameter JobRoles. `bounds` limit its machines.
     """
     every_job = tuple(sorted(jobs, key=lambda job: job.id))
     candidates = find_candidates(every_job, upload)
@@ -226,7 +237,7 @@ def plan_starts(
         return StartPlan()
     planner = _StartPlanner(every_job, upload, inventory, may_pass)
     for job in candidates:
-        planner.add_job(job)
+        planner.add_job(job, bounds.find_job_faults(job))
     return StartPlan(
         tuple(planner.starts), tuple(sorted(planner.refused)), tuple(sorted(planner.unread))
     )
@@ -244,8 +255,11 @@ class _StartPlanner:
         self.refused: set[Problem] = set()
         self.unread: set[str] = set()
 
-    def add_job(self, job: Job) -> None:
-        """Add the starts of one job, or why it is refused."""
+    def add_job(self, job: Job, outside: Iterable[Fault]) -> None:
+        """Add the starts of one job, or why it is refused; `outside` is what exceeds its bounds."""
+        if faults := {locate_fault(job, fault) for fault in outside}:
+            self.refused |= faults
+            return
         try:
             self._add_starts(job)
         except RuleRejected as refused:

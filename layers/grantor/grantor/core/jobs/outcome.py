@@ -4,15 +4,15 @@ A job gives its reason by its exit code. SageMaker repeats the code in the text 
 and in no other field.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grantor.core.diagnostics import is_invisible, parse_json
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
-from grantor.settings import MAX_OUTCOME_CHARACTERS
+from grantor.core.policy.job_language import SHIPPED_JOBS
+from grantor.settings import MAX_JOB_SUMMARY_BYTES, MAX_OUTCOME_CHARACTERS
 
 EXIT_PATTERN = re.compile(r"(?:returned non-zero exit status|exit code:?) (-?\d{1,3})")
 EXIT_CAUSES = {
@@ -25,6 +25,7 @@ EXIT_CAUSES = {
     20: FailureCause.INTERNAL,
     137: FailureCause.INFRASTRUCTURE,  # killed, mostly for lack of memory
 }
+COUNT_NAME = re.compile(r"[A-Za-z0-9_ ,.-]{1,40}")  # a name with which no sentence can be forged
 # How FailureReason begins if the job's code failed, and if the service failed.
 CODE_ERROR_PREFIXES = ("AlgorithmError", "Algorithm Error")
 SERVICE_ERROR_PREFIXES = (
@@ -38,6 +39,7 @@ SERVICE_ERROR_PREFIXES = (
 NEXT_STEPS = {
     FailureCause.ACCESS: "it is tried again when grants change",
     FailureCause.INTERNAL: "it is tried again automatically, at most three times",
+    FailureCause.FOREIGN: "it is tried again under another name, at most three times",
     FailureCause.INFRASTRUCTURE: "it is tried again automatically, at most three times",
 }
 REMEDIES = {
@@ -57,7 +59,23 @@ REMEDIES = {
         "give the job more time or machines (time_limit, instances), and upload the data again"
     ),
     FailureCause.STOPPED: "somebody stopped it; upload the data again to start it again",
+    FailureCause.SUMMARY: (
+        "the job's own code writes valid JSON, so something else runs as its role: look at "
+        "summary.json in the run's folder; upload the data again to try again"
+    ),
+    FailureCause.FOREIGN: (
+        "its outcome is not used: look in CloudTrail for who called CreateProcessingJob"
+    ),
 }
+# How a text that somebody else wrote names an address, which a mail program makes a link of: the
+# scheme of a URI, except for s3, and a dot before a word of letters. These suffixes of files are no
+# top-level domains.
+SCHEME = re.compile(r"(?i)\b(?!s3://)([a-z][a-z0-9+.-]*)://")
+HOST_DOT = re.compile(
+    r"(?<=[\w-])[.\u3002\uff0e\uff61](?=[^\W\d_]{2})(?!(?:csv|json|txt|html|parquet|yaml)(?![\w.-]))"
+)
+QUOTATION_MARKS = re.compile('["\u00ab\u00bb\u201c-\u201f\u300c-\u300f\uff02]')
+COUNTED = 10**15  # rows; more than any file has
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,7 @@ class JobSummary:
     drift: tuple[str, ...] = ()
     manifest: str = ""
     report: str = ""
+    fault: str = ""  # why it is not valid
 
 
 @dataclass(frozen=True)
@@ -96,27 +115,48 @@ def derive_outcome(
     """
     code = _find_exit_code(job.reason, summary)
     seconds = max(0.0, job.ended - job.began) if job.began else 0.0
-    if job.status is JobStatus.COMPLETED:
+    if job.status is JobStatus.COMPLETED and not summary.fault:
         sentence = f"{label}: {_describe_success(summary)}"
         return JobOutcome(job.status, FailureCause.NONE, sentence, 0, seconds, summary)
     cause = _find_cause(job, code, seconds)
     verb = "was stopped" if job.status is JobStatus.STOPPED else "failed"
     number = f" (exit {code})" if code is not None else ""
-    why = (summary.sentence or _clean_text(job.message) or _clean_text(job.reason)).rstrip(".")
+    said = summary.sentence or _clean_text(job.message)
+    reason = _clean_text(job.reason)
+    why = _quote_job(said) if said else _quote_text("SageMaker says", reason) if reason else ""
+    why = f"its summary.json is not valid: {summary.fault}" if summary.fault else why
     remedy = "" if summary.sentence else _find_remedy(cause, program)
     head = f"{label} {verb}: {cause}{number}" + (f": {why}" if why else "")
     sentence = "; ".join(filter(None, (head, remedy, NEXT_STEPS.get(cause, ""))))
-    return JobOutcome(job.status, cause, sentence, code, seconds, summary)
+    status = JobStatus.FAILED if cause is FailureCause.SUMMARY else job.status
+    return JobOutcome(status, cause, sentence, code, seconds, summary)
+
+
+def disown_job(label: str, job: JobDescription) -> JobOutcome:
+    """Return the outcome of a run whose name a processing job has that Grantor did not start.
+
+    Nothing that this job says or writes is used. The run starts again, under another name.
+    """
+    what = (
+        f"SageMaker has a processing job {_clean_text(job.name)}, which runs as "
+        f"{_clean_text(job.role)}, and its role, code, arguments or time of creation are not those "
+        "that were ordered"
+    )
+    cause = FailureCause.FOREIGN
+    sentence = f"{label} failed: {cause}: {what}; {REMEDIES[cause]}; {NEXT_STEPS[cause]}"
+    return JobOutcome(JobStatus.FAILED, cause, sentence)
 
 
 def parse_summary(text: bytes) -> JobSummary:
-    """Parse a summary.json; invalid members are dropped."""
+    """Parse a summary.json; invalid members are dropped. There is none if the text is empty."""
+    if not text:
+        return JobSummary()
     try:
-        found = json.loads(text)
-    except ValueError:
-        return JobSummary()
+        found = parse_json(text, MAX_JOB_SUMMARY_BYTES)
+    except ValueError as error:
+        return JobSummary(fault=_clean_text(str(error)))
     if not isinstance(found, dict):
-        return JobSummary()
+        return JobSummary(fault="it is not an object")
     texts = {
         name: _clean_text(found.get(name)) for name in ("outcome", "sentence", "manifest", "report")
     }
@@ -124,7 +164,7 @@ def parse_summary(text: bytes) -> JobSummary:
     drifted = tuple(filter(None, map(_clean_text, drift if isinstance(drift, list) else ())))
     code = found.get("exit")
     return JobSummary(
-        exit_code=code if type(code) is int else None,
+        exit_code=code if type(code) is int and abs(code) < 1000 else None,
         rows=_read_counts(found.get("rows")),
         quarantine=_read_counts(found.get("quarantine")),
         drift=drifted[:20],
@@ -133,13 +173,36 @@ def parse_summary(text: bytes) -> JobSummary:
 
 
 def _describe_success(summary: JobSummary) -> str:
+    said = _quote_job(summary.sentence) if summary.sentence else ""
     if summary.outcome == "already":
-        return summary.sentence or "this run was published already"
+        return said or "this run was published already"
     if "in" not in summary.rows:
-        return summary.sentence or "done, but it left no summary"
-    return "; ".join(
-        [f"{summary.rows['in']:,} rows in, {_describe_quarantine(summary)}", *summary.drift]
-    )
+        return said or "done, but it left no summary"
+    rows = f"{summary.rows['in']:,} rows in, {_describe_quarantine(summary)}"
+    return f"{rows}; {_quote_job('; '.join(summary.drift))}" if summary.drift else rows
+
+
+def _quote_job(text: str) -> str:
+    """Mark a text as the job's: the job's role may write anything, also what looks like ours.
+
+    >>> print(_quote_job('no "READ".'))
+    the job says "no 'READ'"
+    """
+    return _quote_text("the job says", text)
+
+
+def _quote_text(speaker: str, text: str) -> str:
+    return f"{speaker} {quote_foreign(text.rstrip('.'))}"
+
+
+def quote_foreign(text: str) -> str:
+    """Quote a text of somebody else: one line that ends where its quotation ends, without a link.
+
+    >>> print(quote_foreign('see "https://evil.example/a.csv", s3://b/a.csv or 0.5'))
+    "see 'https[:]//evil[.]example/a.csv', s3://b/a.csv or 0.5"
+    """
+    inside = HOST_DOT.sub("[.]", SCHEME.sub(r"\1[:]//", _clean_text(text)))
+    return f'"{QUOTATION_MARKS.sub("'", inside)}"'
 
 
 def _describe_quarantine(summary: JobSummary) -> str:
@@ -157,6 +220,8 @@ def _find_remedy(cause: FailureCause, program: str) -> str:
 
 
 def _find_cause(job: JobDescription, code: int | None, seconds: float) -> FailureCause:
+    if job.status is JobStatus.COMPLETED:
+        return FailureCause.SUMMARY
     if job.status is JobStatus.STOPPED:
         return FailureCause.TIME if job.limit and seconds >= job.limit else FailureCause.STOPPED
     if code is not None:
@@ -188,7 +253,8 @@ def _clean_text(value: object) -> str:
     if not isinstance(value, str):
         return ""
     line = "".join(
-        sign if sign.isprintable() else " " for sign in value[: 2 * MAX_OUTCOME_CHARACTERS]
+        " " if is_invisible(sign) or not sign.isprintable() else sign
+        for sign in value[: 2 * MAX_OUTCOME_CHARACTERS]
     )
     return " ".join(line.split())[:MAX_OUTCOME_CHARACTERS]
 
@@ -199,5 +265,6 @@ def _read_counts(value: object) -> dict[str, int]:
 
 def _iterate_counts(value: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
     for name, number in list(value.items())[:50]:
-        if isinstance(number, int) and not isinstance(number, bool):
-            yield _clean_text(name), number
+        named = isinstance(name, str) and COUNT_NAME.fullmatch(name)
+        if named and type(number) is int and 0 <= number < COUNTED:
+            yield name, number

@@ -12,13 +12,13 @@ the output, which may be two grants.
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from grantor.core.diagnostics import join_words
-from grantor.core.grant import Grant, Permission, iam_grantee
+from grantor.core.grant import Grant, Permission, covers, iam_grantee
 from grantor.core.planning.rendering import Home, describe_grantee
-from grantor.core.rules import Start
-from grantor.core.scope import covers
+from grantor.core.rules import Start, Suspension
 
 STAGED_ARGUMENT = ("access", "staged")  # the argument by which a policy file orders staging
 STAGING_HINT = (
@@ -110,6 +110,24 @@ def check_grants(
     cause = f": {why}" if missing else ", although a rule grants it"
     sentence = f"{runner} does not have {_join_needs(lacking)} yet{cause}"
     return PreflightResult(PreflightAnswer.NOT_YET, sentence)
+
+
+def check_suspension(
+    start: Start, suspensions: Iterable[Suspension], now: datetime, home: Home
+) -> PreflightResult:
+    """Check that neither the role nor the profile is suspended, whatever grants are still there."""
+    for one in suspensions:
+        is_over = one.until is not None and one.until <= now
+        if one.name in (start.role, f"profile {start.profile}") and not is_over:
+            return explain_suspension(start, one, home)
+    return PreflightResult(PreflightAnswer.OK)
+
+
+def explain_suspension(start: Start, suspension: Suspension, home: Home) -> PreflightResult:
+    """The answer for a job whose role is suspended."""
+    where = f"{suspension.file}, line {suspension.line}"
+    sentence = f"{_describe_runner(start, home)} is suspended by {where}: {suspension.because}"
+    return PreflightResult(PreflightAnswer.MISSING, sentence)
 
 
 def _as_staged(start: Start) -> Start:

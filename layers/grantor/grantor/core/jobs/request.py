@@ -1,7 +1,8 @@
 """The identity of a run, and the request for its processing job.
 
-The same job on the same content into the same output with the same code is the same run. It has the
-same name, so nothing starts twice.
+The same job on the same content into the same output with the same code is the same run. The name
+of its processing job is claimed in the ledger before the job exists, so nothing starts twice. Part
+of the name is random, so that nobody else can take it first.
 
 The request equals the one of PySparkProcessor in the SageMaker SDK (v3), which has a gigabyte of
 dependencies. The SDK's requests were captured; the tests compare with them.
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+from grantor.core.policy.job_language import SHIPPED_JOBS
 from grantor.core.rules import Instances, Start
 from grantor.core.triggers import JOB_NAME_PREFIX
 from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS, MAX_CONTAINER_ARGUMENTS
@@ -71,17 +72,15 @@ class CodeVersion:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a run: what starts, its input, the run's id, and its number, from 1."""
+    """One attempt of a run: what starts, its input, the run's id, its number, from 1, and the name
+    of its processing job.
+    """
 
     start: Start
     input: InputObject
     run: str
     number: int
-
-    @property
-    def name(self) -> str:
-        """The name of its processing job."""
-        return format_job_name(self.start.job.name, self.run, self.number)
+    name: str
 
     @property
     def label(self) -> str:
@@ -124,14 +123,16 @@ def compute_input_id(start: Start) -> str:
     return _hash_json([start.job.id, start.input, start.output])[:32]
 
 
-def format_job_name(job: str, run: str, attempt: int) -> str:
+def format_job_name(job: str, run: str, attempt: int, secret: str) -> str:
     """Return the name of the processing job, which has at most 63 characters.
 
-    >>> format_job_name("abalone_for.everybody in it", "0123456789abcdef0123", 2)
-    'grantor-abalone-for-everybod-0123456789abcdef0123-a2'
+    `secret` are eight hex digits that nobody can guess.
+
+    >>> format_job_name("abalone_for.everybody in it", "0123456789abcdef0123", 2, "5eed5eed")
+    'grantor-abalone-for-ever-0123456789abcdef0123-a2-5eed5eed'
     """
     shown = INVALID_NAME_CHARACTERS.sub("-", job[:MAX_JOB_NAME_CHARACTERS]).strip("-") or "job"
-    return f"{JOB_NAME_PREFIX}{shown}-{run}-a{attempt}"
+    return f"{JOB_NAME_PREFIX}{shown}-{run}-a{attempt}-{secret}"
 
 
 def role_name(role: str) -> str:
@@ -246,6 +247,25 @@ def build_request(name: str, what: SparkSubmission, terms: JobTerms) -> dict[str
     return asked
 
 
+def hash_request(request: Mapping[str, Any]) -> str:
+    """Return 32 hex digits over what decides what a processing job does and as whom.
+
+    That is its role, image, entry point, arguments, environment and inputs, with the code's hash.
+    DescribeProcessingJob returns these as CreateProcessingJob got them, so its answer has the hash
+    of the request. An empty environment may be left out.
+    """
+    app = request.get("AppSpecification", {})
+    members = ("ImageUri", "ContainerEntrypoint", "ContainerArguments")
+    inputs = [
+        (one["InputName"], place.get("S3Uri"), place.get("LocalPath"))
+        for one in request.get("ProcessingInputs") or ()
+        for place in (one.get("S3Input") or {},)
+    ]
+    environment = sorted((request.get("Environment") or {}).items())
+    essence = [*map(app.get, members), request.get("RoleArn"), environment, sorted(inputs)]
+    return _hash_json(essence)[:32]
+
+
 def build_attempt_request(attempt: Attempt, environment: LaunchEnvironment) -> dict[str, Any]:
     """Build the request for one attempt.
 
@@ -302,7 +322,16 @@ def build_arguments(attempt: Attempt, environment: LaunchEnvironment) -> list[st
         "summary": f"{run_folder(environment.operations, start.role, attempt.name)}summary.json",
         **dict(start.job.arguments),
     }
-    return [word for name, value in arguments.items() for word in (f"--{name}", value)]
+    return [word for name, value in arguments.items() for word in _format_option(name, value)]
+
+
+def _format_option(name: str, value: str) -> tuple[str, ...]:
+    """Return an option and its value; in one word if the value looks like an option itself.
+
+    smspark-submit (click) takes options wherever they stand, so that a key "--jars=…" would be one
+    of its own.
+    """
+    return (f"--{name}={value}",) if value.startswith("-") else (f"--{name}", value)
 
 
 def _check_arguments(words: list[str]) -> list[str]:

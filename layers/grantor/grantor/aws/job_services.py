@@ -1,0 +1,270 @@
+"""What the launcher uses besides the services of a run: SageMaker's processing jobs, the code of
+jobs, and the adapters, built from the environment.
+
+Apart from services.py, because the reconciler's cold start would pay for these imports.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from grantor.aws.clients import RetryableError, error_code, error_message, retryable
+from grantor.aws.job_store import JobStore
+from grantor.aws.queues import UploadQueue
+from grantor.aws.s3 import OperationsBucket, Uploads
+from grantor.aws.services import Services, build_services
+from grantor.core.jobs.decide import JobDescription, JobStatus
+from grantor.core.jobs.request import CodeVersion, JobNetwork, LaunchEnvironment, hash_request
+from grantor.core.policy.job_language import SHIPPED_JOBS, ShippedJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+BUCKET_PLACEHOLDER = "{data_bucket}"  # in the configuration, in place of the data bucket
+# In the ValidationException of DescribeProcessingJob
+NOT_FOUND_TEXT = "Could not find requested job"
+# In a ValidationException: SageMaker cannot assume the role, perhaps because it is new
+ASSUME_ROLE_TEXT = "assume role"
+
+
+class NameTaken(RuntimeError):
+    """A processing job of this name exists."""
+
+
+class QuotaReached(RuntimeError):
+    """The account may not use so many instances at once.
+
+    The text is SageMaker's and names the quota.
+    """
+
+
+class RequestRefused(RuntimeError):
+    """SageMaker refuses the job for good; the text says why and what to do."""
+
+
+class ProcessingJobs:
+    """The processing jobs of one account and Region."""
+
+    def __init__(self, client: "SageMakerClient") -> None:
+        self._client = client
+
+    def create_job(self, request: Mapping[str, Any]) -> str:
+        """Start a processing job and return its ARN.
+
+        Costs one call. Raises NameTaken, QuotaReached or RequestRefused.
+        """
+        arguments: Any = request
+        try:
+            with retryable():
+                return self._client.create_processing_job(**arguments)["ProcessingJobArn"]
+        except ClientError as error:
+            raise _classify_refusal(error, str(request["RoleArn"])) from error
+
+    def describe_job(self, name: str) -> JobDescription | None:
+        """Describe a job; None if there is no job of this name. Costs one call."""
+        try:
+            with retryable():
+                answer = self._client.describe_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFound" or NOT_FOUND_TEXT in error_message(error):
+                return None
+            raise
+        found: Mapping[str, Any] = answer
+        return JobDescription(
+            name,
+            JobStatus(found["ProcessingJobStatus"]),
+            _epoch_seconds(found.get("CreationTime")),
+            _epoch_seconds(found.get("ProcessingStartTime")),
+            _epoch_seconds(found.get("ProcessingEndTime")),
+            found.get("FailureReason", ""),
+            found.get("ExitMessage", ""),
+            found.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
+            found["ProcessingJobArn"],
+            found["RoleArn"],
+            hash_request(found),
+        )
+
+    def stop_job(self, name: str) -> None:
+        """Ask a job to stop; do nothing if it has ended. Costs one call."""
+        try:
+            with retryable():
+                self._client.stop_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            if error_code(error) not in ("ValidationException", "ResourceNotFound"):
+                raise
+
+
+def _classify_refusal(error: ClientError, role: str) -> Exception:
+    message = error_message(error)
+    match error_code(error):
+        case "ResourceInUse":
+            return NameTaken(message)
+        case "ResourceLimitExceeded":
+            return QuotaReached(message)
+        case "ValidationException" if ASSUME_ROLE_TEXT in message.lower():
+            return RetryableError(f"SageMaker cannot assume {role} yet: {message}")
+        case "AccessDeniedException" | "AccessDenied":
+            return RequestRefused(_explain_denial(message, role))
+    return RequestRefused(f"SageMaker refuses the job: {error_code(error)}: {message}")
+
+
+def _explain_denial(message: str, role: str) -> str:
+    if "PassRole" in message:
+        return (
+            f"the launcher may not pass {role} to SageMaker: "
+            f"name it in the stack's parameter JobRoles. {message}"
+        )
+    if "AddTags" in message:
+        return (
+            "the launcher may not tag processing jobs, so it cannot start them: "
+            f"allow it sagemaker:AddTags. {message}"
+        )
+    return (
+        "the launcher may not start processing jobs: "
+        f"allow it sagemaker:CreateProcessingJob on grantor-*. {message}"
+    )
+
+
+def _epoch_seconds(time: datetime | None) -> float:
+    return time.timestamp() if time else 0.0
+
+
+@dataclass(frozen=True)
+class JobCode:
+    """The code of one job, in the folder that functions/start_spark_job/pack.py makes for it."""
+
+    job: ShippedJob
+    folder: Path
+
+    @cached_property
+    def code(self) -> CodeVersion:
+        """The hash over the job's sources, and the version of its data contract."""
+        return CodeVersion(self._description["code"], self._description["contract"])
+
+    @property
+    def root(self) -> str:
+        """The folder of the code in the operations bucket."""
+        return f"code/{self.code.hash}/"
+
+    def build_files(self, data_bucket: str) -> Mapping[str, bytes]:
+        """Build what must be in the operations bucket before a job on this data bucket starts.
+
+        One hash has the same bytes in every version of Grantor: what is there is compared.
+        """
+        root, zip_name = self.root, f"{self.job.package}.zip"
+        configuration: Sequence[Any] = self._description["configuration"]
+        written = json.dumps(configuration, indent=1).replace(BUCKET_PLACEHOLDER, data_bucket)
+        return {
+            f"{root}{self.job.entry}": (self.folder / self.job.entry).read_bytes(),
+            f"{root}py-files/{zip_name}": (self.folder / zip_name).read_bytes(),
+            f"{root}conf/{data_bucket}/configuration.json": written.encode(),
+        }
+
+    @cached_property
+    def _description(self) -> Mapping[str, Any]:
+        return dict(json.loads((self.folder / "code.json").read_text()))
+
+
+@dataclass(frozen=True)
+class JobNames:
+    """The launcher's bucket, its queue's URL, the roles that it may pass, and its jobs' network."""
+
+    operations_bucket: str
+    upload_queue: str
+    roles: frozenset[str]  # ARNs, in which * and ? are wildcards
+    network: JobNetwork
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "JobNames":
+        """Read the settings from a function's environment; lists are comma-separated.
+
+        Raises KeyError with the name of a missing variable.
+        """
+        subnets, security_groups, roles = (
+            _split_list(environment[name])
+            for name in ("JOB_SUBNETS", "JOB_SECURITY_GROUPS", "JOB_ROLES")
+        )
+        return cls(
+            environment["OPERATIONS_BUCKET"],
+            environment["UPLOAD_QUEUE"],
+            frozenset(roles),
+            JobNetwork(subnets, security_groups),
+        )
+
+
+@dataclass
+class JobServices:
+    """The adapters that the job launcher uses."""
+
+    services: Services
+    names: JobNames
+    code_folder: Path  # with a folder for each job that ships
+
+    @cached_property
+    def codes(self) -> Mapping[str, JobCode]:
+        """The code of each job that ships, by the job's name."""
+        return {name: JobCode(job, self.code_folder / name) for name, job in SHIPPED_JOBS.items()}
+
+    def launch_environment(self, code: CodeVersion) -> LaunchEnvironment:
+        """Where a job with this code is launched."""
+        stack = self.services.names
+        return LaunchEnvironment(
+            stack.stack_name,
+            stack.account_id,
+            self.services.clients.session.region_name,
+            self.names.operations_bucket,
+            code.hash,
+            self.names.network,
+        )
+
+    @cached_property
+    def jobs(self) -> ProcessingJobs:
+        return ProcessingJobs(self.services.clients.processing)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self.services.clients.s3)
+
+    @cached_property
+    def operations(self) -> OperationsBucket:
+        return OperationsBucket(self.services.clients.s3, self.names.operations_bucket)
+
+    @cached_property
+    def store(self) -> JobStore:
+        return JobStore(self.services.table)
+
+    @cached_property
+    def queue(self) -> UploadQueue:
+        return UploadQueue(self.services.clients.sqs, self.names.upload_queue)
+
+    def place_code(self, code: JobCode, data_bucket: str) -> None:
+        """Make sure that the job's code, and nothing else, is where the job's request points to.
+
+        Costs four calls. Raises CodeChanged.
+        """
+        self.operations.place_code(code.root, code.build_files(data_bucket))
+
+    def clock(self) -> float:
+        """The time in seconds since the epoch."""
+        return self.services.clock()
+
+
+def build_job_services(folder: Path, environment: Mapping[str, str] | None = None) -> JobServices:
+    """Build the job services from the environment and the folder with the jobs' code.
+
+    Raises KeyError as build_services does.
+    """
+    variables = os.environ if environment is None else environment
+    services = build_services(variables)
+    return JobServices(services, JobNames.from_environment(variables), folder)
+
+
+def _split_list(written: str) -> tuple[str, ...]:
+    return tuple(filter(None, (word.strip() for word in written.split(","))))
