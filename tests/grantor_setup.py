@@ -7,10 +7,12 @@ setup.describe_grants()                    every grant that exists, as a sentenc
 """
 
 import json
+import secrets
 import time
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ import botocore.session
 from grantor.aws.clients import Clients, prepare_session
 from grantor.aws.services import Services, StackNames
 from grantor.core.grant import Grant, LedgerEntry
+from grantor.core.planning.approvals import Decision
+from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.plan import Change
 from grantor.core.planning.rendering import Home, describe_change, describe_grant
 from grantor.core.triggers import Trigger
@@ -74,9 +78,7 @@ class GrantorSetup:
     def build_services(self, keys: dict[str, str] | None = None) -> Services:
         """Build services as a cold function has them, by default with administrator keys."""
         clients = Clients()
-        clients.session = build_session(
-            self.config, keys or {"AccessKeyId": "test", "SecretAccessKey": "test"}
-        )
+        clients.session = build_session(self.config, keys or self.sandbox.root_keys)
         return Services(self.names, clients)
 
     def build_warm_services(self) -> Services:
@@ -97,6 +99,21 @@ class GrantorSetup:
             chosen.clock() + 600,
             partial(publish_quietly, chosen),
         )[-1]
+
+    def decide(
+        self, report: Report, approves: bool = True, user: str = "AROAANA:ana", **more: Any
+    ) -> Decision:
+        """Approve or reject the plan of the report, as the client of this person does."""
+        values = {"because": "it is meant", "id": secrets.token_hex(8)} | more
+        decision = Decision(user, report.approval.nonce, approves, **values)
+        store = self.build_warm_services().run_store
+        store.record_decision(report.approval.hash, decision, datetime.now(UTC))
+        return decision
+
+    def put_bounds(self, text: str) -> None:
+        """Upload bounds/bounds.yaml; `text` are its folders, each as a line of YAML."""
+        body = f"version: 1\nfolders:\n{text}".encode()
+        self.client("s3").put_object(Bucket=POLICIES, Key=BOUNDS_FILE, Body=body)
 
     def put_policy(self, name: str, text: str) -> None:
         """Upload policy/NAME.yaml."""
@@ -239,6 +256,17 @@ def _create_storage(setup: GrantorSetup) -> None:
         AttributeDefinitions=[
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "approves", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "approvals",
+                "KeySchema": [
+                    {"AttributeName": "approves", "KeyType": "HASH"},
+                    {"AttributeName": "pk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
         ],
     )
 

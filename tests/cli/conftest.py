@@ -13,8 +13,6 @@ from tests.cli.stack_setup import assume_role_with, deploy_stack
 from tests.conftest import Sandbox
 from tests.grantor_setup import GrantorSetup, build_session, set_up_grantor
 
-ADMINISTRATOR = {"AccessKeyId": "test", "SecretAccessKey": "test"}
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,8 +46,9 @@ class CommandLine:
         """Return the keys of a person with exactly these managed policies of the stack."""
         return assume_role_with(self.setup, *(self.outputs[policy] for policy in policies))
 
-    def run(self, *words: str, keys: dict[str, str] = ADMINISTRATOR) -> Answer:
-        """Run `grantor WORDS` with these keys."""
+    def run(self, *words: str, keys: dict[str, str] | None = None) -> Answer:
+        """Run `grantor WORDS` with these keys, by default with the administrator's."""
+        keys = keys or self.setup.sandbox.root_keys
         self.capsys.readouterr()
         try:
             code = main(words, build_session(self.setup.config, keys))

@@ -104,7 +104,7 @@ def test_a_stack_of_another_application_is_refused(cli: CommandLine, setup: Gran
             "grantor status needs the stack's managed policy Reader, whose ARN is among its outputs",
         ),
         (
-            ["approve", "abc"],
+            ["approve", "abc", "--because", "x"],
             [],
             "grantor approve needs the stack's managed policy Approver, whose ARN is among its outputs",
         ),

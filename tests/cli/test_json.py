@@ -15,7 +15,6 @@ from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 SCHEMA = json.loads((ROOT / "docs/json.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-THEIRS = "arn:aws:iam::999999999999:role/ben"
 
 
 def check(document: Any, kind: str) -> Any:
@@ -52,7 +51,9 @@ def test_a_run_with_every_kind_of_result(cli: CommandLine, setup: GrantorSetup):
     setup.put_policy("own", ARTICLE_POLICY)
     setup.reconcile()
     setup.create_unmanaged_grant("theirs/*", role)
-    setup.put_policy("changed", build_rule(THEIRS, "s3://data/*"))
+    ben = setup.create_role("ben")
+    setup.put_policy("changed", build_rule(ben, "s3://data/new/*"))
+    setup.put_policy("covered", build_rule(ben, "s3://data/new/deep/*"))
     setup.put_policy("wrong", "version: 1\nruls: []\n")
     setup.create_profile("userC", role="role-userA")
     setup.create_profile("userD")
@@ -98,12 +99,16 @@ def test_a_plan_that_requires_an_approval(cli: CommandLine, setup: GrantorSetup)
     assert (plan["approval"]["hash"], plan["counts"]["to_delete"]) == (run.approval.hash, 25)
     event = check(read_events(setup)["Approval Required"], "run")
     assert event["approval"] == plan["approval"]
+    assert event["approval"]["author_unknown"] == ["policy/many.yaml"]
     waiting = check(cli.run("status", "--json").json, "status")["pending_plans"]
     assert [one["hash"] for one in waiting] == [run.approval.hash]
 
-    given = check(
-        cli.run("approve", run.approval.hash[:8], "--yes", "--json").json, "given_approval"
-    )
+    short, said = run.approval.hash[:8], ("--because", "we agreed on it", "--yes", "--json")
+    rejected = check(cli.run("reject", short, *said).json, "given_approval")
+    assert (rejected["decision"], rejected["approved_by"]) == ("reject", None)
+    (waiting,) = check(cli.run("status", "--json").json, "status")["pending_plans"]
+    assert [one["because"] for one in waiting["approval"]["rejections"]] == ["we agreed on it"]
+    given = check(cli.run("approve", short, *said, "--despite-rejection").json, "given_approval")
     assert given["hash"] == run.approval.hash
     assert (
         check(cli.run("plan", "--json").json, "plan")["approval"]["approved_by"]
@@ -144,3 +149,29 @@ def test_the_examples_of_the_page_are_valid():
     assert len(blocks) >= 2
     for block in blocks:
         VALIDATOR.validate(json.loads(block))
+
+
+def test_suspensions_leftovers_and_the_end_of_sessions(cli: CommandLine, setup: GrantorSetup):
+    setup.put_policy(
+        "article", ARTICLE_POLICY.replace("version: 1\n", "version: 1\nmode: additive\n")
+    )
+    setup.reconcile()
+    who, because = "Product-Domain/userB", ("--because", "lost laptop")
+    check(cli.run("suspend", who, *because, "--until", "2035-01-01", "--json").json, "suspension")
+    deleted = check(cli.run("apply", "--json").json, "runs")["runs"][0]
+    ended = check(cli.run("end-sessions", *because, "--yes", "--json").json, "run")
+    status = check(cli.run("status", "--json").json, "status")
+    check(cli.run("suspend", who, "--undo", "--json").json, "suspension_lifted")
+    setup.delete_policy("article")
+    setup.reconcile()
+    left = check(cli.run("leftovers", "--json").json, "leftovers")["leftovers"]
+
+    assert deleted["changes"][0]["suspended_by"] == (
+        f"policy/suspensions/Product-Domain_userB.yaml#profile {who}"
+    )
+    assert deleted["credentials_until"] > deleted["started_at"]
+    assert status["sessions"]["ended_before"] == ended["sessions"]["ended_before"]
+    assert [one["who"] for one in status["suspensions"]] == [f"profile {who}"]
+    assert len(left) == 2
+    run = check(cli.run("leftovers", "--revoke", "--json").json, "run")
+    assert (run["activity"], run["counts"]["deleted"]) == ("leftovers", 2)

@@ -7,4 +7,4 @@ from tests.live.probes import access, grants, instance, jobs, lists, rights  # n
 
 ALL_PROBES = sort_probes(PROBES.values())
 PROBES_BY_NAME = {probe.name: probe for probe in ALL_PROBES}
-JOB_PROBES = ("job_failure_reason", "job_image_needs_rights")
+JOB_PROBES = ("job_failure_reason", "job_image_needs_rights", "job_description")

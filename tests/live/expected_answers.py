@@ -23,6 +23,7 @@ SWITCH_ANSWERS: dict[str, tuple[Value, ...]] = {
     "vended_seconds": (3600, 900),
     "job_failure_reason": ("code", "logs", "message"),
     "job_image_needs_rights": (True, False),
+    "job_description": ("asked", "defaults"),
 }
 SWITCH_CASES = [(name, value) for name, values in SWITCH_ANSWERS.items() for value in values]
 
@@ -50,6 +51,11 @@ FAULT_CASES: list[tuple[str, Value, dict[str, Any]]] = [
         refuse("CreateAccessGrant", "InvalidAccessGrant", after=6),
     ),
     ("tags_of_what_is_gone", "AccessDenied", refuse("ListTagsForResource", "AccessDenied", 403)),
+    (
+        "status_of_a_strange_key",
+        403,
+        refuse("GetObject", "AccessDenied", 403, service="s3"),
+    ),
     ("too_long_code", "InvalidRequest", refuse("GetDataAccess", "InvalidRequest", after=1)),
     (
         "missing_key_status",
@@ -95,4 +101,9 @@ FAULT_CASES: list[tuple[str, Value, dict[str, Any]]] = [
 
 
 # A fault cannot allow what a policy denies; in process, policies are not evaluated.
-ALLOWED: list[tuple[str, Value]] = [("readers_see_uploads", True)]
+ALLOWED: list[tuple[str, Value]] = [
+    ("readers_see_uploads", True),
+    ("token_issue_time_ends_sessions", False),
+    # In process a bucket's policy is evaluated, without the key.
+    ("bucket_knows_what_is_vended", "refuses everything"),
+]

@@ -10,8 +10,8 @@ from string import Template
 
 import pytest
 
-from grantor.aws.services import JobCode
-from grantor.core.policy.shipped_jobs import SHIPPED_JOBS
+from grantor.aws.job_services import JobCode
+from grantor.core.policy.job_language import SHIPPED_JOBS
 from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
 from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup, set_up_grantor
 from tests.studio.conftest import notebook

@@ -1,11 +1,14 @@
 """GetDataAccess: which targets it accepts, how long credentials last, and what they allow."""
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
 from tests.live.probe import Finding, match_answer, probe
-from tests.live.workspace import DONE, Workspace
+from tests.live.workspace import DONE, Workspace, format_policy
 
 YES_OR_NO = {DONE: True, "AccessDenied": False}
 
@@ -119,3 +122,94 @@ def credentials_outlive_their_grant(workspace: Workspace) -> Finding:
     workspace.delete_grant(grant)
     seen = workspace.try_call(lambda: s3.get_object(Bucket=workspace.bucket, Key=f"{folder}x"))
     return match_answer(seen, YES_OR_NO, "GetObject right after DeleteAccessGrant")
+
+
+@probe(assumed=True)
+def token_issue_time_ends_sessions(workspace: Workspace) -> Finding:
+    """Does a deny by aws:TokenIssueTime on the location's role end a credential that was vended
+    before?
+    """
+    who, folder = workspace.create_person(), workspace.new_folder()
+    workspace.account.client("s3").put_object(Bucket=workspace.bucket, Key=f"{folder}x", Body=b"x")
+    workspace.create_grant(f"{folder}*", who)
+    s3 = workspace.account.client(
+        "s3", workspace.request_when_granted(who, f"{folder}*")["Credentials"]
+    )
+    s3.get_object(Bucket=workspace.bucket, Key=f"{folder}x")
+    with _ended_sessions(workspace):
+        begun = time.monotonic()
+        while True:
+            seen = workspace.try_call(
+                lambda: s3.get_object(Bucket=workspace.bucket, Key=f"{folder}x")
+            )
+            passed = time.monotonic() - begun
+            if seen != DONE or passed >= workspace.doubt:
+                break
+            time.sleep(0.5)
+    known = {DONE: False, "AccessDenied": True}
+    return match_answer(seen, known, f"GetObject {round(passed)} s after PutRolePolicy")
+
+
+@contextmanager
+def _ended_sessions(workspace: Workspace) -> Iterator[None]:
+    """Deny everything to sessions of the location's role that were issued before now."""
+    iam = workspace.account.client("iam")
+    listed = workspace.call_control("list_access_grants_locations")["AccessGrantsLocationsList"]
+    (role,) = (
+        one["IAMRoleArn"] for one in listed if one["AccessGrantsLocationId"] == workspace.location
+    )
+    place = {"RoleName": role.rpartition("/")[2], "PolicyName": "ended"}
+    before = f"{datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    deny = {
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"DateLessThan": {"aws:TokenIssueTime": before}},
+    }
+    workspace.cleanup.add("iam", "delete_role_policy", **place)
+    iam.put_role_policy(**place, PolicyDocument=format_policy(deny))
+    yield
+    iam.delete_role_policy(**place)
+
+
+ADMITTED = {
+    f"{DONE} {DONE}": "binds nothing",
+    f"AccessDenied {DONE}": "binds",
+    "AccessDenied AccessDenied": "refuses everything",
+}
+
+
+@probe(assumed="binds")
+def bucket_knows_what_is_vended(workspace: Workspace) -> Finding:
+    """Does the condition key s3:AccessGrantsInstanceArn in a bucket policy tell vended calls from
+    others?
+    """
+    s3, folder = workspace.account.client("s3"), workspace.new_folder()
+    asked = {"Bucket": workspace.bucket, "Key": f"{folder}x"}
+    s3.put_object(**asked, Body=b"x")
+    who = workspace.create_person()
+    workspace.create_grant(f"{folder}*", who)
+    vended = workspace.account.client(
+        "s3", workspace.request_when_granted(who, f"{folder}*")["Credentials"]
+    )
+    instance = workspace.call_control("get_access_grants_instance")["AccessGrantsInstanceArn"]
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{workspace.bucket}/{folder}*",
+        "Condition": {"ArnNotEquals": {"s3:AccessGrantsInstanceArn": instance}},
+    }
+    s3.put_bucket_policy(Bucket=workspace.bucket, Policy=format_policy(deny))
+    try:
+        begun = time.monotonic()
+        while True:
+            own = workspace.try_call(lambda: s3.get_object(**asked))
+            if own != DONE or time.monotonic() - begun >= workspace.doubt:
+                break
+            time.sleep(0.5)
+        theirs = workspace.try_call(lambda: vended.get_object(**asked))
+    finally:
+        s3.delete_bucket_policy(Bucket=workspace.bucket)
+    seen = f"{own} {theirs}".replace("403", "AccessDenied")  # an answer without a body has no code
+    return match_answer(seen, ADMITTED, "GetObject of the owner and of a grantee")

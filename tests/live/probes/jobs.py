@@ -1,8 +1,9 @@
-"""Processing jobs: two short ones in the image of Grantor's jobs, on one small machine each."""
+"""Processing jobs: three short ones in the image of Grantor's jobs, on one small machine each."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from grantor.core.jobs.request import image_uri
+from grantor.core.jobs.request import hash_request, image_uri
 from tests.live.probe import Finding, StillOpen, probe
 from tests.live.waiting import wait_for
 from tests.live.workspace import Workspace
@@ -52,11 +53,44 @@ def job_image_needs_rights(workspace: Workspace) -> Finding:
     )
 
 
+@probe(costs=COSTS)
+def job_description(workspace: Workspace) -> Finding:
+    """Does DescribeProcessingJob return role, image, entry point, arguments, environment and inputs
+    as they were asked for?
+    """
+    role = _create_job_role(workspace, pulls=True)
+    return classify_description(_build_request(workspace, role, 0), _run_job(workspace, role, 0))
+
+
+def classify_description(asked: Mapping[str, Any], described: Mapping[str, Any]) -> Finding:
+    """Classify how a description returns its request.
+
+    Raises StillOpen if the launcher would not recognise its own job by it.
+    """
+    if hash_request(asked) != hash_request(described):
+        changed = sorted(key for key in asked if asked[key] != described.get(key))
+        raise StillOpen(f"the description differs in {', '.join(changed)}")
+    exact = all(described.get(key) == value for key, value in asked.items() if key != "Tags")
+    return Finding("asked" if exact else "defaults", ", ".join(sorted(described)))
+
+
 def _run_job(workspace: Workspace, role: str, code: int) -> dict[str, Any]:
     """Run a job that prints a text and exits with this code; return its description."""
-    sagemaker, name = workspace.account.client("sagemaker"), role.rpartition("/")[2]
-    asked = {
-        "ProcessingJobName": name,
+    sagemaker, asked = workspace.account.client("sagemaker"), _build_request(workspace, role, code)
+    name = asked["ProcessingJobName"]
+    workspace.cleanup.add("sagemaker", "end_job", name=name)
+    wait_for("SageMaker may assume the role", lambda: _try_start(sagemaker, asked))
+    wait_for(
+        "the job is over",
+        lambda: _describe_job(sagemaker, name)["ProcessingJobStatus"] in OVER,
+        PATIENCE,
+    )
+    return _describe_job(sagemaker, name)
+
+
+def _build_request(workspace: Workspace, role: str, code: int) -> dict[str, Any]:
+    return {
+        "ProcessingJobName": role.rpartition("/")[2],
         "RoleArn": role,
         "AppSpecification": {
             "ImageUri": image_uri(workspace.account.region),
@@ -70,17 +104,10 @@ def _run_job(workspace: Workspace, role: str, code: int) -> dict[str, Any]:
                 "VolumeSizeInGB": 20,
             }
         },
+        "Environment": {},
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         "Tags": workspace.tags,
     }
-    workspace.cleanup.add("sagemaker", "end_job", name=name)
-    wait_for("SageMaker may assume the role", lambda: _try_start(sagemaker, asked))
-    wait_for(
-        "the job is over",
-        lambda: _describe_job(sagemaker, name)["ProcessingJobStatus"] in OVER,
-        PATIENCE,
-    )
-    return _describe_job(sagemaker, name)
 
 
 def _try_start(sagemaker: Any, asked: dict[str, Any]) -> bool:

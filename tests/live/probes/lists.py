@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
+from botocore.exceptions import ClientError
+
 from tests.live.probe import Finding, StillOpen, match_answer, probe
 from tests.live.waiting import SPREAD_SECONDS, poll, wait_for
 from tests.live.workspace import DONE, Workspace
@@ -72,6 +74,22 @@ def tags_of_what_is_gone(workspace: Workspace) -> Finding:
         lambda: workspace.call_control("list_tags_for_resource", ResourceArn=made["AccessGrantArn"])
     )
     return Finding(seen, "ListTagsForResource right after DeleteAccessGrant")
+
+
+@probe(assumed=404)
+def status_of_a_strange_key(workspace: Workspace) -> Finding:
+    """Which HTTP status has GetObject for a key with an escape character that does not exist?"""
+    key = f"{workspace.new_folder()}a\x1b.yaml"
+    s3 = workspace.account.client("s3")
+    s3.put_object(Bucket=workspace.bucket, Key=key, Body=b"")
+    s3.delete_object(Bucket=workspace.bucket, Key=key)
+    try:
+        s3.get_object(Bucket=workspace.bucket, Key=key)
+    except ClientError as refused:
+        status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
+        code = refused.response["Error"]["Code"]
+        return Finding(status, f"the owner's GetObject after DeleteObject: {status}, code {code}")
+    raise StillOpen("the object is still there")
 
 
 def _list_all_ids(workspace: Workspace, role: str) -> set[str]:

@@ -48,13 +48,16 @@ def read_statuses(client: "CloudFormationClient", stack: str) -> tuple[str, str]
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller: the account, and the ARN of the user or of the role's session."""
+    """The caller: the account, the ARN of the user or of the role's session, and the id that IAM's
+    policies know as aws:userid.
+    """
 
     account: str
     arn: str
+    user_id: str
 
 
 def read_caller(client: "STSClient") -> Caller:
     """Read whose credentials the client has. Costs one call, which no policy can forbid."""
     identity = client.get_caller_identity()
-    return Caller(identity["Account"], identity["Arn"])
+    return Caller(identity["Account"], identity["Arn"], identity["UserId"])

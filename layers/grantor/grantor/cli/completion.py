@@ -53,7 +53,7 @@ class Completion:
 def run_completion(session: Session) -> int:
     """Print the script; return 0."""
     write = {"bash": write_bash, "zsh": lambda: ZSH + write_bash(), "fish": write_fish}
-    session.output.print_line(write[session.arguments.shell]().rstrip("\n"))
+    session.output.print_lines(write[session.arguments.shell]().rstrip("\n").split("\n"))
     return 0
 
 

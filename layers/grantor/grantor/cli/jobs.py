@@ -13,22 +13,18 @@ from grantor.cli.output import (
     LABEL_WIDTH,
     MAX_JOB_AGE,
     Progress,
-    escape_text,
     format_count,
     format_duration,
     format_seconds,
     format_time,
 )
 from grantor.cli.session import CommandError, Session
-from grantor.core.grant import LedgerEntry, State, iam_grantee
+from grantor.core.grant import LedgerEntry, State, covers, iam_grantee
 from grantor.core.jobs.decide import JobStatus, StartAction
 from grantor.core.jobs.request import role_name
-from grantor.core.scope import covers
 
-CONSOLE_DOMAINS = {
-    "cn-": "console.amazonaws.cn",
-    "us-gov-": "console.amazonaws-us-gov.com",
-}  # by the first characters of a Region's name
+# By the first characters of a Region's name.
+CONSOLE_DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
 def run_jobs(session: Session) -> int:
@@ -45,19 +41,14 @@ def list_jobs(session: Session, store: JobStore) -> int:
     with Progress("reading the ledger"):
         recent = takewhile(lambda run: job_age(run, now) < MAX_JOB_AGE, store.iterate_runs())
         running = [run for run in recent if may_be_running(run, now)]
-        waiting = sorted(
-            find_stuck_uploads(store.iterate_waiting(), running), key=lambda upload: upload.since
-        )
+        stuck = find_stuck_uploads(store.iterate_waiting(), running)
+        waiting = sorted(stuck, key=lambda upload: upload.since)
         ended = (run for run in store.iterate_runs() if not may_be_running(run, now))
         runs = [*running, *islice(ended, session.arguments.limit)]
     session.output.print_lines(_format_jobs(waiting, runs, now))
     region = session.services.clients.session.region_name
-    session.output.print_json(
-        {
-            "waiting": [waiting_value(upload) for upload in waiting],
-            "runs": [job_value(run, region) for run in runs],
-        }
-    )
+    values = [job_value(run, region) for run in runs]
+    session.output.print_json({"waiting": list(map(waiting_value, waiting)), "runs": values})
     return 0
 
 
@@ -67,7 +58,7 @@ def show_job(session: Session, store: JobStore, name: str) -> int:
     run = pointer and store.read_run(pointer.record)
     if not run:
         raise CommandError(
-            f"no record of run {escape_text(name)}: grantor jobs lists the runs of the last 90 days"
+            f"no record of run {name}: grantor jobs lists the runs of the last 90 days"
         )
     with Progress("reading the ledger"):
         details = JobDetails.read(session.services, run, _read_attempts(store, run))
@@ -102,16 +93,16 @@ def describe_job(run: JobRun, now: datetime) -> str:
     """Return the outcome of the run, or how long it has been running."""
     if may_be_running(run, now):
         duration = format_duration(job_age(run, now).total_seconds())
-        return escape_text(f"{run.label} has been running for {duration}")
+        return f"{run.label} has been running for {duration}"
     unknown = f"{run.label} was begun, and its end is not recorded: see SageMaker's console"
-    return escape_text(run.sentence or unknown)
+    return run.sentence or unknown
 
 
 def format_job(run: JobRun, now: datetime) -> Iterator[str]:
     """Format a run in two lines: when, and its outcome; then name, duration, input and report."""
     yield f"{format_time(run.at)}  {describe_job(run, now)}"
     report = f", report {run.report}" if run.report else ""
-    yield escape_text(f"  {run.name}, {_format_took(run)}on {run.input}{report}")
+    yield f"  {run.name}, {_format_took(run)}on {run.input}{report}"
 
 
 def waiting_value(upload: WaitingUpload) -> dict[str, Any]:
@@ -133,7 +124,8 @@ def console_url(name: str, region: str) -> str:
     """
     domains = (domain for start, domain in CONSOLE_DOMAINS.items() if region.startswith(start))
     host = f"{region}.{next(domains, 'console.aws.amazon.com')}"
-    return f"https://{host}/sagemaker/home?region={region}#/processing-jobs/{quote(name)}"
+    path = f"#/processing-jobs/{quote(name, errors='replace')}"
+    return f"https://{host}/sagemaker/home?region={region}{path}"
 
 
 @dataclass(frozen=True)
@@ -159,18 +151,12 @@ class JobDetails:
 
     def lines(self) -> Iterator[str]:
         """Return one line for each fact, which begins with a label."""
-        yield from (
-            f"{label:<{LABEL_WIDTH}} {escape_text(text)}" for label, text in self._facts() if text
-        )
+        yield from (f"{label:<{LABEL_WIDTH}} {text}" for label, text in self._facts() if text)
 
     def value(self) -> dict[str, Any]:
         """Return the same as plain values."""
         grants = [
-            {
-                "permission": str(entry.grant.permission),
-                "scope": entry.grant.scope,
-                "id": entry.id,
-            }
+            {"permission": str(entry.grant.permission), "scope": entry.grant.scope, "id": entry.id}
             for entry in self.grants
         ]
         attempts = [
@@ -236,17 +222,17 @@ def _format_jobs(
     waiting: Iterable[WaitingUpload], runs: Iterable[JobRun], now: datetime
 ) -> Iterator[str]:
     lines = [
-        *map(_format_waiting, waiting),
+        *(line for upload in waiting for line in _format_waiting(upload)),
         *(line for run in runs for line in format_job(run, now)),
     ]
     yield from lines or ["no upload is waiting for its job, and no job has run in the last 90 days"]
 
 
-def _format_waiting(upload: WaitingUpload) -> str:
+def _format_waiting(upload: WaitingUpload) -> Iterator[str]:
     since = format_time(format_seconds(upload.since))
-    first, *more = map(escape_text, upload.why.splitlines() or ["it will be looked at again"])
-    heading = f"{since}  waits: {escape_text(upload.upload)}: {first}"
-    return "\n".join([heading, *(f"  {line}" for line in more)])
+    first, *more = (upload.why or "it will be looked at again").split("\n")
+    yield f"{since}  waits: {upload.upload}: {first}"
+    yield from (f"  {line}" for line in more)
 
 
 def _format_passed(count: int) -> str:

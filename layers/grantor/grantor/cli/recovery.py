@@ -18,7 +18,6 @@ from grantor.cli.output import (
     MAX_EXCERPT_CHARACTERS,
     MAX_LISTED_LINES,
     Progress,
-    escape_text,
     format_count,
     format_seconds,
     format_time,
@@ -275,11 +274,11 @@ def _describe_redrive(name: str, redrive: QueueRedrive) -> Iterator[str]:
     """
     yield f"{name}: {_describe_count(redrive)}"
     for about, times in redrive.resent.most_common(MAX_LISTED_LINES):
-        yield f"  {escape_text(about)}{f', {times:,} times' if times > 1 else ''}"
+        yield f"  {about}{f', {times:,} times' if times > 1 else ''}"
     if len(redrive.resent) > MAX_LISTED_LINES:
         yield f"  {describe_omitted(len(redrive.resent) - MAX_LISTED_LINES)}"
     for letter in redrive.not_events.values():
-        excerpt = escape_text(letter.body[:MAX_EXCERPT_CHARACTERS])
+        excerpt = letter.body[:MAX_EXCERPT_CHARACTERS]
         yield (
             f"error: {name}: message {letter.id} is not an event, so no run can handle it; "
             f"it stays: {excerpt}"

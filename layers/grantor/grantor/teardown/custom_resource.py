@@ -16,13 +16,15 @@ from botocore.exceptions import ClientError
 
 from grantor.aws import cloudformation
 from grantor.aws.clients import Clients, RetryableError, error_code, retryable
+from grantor.aws.notifications import dump_log
+from grantor.core.diagnostics import show_text
 from grantor.settings import (
     NEW_PERMISSION_SECONDS,
     TEARDOWN_ANSWER_SECONDS,
     TEARDOWN_RESERVE_SECONDS,
 )
 
-logger = Logger(service="custom-resource")
+logger = Logger(service="custom-resource", json_serializer=dump_log)
 
 
 class ContinueLater(Exception):
@@ -42,7 +44,7 @@ def run_and_respond(
         raise
     except Exception as error:
         logger.exception("the work failed")
-        status, reason, data = "FAILED", f"{type(error).__name__}: {error}", {}
+        status, reason, data = "FAILED", show_text(f"{type(error).__name__}: {error}"), {}
     response = {
         "Status": status,
         "Reason": reason or f"see log stream {context.log_stream_name}",

@@ -6,7 +6,7 @@ from typing import Any
 
 from grantor.aws.access_grants import OWNER
 from grantor.aws.clients import RetryableError, map_concurrently
-from grantor.aws.processing import ProcessingJobs
+from grantor.aws.job_services import ProcessingJobs
 from grantor.aws.services import Services, build_services
 from grantor.core.triggers import JOB_NAME_PREFIX
 from grantor.reconcile.read import settle_doubts
