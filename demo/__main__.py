@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from demo import article, daily_changes, new_data
+from demo import article, daily_changes, new_data, second_door, suspension
 from demo.spark_installation import SparkInstallation
 from harness.deployment import (
     Deployment,
@@ -90,6 +90,9 @@ def _run_chapters(session: SandboxSession, spark: SparkInstallation, data: Path 
     spark.start()
     print_part("Beyond the article: changes of grants")
     daily_changes.show_changes(deployment, grants)
+    print_part("Beyond the article: an attack, and a suspension")
+    second_door.show_attack(deployment)
+    suspension.show_suspension(deployment, grants)
     print_part("The article: its Spark job")
     article.show_job(deployment, spark, data)
     print_part("Beyond the article: new data")

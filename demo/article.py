@@ -80,7 +80,7 @@ def validate_profiles(deployment: Deployment) -> None:
         for user in ("userA", "userB"):
             profile = studio.describe_user_profile(DomainId=domain, UserProfileName=user)
             role = profile["UserSettings"]["ExecutionRole"].rpartition("/")[2]
-            wanted = ("InService", f"sagemaker-{user.lower()}-role")
+            wanted = ("InService", f"grantor-{user.lower()}-role")
             expect(f"{user} is in service, as {role}", wanted, (profile["Status"], role))
             code, _ = read_refusal(partial(_read_directly, deployment, user))
             expect("which has no permission of its own on the data", "AccessDenied", code)

@@ -42,7 +42,7 @@ rules:
     on: {{each_prefix: "s3://{{data_bucket}}/projects/"}}
     allow: READ
 """
-AUDITOR = "sagemaker-auditor-role"
+AUDITOR = "grantor-auditor-role"
 PROJECTS = 30  # more than 20, and more than a quarter of all grants: the guard's thresholds
 VISIT_SECONDS = 6  # from the moment of writing the policy file
 
@@ -63,7 +63,7 @@ def add_user(deployment: Deployment, article: set[GrantRow]) -> None:
     """A new profile gets its grants."""
     with step("A new Studio user, userC, is added; nothing else is run"):
         studio = deployment.session.client("sagemaker")
-        settings = {"ExecutionRole": deployment.create_studio_role("sagemaker-userc-role")}
+        settings = {"ExecutionRole": deployment.create_studio_role("grantor-userc-role")}
         domain = deployment.find_domain_id()
         studio.create_user_profile(DomainId=domain, UserProfileName="userC", UserSettings=settings)
         wanted = article | deployment.expected_grants("userC", "Product", "UserC")
@@ -82,7 +82,7 @@ def remove_user(deployment: Deployment, article: set[GrantRow]) -> None:
         )
         studio.delete_user_profile(**profile)
         wait_until("userC's grants are gone, the others stay", article, deployment.list_grants)
-        deployment.session.client("iam").delete_role(RoleName="sagemaker-userc-role")
+        deployment.session.client("iam").delete_role(RoleName="grantor-userc-role")
 
 
 def make_mistake(deployment: Deployment, article: set[GrantRow]) -> None:
@@ -159,7 +159,7 @@ def delete_wrong_file(deployment: Deployment, article: set[GrantRow], role: str)
 def _approve_plan(deployment: Deployment, requests: list[str]) -> None:
     """Run the command that the alert names, as somebody with the policy for approvers."""
     request = next(it for it in requests if "grantor approve" in it)
-    command = request.partition("grantor ")[2]
+    command = request.partition("grantor ")[2].replace("TEXT", "intended")
     with deployment.act_as_person("eva", "Approver") as eva:
         printed = eva.run_grantor(*command.split(), "--yes").splitlines()
     first, second, *_, last = printed

@@ -82,7 +82,7 @@ def refuse_foreign_job(deployment: Deployment, rows: list[str]) -> None:
     """A job on another user's data starts no machine; started by hand, it reads nothing."""
     with step("userB's role would run the same job on userA's data"):
         iam = deployment.session.client("iam")
-        role = iam.get_role(RoleName="sagemaker-userb-role")["Role"]["Arn"]
+        role = iam.get_role(RoleName="grantor-userb-role")["Role"]["Arn"]
         policy = FOREIGN_POLICY.format(role=role)
         print_lines(policy)
         deployment.put_policy("policy/trespass.yaml", policy.encode())
@@ -108,7 +108,7 @@ def _start_by_hand(deployment: Deployment, model: str, role: str) -> None:
     )
     for old, new in (
         (described["RoleArn"], role),
-        ("sagemaker-usera-role", role.rpartition("/")[2]),
+        ("grantor-usera-role", role.rpartition("/")[2]),
         (model, name),
         ("UserA/output", "UserB/taken"),
     ):
@@ -141,7 +141,9 @@ def _read_refusals(deployment: Deployment) -> str:
 def _list_reads(deployment: Deployment, since: float) -> list[str]:
     """The calls that have read the data bucket since then, the administrator's left out."""
     url = f"{deployment.session.url}/_sandbox/calls?record=1"
-    with urllib.request.urlopen(url) as answer:  # noqa: S310  -- the sandbox's own URL
+    token = {"Authorization": deployment.session.environment["SANDBOX_TOKEN"]}
+    asked = urllib.request.Request(url, headers=token)  # noqa: S310  -- the sandbox's own URL
+    with urllib.request.urlopen(asked) as answer:  # noqa: S310  -- the sandbox's own URL
         record = json.load(answer)
     bucket = f"arn:aws:s3:::{deployment.data_bucket}"
     return [

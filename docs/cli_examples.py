@@ -96,7 +96,7 @@ def show_approval(example: Example) -> None:
     example.setup.put_policy("teams", build_rules(role, 5))
     pending = example.setup.reconcile().approval.hash[:12]  # any unambiguous prefix names the plan
     example.grantor("status")
-    example.grantor(f"approve {pending} --yes", shorten=True)
+    example.grantor(f"approve {pending} --because moved-elsewhere --yes", shorten=True)
     example.grantor("apply", shorten=True)
 
 
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("example", choices=EXAMPLES)
     arguments = parser.parse_args()
     with run_sandbox() as server, tempfile.TemporaryDirectory() as folder:
-        setup = set_up_grantor(Sandbox(server.port, server.log), Path(folder))
+        setup = set_up_grantor(Sandbox.find(server.port, server.log), Path(folder))
         deploy_stack(setup)
         environment = os.environ | server.client_variables()
         EXAMPLES[arguments.example](Example(setup, environment, Path(folder)))

@@ -27,6 +27,7 @@ MASKS = (
     (re.compile(r"\d+(\.\d+)? s\b"), "N s"),
     (re.compile(r"\s+\d+\.\d (ms|x)\b"), r" N \1"),
     (re.compile(r"localhost:\d+"), "localhost:PORT"),
+    (re.compile(r"(-a\d+)-[0-9a-f]{8}\b"), r"\1-MADEUP"),
     (re.compile(r"-[0-9a-z]{12,13}\b"), "-MADEUP"),
     (re.compile(rf"(?<![0-9a-f])(?:{HEX_LENGTHS})(?![0-9a-f])"), "MADEUP"),
     (re.compile(re.escape(str(ROOT))), "."),
