@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 SPARK := .tools/spark/.made .tools/spark/jars/.made
 
 .PHONY: help demo test lint fmt sandbox build test-spark test-demo test-studio test-sam-local test-crash test-teardown \
-  test-stages test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
+  test-stages test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,7 @@ test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTES
 	# In the order of the folders: with xdist's own order, long files of few tests start last and one core waits for them.
 	.venv/bin/python -m pytest tests $(PARALLEL) --no-loadscope-reorder -m "not install" \
 	  --ignore=tests/core --ignore=tests/policy --ignore=tests/teardown --ignore=tests/sam_local/test_invoke.py \
-	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/demo --ignore=tests/studio $(PYTEST)
+	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
 	.venv/bin/python -m pytest sandbox/tests $(PARALLEL) -m "not install" $(PYTEST)
 
 lint: setup .tools/checkov/.made  ## Check style, types and templates
@@ -79,6 +79,14 @@ test-teardown: setup build  ## Interrupt creation and deletion of the stack anyw
 
 test-stages: setup build  ## Test several stacks in one account, and a shared account
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
+
+# FUZZ=new searches as long among new examples. `make test` searches for seconds.
+test-fuzz: setup  ## Search for minutes for policy files that break the parser
+	FUZZ=$(or $(FUZZ),long) .venv/bin/python -m pytest tests/policy/test_fuzz.py tests/policy/test_schema.py -n 2 $(PYTEST)
+
+# Needs a browser on PATH: `apt-get install chromium`, or Chrome.
+test-browser: setup  ## Attack the sandbox from a page in Chromium
+	.venv/bin/python -m pytest tests/browser $(PYTEST)
 
 # ACCOUNT=sandbox rehearses it. Without ACCOUNT it explains itself. See docs/live.md for STACK, PROBES, JOBS and SWEEP.
 test-live: setup $(if $(filter sandbox,$(ACCOUNT)),build $(SPARK))  ## Ask a real account what AWS leaves open (ACCOUNT= STACK=)
