@@ -25,7 +25,15 @@ def main(words: Sequence[str]) -> int:
     with step("A sandbox starts: AWS on this machine"):
         session = SandboxSession.start(find_free_port())
     try:
-        deploy_stack(session)
+        engineer = f"arn:aws:iam::{session.account}:role/engineer"
+        deploy_stack(
+            session,
+            parameters={
+                "Stewards": engineer,
+                "DataAdministrators": engineer,
+                "OperationsAccess": "any",  # the scenario removes the traces of its jobs
+            },
+        )
         environment = os.environ | _engineer(session).environment | {LIVE: session.account}
         before = list_everything(session.client, session.account)
         command = [sys.executable, "-m", "tests.live", "--stack", STACK, *words]
