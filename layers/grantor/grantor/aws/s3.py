@@ -217,18 +217,13 @@ class Folders:
 
         Costs a call per 1,000. Ignores a folder without a name (`//`).
         """
-        bucket, key = _split_uri(prefix)
+        bucket, key = split_uri(prefix)
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=key, Delimiter="/"
         )
         folders = (found["Prefix"] for page in pages for found in page.get("CommonPrefixes", []))
         names = (folder[len(key) :].removesuffix("/") for folder in folders)
         return tuple(sorted(islice(filter(None, names), most)))
-
-
-def _split_uri(prefix: str) -> tuple[str, str]:
-    bucket, _, key = prefix.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 class Uploads:

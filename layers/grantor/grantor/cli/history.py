@@ -6,13 +6,8 @@ from typing import Any
 from grantor.cli.changing import describe_run
 from grantor.cli.output import MAX_LISTED_LINES
 from grantor.cli.session import CommandError, Session
-from grantor.core.planning.rendering import (
-    SCHEMA_VERSION,
-)
-from grantor.reconcile.report import (
-    Report,
-    render_report,
-)
+from grantor.core.planning.rendering import SCHEMA_VERSION
+from grantor.reconcile.report import Report, render_report
 
 
 def run_history(session: Session) -> int:
