@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
+from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
 from sandbox.server.seams import use_seam, wrap_seam
 
 ACTIONS = "ministack.core.iam_actions"
-EVALUATOR = "ministack.core.iam_evaluator"
 DELETIONS = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 OBJECT = re.compile(rb"<Object>.*?</Object>", re.DOTALL)
 # Whether each key of the request, by its ARN, was forbidden; None if the request is not
@@ -26,12 +26,7 @@ def install() -> None:
     """Note forbidden keys instead of refusing at once, and do not delete them."""
     wrap_seam("ministack.app", "app", "scope, receive, send", _forget_keys)
     wrap_seam(ACTIONS, "_s3_batch_delete_targets", "bucket, body", _note_keys)
-    wrap_seam(
-        EVALUATOR,
-        "enforce",
-        "access_key_id, iam_action, service, region, resource_arn='*', service_context=None",
-        _note_denials,
-    )
+    wrap_enforcement(_note_denial)
     wrap_seam(
         "ministack.services.s3",
         "_delete_objects",
@@ -60,34 +55,18 @@ def _note_keys(
     return targets
 
 
-def _note_denials(original: Callable[..., Any]) -> Callable[..., Any]:
-    unknown_caller = use_seam(EVALUATOR, "AuthError")
-
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        **others: Any,
-    ) -> Any:
-        denied = original(
-            access_key_id, iam_action, service, region, resource_arn=resource_arn, **others
-        )
-        keys = FORBIDDEN.get()
-        if (
-            denied is None
-            or isinstance(denied, unknown_caller)
-            or not keys
-            or iam_action not in DELETIONS
-        ):
-            return denied
-        if resource_arn not in keys:
-            return denied
-        keys[resource_arn] = True
-        return None
-
-    return enforce
+def _note_denial(call: EnforcedCall, decide: Enforce) -> Refusal:
+    denied, keys = decide(call), FORBIDDEN.get()
+    if (
+        denied is None
+        or isinstance(denied, use_seam(EVALUATOR, "AuthError"))
+        or not keys
+        or call.action not in DELETIONS
+        or call.arn not in keys
+    ):
+        return denied
+    keys[call.arn] = True
+    return None
 
 
 def _omit_forbidden(original: Callable[..., Answer]) -> Callable[..., Answer]:

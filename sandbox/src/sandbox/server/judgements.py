@@ -16,13 +16,13 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
 from sandbox.server.seams import use_seam, wrap_seam
 
-EVALUATOR = "ministack.core.iam_evaluator"
-ENFORCE = "access_key_id, iam_action, service, region, resource_arn='*', service_context=None"
 Judgement = tuple[str, str, bool]
 KEY_SOURCES: list[Callable[[Any], Mapping[str, Any]]] = []
 _JUDGED: ContextVar[list[Judgement] | None] = ContextVar("sandbox_judged", default=None)
@@ -37,7 +37,7 @@ GLOBAL_KEYS = (
 
 def _install_judgements() -> None:
     """Note decisions where the server makes them. Our own services call `note_judgement`."""
-    wrap_seam(EVALUATOR, "enforce", ENFORCE, _note_judgements)
+    wrap_enforcement(_note_decision)
 
 
 def begin_judgements() -> list[Judgement]:
@@ -59,34 +59,16 @@ def add_condition_keys(keys: Callable[[Any], Mapping[str, Any]]) -> None:
     KEY_SOURCES.append(keys)
 
 
-def _note_judgements(original: Any) -> Any:
-    unknown_caller = use_seam(EVALUATOR, "AuthError")
-
-    # The parameters are the server's own, because others wrap this, too.
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        known_keys = (service_context or {}) | {
-            name: value for keys in KEY_SOURCES for name, value in keys(resource_arn).items()
-        }
-        denied = original(
-            access_key_id,
-            iam_action,
-            service,
-            region,
-            resource_arn=str(resource_arn),
-            service_context=known_keys or None,
-        )
-        if not isinstance(denied, unknown_caller):  # an unknown caller is not judged
-            note_judgement(iam_action, str(resource_arn), denied is None)
-        return denied
-
-    return enforce
+def _note_decision(call: EnforcedCall, decide: Enforce) -> Refusal:
+    known = (call.known or {}) | {
+        name: value for keys in KEY_SOURCES for name, value in keys(call.arn).items()
+    }
+    arn = str(call.arn)
+    denied = decide(replace(call, arn=arn, known=known or None))
+    # An unknown caller is not judged.
+    if not isinstance(denied, use_seam(EVALUATOR, "AuthError")):
+        note_judgement(call.action, arn, denied is None)
+    return denied
 
 
 def _install_record() -> None:

@@ -13,11 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.server.control import current_switches
+from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
 from sandbox.server.seams import use_seam, wrap_seam
 from sandbox.switches import AccountSwitches
 
-EVALUATOR = "ministack.core.iam_evaluator"
-ENFORCE = "access_key_id, iam_action, service, region, resource_arn='*', service_context=None"
 VERSION = "2012-10-17"  # in a policy of the older version, or of none, `${` is two letters
 VARIABLE = re.compile(r"\$\{\s*([^},]+?)\s*(?:,\s*'([^']*)'\s*)?\}")
 # Stand for the letters * and ? in a pattern: a value that holds one matches that letter alone.
@@ -45,7 +44,7 @@ def install() -> None:
     )
     wrap_seam(EVALUATOR, "_first_match", "ctx, stmts, effect", _fill_variables)
     wrap_seam(EVALUATOR, "_fnmatch_compile", "pattern, ignore_case", _compile_letters)
-    wrap_seam(EVALUATOR, "enforce", ENFORCE, _deny_root)
+    wrap_enforcement(_deny_root)
 
 
 def find_role_arn(session_arn: str) -> str:
@@ -176,58 +175,36 @@ def _compile_letters(original: Callable[[str, bool], Any]) -> Callable[[str, boo
     return compiled
 
 
-def _deny_root(original: Callable[..., Any]) -> Callable[..., Any]:
-    # The parameters are the server's own, because others wrap this, too.
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        denied = original(
-            access_key_id,
-            iam_action,
-            service,
-            region,
-            resource_arn=resource_arn,
-            service_context=service_context,
-        )
-        is_root = use_seam(EVALUATOR, "is_root_access_key", "access_key_id")(access_key_id)
-        if (
-            denied is not None
-            or not (access_key_id and is_root)
-            or iam_action in ALWAYS_ROOTS
-            or not current_switches(AccountSwitches).root_meets_denies
-        ):
-            return denied
-        return _judge_root(
-            access_key_id, iam_action, service, region, resource_arn, service_context
-        )
-
-    return enforce
+def _deny_root(call: EnforcedCall, decide: Enforce) -> Refusal:
+    denied = decide(call)
+    is_root = use_seam(EVALUATOR, "is_root_access_key", "access_key_id")(call.access_key_id)
+    if (
+        denied is not None
+        or not (call.access_key_id and is_root)
+        or call.action in ALWAYS_ROOTS
+        or not current_switches(AccountSwitches).root_meets_denies
+    ):
+        return denied
+    return _judge_root(call)
 
 
-def _judge_root(
-    key: str, action: str, service: str, region: str, arn: str, known: dict[str, Any] | None
-) -> Any:
+def _judge_root(call: EnforcedCall) -> Refusal:
     """Return the refusal if the resource's own policy denies this to the root of the account."""
-    found = use_seam(EVALUATOR, "_resource_policy", "service, resource_arn")(service, arn)
+    found = use_seam(EVALUATOR, "_resource_policy", "service, resource_arn")(call.service, call.arn)
     if not found or not found[0]:
         return None
     account = use_seam("ministack.core.responses", "get_account_id", "")()
     who = use_seam(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(
-        key, account
+        call.access_key_id, account
     )
     asked = use_seam(EVALUATOR, "EvalContext")(
         who.arn,
         who.type,
         who.account,
-        action,
-        arn,
-        region,
-        service_context={name.lower(): value for name, value in (known or {}).items()},
+        call.action,
+        call.arn,
+        call.region,
+        service_context={name.lower(): value for name, value in (call.known or {}).items()},
         principal_keys=who.keys,
     )
     result = use_seam(
@@ -237,5 +214,5 @@ def _judge_root(
     )(found[0], asked)
     if result.decision != "Deny":
         return None
-    result.resource_policy_arn, result.principal_arn = arn, who.arn
+    result.resource_policy_arn, result.principal_arn = call.arn, who.arn
     return result

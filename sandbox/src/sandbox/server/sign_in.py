@@ -14,11 +14,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
 from sandbox.server.seams import run_before_reset, use_seam, wrap_seam
 from sandbox.start_keys import StartKeys
 
-EVALUATOR = "ministack.core.iam_evaluator"
-ENFORCE = "access_key_id, iam_action, service, region, resource_arn='*', service_context=None"
 START_KEYS = StartKeys.take(os.environ)
 # Sessions of functions' roles by function and role, with which of them each has.
 _FUNCTION_KEYS: dict[tuple[str, str], dict[str, str]] = {}
@@ -37,7 +36,7 @@ def install() -> None:
     wrap_seam(EVALUATOR, "is_root_access_key", "access_key_id", lambda _: _is_root)
     wrap_seam(EVALUATOR, "_is_root_key", "access_key_id", lambda _: lambda _key: False)
     wrap_seam(EVALUATOR, "check_credentials", "access_key_id, service=None", _check_all)
-    wrap_seam(EVALUATOR, "enforce", ENFORCE, _enforce_all)
+    wrap_enforcement(_enforce_all)
     pinned = "method, raw_path, query_params, raw_headers, handshake=False"
     wrap_seam("ministack.app", "pin_signed_request", pinned, _note_later_checks)
     wrap_seam("ministack.app", "pin_signed_body", "body", _compare_hash)
@@ -156,51 +155,31 @@ def _check_all(original: Callable[..., Any]) -> Callable[..., Any]:
     return check
 
 
-def _enforce_all(original: Callable[..., Any]) -> Callable[..., Any]:
-    failure = use_seam(EVALUATOR, "AuthError")
-
-    # The parameters are the server's own, because others wrap this, too.
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        denied = original(
-            access_key_id,
-            iam_action,
-            service,
-            region,
-            resource_arn=resource_arn,
-            service_context=service_context,
-        )
-        if isinstance(denied, failure):
-            return denied
-        if _FORGED.get():
-            return failure(FORGED_BODY, UNSIGNED)
-        if access_key_id:
-            is_right = is_signed(access_key_id)
-            return denied if is_right else failure("SignatureDoesNotMatch", UNSIGNED)
-        if denied is None and service == "s3":
-            return _judge_nobody(iam_action, region, resource_arn, service_context)
+def _enforce_all(call: EnforcedCall, decide: Enforce) -> Refusal:
+    failure, denied = use_seam(EVALUATOR, "AuthError"), decide(call)
+    if isinstance(denied, failure):
         return denied
+    if _FORGED.get():
+        return failure(FORGED_BODY, UNSIGNED)
+    if call.access_key_id:
+        is_right = is_signed(call.access_key_id)
+        return denied if is_right else failure("SignatureDoesNotMatch", UNSIGNED)
+    if denied is None and call.service == "s3":
+        return _judge_nobody(call)
+    return denied
 
-    return enforce
 
-
-def _judge_nobody(action: str, region: str, arn: str, known: dict[str, Any] | None) -> Any:
+def _judge_nobody(call: EnforcedCall) -> Refusal:
     """Return None if the bucket's policy lets everybody do this, else the refusal."""
-    found = use_seam(EVALUATOR, "_resource_policy", "service, resource_arn")("s3", arn)
+    found = use_seam(EVALUATOR, "_resource_policy", "service, resource_arn")("s3", call.arn)
     asked = use_seam(EVALUATOR, "EvalContext")(
         principal_arn="anonymous",
         principal_type="Anonymous",
         principal_account="anonymous",
-        action=action,
-        resource_arn=arn,
-        region=region,
-        service_context={name.lower(): value for name, value in (known or {}).items()},
+        action=call.action,
+        resource_arn=call.arn,
+        region=call.region,
+        service_context={name.lower(): value for name, value in (call.known or {}).items()},
     )
     result = use_seam(
         EVALUATOR,
