@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.session
 
 from grantor.aws.clients import Clients, prepare_session
@@ -309,22 +308,18 @@ def build_trust_policy(service: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 
 
-def build_session(config: Path, keys: dict[str, str]) -> boto3.Session:
+def build_session(config: Path, keys: dict[str, str]) -> botocore.session.Session:
     """Build a session like that of a function.
 
     The endpoint of the sandbox comes from a configuration file instead of the environment.
     """
-    core = botocore.session.Session()
-    core.register_component("data_loader", MODELS)
-    core.set_config_variable("config_file", str(config))
-    core.register("before-sign.s3-control", remove_account_prefix)
-    return boto3.Session(
-        keys["AccessKeyId"],
-        keys["SecretAccessKey"],
-        keys.get("SessionToken"),
-        REGION,
-        prepare_session(core),
-    )
+    session = botocore.session.Session()
+    session.register_component("data_loader", MODELS)
+    session.set_config_variable("config_file", str(config))
+    session.set_config_variable("region", REGION)
+    session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"))
+    session.register("before-sign.s3-control", remove_account_prefix)
+    return prepare_session(session)
 
 
 def is_healthy(sandbox: Sandbox) -> bool:

@@ -15,9 +15,10 @@ import pytest
 from abalone import publish
 from abalone.access import CredentialBroker
 from abalone.objects import ObjectFolder
-from grantor.core.jobs.request import CodeVersion, InputObject, compute_run_id
+from grantor.core.jobs.request import CodeVersion, compute_run_id
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy, Start
+from grantor.core.snapshot import InputObject
 from grantor.jobs.handler import handle
 from grantor.settings import JOB_CLAIM_SECONDS
 from sandbox.testing.helpers import policy_document

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from functools import cached_property
+from typing import Any
 
 import pytest
 from botocore.exceptions import IncompleteReadError
@@ -60,7 +61,7 @@ def test_a_truncated_json_response_is_an_error_and_not_an_empty_list(
 ):
     """botocore reads `{"Domains": [{"Doma` as an answer with no members, status 200."""
     keys = server.start_keys
-    sagemaker = clients.session.client(
+    sagemaker: Any = clients.session.create_client(
         "sagemaker",
         endpoint_url=server.url,
         aws_access_key_id=keys.access_key_id,

@@ -69,11 +69,8 @@ def build_impatient_services(setup: GrantorSetup) -> Services:
         retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=2
     )
     for service in SERVICES:
-        setattr(
-            chosen.clients,
-            service,
-            chosen.clients.session.client(service.replace("_", "-"), config=config),
-        )
+        client = chosen.clients.create(service.replace("_", "-"), config)
+        setattr(chosen.clients, service, client)
     return chosen
 
 

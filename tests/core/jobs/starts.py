@@ -2,8 +2,9 @@
 uploaded.
 """
 
-from grantor.core.jobs.request import Attempt, CodeVersion, InputObject, LaunchEnvironment
+from grantor.core.jobs.request import Attempt, CodeVersion, LaunchEnvironment
 from grantor.core.rules import Job, ProfileSelector, Start
+from grantor.core.snapshot import InputObject
 
 ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
 JOB = Job(

@@ -218,7 +218,7 @@ class JobServices:
         return LaunchEnvironment(
             stack.stack_name,
             stack.account_id,
-            self.services.clients.session.region_name,
+            self.services.clients.region,
             self.names.operations_bucket,
             code.hash,
             self.names.network,

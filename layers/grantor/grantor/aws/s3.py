@@ -22,8 +22,9 @@ from grantor.aws.clients import (
     map_concurrently,
     retryable,
 )
-from grantor.core.jobs.request import InputObject, split_uri
+from grantor.core.grant import split_uri
 from grantor.core.planning.bounds import BOUNDS_FILE
+from grantor.core.snapshot import InputObject
 from grantor.settings import MAX_COUNTED_VERSIONS, MAX_JOB_SUMMARY_BYTES, MAX_POLICY_FILE_BYTES
 
 if TYPE_CHECKING:

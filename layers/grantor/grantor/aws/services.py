@@ -61,7 +61,7 @@ class Services:
 
     @cached_property
     def grants(self) -> AccessGrants:
-        names, region = self.names, self.clients.session.region_name
+        names, region = self.names, self.clients.region
         return AccessGrants(self.clients.s3control, names.account_id, region, names.stack_name)
 
     @cached_property

@@ -46,7 +46,7 @@ def list_jobs(session: Session, store: JobStore) -> int:
         ended = (run for run in store.iterate_runs() if not may_be_running(run, now))
         runs = [*running, *islice(ended, session.arguments.limit)]
     session.output.print_lines(_format_jobs(waiting, runs, now))
-    region = session.services.clients.session.region_name
+    region = session.services.clients.region
     values = [job_value(run, region) for run in runs]
     session.output.print_json({"waiting": list(map(waiting_value, waiting)), "runs": values})
     return 0
@@ -147,7 +147,7 @@ class JobDetails:
         entries, _ = services.ledger.read_grantee(iam_grantee(run.role))
         covering = [entry for entry in entries if _covers_run(entry, run)]
         now = datetime.fromtimestamp(services.clock(), UTC)
-        return cls(run, attempts, covering, services.clients.session.region_name, now)
+        return cls(run, attempts, covering, services.clients.region, now)
 
     def lines(self) -> Iterator[str]:
         """Return one line for each fact, which begins with a label."""

@@ -26,10 +26,10 @@ Exits with 0 on success, 1 if something is wrong, 2 for invalid usage, 3 for une
 (plan --expect-no-changes) and 130 after Ctrl-C."""
 
 
-def main(words: Sequence[str] | None = None, boto_session: Any = None) -> int:
+def main(words: Sequence[str] | None = None, aws_session: Any = None) -> int:
     """Run the command that `words` name and return the exit code.
 
-    `words` defaults to the arguments of the process, `boto_session` to the environment's.
+    `words` defaults to the arguments of the process, `aws_session` to the environment's.
     Raises SystemExit for help and for invalid usage.
     """
     sys.excepthook = print_traceback
@@ -40,7 +40,7 @@ def main(words: Sequence[str] | None = None, boto_session: Any = None) -> int:
     command = find_command(arguments.command)
     try:
         return run_command(
-            command, Session(arguments, Output.for_stdout(as_json=arguments.json), boto_session)
+            command, Session(arguments, Output.for_stdout(as_json=arguments.json), aws_session)
         )
     except KeyboardInterrupt:
         return INTERRUPTED

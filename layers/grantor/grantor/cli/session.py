@@ -91,22 +91,22 @@ class Interrupt:
 
 @dataclass
 class Session:
-    """One call of the command line. `boto_session` defaults to a session of the environment."""
+    """One call of the command line. `aws_session` defaults to a session of the environment."""
 
     arguments: Namespace
     output: Output
-    boto_session: Any = None
+    aws_session: Any = None
 
     @cached_property
     def clients(self) -> "Clients":
         """AWS, with the caller's credentials. Raises CommandError if no Region is configured."""
         from grantor.aws.clients import Clients
 
-        # boto3 itself reads AWS_DEFAULT_REGION only.
+        # botocore itself reads AWS_DEFAULT_REGION only.
         clients = Clients(os.environ.get("AWS_REGION") or None)
-        if self.boto_session is not None:
-            clients.session = self.boto_session
-        if not clients.session.region_name:
+        if self.aws_session is not None:
+            clients.session = self.aws_session
+        if not clients.region:
             raise CommandError(
                 "no Region: set AWS_REGION, or region in your AWS profile, to the stack's Region"
             )
@@ -175,7 +175,7 @@ def _read_outputs(session: Session, wanted: Mapping[str, str]) -> dict[str, str]
     try:
         found = read_outputs(session.clients.cloudformation, stack)
     except StackNotFound as error:
-        region, account = session.clients.session.region_name, session.caller.account
+        region, account = session.clients.region, session.caller.account
         raise CommandError(
             f"stack {stack} does not exist in {region} of account {account}: name another with "
             "--stack or GRANTOR_STACK, or check AWS_REGION and AWS_PROFILE"

@@ -155,7 +155,7 @@ class _Status:
         return cls(
             access=_Access.read(session, entries, policies, now),
             stack=services.names.stack_name,
-            where=f"{services.clients.session.region_name} of account {services.names.account_id}",
+            where=f"{services.clients.region} of account {services.names.account_id}",
             now=now,
             owned=Counter(str(entry.state) for entry in entries),
             sweep=sweep,

@@ -45,6 +45,16 @@ PERMISSIONS = {
 }
 
 
+def split_uri(uri: str) -> tuple[str, str]:
+    """Split an s3:// URI into bucket and key.
+
+    >>> split_uri("s3://data/UserA/abalone 100%.csv")
+    ('data', 'UserA/abalone 100%.csv')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def covers(outer: str, inner: str) -> bool:
     """Whether every key of the scope `inner` (or the key that it is) is also one of `outer`.
 
@@ -84,7 +94,7 @@ def iam_grantee(arn: str) -> Grantee:
 Pair = tuple[str, Grantee]
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A permission of a grantee on every key that the scope covers.
 

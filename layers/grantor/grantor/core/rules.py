@@ -18,14 +18,14 @@ PROFILE_VARIABLES = ("{profile.name}", "{profile.folder}")
 TAG_VARIABLE = "{profile.tags."  # how the variable of a tag begins
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class IamPrincipal:
     """An IAM role or user by its ARN, which may contain {prefix.name}."""
 
     arn: str
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ProfileSelector:
     """Studio profiles of a domain: those whose name matches one of `names` (names or globs) and
     that carry all `tags`.
@@ -40,7 +40,7 @@ class ProfileSelector:
     each: bool = False
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class DirectoryName:
     """A user or group of IAM Identity Center, by name or id, which may contain {prefix.name}."""
 
@@ -103,7 +103,7 @@ RESERVED_ARGUMENTS = (
 )
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Instances:
     """The machines of a processing job: their type as SageMaker names it, how many, and the volume
     of each in GB.
@@ -114,7 +114,7 @@ class Instances:
     volume: int = 30
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Job:
     """One job. Variables of profiles remain in `on`, `input`, `output` and `arguments`."""
 
@@ -174,7 +174,7 @@ class Job:
         )
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Start:
     """One job that an upload starts, with all variables filled in, also in the job's arguments."""
 
@@ -195,7 +195,7 @@ class Mode(StrEnum):
     ADDITIVE = "additive"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule. Variables of profiles and prefixes remain in its texts."""
 
@@ -248,7 +248,7 @@ class Rule:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ProfileName:
     """One Studio profile, by its domain and its name."""
 

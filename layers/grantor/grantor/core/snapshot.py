@@ -27,7 +27,7 @@ from grantor.core.rules import Mode, Suspension
 from grantor.settings import GUARD_WINDOW_HOURS, MAX_FOCUS_SUBJECTS, MAX_GUARD_COUNTS
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Profile:
     """A Studio user profile."""
 
@@ -51,6 +51,20 @@ class Profile:
     def subject(self) -> str:
         """Its name in reasons."""
         return profile_subject(self.domain, self.name)
+
+
+@dataclass(frozen=True)
+class InputObject:
+    """The latest version of an object: ETag without quotes, size in bytes, and S3's version id.
+
+    The version is "null" without versioning. `uploaded` is in seconds since the epoch.
+    """
+
+    uri: str
+    etag: str
+    size: int
+    version: str = "null"
+    uploaded: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -257,7 +271,7 @@ class Authority:
 TOTAL = ""  # stands for all policy files where counts are by file
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tally:
     """How many grants were lost and given; `settled_` are those older than 24 hours."""
 

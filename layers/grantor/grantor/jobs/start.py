@@ -11,7 +11,7 @@ from grantor.aws.job_services import JobServices, NameTaken, QuotaReached, Reque
 from grantor.aws.job_store import InputItem, JobRun
 from grantor.aws.s3 import CodeChanged
 from grantor.aws.services import Services
-from grantor.core.grant import Grant, iam_grantee, profile_subject
+from grantor.core.grant import Grant, iam_grantee, profile_subject, split_uri
 from grantor.core.jobs.decide import (
     FailureCause,
     InputStatus,
@@ -32,7 +32,6 @@ from grantor.core.jobs.preflight import (
 )
 from grantor.core.jobs.request import (
     Attempt,
-    InputObject,
     UnsendableRequest,
     build_attempt_request,
     compute_input_id,
@@ -40,12 +39,11 @@ from grantor.core.jobs.request import (
     format_job_name,
     hash_request,
     run_folder,
-    split_uri,
 )
 from grantor.core.planning.expand import expand_rules
 from grantor.core.planning.required_reads import filter_rules
 from grantor.core.rules import IamPrincipal, Policy, Rule, Start
-from grantor.core.snapshot import Focus, WantedGrants
+from grantor.core.snapshot import Focus, InputObject, WantedGrants
 from grantor.core.triggers import UploadTrigger
 from grantor.jobs import finish
 from grantor.reconcile.policies import PolicySet

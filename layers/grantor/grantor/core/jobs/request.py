@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from grantor.core.grant import split_uri
 from grantor.core.policy.job_language import SHIPPED_JOBS
 from grantor.core.rules import Instances, Start
+from grantor.core.snapshot import InputObject
 from grantor.core.triggers import JOB_NAME_PREFIX
 from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS, MAX_CONTAINER_ARGUMENTS
 from grantor.settings import MAX_JOB_NAME_CHARACTERS
@@ -49,20 +51,6 @@ HOST_SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "eu-isoe-":
 
 
 @dataclass(frozen=True)
-class InputObject:
-    """The latest version of an object: ETag without quotes, size in bytes, and S3's version id.
-
-    The version is "null" without versioning. `uploaded` is in seconds since the epoch.
-    """
-
-    uri: str
-    etag: str
-    size: int
-    version: str = "null"
-    uploaded: float = 0.0
-
-
-@dataclass(frozen=True)
 class CodeVersion:
     """The hash over a job's code, and the version of its data contract."""
 
@@ -89,16 +77,6 @@ class Attempt:
             f"{self.start.job.name} for "
             f"{self.start.profile.rpartition('/')[2] or role_name(self.start.role)}"
         )
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Split an s3:// URI into bucket and key.
-
-    >>> split_uri("s3://data/UserA/abalone 100%.csv")
-    ('data', 'UserA/abalone 100%.csv')
-    """
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def compute_run_id(start: Start, given: InputObject, code: CodeVersion) -> str:
