@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 SPARK := .tools/spark/.made .tools/spark/jars/.made
 
 .PHONY: help demo test lint fmt sandbox build test-spark test-demo test-studio test-sam-local test-crash test-teardown \
-  test-stages test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
+  test-stages test-upgrade test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,7 @@ test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTES
 	# In the order of the folders: with xdist's own order, long files of few tests start last and one core waits for them.
 	.venv/bin/python -m pytest tests $(PARALLEL) --no-loadscope-reorder -m "not install" \
 	  --ignore=tests/core --ignore=tests/policy --ignore=tests/teardown --ignore=tests/sam_local/test_invoke.py \
-	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
+	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/upgrade --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
 	.venv/bin/python -m pytest sandbox/tests $(PARALLEL) -m "not install" $(PYTEST)
 
 lint: setup .tools/checkov/.made  ## Check style, types and templates
@@ -76,6 +76,10 @@ test-crash: setup  ## Kill a run after every call; the next one repairs it (CHAN
 # WHERE="words of a test's name" runs these alone.
 test-teardown: setup build  ## Interrupt creation and deletion of the stack anywhere (WHERE=)
 	.venv/bin/python -m pytest tests/teardown -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
+# Builds the latest release from the history of the clone.
+test-upgrade: setup build $(SPARK)  ## Deploy today's template over the latest release, which is in use
+	.venv/bin/python -m pytest tests/upgrade --timeout 900 $(PYTEST)
 
 test-stages: setup build  ## Test several stacks in one account, and a shared account
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)

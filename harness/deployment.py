@@ -177,7 +177,7 @@ def deploy_stack(
             "deploy", "--stack-name", STACK, "--resolve-s3", "--no-confirm-changeset",
             "--no-progressbar", *options,
         )  # fmt: skip
-        deployment = Deployment(session, _read_outputs(session))
+        deployment = Deployment(session, read_outputs(session))
         data_bucket, policy_bucket = deployment.data_bucket, deployment.policy_bucket
         print_lines(f"stack {STACK}: data in {data_bucket}, policy files in {policy_bucket}")
         expect("nobody has a grant yet", set(), deployment.list_grants())
@@ -233,7 +233,7 @@ def _to_row(grant: dict[str, Any]) -> GrantRow:
     return role, grant["Permission"], grant["GrantScope"]
 
 
-def _read_outputs(session: SandboxSession) -> dict[str, str]:
+def read_outputs(session: SandboxSession) -> dict[str, str]:
     stack = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
