@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 # The environment of the job's container, as far as the job uses it.
 SPARK := .tools/spark/.made .tools/spark/jars/.made
 
-.PHONY: help demo test lint fmt sandbox build test-spark test-demo test-studio test-sam-local test-crash test-teardown \
+.PHONY: help demo test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown \
   test-stages test-upgrade test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
@@ -55,8 +55,10 @@ sandbox: setup build $(SPARK)  ## Leave a local AWS running with Grantor deploye
 build: setup .aws-sam/build/template.yaml  ## Build what is deployed and tested (sam build)
 
 # WHERE=tests/spark/rules runs these tests alone.
-test-spark: setup build $(SPARK) .tools/spark4/.made  ## Test the Spark jobs: rules on two Sparks, whole runs (WHERE=)
+test-spark: setup build $(SPARK)  ## Test the Spark jobs: their rules, and whole runs (WHERE=)
 	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) $(PYTEST)
+
+test-spark4: setup .tools/spark4/.made  ## Test the jobs' rules on the next Spark
 	.tools/spark4/bin/python -m pytest tests/spark/rules $(PYTEST)
 
 test-demo: setup build $(SPARK)  ## Test that the demo prints what docs/demo.md shows
