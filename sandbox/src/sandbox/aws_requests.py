@@ -18,8 +18,10 @@ SIGNING_NAMES = {
     "elasticfilesystem": ("efs",),
     "elasticloadbalancing": ("elbv2",),
     "monitoring": ("cloudwatch",),
+    "servicequotas": ("service-quotas",),
     "ses": ("sesv2", "ses"),
     "sso": ("sso-admin",),
+    "sso-oauth": ("sso-oidc",),
     "states": ("stepfunctions",),
     "tagging": ("resourcegroupstaggingapi",),
 }
@@ -109,12 +111,22 @@ def _service_of_target(homes: tuple[str, ...], prefix: str) -> str:
 
 
 def _match_route(homes: tuple[str, ...], request: HttpRequest) -> RequestedOperation:
-    path = request.path.rstrip("/") or "/"
+    path = _strip_end(homes[0], request.path)
     for home in homes:
         for route in _read_routes(home).get(request.method, ()):
             if route.matches(path, request):
                 return RequestedOperation(home, route.operation, _rest_form(home))
     return RequestedOperation(homes[0], UNKNOWN_OPERATION, _rest_form(homes[0]))
+
+
+def _strip_end(home: str, path: str) -> str:
+    """Return a path without the slashes at its end, unless they are letters of an object's key.
+
+    >>> _strip_end("s3", "/bucket/key/"), _strip_end("s3", "/bucket/"), _strip_end("s3", "/b//")
+    ('/bucket/key/', '/bucket', '/b//')
+    """
+    has_key = home == "s3" and path[1:].partition("/")[2]
+    return path if has_key else path.rstrip("/") or "/"
 
 
 def _rest_form(home: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.testing.helpers import call_control
+from sandbox.testing.running import Sandbox
 from sandbox.testing.scenario import ControlClient, GrantScenario
 
 S3 = Any
@@ -133,6 +135,33 @@ def test_a_batch_of_which_nothing_is_allowed_deletes_nothing(shelf: GrantScenari
     )
 
     assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
+
+
+def test_a_batch_is_read_as_xml_whatever_its_form(shelf: GrantScenario) -> None:
+    shelf.grant("UserA/*", "READWRITE")
+    s3 = vended(shelf)
+    body = (
+        b'<d:Delete xmlns:d="http://s3.amazonaws.com/doc/2006-03-01/">'
+        b"<d:Object ><d:Key><![CDATA[UserB/a.csv]]></d:Key></d:Object>"
+        b"<d:Object><!-- own --><d:Key>UserA&#x2F;a.csv</d:Key></d:Object></d:Delete>"
+    )
+
+    def send_this(request: Any, **_: Any) -> None:
+        request.data = body
+
+    s3.meta.events.register("before-sign.s3.DeleteObjects", send_this)
+    s3.meta.events.register("before-call.s3.DeleteObjects", drop_checksums)
+    answer = s3.delete_objects(Bucket="data", Delete={"Objects": [{"Key": "any"}]})
+
+    assert [it["Key"] for it in answer["Deleted"]] == ["UserA/a.csv"]
+    assert [it["Key"] for it in answer["Errors"]] == ["UserB/a.csv"]
+    left = shelf.aws.client("s3").list_objects_v2(Bucket="data")["Contents"]
+    assert [item["Key"] for item in left] == ["UserB/a.csv"]
+
+
+def drop_checksums(params: Any, **_: Any) -> None:
+    for name in [it for it in params["headers"] if "checksum" in it.lower()]:
+        del params["headers"][name]
 
 
 def test_a_single_deletion_after_a_batch_is_still_refused(shelf: GrantScenario) -> None:
@@ -281,3 +310,40 @@ def test_a_grant_to_a_directory_user_needs_the_right_to_see_that_user(
     document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
     aws.client("iam").put_role_policy(RoleName="maker", PolicyName="more", PolicyDocument=document)
     assert control("CreateAccessGrant", **request)["Grantee"] == grantee
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_switch_decides_whether_readers_list_uploads(
+    shelf: GrantScenario, own_server: Sandbox, seen: bool
+) -> None:
+    call_control(own_server, "faults", "POST", {"switches": {"readers_see_uploads": seen}})
+    shelf.grant("UserA/*", "READ")
+    s3 = vended(shelf, "READ")
+
+    assert seen == done(lambda s3, _: s3.list_multipart_uploads(Bucket="data"), s3, "")
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_switch_decides_whether_a_copy_reads_tags(
+    shelf: GrantScenario, own_server: Sandbox, needed: bool
+) -> None:
+    call_control(own_server, "faults", "POST", {"switches": {"copy_reads_tags": needed}})
+    shelf.aws.client("s3").put_object(Bucket="data", Key="tagged", Body=b"1", Tagging="a=b")
+    role = shelf.aws.role("copier", allow=["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"])
+    s3 = shelf.aws.client("s3", shelf.aws.session(role))
+
+    assert needed != done(
+        lambda s3, key: s3.copy_object(Bucket="data", Key=key, CopySource="data/tagged"), s3, "k"
+    )
+
+
+@pytest.mark.parametrize("letter", ["?", "$", "${aws:username}"])
+def test_a_letter_of_a_scope_is_a_letter(shelf: GrantScenario, letter: str) -> None:
+    shelf.grant(f"User{letter}/*", "READ")
+    s3 = vended(shelf, "READ", f"User{letter}/*")
+
+    shelf.aws.client("s3").put_object(Bucket="data", Key=f"User{letter}/a.csv", Body=b"1")
+    assert done(READS["get"], s3, f"User{letter}/a.csv")
+    assert done(READS["list"], s3, f"User{letter}/a.csv")
+    assert not done(READS["get"], s3, "UserA/a.csv")
+    assert not done(READS["list"], s3, "UserA/a.csv")

@@ -219,6 +219,8 @@ def test_every_switch_is_shown_both_ways_the_stated_default_first() -> None:
     for switch, way, _, _ in ROWS:
         shown.setdefault(switch, []).append(way)
 
+    # IAM judges by this one, which only the server does: test_enforcement.py shows it.
+    assert stated.pop("readers_see_uploads") is False
     assert {switch: ways[0] for switch, ways in shown.items()} == stated
     assert all(len(set(ways)) > 1 for ways in shown.values())
 

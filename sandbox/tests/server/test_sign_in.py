@@ -157,6 +157,7 @@ def test_its_own_names_are_let_in(host: str) -> None:
 def test_its_own_addresses_want_the_token(server: Sandbox, method: str, path: str) -> None:
     assert ask(server, path, method)[0] == 403
     assert ask(server, path, method, headers={"Authorization": "no"})[0] == 403
+    assert ask(server, f"http://localhost:{server.port}{path}", method)[0] == 403  # as to a proxy
 
 
 WRONG = {"AccessKeyId": "AKIAAAAAAAAAAAAAAAAA", "SecretAccessKey": "wrong"}

@@ -63,7 +63,7 @@ def _answer_control_requests(
 ) -> Callable[..., Awaitable[None]]:
     async def handle_request(scope: Scope, receive: Any, send: Send) -> None:
         if scope["type"] == "http":
-            scope = _make_relative(scope)
+            scope = make_relative(scope)
             if scope["path"].startswith("/_sandbox/"):
                 return await _send_answer(scope, await read_body(receive), send)
         return await original(scope, receive, send)
@@ -71,7 +71,7 @@ def _answer_control_requests(
     return handle_request
 
 
-def _make_relative(scope: Scope) -> Scope:
+def make_relative(scope: Scope) -> Scope:
     """Return the request with the path alone where its URL is absolute."""
     raw = scope.get("raw_path") or scope["path"].encode()
     if not raw.startswith(b"http://"):

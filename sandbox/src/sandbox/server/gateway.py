@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from sandbox.access_grants.data_access import VENDED_FOR
 from sandbox.aws_requests import HttpRequest, RequestedOperation, name_operation
@@ -38,8 +38,6 @@ OBJECT_WRITES = {
 FORM = "application/x-www-form-urlencoded"
 _key_of = use_seam("ministack.core.router", "extract_access_key_id", "headers, query_params=None")
 _account_of = use_seam("ministack.app", "_request_account_scope", "access_key_id")
-_bucket_of = use_seam("ministack.app", "_extract_s3_vhost_bucket", "host")
-_no_buckets = use_seam("ministack.app", "_NON_S3_VHOST_NAMES")
 _is_root = use_seam("ministack.core.iam_evaluator", "is_root_access_key", "access_key_id")
 _sessions = use_seam("ministack.services.sts", "_sessions")
 _access_keys = use_seam("ministack.services.iam", "_access_keys")
@@ -178,17 +176,9 @@ def _watch_requests(original: Callable[..., Awaitable[None]]) -> Callable[..., A
                 )
             )
             if what.service == "s3" and what.operation in OBJECT_WRITES and 0 < status < 300:
-                record_object_call(what.operation, key, _find_object(scope), version)
+                record_object_call(what.operation, key, scope["path"], version)
 
     return app
-
-
-def _find_object(scope: Scope) -> str:
-    """Return /BUCKET/KEY as people write it."""
-    headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-    }
-    return unquote(_find_path(scope, headers))
 
 
 async def _identify_request(scope: Scope, receive: Any) -> tuple[RequestedOperation, str, Any]:
@@ -208,19 +198,12 @@ async def _identify_request(scope: Scope, receive: Any) -> tuple[RequestedOperat
     request = HttpRequest(
         signed[1] if signed else "",
         scope["method"],
-        _find_path(scope, headers),
+        str((scope.get("raw_path") or scope["path"].encode()).decode("latin-1")),
         query,
         headers,
         action,
     )
     return name_operation(request), _key_of(headers, query), receive
-
-
-def _find_path(scope: Scope, headers: dict[str, str]) -> str:
-    """Return the path as it was sent, with the bucket of a virtual host put before it."""
-    path = str((scope.get("raw_path") or scope["path"].encode()).decode("latin-1"))
-    bucket = None if path.startswith("/v20180820/") else _bucket_of(headers.get("host", ""))
-    return f"/{bucket}{path}" if bucket and bucket not in _no_buckets else path
 
 
 def _name_caller(key: str) -> str:

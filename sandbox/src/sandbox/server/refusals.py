@@ -121,6 +121,17 @@ def _word_refusals(original: Callable[..., Any]) -> Callable[..., Any]:
     return respond
 
 
+def describe_denial(service: str, action: str, denied: Any) -> str:
+    """Return the sentence for the refusal that the evaluator has just returned."""
+    explicit = denied.decision == "Deny"
+    if explicit and denied.resource_policy_arn:
+        word = use_seam(
+            ACTIONS, "_resource_policy_denial", "service, action, principal_arn, resource_arn"
+        )
+        return str(word(service, action, denied.principal_arn, denied.resource_policy_arn))
+    return _write_message(service, action, denied.principal_arn, explicit)
+
+
 def _write_message(service: str, action: str, principal: str, explicit: bool) -> str:
     kind, resource = _REFUSED.get()
     shown = f'"{resource}"' if service == "s3" else resource

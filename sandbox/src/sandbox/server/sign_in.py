@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
+from sandbox.server.s3_addresses import FOR_S3
 from sandbox.server.seams import run_before_reset, use_seam, wrap_seam
 from sandbox.start_keys import StartKeys
 
@@ -115,7 +116,8 @@ def _note_later_checks(original: Callable[..., None]) -> Callable[..., None]:
         request = signed.get()
         is_presigned = request is not None and request.s3_scoped
         # S3 Control does not check them, and AWS has none.
-        _LATER.set(is_presigned and not raw_path.startswith("/v20180820/"))
+        is_control = raw_path.startswith("/v20180820/") and not FOR_S3.get()
+        _LATER.set(is_presigned and not is_control)
 
     return pin
 
