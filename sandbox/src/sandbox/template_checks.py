@@ -83,6 +83,74 @@ def find_dangling_names(template: Node) -> list[str]:
     ]
 
 
+def find_nulls(template: Any, path: str = "") -> list[str]:
+    """Return the places of nulls, which CloudFormation refuses anywhere, as its message has them.
+
+    >>> find_nulls({"Metadata": {"a comment": None}})
+    ["[/Metadata/a comment] 'null' values are not allowed in templates"]
+    """
+    if template is None:
+        return [f"[{path}] 'null' values are not allowed in templates"]
+    members = (
+        template.items()
+        if isinstance(template, dict)
+        else enumerate(template)
+        if isinstance(template, list)
+        else ()
+    )
+    return [why for key, value in members for why in find_nulls(value, f"{path}/{key}")]
+
+
+def fold_conditions(template: Node, values: dict[str, str]) -> Node:
+    """Return the Conditions with Fn::Join and Fn::Split in them replaced by their values.
+
+    `values` are those of the parameters; a list is one text with commas.
+
+    >>> parameters = {"Parameters": {"Subnets": {"Type": "CommaDelimitedList"}}}
+    >>> joined = {"Fn::Join": ["", {"Ref": "Subnets"}]}
+    >>> fold_conditions(parameters | {"Conditions": {"Some": joined}}, {"Subnets": "a,b"})
+    {'Some': 'ab'}
+    """
+    parameters = template.get("Parameters") or {}
+    lists = {name for name, it in parameters.items() if "List" in it.get("Type", "")}
+    known = {name: _split_value(value, name in lists) for name, value in values.items()}
+    conditions = template.get("Conditions") or {}
+    return {name: _fold_joins(it, known) for name, it in conditions.items()}
+
+
+def _split_value(value: str, is_list: bool) -> list[str]:
+    return [part.strip() for part in value.split(",")] if is_list else [value]
+
+
+def _fold_joins(node: Any, known: dict[str, list[str]]) -> Any:
+    """Replace each Fn::Join whose members are known by its text."""
+    if isinstance(node, list):
+        return [_fold_joins(item, known) for item in node]
+    if not isinstance(node, dict):
+        return node
+    match node:
+        case {"Fn::Join": [str(between), source]}:
+            members = _find_members(source, known)
+            return node if members is None else between.join(members)
+    return {key: _fold_joins(value, known) for key, value in node.items()}
+
+
+def _find_members(node: Any, known: dict[str, list[str]]) -> list[str] | None:
+    """Return the members of a list, or a text as the only one; None if they are not known."""
+    match node:
+        case str():
+            return [node]
+        case {"Ref": str(name)}:
+            return known.get(name)
+        case {"Fn::Split": [str(between), source]}:
+            found = _find_members(source, known)
+            return found and found[0].split(between)
+        case list():
+            parts = [_find_members(item, known) for item in node]
+            return None if None in parts else [part[0] for part in parts if part]
+    return None
+
+
 def _list_objects(template: Node, section: str) -> Node:
     return {name: it for name, it in (template.get(section) or {}).items() if isinstance(it, dict)}
 
@@ -99,7 +167,7 @@ def _find_unknown_keys(template: Node, resources: Node) -> Iterator[str]:
 
 def _find_unresolved(node: Any, known: Iterable[str], sentence: str) -> Iterator[str]:
     names = {
-        name for name in _find_referred_names(node) if name not in known and not _is_pseudo(name)
+        name for name in find_referred_names(node) if name not in known and not _is_pseudo(name)
     }
     if names:
         yield "Template format error: " + sentence.format(", ".join(sorted(names)))
@@ -150,7 +218,7 @@ def _find_values(key: str, node: Any) -> Iterator[Any]:
 
 def _find_cycle(resources: Node) -> Iterator[str]:
     needs = {
-        name: set(_find_referred_names(resource)) & resources.keys()
+        name: set(find_referred_names(resource)) & resources.keys()
         for name, resource in resources.items()
     }
     try:
@@ -159,11 +227,11 @@ def _find_cycle(resources: Node) -> Iterator[str]:
         yield f"Circular dependency between resources: [{', '.join(sorted(set(circle.args[1])))}]"
 
 
-def _find_referred_names(node: Any) -> Iterator[str]:
+def find_referred_names(node: Any) -> Iterator[str]:
     """Yield every name that something refers to."""
     if isinstance(node, list):
         for item in node:
-            yield from _find_referred_names(item)
+            yield from find_referred_names(item)
     if not isinstance(node, dict):
         return
     for key, value in node.items():
@@ -184,11 +252,11 @@ def _list_referred(key: str, value: Any) -> Iterator[str]:
             yield from (
                 name.partition(".")[0] for name in SUBSTITUTION.findall(text) if name not in given
             )
-            yield from _find_referred_names(given)
+            yield from find_referred_names(given)
         case "DependsOn", str() | list():
             yield from [value] if isinstance(value, str) else value
         case _:
-            yield from _find_referred_names(value)
+            yield from find_referred_names(value)
 
 
 class ResourceSchemas:

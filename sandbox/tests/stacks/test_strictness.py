@@ -7,6 +7,15 @@ from botocore.exceptions import ClientError
 
 from sandbox.testing.helpers import FUNCTION_TEMPLATE
 
+# A custom resource's function that always succeeds.
+RESPOND = (
+    "import json, urllib.request\n"
+    "def handler(event, context):\n"
+    "    said = {k: event[k] for k in ('StackId', 'RequestId', 'LogicalResourceId')}\n"
+    "    said = json.dumps(said | {'Status': 'SUCCESS', 'PhysicalResourceId': 'once'}).encode()\n"
+    "    asked = urllib.request.Request(event['ResponseURL'], said, method='PUT')\n"
+    "    urllib.request.urlopen(asked)\n"
+)
 BUCKET = "Resources: {Data: {Type: AWS::S3::Bucket, Properties: {BucketName: data}}}"
 
 REFUSED = {
@@ -64,6 +73,10 @@ REFUSED = {
     "a section that templates do not have": (
         "Resource: {}\nResources: {Data: {Type: AWS::S3::Bucket}}",
         "Invalid template property or properties [Resource]",
+    ),
+    "a null": (
+        "Resources: {Data: {Type: AWS::S3::Bucket, Metadata: {why: used, and kept}}}",
+        "[/Resources/Data/Metadata/and kept] 'null' values are not allowed in templates",
     ),
     "Ref to nothing": (
         "Resources: {Data: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref Nothing}}}",
@@ -251,3 +264,21 @@ def test_a_function_does_not_change_to_a_role_that_lambda_may_not_assume(stacks)
     status = stacks.update("trusted", other.replace("GetAtt Role", "GetAtt Other"))
 
     assert (status, stacks.why("trusted")) == ("UPDATE_ROLLBACK_COMPLETE", MISTRUSTED)
+
+
+CUSTOM = """
+  Once:
+    Type: Custom::Once
+    Properties: {ServiceToken: !GetAtt Function.Arn, ServiceTimeout: 10}
+"""
+
+
+def test_a_custom_resource_keeps_its_function(stacks):
+    answers = FUNCTION_TEMPLATE.replace(
+        "def handler(event, context): return event", RESPOND.replace("\n", "\\n")
+    )
+    assert stacks.create("custom", answers + CUSTOM) == "CREATE_COMPLETE", stacks.why("custom")
+
+    renamed = answers.replace("Runtime:", "FunctionName: other\n      Runtime:")
+    assert stacks.update("custom", renamed + CUSTOM) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Modifying service token is not allowed." in stacks.why("custom")["Once"]

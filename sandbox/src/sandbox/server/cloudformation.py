@@ -12,21 +12,38 @@ AWS's, and a nested stack names its parent.
 import os
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.paths import find_package
-from sandbox.server import network, stack_changes
+from sandbox.server import (
+    change_sets,
+    delete_conflicts,
+    limit_checks,
+    network,
+    stack_changes,
+)
 from sandbox.server.account import request_scope, trusts_service
+from sandbox.server.control import current_switches
 from sandbox.server.resource_properties import complete_properties, require_reading
 from sandbox.server.resource_types import RESOURCE_TYPES
 from sandbox.server.seams import use_seam, wrap_seam
-from sandbox.template_checks import ResourceSchemas, find_dangling_names, find_invalid_properties
+from sandbox.switches import StackSwitches
+from sandbox.template_checks import (
+    ResourceSchemas,
+    find_dangling_names,
+    find_invalid_properties,
+    find_nulls,
+    fold_conditions,
+)
 
 CLOUD = "ministack.services.cloudformation"
 Handler = Callable[..., Any]
 SERVICES = "ministack.services"
 Properties = dict[str, Any]
+# Whether the current request reads the template of a stack, and submits none.
+READS_STACK: ContextVar[bool] = ContextVar("sandbox_reads_stack", default=False)
 SCHEMAS = ResourceSchemas(find_package("cfnlint") / "data" / "schemas")
 
 
@@ -35,8 +52,23 @@ def _install_operations() -> None:
     actions = use_seam(f"{CLOUD}.handlers", "_ACTION_HANDLERS")
     actions["GetTemplate"] = _show_aws_addresses(actions["GetTemplate"])
     actions["DescribeStacks"] = _add_parents(actions["DescribeStacks"])
+    for name in ("GetTemplate", "GetTemplateSummary"):
+        actions[name] = _read_stack(actions[name])
     for name in ("CreateStack", "UpdateStack", "CreateChangeSet"):
         actions[name] = _refuse_after_rollback(name, actions[name])
+
+
+def _read_stack(original: Handler) -> Handler:
+    """Read the template of a stack as it is: it was accepted when it was submitted."""
+
+    def read(params: dict[str, Any]) -> Any:
+        token = READS_STACK.set("StackName" in params)
+        try:
+            return original(params)
+        finally:
+            READS_STACK.reset(token)
+
+    return read
 
 
 def _refuse_after_rollback(action: str, original: Handler) -> Handler:
@@ -204,18 +236,23 @@ def install() -> None:
         complete_properties,
         _check_function_roles,
         network.guard_resources,
+        limit_checks.guard_resources,
+        delete_conflicts.guard_resources,
         refuse_taken_names,
     ):
         add(handlers)
     _check_templates()
     wrap_seam(f"{CLOUD}.stacks", "_runs_on_worker_thread", "resource_type", _run_on_thread)
+    change_sets.install()
     _install_operations()
     stack_changes.install()
 
 
 def _check_templates() -> None:
+    for module in ("engine", "handlers", "changesets"):
+        wrap_seam(f"{CLOUD}.{module}", "_parse_template", "template_body", _refuse_nulls)
     wrap_seam(f"{CLOUD}.engine", "_validate_template_statics", "template", _check_template)
-    for module in ("handlers", "changesets"):
+    for module in ("engine", "handlers", "changesets", "stacks"):
         wrap_seam(
             f"{CLOUD}.{module}",
             "_evaluate_conditions",
@@ -278,6 +315,20 @@ def _check_function_roles(handlers: dict[str, Any]) -> None:
     handlers["AWS::Lambda::Function"] = entry | {"create": created, "update": updated}
 
 
+def _refuse_nulls(original: Handler) -> Handler:
+    def parse(template_body: str) -> Any:
+        template = original(template_body)
+        if READS_STACK.get():
+            return template
+        accepted = current_switches(StackSwitches).nulls_in_metadata
+        found = find_nulls(template)
+        if found and not (accepted and all("/Metadata/" in place for place in found)):
+            raise ValueError(found[0])
+        return template
+
+    return parse
+
+
 def _check_template(original: Handler) -> Handler:
     def check(template: dict[str, Any]) -> None:
         original(template)
@@ -290,15 +341,16 @@ def _check_template(original: Handler) -> Handler:
 
 
 def _explain_unknown_conditions(original: Handler) -> Handler:
-    """Report unknown conditions as the template check does.
+    """Report unknown conditions as the template check does, and evaluate Fn::Join in them.
 
     The server evaluates conditions before it checks the template, and fails on the unknown
-    ones.
+    ones. A function that it does not know is true to it.
     """
 
     def evaluate(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        values = {name: str(it.get("Value", "")) for name, it in params.items()}
         try:
-            return original(template, params)
+            return original(template | {"Conditions": fold_conditions(template, values)}, params)
         except KeyError as lost:
             raise ValueError("; ".join(find_dangling_names(template))) from lost
 

@@ -16,7 +16,9 @@ Handler = Callable[..., Any]
 
 # What the server's handlers do not read, with the reason why that does not matter. Any other
 # unread property fails its resource.
-WITHOUT_EFFECT: dict[str, dict[str, str]] = {}
+WITHOUT_EFFECT: dict[str, dict[str, str]] = {
+    "AWS::CDK::Metadata": {"Analytics": "CDK's own statistics of use; the type creates nothing"},
+}
 S3 = "ministack.services.s3"
 DYNAMODB = "ministack.services.dynamodb"
 IAM = "ministack.services.iam"
@@ -246,6 +248,18 @@ def _format_lifecycle_rule(rule: dict[str, Any]) -> str:
     return f"<Rule>{plain}{''.join(inner)}</Rule>"
 
 
+def _set_access_control(_: str, value: Any) -> Any:
+    """Accept the ACL that a bucket has anyway. New buckets of AWS have no others.
+
+    Source: S3 User Guide, "Controlling ownership of objects": BucketOwnerEnforced is the default.
+    """
+    if value not in (None, "Private", "BucketOwnerFullControl"):
+        raise ValueError(
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        )
+    return 200, {}, b""
+
+
 def _set_bucket_tags(bucket: str, value: Any) -> Any:
     tags = "".join(
         f"<Tag><Key>{escape(tag['Key'])}</Key><Value>{escape(tag['Value'])}</Value></Tag>"
@@ -263,6 +277,12 @@ def _set_concurrency(function: str, value: Any) -> Any:
     return use_seam(LAMBDA, "_put_function_concurrency", "func_name, data")(function, request)
 
 
+def _set_recursive_loop(function: str, value: Any) -> Any:
+    """Set what happens to a recursive loop. Without the property it is Lambda's default."""
+    request = {"RecursiveLoop": value or "Terminate"}
+    return use_seam(LAMBDA, "_put_function_recursion_config", "func_name, data")(function, request)
+
+
 def _set_boundary(role: str, value: Any) -> Any:
     if value is None:
         return use_seam(IAM, "_delete_role_permissions_boundary", "p")({"RoleName": role})
@@ -277,10 +297,14 @@ COMPLETIONS: dict[str, dict[str, PropertySetter]] = {
     },
     "AWS::IAM::Role": {"PermissionsBoundary": _set_boundary},
     "AWS::S3::Bucket": {
+        "AccessControl": _set_access_control,
         "BucketEncryption": _set_encryption,
         "LifecycleConfiguration": _set_lifecycle,
         "Tags": _set_bucket_tags,
         "VersioningConfiguration": _set_versioning,
     },
-    "AWS::Lambda::Function": {"ReservedConcurrentExecutions": _set_concurrency},
+    "AWS::Lambda::Function": {
+        "RecursiveLoop": _set_recursive_loop,
+        "ReservedConcurrentExecutions": _set_concurrency,
+    },
 }

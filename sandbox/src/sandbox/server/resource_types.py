@@ -65,6 +65,12 @@ def _create_grant(_: str, wanted: Properties, __: str) -> Made:
     }
 
 
+def _delete_instance(identifier: str, properties: Properties) -> None:
+    """Delete the instance, and before that its association, as CloudFormation's handler may."""
+    _make_deletion("DissociateAccessGrantsIdentityCenter")(identifier, properties)
+    _make_deletion("DeleteAccessGrantsInstance")(identifier, properties)
+
+
 def _make_deletion(operation: str, member: str | None = None) -> Callable[[str, Properties], None]:
     """Return a deletion by the API's own operation. A resource that is gone already is no error."""
 
@@ -177,7 +183,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     # No API changes a grant, and CloudFormation's own update of instance and grant can only
     # tag. Any other change replaces the resource.
     "AWS::S3::AccessGrantsInstance": ResourceType(
-        _create_instance, _make_deletion("DeleteAccessGrantsInstance"), ("IdentityCenterArn",)
+        _create_instance, _delete_instance, ("IdentityCenterArn",)
     ),
     "AWS::S3::AccessGrantsLocation": ResourceType(
         _create_location,

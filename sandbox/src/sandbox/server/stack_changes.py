@@ -115,6 +115,8 @@ def _announce_update(original: Callable[..., Any]) -> Callable[..., Any]:
         logical_id: str | None = None,
         attributes: Any = None,
     ) -> Any:
+        if "ROLLBACK" not in stacks.get(stack, {}).get("StackStatus", ""):
+            _check_service_token(resource_type, old or {}, new or {})
         if old != new and logical_id:
             _release_announcement((stack, logical_id), "UPDATE")
         if attributes is None:  # in a nested stack, where an unchanged resource would lose them
@@ -124,6 +126,17 @@ def _announce_update(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(resource_type, identifier, old, new, stack, logical_id, attributes)
 
     return update
+
+
+def _check_service_token(resource_type: str, old: Answer, new: Answer) -> None:
+    """Raise ValueError if an update changes who answers for a custom resource.
+
+    Source: CloudFormation's reference of custom resources: updates of ServiceToken are not
+    supported; the sentence is that of its users' reports.
+    """
+    custom = resource_type.startswith("Custom::") or resource_type.endswith("::CustomResource")
+    if custom and old.get("ServiceToken") != new.get("ServiceToken"):
+        raise ValueError("Modifying service token is not allowed.")
 
 
 def _announce_creation(original: Callable[..., Any]) -> Callable[..., Any]:
