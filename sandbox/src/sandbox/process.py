@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.paths import SOURCES, SandboxError, find_server_python, find_state_folder
+from sandbox.paths import PACKAGE, SOURCES, SandboxError, find_server_python, find_state_folder
 from sandbox.start_keys import StartKeys
 
 REGION = "us-east-1"
+AWS_CLI = PACKAGE / "aws_cli"  # what makes the AWS CLI talk to a sandbox alone
 START_TIMEOUT = 30  # seconds until a server that does not answer is given up
 
 
@@ -128,7 +129,8 @@ class Server:
     def client_variables(
         self, profile: str | None = None, domain: str | None = None
     ) -> dict[str, str]:
-        """Return the environment variables that make AWS's clients talk to this server.
+        """Return the environment variables that make AWS's clients talk to this server, and to no
+        other: https ends at an authority that nobody has.
 
         They hold the administrator's keys and the token of /_sandbox/, or with `profile` the
         keys of a notebook of that Studio user profile, which has no token.
@@ -157,7 +159,26 @@ class Server:
             "AWS_SESSION_TOKEN": keys["SessionToken"],
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAM_CLI_TELEMETRY": "0",
+            # The AWS CLI, version 1, has addresses of its own for some services, SQS among them.
+            # A plug-in undoes that; the CLI finds it in its configuration and on Python's path.
+            "AWS_CONFIG_FILE": str(AWS_CLI / "config"),
+            "AWS_PROFILE": "default",
+            "PYTHONPATH": _add_to_path(AWS_CLI, os.environ.get("PYTHONPATH", "")),
+            "AWS_CA_BUNDLE": str(AWS_CLI / "no_authority.pem"),
         }
+
+    def app_variables(self, domain: str, space: str) -> dict[str, str]:
+        """Return the whole environment of a process in a space's running app.
+
+        It holds where the credentials of the space's owner are, and no keys and no token. The
+        space has a home folder of its own, which is created. Raises SandboxError if no app runs.
+        """
+        found: dict[str, str] = self.request_json(
+            f"/_sandbox/notebook?domain={domain}&space={space}"
+        )
+        home = self.folder / "spaces" / domain / space
+        home.mkdir(parents=True, exist_ok=True)
+        return found | {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
 
     def read_keys(self) -> StartKeys:
         """Return the keys of this start. Raises SandboxError if we did not start the server."""
@@ -206,6 +227,12 @@ class Server:
                 return
         self.stop()
         raise SandboxError(f"the server did not answer within {START_TIMEOUT} s; see {self.log}")
+
+
+def _add_to_path(folder: Path, path: str) -> str:
+    """Return a search path with the folder at its end, once."""
+    others = (place for place in path.split(os.pathsep) if place and place != str(folder))
+    return os.pathsep.join([*others, str(folder)])
 
 
 def list_running() -> list[Server]:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -145,6 +146,62 @@ def test_env_makes_unmodified_boto3_reach_s3_control(server: Sandbox):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "200\n"
+
+
+@pytest.fixture
+def internet() -> Iterator[socket.socket]:
+    """A proxy for https that answers nothing: whoever connects wants to leave the machine."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.settimeout(0.1)
+        yield listening
+
+
+def run_aws(server: Sandbox, internet: socket.socket, *words: str, **more: str) -> Run:
+    """Run the AWS CLI with what `env` prints; its https would go through this proxy."""
+    environment = {"PATH": os.environ["PATH"]} | variables(str(server.port)) | more
+    environment["HTTPS_PROXY"] = f"http://127.0.0.1:{internet.getsockname()[1]}"
+    command = [Path(sys.executable).parent / "aws", *words, "--cli-connect-timeout", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with pytest.raises(TimeoutError):  # nobody has connected
+        internet.accept()
+    return done
+
+
+def test_the_aws_cli_empties_a_queue_in_us_east_1_without_leaving_the_machine(
+    server: Sandbox, internet: socket.socket
+):
+    sqs = server.client("sqs")
+    queue = sqs.create_queue(QueueName="letters")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="dead")
+
+    done = run_aws(server, internet, "sqs", "purge-queue", "--queue-url", queue)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+
+
+def test_another_service_for_which_the_cli_has_addresses_stays_on_the_machine_in_any_region(
+    server: Sandbox, internet: socket.socket
+):
+    done = run_aws(server, internet, "emr", "list-clusters", AWS_DEFAULT_REGION="us-west-2")
+    assert done.returncode == 0
+
+
+def test_clients_trust_no_authority_that_could_vouch_for_aws(server: Sandbox):
+    trusted = ssl.create_default_context(cafile=variables(str(server.port))["AWS_CA_BUNDLE"])
+
+    (authority,) = trusted.get_ca_certs()
+    assert "No authority" in str(authority["subject"])
+
+
+def test_the_search_path_keeps_what_was_on_it(server: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["mine", "yours"]))
+    once = variables(str(server.port))["PYTHONPATH"]
+    monkeypatch.setenv("PYTHONPATH", once)
+
+    assert once.split(os.pathsep)[:2] == ["mine", "yours"]
+    assert variables(str(server.port))["PYTHONPATH"] == once
 
 
 def test_env_as_a_profile_that_does_not_exist_says_so(server: Sandbox):

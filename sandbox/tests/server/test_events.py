@@ -6,6 +6,7 @@ And what the sandbox shows of the rest.
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -120,6 +121,31 @@ def test_an_event_names_the_object_as_s3_answered_it(shelf: Shelf):
     )
     assert event["detail"]["bucket"] == {"name": shelf.bucket}
     assert (event["detail"]["version"], event["detail"]["event-version"]) == ("0", "1.1")
+
+
+def test_what_happens_just_after_eventbridge_was_enabled_gets_lost_if_a_switch_says_so(
+    make_shelf: Callable[..., Shelf], server: Sandbox
+):
+    older, shelf = make_shelf(), make_shelf()
+    listeners = older.listener(), shelf.listener()
+    call_control(server, "faults", "POST", {"switches": {"event_start_seconds": 1}})
+    shelf.s3.put_bucket_notification_configuration(
+        Bucket=shelf.bucket, NotificationConfiguration={}
+    )
+    shelf.s3.put_bucket_notification_configuration(
+        Bucket=shelf.bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    shelf.put("lost.csv")
+    time.sleep(1.1)
+    shelf.put("kept.csv")
+    older.put("kept.csv")
+    found = [listener.receive_events(1) for listener in listeners]
+    call_control(server, "faults", "POST", {"switches": {"event_start_seconds": 0}})
+
+    assert [[event["detail"]["object"]["key"] for event in some] for some in found] == [
+        ["kept.csv"],
+        ["kept.csv"],
+    ]
 
 
 def test_an_event_of_a_bucket_without_versions_names_none(make_shelf: Callable[..., Shelf]):

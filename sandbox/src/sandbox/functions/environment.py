@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sandbox.functions import moved_clock
+from sandbox.functions.moved_clock import read_moved_seconds
 from sandbox.functions.runtime_api import Invocation, RuntimeApi, RuntimeMessage
 
 # Seconds. After that init is tried again, within the invocation's time (AWS, "Understanding the
@@ -42,14 +44,15 @@ class Function:
 class Host:
     """What the machine provides.
 
-    The interpreter, Lambda's own libraries, a folder to write to, and the variables that direct
-    clients to this AWS.
+    The interpreter, Lambda's own libraries, a folder to write to, the variables that direct
+    clients to this AWS, and the file of a clock that was moved on.
     """
 
     python: Path
     runtime: Path
     folder: Path
     variables: dict[str, str]
+    clock: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Environment:
     def _run_invocation(
         self, payload: bytes, request_id: str, trace_id: str | None
     ) -> RuntimeMessage:
-        now = time.time()
+        now = time.time() + read_moved_seconds(self.host.clock)
         invocation = Invocation(
             request_id, payload, self.function.arn, now + self.function.timeout, trace_id
         )
@@ -201,7 +204,10 @@ class Environment:
         self.host.folder.mkdir(parents=True, exist_ok=True)
         output = self.host.folder / "output"
         self._read = self._most = 0
-        command = [str(self.host.python), "-S", "-B", "-m", "awslambdaric", self.function.handler]
+        program = ["-m", "awslambdaric"]
+        if self.host.clock:
+            program = ["-P", moved_clock.__file__, str(self.host.clock)]
+        command = [str(self.host.python), "-S", "-B", *program, self.function.handler]
         with output.open("wb") as out:
             self.process = subprocess.Popen(
                 command,

@@ -322,7 +322,10 @@ def _check_quota(service: ProcessingJobs, cluster: SageMakerRequest) -> None:
             f"The account-level service limit '{kind} for processing job usage' is {quota} "
             "Instances, with current utilization"
         )
-        what_now = "Please use AWS Service Quotas to request an increase for this quota."
+        what_now = (
+            "Please use AWS Service Quotas to request an increase for this quota. If AWS Service "
+            "Quotas is not available, contact AWS support to request an increase for this quota."
+        )
         text = f"{why} of {used} Instances and a request delta of {wanted} Instances. {what_now}"
         raise SageMakerError("ResourceLimitExceeded", text)
 

@@ -15,11 +15,15 @@ from contextvars import ContextVar
 from typing import Any
 
 from sandbox.server.account import allows_service, request_scope
-from sandbox.server.control import ANSWERS
+from sandbox.server.control import ANSWERS, current_switches
+from sandbox.server.recursion import deliver_from_bus
 from sandbox.server.seams import run_before, use_seam, wrap_seam
+from sandbox.switches import ObjectSwitches
 
 BUS = "ministack.services.eventbridge"
 OBJECT_VERSION: ContextVar[str | None] = ContextVar("sandbox_version_id", default=None)
+# When EventBridge was enabled for a bucket of an account and Region, in seconds since the epoch.
+ENABLED_AT: dict[Any, float] = {}
 SEEN_EVENTS: deque[dict[str, Any]] = deque(maxlen=1000)  # the events on the bus, newest last
 EMPTY_ETAG = hashlib.md5(
     b"", usedforsecurity=False
@@ -40,6 +44,9 @@ def install() -> None:
     """Correct the server's events where they are made and where they are delivered."""
     wrap_seam("ministack.services.s3", "_fire_s3_event", FIRE_PARAMETERS, _remember_version)
     wrap_seam(
+        "ministack.services.s3", "_put_bucket_notification", "name, body, headers=None", _note_start
+    )
+    wrap_seam(
         "ministack.core.iam_actions",
         "request_tag_context",
         "service, iam_action, body, params",
@@ -48,6 +55,7 @@ def install() -> None:
     wrap_seam(BUS, "_dispatch_event", "event, view=None", _complete_events)
     wrap_seam(BUS, "_invoke_target", "target, event, rule, view=None", _ask_target)
     run_before(BUS, "reset", SEEN_EVENTS.clear)
+    run_before("ministack.services.s3", "reset", ENABLED_AT.clear)
     ANSWERS["events"] = answer_events
     ANSWERS["fire-schedules"] = answer_fire_schedules
 
@@ -75,10 +83,30 @@ def _add_entry_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., di
     return context
 
 
+def _note_start(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Note when EventBridge is enabled for a bucket, by a call or by a stack."""
+
+    def put(name: str, body: Any, headers: Any = None) -> Any:
+        was_on = _is_enabled(name)
+        answer = original(name, body, headers)
+        if _is_enabled(name) and not was_on:
+            ENABLED_AT[request_scope(), name] = time.time()
+        return answer
+
+    return put
+
+
+def _is_enabled(bucket: str) -> bool:
+    configured = use_seam("ministack.services.s3", "_bucket_notifications")
+    return "EventBridgeConfiguration" in configured.get(bucket, "")
+
+
 def _remember_version(original: Callable[..., None]) -> Callable[..., None]:
-    def fire(*words: Any, version_id: str | None = None, **others: Any) -> None:
+    def fire(bucket: str, *words: Any, version_id: str | None = None, **others: Any) -> None:
         OBJECT_VERSION.set(version_id)
-        original(*words, version_id=version_id, **others)
+        start = ENABLED_AT.get((request_scope(), bucket), 0.0)
+        if time.time() >= start + current_switches(ObjectSwitches).event_start_seconds:
+            original(bucket, *words, version_id=version_id, **others)
 
     return fire
 
@@ -116,7 +144,8 @@ def _ask_target(original: Callable[..., None]) -> Callable[..., None]:
         if why := _find_refusal(arn, rule["Arn"]):
             return _note_delivery(event, "undelivered", f"{arn}: {why}")
         _note_delivery(event, "delivered", arn)
-        return original(target, event, rule, view)
+        with deliver_from_bus():
+            return original(target, event, rule, view)
 
     return invoke
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sandbox.server.account import function_may
+from sandbox.server.recursion import follow_trace, select_messages
 from sandbox.server.seams import use_seam, wrap_seam
 
 SERVICE = "ministack.services.lambda_svc"
@@ -154,7 +155,7 @@ def _hold_back_mappings(original: Callable[[], bool]) -> Callable[[], bool]:
 
 def _consider_mapping(mapping: Mapping) -> None:
     name, queue, now = mapping["UUID"], mapping["EventSourceArn"], time.time()
-    waiting = _count_visible(queue, now)
+    waiting = _list_visible_times(queue, now)
     config = use_seam(SERVICE, "_get_func_record_for_ref", "function_ref")(mapping["FunctionArn"])[
         1
     ]
@@ -167,14 +168,15 @@ def _consider_mapping(mapping: Mapping) -> None:
         _gather_batch(mapping, waiting, now)
 
 
-def _gather_batch(mapping: Mapping, waiting: int, now: float) -> None:
-    """Open the mapping's window, or end it once it is over or a batch is full."""
+def _gather_batch(mapping: Mapping, waiting: list[float], now: float) -> None:
+    """Open the mapping's window with its first message, or end it once it is over or full."""
     name, window = mapping["UUID"], mapping.get("MaximumBatchingWindowInSeconds")
-    if window and waiting < mapping["BatchSize"] and now < WINDOW_ENDS.get(name, now + 1):
+    end = WINDOW_ENDS.get(name, min(waiting) + (window or 0))
+    if window and len(waiting) < mapping["BatchSize"] and now < end:
         if name not in WINDOW_ENDS:
-            WINDOW_ENDS[name] = now + window
-            threading.Timer(window, use_seam(SERVICE, "_esm_wake").set).start()
-        return _pause_mapping(name, WINDOW_ENDS[name])
+            WINDOW_ENDS[name] = end
+            threading.Timer(end - now, use_seam(SERVICE, "_esm_wake").set).start()
+        return _pause_mapping(name, end)
     paused = use_seam(SERVICE, "_esm_backoff_until")
     if name in WINDOW_ENDS and paused.get(name) == WINDOW_ENDS[name]:
         paused.pop(name)
@@ -187,9 +189,11 @@ def _pause_mapping(name: str, until: float) -> None:
     paused[name] = max(paused.get(name, 0), until)
 
 
-def _count_visible(arn: str, now: float) -> int:
+def _list_visible_times(arn: str, now: float) -> list[float]:
+    """List since when each visible message of a queue is visible."""
     queue = use_seam(SQS, "_queue_by_arn", "arn")(arn)
-    return sum(message.get("visible_at", 0) <= now for message in queue["messages"]) if queue else 0
+    times = [message.get("visible_at", 0.0) for message in (queue or {}).get("messages", ())]
+    return [time for time in times if time <= now]
 
 
 @contextmanager
@@ -231,7 +235,14 @@ def _apply_failure_report(_: Callable[..., None]) -> Callable[..., None]:
     def run(
         esm: Mapping, func_rec: Any, event: Any, batch: list[Any], queue_url: str, _: str
     ) -> None:
-        result = execute(func_rec, event)
+        config = func_rec.get("config") or func_rec
+        batch, trace = select_messages(config, batch)
+        if not batch:
+            # They are received again until the redrive policy moves them.
+            esm["LastProcessingResult"] = "PROBLEM: Function call failed"
+            return _pause_mapping(esm["UUID"], time.time() + PAUSE_AFTER_FAILURE)
+        with follow_trace(trace):
+            result = execute(func_rec, _keep_records(event, batch))
         if result.get("error"):
             esm["LastProcessingResult"] = "PROBLEM: Function call failed"
             return _pause_mapping(esm["UUID"], time.time() + PAUSE_AFTER_FAILURE)
@@ -246,6 +257,14 @@ def _apply_failure_report(_: Callable[..., None]) -> Callable[..., None]:
         return None
 
     return run
+
+
+def _keep_records(event: dict[str, Any], batch: list[Any]) -> dict[str, Any]:
+    """Return the event with the records of these messages."""
+    kept = {message["id"] for message in batch}
+    return event | {
+        "Records": [record for record in event["Records"] if record["messageId"] in kept]
+    }
 
 
 def _find_failed_messages(mapping: Mapping, answer: Any, every: set[str]) -> set[str]:

@@ -23,8 +23,9 @@ from typing import Any
 from sandbox.functions import Environment, Function, InvocationResult
 from sandbox.functions.environment import Host
 from sandbox.paths import find_lambda_runtime
-from sandbox.server import event_sources
+from sandbox.server import concurrency, event_sources, recursion
 from sandbox.server.account import function_may_log, request_scope, trusts_service
+from sandbox.server.recursion import begin_invocation
 from sandbox.server.seams import use_seam, wrap_seam
 
 _UNPACKING = Lock()
@@ -37,6 +38,7 @@ REFUSAL = (
     "content_type='application/x-amz-json-1.0'"
 )
 FUNCTION_SCRATCH = Path(tempfile.gettempdir()) / "functions"
+FUNCTION_CLOCK = FUNCTION_SCRATCH / "clock"  # exists once time was moved on
 FunctionResult = dict[str, Any]
 
 
@@ -98,6 +100,8 @@ def install() -> None:
         _write_allowed_logs,
     )
     wrap_seam(CORE, "reset", "", _reset_functions)
+    recursion.install()
+    concurrency.install()
     event_sources.install()
     _install_layer_names()
 
@@ -114,6 +118,7 @@ class _FunctionWorker:
             find_lambda_runtime(Path(tempfile.gettempdir())),
             folder,
             _build_variables(config),
+            _find_clock(),
         )
         self._of, self.environment = (
             _find_revision(config),
@@ -121,10 +126,10 @@ class _FunctionWorker:
         )
 
     def renew(self, config: dict[str, Any], code_zip: bytes) -> None:
-        """Restart if the function was changed since, as Lambda does."""
+        """Restart if the function was changed since, as Lambda does, or time was moved on."""
         if self._of != _find_revision(config):
             self.environment.stop()
-            host = replace(self._host, variables=_build_variables(config))
+            host = replace(self._host, variables=_build_variables(config), clock=_find_clock())
             self.config, self._of, self.environment = (
                 config,
                 _find_revision(config),
@@ -142,7 +147,12 @@ class _FunctionWorker:
 
 
 def _find_revision(config: dict[str, Any]) -> tuple[Any, ...]:
-    return config.get("RevisionId"), config.get("CodeSha256"), config.get("LastModified")
+    changes = config.get("RevisionId"), config.get("CodeSha256"), config.get("LastModified")
+    return *changes, _find_clock()
+
+
+def _find_clock() -> Path | None:
+    return FUNCTION_CLOCK if FUNCTION_CLOCK.exists() else None
 
 
 def _execute_in_environment(
@@ -155,7 +165,6 @@ def _execute_in_environment(
     )
     release = use_seam(CORE, "release_worker", "worker")
     reap = use_seam(SERVICE, "_ensure_reaper_thread", "")
-    trace = use_seam(SERVICE, "_xray_trace_id_for_invocation", "config, inbound_trace_header=None")
 
     def execute(func: dict[str, Any], event: Any, request_id: str) -> FunctionResult:
         config = func.get("config") or func
@@ -167,7 +176,7 @@ def _execute_in_environment(
         try:
             worker.renew(config, func["code_zip"])
             return _format_result(
-                worker.invoke(json.dumps(event).encode(), request_id, trace(config))
+                worker.invoke(json.dumps(event).encode(), request_id, begin_invocation(config))
             )
         finally:
             release(worker)
