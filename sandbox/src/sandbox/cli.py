@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -56,6 +57,15 @@ def print_variables(arguments: Arguments) -> None:
         print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
 
 
+def run_in_notebook(arguments: Arguments) -> None:
+    """run a program in a space's running app, with its owner's role and nothing else"""
+    variables = Server(arguments.port).app_variables(arguments.domain, arguments.space)
+    try:
+        os.execvpe(arguments.program[0], arguments.program, variables)  # noqa: S606  -- the caller's own
+    except OSError as error:
+        raise SandboxError(f"{arguments.program[0]} cannot be run: {error}") from error
+
+
 def open_relay(arguments: Arguments) -> None:
     """let the containers of `sam local` in, and print the options that lead them here"""
     print(" ".join(start_relay(Server(arguments.port))))
@@ -105,6 +115,7 @@ def stop_sandbox(arguments: Arguments) -> None:
 COMMANDS: dict[str, Callable[[Arguments], None]] = {
     "up": start_sandbox,
     "env": print_variables,
+    "notebook": run_in_notebook,
     "relay": open_relay,
     "events": show_events,
     "fire-schedules": fire_schedules,
@@ -182,6 +193,12 @@ def _parse_arguments() -> Arguments:
             )
             command.add_argument(
                 "--domain", help="the profile's domain id, where several have one of that name"
+            )
+        if name == "notebook":
+            command.add_argument("--domain", required=True, help="the id of the space's domain")
+            command.add_argument("--space", required=True, help="the space's name")
+            command.add_argument(
+                "program", nargs=argparse.REMAINDER, help="the program and its arguments"
             )
         if name == "fire-schedules":
             command.add_argument("rule", nargs="?", help="part of the rule's name")

@@ -20,6 +20,7 @@ from sandbox.testing.helpers import (
     make_role,
     make_trail,
     make_user,
+    policy_document,
     reset_sandbox,
     unique_name,
     wait_until,
@@ -561,3 +562,119 @@ def test_no_job_outlives_a_server_that_is_killed(start_sandbox: Callable[..., Sa
     os.kill(server, signal.SIGKILL)
 
     assert wait_until(lambda: gone(first) and gone(entry))
+
+
+# A job in a network.
+
+
+@dataclass(frozen=True)
+class JobSubnet:
+    """A network with one subnet and one security group, and what a job says to run there."""
+
+    vpc: str
+    subnet: str
+    group: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"VpcConfig": {"Subnets": [self.subnet], "SecurityGroupIds": [self.group]}}
+
+
+@pytest.fixture
+def network(runner: JobRunner) -> JobSubnet:
+    ec2 = runner.sandbox.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="jobs", Description="jobs", VpcId=vpc)["GroupId"]
+    return JobSubnet(vpc, subnet, group)
+
+
+DESCRIBE_NETWORK = (
+    "ec2:DescribeSubnets",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+)
+CHANGE_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+)
+NO_INTERFACE = (
+    "The execution role cannot create network interfaces in the subnets of VpcConfig: it lacks "
+)
+
+
+@pytest.mark.parametrize(
+    ("rights", "lacking"),
+    [
+        ((), DESCRIBE_NETWORK),
+        (DESCRIBE_NETWORK, CHANGE_INTERFACES),
+        ((*DESCRIBE_NETWORK, *CHANGE_INTERFACES[1:]), CHANGE_INTERFACES[:1]),
+        ((*DESCRIBE_NETWORK, *CHANGE_INTERFACES), ()),
+    ],
+    ids=["no right", "only looking", "all but one", "all nine"],
+)
+def test_a_job_in_a_network_needs_nine_rights_of_ec2(
+    runner: JobRunner, network: JobSubnet, rights: tuple[str, ...], lacking: tuple[str, ...]
+):
+    runner.role = make_role(runner.sandbox, SAGEMAKER, *RIGHTS, *rights)
+    ended = runner.run("", NetworkConfig=network.config)
+
+    assert ended["ProcessingJobStatus"] == ("Failed" if lacking else "Completed")
+    assert ended.get("FailureReason", "") == (
+        f"ClientError: {NO_INTERFACE}{', '.join(sorted(lacking))}." if lacking else ""
+    )
+
+
+def test_the_rights_may_be_bound_to_the_subnets_and_groups_of_jobs(
+    runner: JobRunner, network: JobSubnet
+):
+    place = f"arn:aws:ec2:us-east-1:{ACCOUNT}"
+    rights = policy_document(
+        {"Action": list(DESCRIBE_NETWORK), "Resource": "*"},
+        {
+            "Action": CHANGE_INTERFACES[0],
+            "Resource": [
+                f"{place}:network-interface/*",
+                f"{place}:subnet/{network.subnet}",
+                f"{place}:security-group/{network.group}",
+            ],
+        },
+        {
+            "Action": list(CHANGE_INTERFACES[1:]),
+            "Resource": f"{place}:network-interface/*",
+            "Condition": {"ArnEquals": {"ec2:Subnet": f"{place}:subnet/{network.subnet}"}},
+        },
+    )
+    runner.sandbox.client("iam").put_role_policy(
+        RoleName=runner.role.rpartition("/")[2], PolicyName="network", PolicyDocument=rights
+    )
+    ec2 = runner.sandbox.client("ec2")
+    other = ec2.create_subnet(VpcId=network.vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    here = runner.run("", NetworkConfig=network.config)
+    there = runner.run("", NetworkConfig=JobSubnet(network.vpc, other, network.group).config)
+
+    assert here["ProcessingJobStatus"] == "Completed"
+    assert there["FailureReason"] == f"ClientError: {NO_INTERFACE}{', '.join(CHANGE_INTERFACES)}."
+
+
+def test_a_job_in_a_subnet_that_does_not_exist_fails(runner: JobRunner):
+    runner.role = make_role(runner.sandbox, SAGEMAKER, *RIGHTS, "ec2:*")
+    nowhere = JobSubnet("", "subnet-nowhere", "sg-nowhere")
+    ended = runner.run("", NetworkConfig=nowhere.config)
+
+    assert ended["FailureReason"].startswith("ClientError: subnet-nowhere of VpcConfig does not")
+
+
+def test_a_job_in_a_network_is_refused_at_once_where_the_switch_says_so(
+    runner: JobRunner, network: JobSubnet
+):
+    runner.switch(job_network_fails_at="create")
+
+    with pytest.raises(ClientError, match=f"{NO_INTERFACE}.*ec2:DescribeVpcs") as refused:
+        runner.start("", NetworkConfig=network.config)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert runner.run("")["ProcessingJobStatus"] == "Completed"

@@ -68,6 +68,10 @@ class RoleCredentials:
                 self._keys, self._until = self._make(self._seconds), self._clock() + self._seconds
             return self._keys
 
+    def last_keys(self) -> SessionKeys:
+        """Return the keys that were served last; none before the first."""
+        return self._keys
+
     def describe_keys(self) -> dict[str, Any]:
         """Return the session as the credentials endpoint answers it."""
         keys = self.current_keys()

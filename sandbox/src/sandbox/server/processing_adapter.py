@@ -7,7 +7,6 @@ execution role's session, so they are judged and counted like any caller's.
 
 import json
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -37,7 +36,10 @@ from sandbox.server.account import (
     trusts_service,
 )
 from sandbox.server.cloudtrail import publish_event
+from sandbox.server.job_rights import explain_missing_image, explain_network_failure
 from sandbox.server.seams import run_before_reset, use_seam
+from sandbox.studio import SageMakerError
+from sandbox.studio.permissions import NeededPermission, list_request_tags, need_tagging
 
 LOGS = "ministack.services.cloudwatch_logs"
 JOB_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -55,17 +57,8 @@ PUBLISHED_STATUSES = (
     "Failed",
     "Stopped",
 )  # the statuses for which SageMaker sends an event
-ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)")
-PULL_ACTIONS = (
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:GetDownloadUrlForLayer",
-    "ecr:BatchGetImage",
-)
 _TURN = threading.Condition()
 _scope = use_seam("ministack.core.responses", "request_scope", "account_id, region")
-NeededPermission = tuple[
-    str, str, Mapping[str, str]
-]  # an action, its resource, and the condition keys of the request
 
 
 class JobLog:
@@ -212,15 +205,35 @@ def list_job_permissions(operation: str, request: Mapping[str, Any]) -> list[Nee
         request.get("ResourceArn")
         or find_jobs_service().arn(str(request.get("ProcessingJobName", "*")))
     )
-    keys = _list_job_tags(arn) | _list_job_keys(request)
+    keys = _list_job_tags(arn) | _list_job_keys(request) | list_request_tags(request)
     needed: list[NeededPermission] = [(f"sagemaker:{operation}", arn, keys)]
     if operation == "CreateProcessingJob":
-        needed += [("sagemaker:AddTags", arn, {})] if request.get("Tags") else []
+        needed += [need_tagging(operation, arn, request)] if request.get("Tags") else []
         if role := request.get("RoleArn"):
             needed.append(
                 ("iam:PassRole", str(role), {"iam:PassedToService": "sagemaker.amazonaws.com"})
             )
     return needed
+
+
+def check_job_network(request: Mapping[str, Any]) -> None:
+    """Refuse a job whose network fails, where the switch says that the request is refused.
+
+    Raises SageMakerError. A role that cannot be assumed is refused elsewhere.
+    """
+    account, region = request_scope()
+    role, arn = str(request.get("RoleArn")), find_jobs_service().arn("*")
+    if control.current_switches(JobSwitches).job_network_fails_at != "create" or (
+        not _can_assume_job_role(account, role, arn)
+    ):
+        return
+    key = start_session(role, "SageMaker", 60)["AccessKeyId"]
+
+    def may(action: str, resource: str, context: Mapping[str, str]) -> bool:
+        return session_may(key, account, region, action, resource, context)
+
+    if why := explain_network_failure(request, region, account, may):
+        raise SageMakerError("ValidationException", why)
 
 
 def _list_job_keys(request: Mapping[str, Any]) -> dict[str, str]:
@@ -335,14 +348,15 @@ def _run_job(where: tuple[str, str], job: ProcessingJob, turn: JobSignals) -> Jo
         with _scope(*where):
             return start_session(role, "SageMaker", seconds)
 
-    def may(action: str, resource: str) -> bool:
-        return session_may(
-            credentials.current_keys()["AccessKeyId"], account, region, action, resource
-        )
+    def may(action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+        key = credentials.current_keys()["AccessKeyId"]
+        return session_may(key, account, region, action, resource, context)
 
     with closing(RoleCredentials(session, role, chosen.job_session_seconds)) as credentials:
+        if why := explain_network_failure(job.asked, region, account, may):
+            return JobResult("Failed", f"ClientError: {why}")
         if chosen.job_image_needs_rights and (
-            why := _explain_missing_image(job.asked["AppSpecification"]["ImageUri"], may)
+            why := explain_missing_image(job.asked["AppSpecification"]["ImageUri"], may)
         ):
             return JobResult("Failed", f"ClientError: {why}")
         spot = JobHost(
@@ -358,27 +372,6 @@ def _run_job(where: tuple[str, str], job: ProcessingJob, turn: JobSignals) -> Jo
             return JobRun(job, Container(folder), spot, store, log, chosen, turn).run_to_end()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _explain_missing_image(image: str, may: Callable[[str, str], bool]) -> str | None:
-    """Return why the role cannot pull the image from ECR.
-
-    It is None if it can, or if the image is not in ECR.
-    """
-    found = ECR_IMAGE.match(image)
-    if found is None:
-        return None
-    repository = f"arn:aws:ecr:{found[2]}:{found[1]}:repository/{found[3]}"
-    needed = [
-        ("ecr:GetAuthorizationToken", "*"),
-        *((action, repository) for action in PULL_ACTIONS),
-    ]
-    missing = [action for action, resource in needed if not may(action, resource)]
-    return (
-        f"The execution role may not pull the image {image}: it lacks {', '.join(missing)}."
-        if missing
-        else None
-    )
 
 
 def _publish_status(where: tuple[str, str], job: ProcessingJob) -> None:

@@ -12,7 +12,7 @@ requested.
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.access_grants import Caller
@@ -20,14 +20,21 @@ from sandbox.server import processing_adapter
 from sandbox.server.account import (
     ServerAccount,
     find_caller,
+    find_session_keys,
     request_scope,
-    start_session,
     trusts_service,
 )
 from sandbox.server.cloudtrail import describe_identity, record_api_call
-from sandbox.server.control import ANSWERS
+from sandbox.server.control import ANSWERS, current_switches
 from sandbox.server.seams import run_before_reset, use_seam
 from sandbox.studio import STUDIO_OPERATIONS, SageMakerError, Studio
+from sandbox.studio.permissions import (
+    NeededPermission,
+    StudioVisit,
+    add_studio_tags,
+    list_studio_permissions,
+)
+from sandbox.switches import StudioSwitches
 
 EC2 = "ministack.services.ec2"
 EFS = "ministack.services.efs"
@@ -37,6 +44,8 @@ TagList = list[dict[str, str]]
 # How long a domain or profile takes to settle, in seconds. On AWS it takes minutes.
 SETTLE_SECONDS = float(os.environ.get("SANDBOX_SETTLE", "0.3"))
 STUDIO_SERVICES: dict[tuple[str, str], Studio] = {}
+# What happens after an app was deleted
+AFTER_DELETED_APPS: list[Callable[[], None]] = []
 SETTLE_BY_KIND: dict[str, float] = {}  # by kind of resource, where another time was set
 SAGEMAKER_HEADERS = {
     "Content-Type": "application/x-amz-json-1.1"
@@ -126,7 +135,7 @@ def find_studio() -> Studio:
             *where,
             clock=time.time,
             settle=SETTLE_SECONDS,
-            can_assume=_can_assume,
+            can_assume=can_assume,
             homes=DomainStorage(),
             settles=SETTLE_BY_KIND,
         )
@@ -145,30 +154,7 @@ def call_studio(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def start_notebook_session(profile: str, domain: str | None = None) -> dict[str, str]:
-    """Return what a notebook of this profile has: a session of its execution role.
-
-    Raises SageMakerError if SageMaker could not start one.
-    """
-    key = next(
-        (k for k in find_studio().profiles if k[1] == profile and domain in (None, k[0])), None
-    )
-    if key is None:
-        raise SageMakerError("ResourceNotFound", f"no Studio profile is named {profile}")
-    own = find_studio().profiles[key].asked.get("UserSettings") or {}
-    inherited = find_studio().domains[key[0]].asked.get("DefaultUserSettings") or {}
-    arn = own.get("ExecutionRole") or inherited.get("ExecutionRole") or ""
-    if not _can_assume(arn, find_studio().profiles[key].arn):
-        raise SageMakerError(
-            "AccessDenied",
-            f"the execution role {arn or '(none)'} of {profile} does not exist or does not trust "
-            "SageMaker",
-            403,
-        )
-    return start_session(arn, "SageMaker", 3600)
-
-
-def _can_assume(arn: str, of: str) -> bool:
+def can_assume(arn: str, of: str) -> bool:
     """Return whether SageMaker can assume the role for its domain or profile `of`."""
     return trusts_service(
         arn,
@@ -187,7 +173,6 @@ def install() -> None:
         "target_prefixes": ["SageMaker"],
     }
     run_before_reset(_forget_studios)
-    ANSWERS["notebook"] = answer_notebook
     ANSWERS["settle"] = answer_settle
 
 
@@ -223,9 +208,14 @@ def _find_session_arn(headers: Mapping[str, str], query: Mapping[str, Any], acco
 def _call_operation(
     operation: str, request: dict[str, Any], caller: Caller, who: dict[str, Any]
 ) -> dict[str, Any]:
+    jobs = processing_adapter.serves_jobs(operation, request)
+    if not jobs:
+        visit = StudioVisit.from_keys(find_session_keys(caller.account))
+        request = add_studio_tags(find_studio(), operation, request, visit)
     try:
         _authorise_call(operation, request, caller)
-        jobs = processing_adapter.serves_jobs(operation, request)
+        if operation == "CreateProcessingJob":
+            processing_adapter.check_job_network(request)
         answer = (processing_adapter.find_jobs_service() if jobs else find_studio()).call(
             operation, request
         )
@@ -234,6 +224,9 @@ def _call_operation(
             operation, who, request, {"errorCode": refusal.code, "errorMessage": refusal.message}
         )
         raise
+    if operation == "DeleteApp":
+        for end in AFTER_DELETED_APPS:
+            end()
     _record_call(operation, who, request, {"responseElements": answer or None})
     return answer
 
@@ -256,29 +249,16 @@ def _authorise_call(operation: str, request: dict[str, Any], caller: Caller) -> 
             raise SageMakerError("AccessDeniedException", why)
 
 
-def _list_permissions(
-    operation: str, request: dict[str, Any]
-) -> list[processing_adapter.NeededPermission]:
+def _list_permissions(operation: str, request: dict[str, Any]) -> list[NeededPermission]:
     if processing_adapter.serves_jobs(operation, request):
         return processing_adapter.list_job_permissions(operation, request)
-    # SageMaker has no narrower resource for these.
-    lists = operation in ("ListDomains", "ListUserProfiles", "ListApps", "ListSpaces")
-    return [
-        (f"sagemaker:{operation}", "*" if lists else find_studio().find_resource_arn(request), {})
-    ]
+    spelling = current_switches(StudioSwitches).profile_names_in_policies
+    return list_studio_permissions(find_studio(), operation, request, spelling)
 
 
 def _forget_studios() -> None:
     STUDIO_SERVICES.clear()
     SETTLE_BY_KIND.clear()
-
-
-def answer_notebook(_: str, query: dict[str, str], __: bytes) -> tuple[int, Any]:
-    """Answer with the credentials of a notebook of the profile that the query names."""
-    try:
-        return 200, start_notebook_session(query.get("profile", ""), query.get("domain"))
-    except SageMakerError as error:
-        return error.status, {"error": error.message}
 
 
 def answer_settle(method: str, _: dict[str, str], sent: bytes) -> tuple[int, Any]:

@@ -98,6 +98,8 @@ class Studio:
     apps: dict[tuple[str, str, str, str], StudioResource] = field(
         default_factory=dict
     )  # domain, whose it is, type, name
+    # Presigned URLs that were not used, by their tokens: domain, profile, until when
+    urls: dict[str, tuple[str, str, float]] = field(default_factory=dict)
 
     def call(self, name: str, request: SageMakerRequest) -> dict[str, Any]:
         """Carry out one operation.
@@ -251,7 +253,7 @@ def update_domain(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
     thing = studio.require_domain(request)
     studio.require_assumable_role(request, "DefaultUserSettings", thing.arn)
     studio.begin_change(thing, "Updating")
-    thing.asked = _merge_settings(thing.asked, request)
+    thing.asked = merge_settings(thing.asked, request)
     return {"DomainArn": thing.arn}
 
 
@@ -312,7 +314,7 @@ def update_user_profile(studio: Studio, request: SageMakerRequest) -> dict[str, 
     thing = studio.require_profile(request)
     studio.require_assumable_role(request, "UserSettings", thing.arn)
     studio.begin_change(thing, "Updating")
-    thing.asked = _merge_settings(thing.asked, request)
+    thing.asked = merge_settings(thing.asked, request)
     return {"UserProfileArn": thing.arn}
 
 
@@ -323,16 +325,16 @@ def delete_user_profile(studio: Studio, request: SageMakerRequest) -> dict[str, 
     held += [
         f"Space {name}"
         for (domain, name), space in studio.spaces.items()
-        if (domain, owner_of_space(space)) == who
+        if (domain, owner_of_space(space.asked)) == who
     ]
     studio.require_unused(f"UserProfile [{who[1]}]", *held)
     studio.begin_change(thing, "Deleting")
     return {}
 
 
-def owner_of_space(space: StudioResource) -> str:
-    """Return the profile that owns a space; empty if the whole domain shares it."""
-    return str((space.asked.get("OwnershipSettings") or {}).get("OwnerUserProfileName", ""))
+def owner_of_space(asked: SageMakerRequest) -> str:
+    """Return the profile that owns a space so requested; empty if the whole domain shares it."""
+    return str((asked.get("OwnershipSettings") or {}).get("OwnerUserProfileName", ""))
 
 
 @studio_operation
@@ -377,7 +379,7 @@ def _find_tagged(studio: Studio, request: SageMakerRequest) -> StudioResource:
     raise SageMakerError("ResourceNotFound", f"[{arn}] does not exist.")
 
 
-def _merge_settings(asked: SageMakerRequest, request: SageMakerRequest) -> SageMakerRequest:
+def merge_settings(asked: SageMakerRequest, request: SageMakerRequest) -> SageMakerRequest:
     """Return the settings after an update. Settings that it does not mention stay."""
     settings = {
         key: {**(asked.get(key) or {}), **value}

@@ -7,7 +7,13 @@ listed as Deleted for a day (botocore's model, DescribeApp).
 
 from typing import Any
 
-from sandbox.studio.domains import Studio, StudioResource, owner_of_space, studio_operation
+from sandbox.studio.domains import (
+    Studio,
+    StudioResource,
+    merge_settings,
+    owner_of_space,
+    studio_operation,
+)
 from sandbox.studio.sagemaker_requests import (
     ListOrder,
     SageMakerError,
@@ -19,6 +25,8 @@ from sandbox.studio.sagemaker_requests import (
     require_one_of,
 )
 
+SPACE_APPS = ("JupyterLab", "CodeEditor")  # SageMaker guide, "Amazon SageMaker Studio spaces"
+SUMMARIZED_SETTINGS = ("AppType", "RemoteAccess", "SpaceStorageSettings")
 REMEMBERED_SECONDS = 24 * 3600  # seconds
 APP_TYPES = (
     "JupyterLab",
@@ -42,7 +50,7 @@ def create_space(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
         raise SageMakerError("ResourceInUse", f"Space [{key[1]}] already exists.")
     arn = studio.arn(f"space/{key[0]}/{key[1]}")
     made = studio.build_resource("Space", request, arn)
-    if belongs_to := owner_of_space(made):
+    if belongs_to := owner_of_space(request):
         studio.require_profile({"DomainId": key[0], "UserProfileName": belongs_to})
     studio.spaces[key] = made
     return {"SpaceArn": arn}
@@ -52,6 +60,14 @@ def create_space(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
 def describe_space(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
     thing = find_space(studio, request)
     return thing.describe_resource(studio.clock()) | {"SpaceArn": thing.arn}
+
+
+@studio_operation
+def update_space(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
+    thing = find_space(studio, request)
+    studio.begin_change(thing, "Updating")
+    thing.asked = merge_settings(thing.asked, request)
+    return {"SpaceArn": thing.arn}
 
 
 @studio_operation
@@ -69,7 +85,9 @@ def delete_space(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
 def list_spaces(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
     domain, part = request.get("DomainIdEquals"), request.get("SpaceNameContains", "")
     listed = [
-        {"DomainId": key[0], "SpaceName": key[1]} | thing.describe_status(studio.clock())
+        {"DomainId": key[0], "SpaceName": key[1]}
+        | _summarize_settings(thing)
+        | thing.describe_status(studio.clock())
         for key, thing in studio.spaces.items()
         if domain in (None, key[0]) and part in key[1]
     ]
@@ -79,6 +97,18 @@ def list_spaces(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
         ListOrder(lambda item: [item["CreationTime"], item["DomainId"], item["SpaceName"]]),
         request,
     )
+
+
+def _summarize_settings(space: StudioResource) -> dict[str, Any]:
+    """Return what a list shows of a space's owner, sharing and settings."""
+    settings = space.asked.get("SpaceSettings") or {}
+    shown = {key: settings[key] for key in SUMMARIZED_SETTINGS if key in settings}
+    summaries = {
+        "SpaceSettingsSummary": shown,
+        "OwnershipSettingsSummary": space.asked.get("OwnershipSettings"),
+        "SpaceSharingSettingsSummary": space.asked.get("SpaceSharingSettings"),
+    }
+    return {name: value for name, value in summaries.items() if value}
 
 
 def find_space(studio: Studio, request: SageMakerRequest) -> StudioResource:
@@ -95,10 +125,27 @@ def create_app(studio: Studio, request: SageMakerRequest) -> dict[str, Any]:
     require_member(request, "AppType")
     require_name(request, "AppName")
     key, now = _app_key(studio, request), studio.clock()
+    _check_place_of_app(studio, request, now)
     if key in studio.apps and studio.apps[key].status(now) != "Deleted":
         raise SageMakerError("ResourceInUse", f"App [{key[3]}] already exists.")
     studio.apps[key] = studio.build_resource("App", request, studio.find_resource_arn(request))
     return {"AppArn": studio.apps[key].arn}
+
+
+def _check_place_of_app(studio: Studio, request: SageMakerRequest, now: float) -> None:
+    """Refuse an app whose space is not ready for it, or that runs in spaces only and has none."""
+    if not request.get("SpaceName"):
+        if request["AppType"] in SPACE_APPS:
+            raise invalid_value(f"An app of type {request['AppType']} runs in a space.")
+        return
+    space = find_space(studio, request)
+    if space.status(now) not in ("InService", "Updating"):
+        raise SageMakerError(
+            "ResourceInUse", f"{space.arn} is {space.status(now)}; wait until it is InService."
+        )
+    meant = (space.asked.get("SpaceSettings") or {}).get("AppType", request["AppType"])
+    if meant != request["AppType"]:
+        raise invalid_value(f"The space is for apps of type {meant}.")
 
 
 @studio_operation
