@@ -160,7 +160,7 @@ class MotoAccount:
         ]
         return Role(arn, int(found[0].max_session_duration or 3600)) if found else None
 
-    def is_trusted_by(self, arn: str, context: Mapping[str, str]) -> bool:  # noqa: ARG002  -- moto judges no policies
+    def is_trusted_by(self, arn: str, action: str, context: Mapping[str, Any]) -> bool:  # noqa: ARG002  -- moto judges no policies
         found = [
             role for role in iam_backends[self.account]["aws"].roles.values() if role.arn == arn
         ]

@@ -12,18 +12,28 @@ sandbox/server/grants_adapter.py and sandbox/in_process.py.
 from sandbox.access_grants import data_access, grants, instances, locations
 from sandbox.access_grants.errors import ERROR_CODES, AccessGrantsError
 from sandbox.access_grants.protocol import GrantsModel
-from sandbox.access_grants.service import GRANTS_OPERATIONS, AccessGrants, Account, Caller, Role
+from sandbox.access_grants.service import (
+    CONTEXT_PROVIDER,
+    GRANTS_OPERATIONS,
+    AccessGrants,
+    Account,
+    Caller,
+    DirectoryIdentity,
+    Role,
+)
 from sandbox.switches import GrantSwitches
 
 OPERATION_MODULES = (data_access, grants, instances, locations)  # imported for what they register
 
 __all__ = [
+    "CONTEXT_PROVIDER",
     "ERROR_CODES",
     "GRANTS_OPERATIONS",
     "AccessGrants",
     "AccessGrantsError",
     "Account",
     "Caller",
+    "DirectoryIdentity",
     "GrantSwitches",
     "GrantsModel",
     "Role",

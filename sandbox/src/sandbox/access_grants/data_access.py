@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.access_grants.errors import AccessGrantsError, documented_error
 from sandbox.access_grants.grants import sort_by_closeness
-from sandbox.access_grants.scopes import covers_target, reach_of, session_policy
+from sandbox.access_grants.scopes import covers_target, session_policy
 from sandbox.access_grants.service import (
     AccessGrants,
     Caller,
@@ -14,7 +14,7 @@ from sandbox.access_grants.service import (
     Role,
     grants_operation,
 )
-from sandbox.access_grants.state import Grant, Instance, read_page
+from sandbox.access_grants.state import Grant, GranteeKey, Instance, read_page
 
 # Not part of AWS: what a session was vended for, next to the condition keys that it carries.
 VENDED_FOR = "sandbox:vended"
@@ -26,7 +26,7 @@ def get_data_access(
 ) -> dict[str, Any]:
     instance = service.require_instance()
     grant = _find_closest_grant(service, instance, request, caller)
-    role = _find_role(service, instance.locations[grant.location].role)
+    role = _find_role(service, instance.locations[grant.location].role, grant)
     seconds = int(request.get("DurationSeconds") or service.switches.vended_seconds)
     if seconds > role.longest:
         why = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
@@ -40,8 +40,11 @@ def get_data_access(
 def list_caller_access_grants(
     service: AccessGrants, request: GrantsRequest, caller: Caller
 ) -> dict[str, Any]:
+    instance = service.require_instance()
     numbered = {
-        grant.number: grant for grant in service.require_instance().list_held_by(caller.identities)
+        grant.number: grant
+        for grant in instance.list_held_by(list_grantees(instance, caller))
+        if not request.get("AllowedByApplication") or _is_for_application(grant, caller)
     }
     start = request.get("GrantScope") or ""
     found, token = read_page(
@@ -66,12 +69,13 @@ def _find_closest_grant(
     service: AccessGrants, instance: Instance, request: GrantsRequest, caller: Caller
 ) -> Grant:
     target, permission = request["Target"], request["Permission"]
+    around = instance.find_around(list_grantees(instance, caller), target)
+    bare_bucket = service.switches.bare_bucket_is_inside
     inside = [
         grant
-        for grant in instance.list_held_by(caller.identities)
-        if covers_target(
-            _reach_of_grant(grant), target, bare_bucket=service.switches.bare_bucket_is_inside
-        )
+        for grant in around
+        if covers_target(grant.reach, target, bare_bucket=bare_bucket)
+        and _is_for_application(grant, caller)
         and _has_same_grantee(service, grant)
     ]
     serving = sort_by_closeness(
@@ -93,8 +97,22 @@ def _has_same_grantee(service: AccessGrants, grant: Grant) -> bool:
     return survives or grant.identity == service.environment.find_principal_id(grant.grantee)
 
 
-def _reach_of_grant(grant: Grant) -> str:
-    return reach_of(grant.scope, whole=not grant.sub_prefix)
+def list_grantees(instance: Instance, caller: Caller) -> tuple[GranteeKey, ...]:
+    """Return every grantee that the caller is.
+
+    The identity of a directory counts while the instance is associated with its Identity Center.
+    """
+    directory = caller.directory
+    if directory is None or directory.center != instance.identity_center:
+        return (("IAM", caller.arn),)
+    return (("IAM", caller.arn), *directory.grantees)
+
+
+def _is_for_application(grant: Grant, caller: Caller) -> bool:
+    """Return whether the grant is for every application, or for the caller's."""
+    return not grant.application or (
+        caller.directory is not None and grant.application == caller.directory.application
+    )
 
 
 def _deny_access(permission: str, target: str) -> AccessGrantsError:
@@ -104,11 +122,21 @@ def _deny_access(permission: str, target: str) -> AccessGrantsError:
     )
 
 
-def _find_role(service: AccessGrants, arn: str) -> Role:
+def _find_role(service: AccessGrants, arn: str, grant: Grant) -> Role:
+    """Return the role of the grant's location, if it lets the service vend for such a grantee.
+
+    Source: API reference, GetDataAccess: sts:SetSourceIdentity for IAM principals, sts:SetContext
+    for users and groups of the directory.
+    """
     role = service.environment.find_role(arn)
-    context = {"aws:SourceAccount": service.account, "aws:SourceArn": service.arn}
-    if role is None or not service.environment.is_trusted_by(arn, context):
-        raise documented_error("StsNotAuthorizedError", role=arn)
+    passing = "sts:SetSourceIdentity" if grant.grantee_type == "IAM" else "sts:SetContext"
+    refused = [
+        action
+        for action in ("sts:AssumeRole", passing)
+        if role is None or not service.is_trusted_by(arn, action)
+    ]
+    if role is None or refused:
+        raise documented_error("StsNotAuthorizedError", role=arn, action=refused[0])
     return role
 
 
@@ -117,7 +145,9 @@ def _vend_credentials(
 ) -> dict[str, Any]:
     minimal = request.get("Privilege") == "Minimal"
     policy = session_policy(
-        request["Target"] if minimal else _reach_of_grant(grant), request["Permission"]
+        request["Target"] if minimal else grant.reach,
+        request["Permission"],
+        lists_uploads=service.switches.readers_see_uploads,
     )
     context = {
         "s3:AccessGrantsInstanceArn": service.arn,

@@ -53,7 +53,7 @@ ERROR_CODES: dict[str, tuple[int, str]] = {
     "StsNotAuthorizedError": (
         403,
         (
-            "User: access-grants.s3.amazonaws.com is not authorized to perform: sts:AssumeRole "
+            "User: access-grants.s3.amazonaws.com is not authorized to perform: {action} "
             "on resource: {role}"
         ),
     ),

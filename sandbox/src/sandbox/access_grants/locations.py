@@ -108,9 +108,8 @@ def _check_passed_role(service: AccessGrants, role: str, caller: Caller) -> None
     service.require_permission(
         caller, "iam:PassRole", role, {"iam:PassedToService": "access-grants.s3.amazonaws.com"}
     )
-    context = {"aws:SourceAccount": service.account, "aws:SourceArn": service.arn}
-    if service.environment.find_role(role) is None or not service.environment.is_trusted_by(
-        role, context
+    if service.environment.find_role(role) is None or not service.is_trusted_by(
+        role, "sts:AssumeRole"
     ):
         raise documented_error("InvalidIamRole")
 

@@ -5,6 +5,7 @@ in. A session policy covers one scope and one permission (AWS: "S3 Access Grants
 actions).
 """
 
+import re
 from typing import Any
 
 # What a permission gives; a permission in neither set gives nothing.
@@ -16,7 +17,8 @@ READ_OBJECTS = [
     "s3:GetObjectVersionAcl",
     "s3:ListMultipartUploadParts",
 ]
-READ_BUCKET = ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"]
+READ_BUCKET = ["s3:ListBucket", "s3:ListBucketVersions"]
+READ_UPLOADS = ["s3:ListBucketMultipartUploads"]
 WRITE_OBJECTS = [
     "s3:PutObject",
     "s3:PutObjectAcl",
@@ -25,6 +27,7 @@ WRITE_OBJECTS = [
     "s3:DeleteObjectVersion",
     "s3:AbortMultipartUpload",
 ]
+SPECIAL = re.compile(r"[*?$]")  # letters that are more than letters in a policy
 # Encrypted data is read and written through S3 only, and only if the location's role may.
 KMS_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
 
@@ -86,10 +89,11 @@ def covers_target(reached: str, target: str, *, bare_bucket: bool) -> bool:
     return whole_bucket or target.removesuffix("*").startswith(prefix)
 
 
-def session_policy(scope: str, permission: str) -> dict[str, Any]:
+def session_policy(scope: str, permission: str, *, lists_uploads: bool = False) -> dict[str, Any]:
     """Return the policy of a session for `scope`.
 
-    The location role's own policies limit it further.
+    The location role's own policies limit it further. `lists_uploads` says whether a session for
+    a prefix may list the unfinished uploads, which no policy can limit to a prefix.
     """
     name, objects = bucket_of(scope), _object_pattern(scope)
     reads, writes = permission in READING, permission in WRITING
@@ -100,22 +104,30 @@ def session_policy(scope: str, permission: str) -> dict[str, Any]:
     ]
     if reads:
         prefix = objects.partition("/")[2]
-        bucket_wide = _allow_statement(READ_BUCKET, [f"arn:aws:s3:::{name}"])
-        if prefix != "*":
-            bucket_wide["Condition"] = {"StringLike": {"s3:prefix": [prefix]}}
-        statements.append(bucket_wide)
+        within = {} if prefix == "*" else {"Condition": {"StringLike": {"s3:prefix": [prefix]}}}
+        bucket = [f"arn:aws:s3:::{name}"]
+        statements += [
+            _allow_statement(READ_BUCKET, bucket) | within,
+            _allow_statement(READ_UPLOADS, bucket) | ({} if lists_uploads else within),
+        ]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _object_pattern(scope: str) -> str:
-    """Return the keys of a scope, as `bucket/prefix*` or `bucket/key`.
+    """Return the keys of a scope, as the pattern `bucket/prefix*` or `bucket/key`.
 
-    A location that is a bare bucket or folder means everything in it.
+    A location that is a bare bucket or folder means everything in it. A letter of the scope that
+    is special in a policy stands for itself: only the `*` at the end is a wildcard.
+
+    >>> _object_pattern("s3://b/a?${x}*/*"), _object_pattern("s3://b/")
+    ('b/a${?}${$}{x}${*}/*', 'b/*')
     """
     path = scope.removeprefix("s3://")
     if "/" not in path:
         return f"{path.removesuffix('*')}/*"
-    return f"{path}*" if path.endswith("/") and path.count("/") == 1 else path
+    whole = path.endswith("/") and path.count("/") == 1
+    literal = SPECIAL.sub(r"${\g<0>}", path.removesuffix("*"))
+    return f"{literal}*" if whole or path.endswith("*") else literal
 
 
 def _allow_statement(actions: list[str], resources: list[str]) -> dict[str, Any]:

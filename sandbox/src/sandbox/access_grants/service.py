@@ -17,26 +17,35 @@ from sandbox.access_grants.state import Instance
 from sandbox.switches import GrantSwitches
 
 GRANTS_PRINCIPAL = "access-grants.s3.amazonaws.com"
+# Who says for whom a session acts.
+CONTEXT_PROVIDER = "arn:aws:iam::aws:contextProvider/IdentityCenter"
 GrantsRequest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DirectoryIdentity:
+    """The person on whose behalf a session acts, as IAM Identity Center knows them.
+
+    `grantees` are the user and the groups that they are in now, each as type and id;
+    `application` is the one that they signed in to, `center` the ARN of the Identity Center.
+    """
+
+    center: str
+    application: str
+    grantees: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Caller:
     """Who calls: the account, and the ARN of a user, a role or the account's root.
 
-    A role's ARN has its path and no session.
+    A role's ARN has its path and no session. `directory` is whom a session acts for, if it has an
+    identity context.
     """
 
     arn: str
     account: str
-    directory: tuple[
-        tuple[str, str], ...
-    ] = ()  # (DIRECTORY_USER or DIRECTORY_GROUP, id), for sessions with a directory identity
-
-    @property
-    def identities(self) -> tuple[tuple[str, str], ...]:
-        """Return every grantee of a grant that this caller matches."""
-        return (("IAM", self.arn), *self.directory)
+    directory: DirectoryIdentity | None = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Account(Protocol):
     def find_role(self, arn: str) -> Role | None:
         """Return the role, or None."""
 
-    def is_trusted_by(self, arn: str, context: Mapping[str, str]) -> bool:
-        """Return whether the role lets the Access Grants service assume it."""
+    def is_trusted_by(self, arn: str, action: str, context: Mapping[str, Any]) -> bool:
+        """Return whether the role lets the Access Grants service do this, as in sts:AssumeRole."""
 
     def has_bucket(self, name: str) -> bool:
         """Return whether this account has this bucket in this Region."""
@@ -141,6 +150,13 @@ class AccessGrants:
             raise documented_error("AccessDenied", why="Access Denied")
         self.model.check_request(name, request, self.switches.bad_value_code)
         return do(self, request, caller)
+
+    def is_trusted_by(self, role: str, action: str) -> bool:
+        """Return whether the role lets this instance do this, as in sts:AssumeRole."""
+        context: dict[str, Any] = {"aws:SourceAccount": self.account, "aws:SourceArn": self.arn}
+        if action == "sts:SetContext":
+            context["sts:RequestContextProviders"] = [CONTEXT_PROVIDER]
+        return self.environment.is_trusted_by(role, action, context)
 
     def require_instance(self) -> Instance:
         """Return the instance. Raises AccessGrantsInstanceNotExistsError if there is none."""

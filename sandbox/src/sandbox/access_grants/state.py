@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.access_grants.errors import documented_error
+from sandbox.access_grants.scopes import reach_of
 from sandbox.switches import GrantSwitches
 
 GranteeKey = tuple[str, ...]
 REMEMBERED_CHANGES = 10_000  # changes, for lists that show an earlier state
+KEPT_WHEN_EMPTY = 16  # deleted entries that a table may keep space for, whatever its size
 TAG_TEXT = re.compile(r"[\w\s_.:/=+\-@]*")
 MAX_TAGS = 50
 
@@ -58,6 +60,11 @@ class Grant:
         None  # the grantee's unique id at that time; a role created again has another
     )
 
+    @property
+    def reach(self) -> str:
+        """The keys that it reaches, as a scope."""
+        return reach_of(self.scope, whole=not self.sub_prefix)
+
 
 @dataclass(frozen=True)
 class GrantChange:
@@ -71,7 +78,7 @@ class GrantChange:
 class GrantIndex:
     """Grants by number, and the numbers in order.
 
-    Deleted numbers are removed only once they are the larger half.
+    What was deleted is removed only once it is the larger half; then the memory is given back.
     """
 
     def __init__(self) -> None:
@@ -99,10 +106,46 @@ class GrantIndex:
         del self._grants[grant.number]
         # Page tokens hold numbers, so removing some never shifts a page that is being
         # read.
-        if self._order and self._order[-1] == grant.number:
-            self._order.pop()
-        elif len(self._order) > 2 * len(self._grants) + 16:
-            self._order = list(self._grants)
+        if len(self._order) > 2 * len(self._grants) + KEPT_WHEN_EMPTY:
+            self._give_memory_back()
+
+    def _give_memory_back(self) -> None:
+        """Rebuild the tables: one that only loses entries keeps the space of its largest size."""
+        self._grants = dict(self._grants)
+        self._order = list(self._grants)
+
+
+class HeldGrants(GrantIndex):
+    """The grants of one grantee, also by what they reach."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_reach: dict[str, tuple[Grant, ...]] = {}
+
+    def add(self, grant: Grant) -> None:
+        super().add(grant)
+        self._by_reach[grant.reach] = (*self._by_reach.get(grant.reach, ()), grant)
+
+    def drop(self, grant: Grant) -> None:
+        super().drop(grant)
+        left = tuple(other for other in self._by_reach.pop(grant.reach) if other != grant)
+        if left:
+            self._by_reach[grant.reach] = left
+
+    def _give_memory_back(self) -> None:
+        super()._give_memory_back()
+        self._by_reach = dict(self._by_reach)
+
+    def find_around(self, target: str) -> Iterator[Grant]:
+        """Yield the grants that may cover the target: few, and all that do.
+
+        Each beginning of the target is looked up once, so the cost depends on the length of the
+        target and not on the number of grants.
+        """
+        bare = target.removesuffix("*")
+        starts = (f"{bare[:end]}*" for end in range(len(bare) + 1))
+        for reach in (target, f"{target}/*", *starts):
+            yield from self._by_reach.get(reach, ())
 
 
 @dataclass
@@ -118,10 +161,11 @@ class Instance:
     grants: dict[str, Grant] = field(default_factory=dict)
     keys: dict[GranteeKey, str] = field(default_factory=dict)
     everything: GrantIndex = field(default_factory=GrantIndex)
-    by_grantee: dict[GranteeKey, GrantIndex] = field(default_factory=dict)
+    by_grantee: dict[GranteeKey, HeldGrants] = field(default_factory=dict)
     by_scope: dict[str, GrantIndex] = field(default_factory=dict)
     changes: deque[GrantChange] = field(default_factory=lambda: deque(maxlen=REMEMBERED_CHANGES))
     last: int = 0
+    deleted: int = 0  # grants since the tables were last rebuilt
 
     def next_number(self) -> int:
         self.last += 1
@@ -137,12 +181,26 @@ class Instance:
         self.changes.append(GrantChange(grant.created, grant, made=True))
 
     def drop(self, grant: Grant, key: GranteeKey, now: datetime) -> None:
-        """Remove a grant from every index."""
+        """Remove a grant from every index, and an index from its table with its last grant."""
         del self.grants[grant.id], self.keys[key]
         for index in self._list_indexes(grant):
             index.drop(grant)
+        grantee = (grant.grantee_type, grant.grantee)
+        if not self.by_grantee[grantee]:
+            del self.by_grantee[grantee]
+        if not self.by_scope[grant.scope]:
+            del self.by_scope[grant.scope]
         self.locations[grant.location].grants -= 1
         self.changes.append(GrantChange(now, grant, made=False))
+        self.deleted += 1
+        if self.deleted > len(self.grants) + KEPT_WHEN_EMPTY:
+            self._give_memory_back()
+
+    def _give_memory_back(self) -> None:
+        """Rebuild the tables, as each index does its own."""
+        self.grants, self.keys, self.tags = dict(self.grants), dict(self.keys), dict(self.tags)
+        self.by_grantee, self.by_scope = dict(self.by_grantee), dict(self.by_scope)
+        self.deleted = 0
 
     def list_since(self, count: int, time: datetime) -> tuple[set[int], dict[int, Grant]]:
         """Return what the last `count` changes, and all after `time`, created and deleted.
@@ -160,11 +218,17 @@ class Instance:
         for grantee in grantees:
             yield from self.by_grantee.get(grantee, ())
 
+    def find_around(self, grantees: Sequence[GranteeKey], target: str) -> Iterator[Grant]:
+        """Yield the grants of these grantees that may cover the target, see HeldGrants."""
+        for grantee in grantees:
+            if held := self.by_grantee.get(grantee):
+                yield from held.find_around(target)
+
     def _list_indexes(self, grant: Grant) -> tuple[GrantIndex, GrantIndex, GrantIndex]:
         grantee = (grant.grantee_type, grant.grantee)
         return (
             self.everything,
-            self.by_grantee.setdefault(grantee, GrantIndex()),
+            self.by_grantee.setdefault(grantee, HeldGrants()),
             self.by_scope.setdefault(grant.scope, GrantIndex()),
         )
 

@@ -23,6 +23,7 @@ DirectoryOperation = Callable[["Directory", DirectoryRequest], dict[str, Any]]
 DIRECTORY_OPERATIONS: dict[str, dict[str, DirectoryOperation]] = {
     "identitystore": {},
     "sso-admin": {},
+    "sso-oidc": {},
 }
 MAX_PAGE_SIZE = 100  # the model's maximum of MaxResults; AWS does not document the default
 PAGE_TOKEN = re.compile(r"after-(\d+)")
@@ -89,6 +90,34 @@ def take_after(things: Iterator[Entry], number: int, size: int) -> tuple[list[En
     return page, page[-1].number if start + size < len(listed) else None
 
 
+@dataclass
+class Application:
+    """An application that people sign in to, and what is configured for it."""
+
+    arn: str
+    asked: dict[str, Any]
+    created: float
+    redirects: tuple[str, ...] = ()  # where a browser may take an authorization code
+    actors: dict[str, Any] | None = None  # the policy that says who may exchange codes for tokens
+    scopes: tuple[str, ...] = ()
+    is_assignment_required: bool = True
+    assigned: set[tuple[str, str]] = field(default_factory=set)  # USER or GROUP, and the id
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """That somebody has signed in to an application: an authorization code, or a token's context.
+
+    `expires` is in clock seconds.
+    """
+
+    user: str
+    application: str
+    redirect: str
+    scopes: tuple[str, ...]
+    expires: float
+
+
 class DirectoryError(Exception):
     """The service refuses: `code`, `message`, and the error's other members."""
 
@@ -99,13 +128,14 @@ class DirectoryError(Exception):
         self.code, self.message, self.members = code, message, members
 
 
-def directory_operation(service: str) -> Callable[[DirectoryOperation], DirectoryOperation]:
-    """Register an operation of a service under its AWS name."""
+def directory_operation(
+    service: str, name: str = ""
+) -> Callable[[DirectoryOperation], DirectoryOperation]:
+    """Register an operation of a service under its AWS name, by default that of the function."""
 
     def register(do: DirectoryOperation) -> DirectoryOperation:
-        DIRECTORY_OPERATIONS[service][
-            "".join(word.capitalize() for word in do.__name__.split("_"))
-        ] = do
+        own = "".join(word.capitalize() for word in do.__name__.split("_"))
+        DIRECTORY_OPERATIONS[service][name or own] = do
         return do
 
     return register
@@ -123,6 +153,9 @@ class Directory:
     users: EntryStore = field(default_factory=EntryStore)
     groups: EntryStore = field(default_factory=EntryStore)
     memberships: EntryStore = field(default_factory=EntryStore)
+    applications: dict[str, Application] = field(default_factory=dict)  # by ARN
+    codes: dict[str, SignIn] = field(default_factory=dict)
+    contexts: dict[str, SignIn] = field(default_factory=dict)  # by context assertion
 
     def __post_init__(self) -> None:
         self.created = self.clock()
@@ -141,8 +174,16 @@ class Directory:
         shelves = {"User": self.users, "Group": self.groups}
         return kind in DIRECTORY_KINDS and identifier in shelves[DIRECTORY_KINDS[kind]].things
 
+    def list_groups(self, user: str) -> list[str]:
+        """Return the ids of the groups that the user is in now."""
+        return [
+            membership.asked["GroupId"]
+            for membership in self.memberships
+            if membership.asked["MemberId"]["UserId"] == user
+        ]
+
     def call(self, service: str, name: str, request: DirectoryRequest) -> dict[str, Any]:
-        """Carry out one operation of identitystore or sso-admin.
+        """Carry out one operation of identitystore, sso-admin or sso-oidc.
 
         Raises DirectoryError as AWS would, and for an operation that AWS has and the
         sandbox lacks.

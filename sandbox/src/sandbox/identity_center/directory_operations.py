@@ -36,11 +36,13 @@ def list_resources(
 ) -> list[str]:
     """Return the ARNs of an operation's resources.
 
-    For sso-admin this is the requested instance; for identitystore the store and whatever the
-    request names.
+    For sso-admin this is the requested instance or application, for sso-oidc the application, for
+    identitystore the store and whatever the request names.
     """
+    if service == "sso-oidc":
+        return [str(request.get("clientId") or "*")]
     if service == "sso-admin":
-        return [str(request.get("InstanceArn") or "*")]
+        return [str(request.get("InstanceArn") or request.get("ApplicationArn") or "*")]
     named = [
         *_list_named(request),
         *_list_found(directory, name, request),

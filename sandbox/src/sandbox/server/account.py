@@ -58,22 +58,29 @@ def find_caller(headers: Mapping[str, str], query: Mapping[str, Any]) -> Caller:
     return Caller(_role_of_session(principal.arn), principal.account)
 
 
+def find_session_keys(account: str) -> dict[str, Any]:
+    """Return the condition keys that the session of the current request carries."""
+    return dict(_resolve_principal(_ACCESS_KEY.get(), account).keys) if _ACCESS_KEY.get() else {}
+
+
 def find_role(arn: str) -> dict[str, Any] | None:
     """Return the server's record of a role of this account, by its full ARN."""
     found = _roles.get(arn.rpartition("/")[2])
     return dict(found) if found and found["Arn"] == arn else None
 
 
-def trusts_service(arn: str, service: str, context: Mapping[str, str]) -> bool:
+def trusts_service(
+    arn: str, service: str, context: Mapping[str, Any], action: str = "sts:AssumeRole"
+) -> bool:
     """Return whether a role's trust policy lets a service assume it, with these condition keys."""
     record = find_role(arn)
     return record is not None and allows_service(
-        record.get("AssumeRolePolicyDocument"), service, "sts:AssumeRole", arn, context
+        record.get("AssumeRolePolicyDocument"), service, action, arn, context
     )
 
 
 def allows_service(
-    document: Any, service: str, action: str, resource: str, context: Mapping[str, str]
+    document: Any, service: str, action: str, resource: str, context: Mapping[str, Any]
 ) -> bool:
     """Return whether a resource's policy lets an AWS service do this to it.
 
@@ -165,8 +172,8 @@ class ServerAccount:
         found = find_role(arn)
         return Role(arn, int(found.get("MaxSessionDuration") or 3600)) if found else None
 
-    def is_trusted_by(self, arn: str, context: Mapping[str, str]) -> bool:
-        return trusts_service(arn, GRANTS_PRINCIPAL, context)
+    def is_trusted_by(self, arn: str, action: str, context: Mapping[str, Any]) -> bool:
+        return trusts_service(arn, GRANTS_PRINCIPAL, context, action)
 
     def has_bucket(self, name: str) -> bool:
         found = _buckets.get(name)
@@ -198,7 +205,7 @@ def _role_of_session(arn: str) -> str:
 
 
 def _make_context(
-    principal: str, action: str, resource: str, keys: Mapping[str, str], known: Any = None
+    principal: str, action: str, resource: str, keys: Mapping[str, Any], known: Any = None
 ) -> Any:
     return _Context(
         principal_arn=principal,
@@ -216,7 +223,7 @@ def _statement_covers(statement: dict[str, Any], service: str, asked: Any) -> bo
     return bool(
         (statement.get("Principal") == "*" or _service_matches(statement.get("Principal"), service))
         and (
-            asked.action == "sts:AssumeRole"
+            asked.action.startswith("sts:")  # a trust policy names no resource
             or _resource_matches(
                 asked.resource_arn,
                 _as_list(statement.get("Resource")),
@@ -243,13 +250,30 @@ def function_may(config: dict[str, Any], action: str, resource: str) -> bool:
     return session_may(key, account, region, action, resource)
 
 
-def session_may(key: str, account: str, region: str, action: str, resource: str) -> bool:
-    """Return whether the session of the access key may do this, judged like its own calls."""
+def session_may(
+    key: str,
+    account: str,
+    region: str,
+    action: str,
+    resource: str,
+    context: Mapping[str, str] | None = None,
+) -> bool:
+    """Return whether the session of the access key may do this, judged like its own calls.
+
+    `context` are the condition keys of the call.
+    """
     who = use_seam(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(
         key, account
     )
     asked = use_seam(EVALUATOR, "EvalContext")(
-        who.arn, who.type, who.account, action, resource, region, principal_keys=who.keys
+        who.arn,
+        who.type,
+        who.account,
+        action,
+        resource,
+        region,
+        service_context={name.lower(): value for name, value in (context or {}).items()},
+        principal_keys=who.keys,
     )
     return bool(
         use_seam(EVALUATOR, "evaluate", "ctx, policies, *limits")(

@@ -7,6 +7,7 @@ be added.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,7 +153,11 @@ def _answer_grants_request(
     answer_headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id}
     try:
         request = GRANTS_WIRE.read_request(name, uri, query, headers, body)
-        answer = find_grants_service().call(name, request, find_caller(headers, query))
+        caller = replace(
+            find_caller(headers, query),
+            directory=directory_adapter.find_identity(headers, query),
+        )
+        answer = find_grants_service().call(name, request, caller)
     except AccessGrantsError as refusal:
         return refusal.status, answer_headers, error_document(refusal, request_id)
     return GRANTS_WIRE.read_status(name), answer_headers, GRANTS_WIRE.write_answer(name, answer)
