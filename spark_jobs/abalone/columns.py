@@ -18,6 +18,7 @@ from abalone.contract import (
     BLANK,
     COLUMNS,
     HEADER,
+    HEADER_IN_ORDER,
     LABEL,
     LINE,
     NUMBERS,
@@ -29,15 +30,16 @@ from abalone.contract import (
 )
 
 SPLITS = ("train", "validation", "quarantine")
+SKIPPED = len(SPLITS)  # the split of header lines, which are not written
 
 
 def classify_lines(lines: DataFrame) -> DataFrame:
     """Turn each line (`value`) into a row.
 
-    A row has the `octets` of the line, its `split` (an index of SPLITS), and as `value` its
-    features or the line itself. For the measures it has, or else null: `sex` (an index of SEXES)
-    if the line can be parsed; the numbers and their `hash` if it becomes features. Indexes are
-    narrower than words, and Spark copies each row on its way.
+    A row has the `octets` of the line, its `split` (an index of SPLITS, or SKIPPED), and as `value`
+    its features or the line itself. For the measures it has, or else null: `sex` (an index of
+    SEXES) if the line can be parsed; the numbers and their `hash` if it becomes features. Indexes
+    are narrower than words, and Spark copies each row on its way.
     """
     read = lines.select(
         _strip_carriage_return().alias("value"), F.octet_length(F.col("value")).alias("octets")
@@ -115,7 +117,10 @@ def _assign_split() -> Column:
     train = F.when(
         F.pmod(F.col("hash"), F.lit(SHARE_BASE)) < TRAIN_SHARE, SPLITS.index("train")
     ).otherwise(SPLITS.index("validation"))
-    return F.when(F.col("hash").isNull(), SPLITS.index("quarantine")).otherwise(train)
+    refused = F.when(F.col("value").rlike(HEADER_IN_ORDER), SKIPPED).otherwise(
+        SPLITS.index("quarantine")
+    )
+    return F.when(F.col("hash").isNull(), refused).otherwise(train)
 
 
 def _index_of(value: Column, words: Iterable[str]) -> Column:

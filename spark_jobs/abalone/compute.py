@@ -181,6 +181,7 @@ def _transform_input(task: ComputeTask, spark: "SparkSession", store: RunStore) 
         )
         encoded = measures.encode_counts(counts)
         task.summary.rows, task.summary.quarantine = encoded["rows"], encoded["quarantine"]
+        task.summary.header_lines = counts.header_lines
         check_quarantine(task, store)
         store.keep_splits()
     except BaseException as failure:
@@ -207,12 +208,10 @@ def check_quarantine(task: ComputeTask, store: RunStore) -> None:
         f"{reason}: {count:,}" for reason, count in sorted(task.summary.quarantine.items())
     )
     if not rows["in"]:
-        raise JobFailed(CONTRACT, f"{source} has no lines. Upload it again with its data.")
+        lines = "lines below its header" if task.summary.header_lines else "lines"
+        raise JobFailed(CONTRACT, f"{source} has no {lines}. Upload it again with its data.")
     if rows["quarantine"] == rows["in"]:
-        how = (
-            f"Upload {', '.join(COLUMNS)} as lines of plain text, with commas between and "
-            "without a header"
-        )
+        how = f"Upload {', '.join(COLUMNS)} as lines of plain text, with commas between"
         raise JobFailed(CONTRACT, f"No line of {source} fits the contract ({reasons}). {how}.")
     if tolerated.is_exceeded(rows["quarantine"], rows["in"]):
         store.keep_splits(("quarantine",))

@@ -9,11 +9,16 @@ thresholds.
 Source: Nash et al. (1994), Abalone, UCI Machine Learning Repository, doi:10.24432/C55C7W.
 A number is digits, optionally followed by a point and more digits. A line ends with \n or \r\n.
 Both engines take the rules from this module alone: plain Python (lines.py) and Spark (columns.py).
+
+A header line names these columns in this order. It is skipped wherever it stands, since files that
+were put together from parts have several. A header in another order fails the run: columns are
+taken by their position, so other numbers would become features. Spark's CSV reader ignores the
+header's order by default (SPARK-23786, enforceSchema).
 """
 
 from dataclasses import dataclass
 
-VERSION = "1"
+VERSION = "2"
 
 # The one-hot encoding of each sex; F is neither flag. The encoding is fixed. The article's
 # StringIndexer orders by frequency, so the meaning of its columns changes with the data.
@@ -32,8 +37,20 @@ END = r"(?![\s\S])"
 NUMBER = r"[0-9]+(?:\.[0-9]+)?+"
 LINE = rf"^[MFI](?:,{NUMBER}){{8}}+{END}"
 BLANK = rf"^[ \t]*+{END}"
-HEADER = r'^"?+[Ss][Ee][Xx]"?+,'
+NAME_MARGIN = r'[ \t"]*+'  # around the name of a column
+# A line whose first cell names the first column. Each part of a file that was put together may
+# begin with a byte order mark.
+HEADER = rf"^\uFEFF?+{NAME_MARGIN}[Ss][Ee][Xx]{NAME_MARGIN},"
 NUMERIC_PREFIX = rf"^[^,]*+(?:,{NUMBER}(?=,|{END}))*+"
+
+
+def _match_name(column: str) -> str:
+    """Return a pattern for the column's name in any case, with or without quotes."""
+    words = "".join("[ _.-]*+" if sign == "_" else f"[{sign.upper()}{sign}]" for sign in column)
+    return f"{NAME_MARGIN}{words}{NAME_MARGIN}"
+
+
+HEADER_IN_ORDER = rf"^\uFEFF?+{','.join(map(_match_name, COLUMNS))}{END}"
 
 # The split of a row is decided by a hash of its features, so the same row falls into the same split
 # in every run, however Spark partitions the file.

@@ -8,11 +8,15 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know it
 
 from abalone import columns
-from abalone.columns import SPLITS
+from abalone.columns import SKIPPED, SPLITS
 from abalone.contract import MAX_LINE_BYTES, MAX_SAMPLE_ROWS, MIN_LINE_BYTES, NUMBERS, SEXES
-from abalone.exits import CONTRACT, JobFailed
+from abalone.exits import CONTRACT, WRONG_HEADER, JobFailed
+from abalone.lines import find_header_fault, is_reordered_header
 from abalone.measures import BILLION, Counts, collect_counts
 
+HEADER_REASON = "header line"  # of a line in quarantine
+MAX_HEADER_BYTES = 1_000  # of a quarantined line that may be a header, with its reason
+MAX_CHECKED_HEADERS = 1_000  # different ones in the quarantine of one run
 GLOB_CHARACTERS = re.compile(r"([\\{}\[\]*?])")  # Spark takes a path with these for a pattern
 BOM_BYTES = 3  # the size of the byte order mark, which Hadoop's reader removes
 
@@ -40,7 +44,8 @@ def transform_file(spark: SparkSession, source: str, target: str, files: int) ->
     lines gets no folder. Lines end with \n or \r\n.
 
     Raises JobFailed with CONTRACT if a line is longer than 1 MiB. Hadoop's reader skips such a line
-    without holding it in memory; it is detected at the end by the bytes that are missing.
+    without holding it in memory; it is detected at the end by the bytes that are missing. Raises it
+    also if a header line, wherever it stands, names the columns in another order.
     """
     session, folder = _derive_session(spark, files), _SplitFolders(spark, target)
     folder.delete_splits()
@@ -52,9 +57,10 @@ def transform_file(spark: SparkSession, source: str, target: str, files: int) ->
     _write_splits(rows, folder.staging)
     _check_all_read(seen.get, size, source)
     folder.rename_splits()
-    return collect_counts(
-        seen.get, _count_reasons(session, f"{target}/quarantine", seen.get), one_in
-    )
+    reasons = _count_reasons(session, f"{target}/quarantine", seen.get)
+    if HEADER_REASON in reasons:
+        _check_headers(session, f"{target}/quarantine", source)
+    return collect_counts(seen.get, reasons, one_in)
 
 
 def _derive_session(spark: SparkSession, files: int) -> SparkSession:
@@ -76,6 +82,7 @@ def _observe_columns(one_in: int) -> Iterator[Column]:
     yield F.sum("octets").alias("octets")
     yield F.count("hash").alias("kept")
     yield F.count(F.when(F.col("split") == SPLITS.index("train"), 1)).alias("train")
+    yield F.count(F.when(F.col("split") == SKIPPED, 1)).alias("headers")
     for at, sex in enumerate(SEXES):
         yield F.count(F.when(F.col("sex") == at, 1)).alias(sex)
     for name in NUMBERS:
@@ -94,7 +101,8 @@ def _observe_columns(one_in: int) -> Iterator[Column]:
 
 
 def _write_splits(rows: DataFrame, path: str) -> None:
-    columns.format_rows(rows).write.options(**WRITE_OPTIONS).partitionBy("split").text(path)
+    kept = rows.where(F.col("split") != SKIPPED)
+    columns.format_rows(kept).write.options(**WRITE_OPTIONS).partitionBy("split").text(path)
 
 
 def _check_all_read(observed: Mapping[str, Any], size: int, source: str) -> None:
@@ -112,13 +120,28 @@ def _count_reasons(session: SparkSession, path: str, observed: Mapping[str, Any]
 
     Few rows are quarantined; counting the reasons in the main pass would cost time on every row.
     """
-    if observed["rows"] == observed["kept"]:
+    if observed["rows"] == observed["kept"] + observed["headers"]:
         return {}
     reason = F.substring_index("value", "\t", 1).alias("reason")
     return {
         row["reason"]: row["count"]
         for row in _read_lines(session, path).groupBy(reason).count().collect()
     }
+
+
+def _check_headers(session: SparkSession, path: str, source: str) -> None:
+    """Raise JobFailed if a header in the quarantine names the columns in another order.
+
+    Files that were put together have headers below the first line. What follows such a header would
+    become wrong features.
+    """
+    short = F.octet_length("value") <= MAX_HEADER_BYTES
+    headers = F.col("value").startswith(f"{HEADER_REASON}\t") & short
+    found = _read_lines(session, path).where(headers).distinct().limit(MAX_CHECKED_HEADERS)
+    for line in sorted(row["value"].partition("\t")[2] for row in found.collect()):
+        if is_reordered_header(line):
+            why = find_header_fault(line, "A line below the first one")
+            raise JobFailed(CONTRACT, f"{why} {WRONG_HEADER.format(source)}")
 
 
 class _SplitFolders:

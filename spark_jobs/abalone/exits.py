@@ -28,6 +28,7 @@ ACCESS_REVOKED = (
     "S3 refused a request that a grant had allowed at the start: a grant or a credential was "
     "revoked or has expired. Check the grants"
 )
+WRONG_HEADER = "Upload {} again with the contract's columns, in its order."
 INPUT_GONE = "The input existed at the start and is gone. Upload it again; that starts a new run"
 
 # Signs of an error in the texts of S3A, the AWS SDKs and the file systems, in the order in which

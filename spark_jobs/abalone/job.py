@@ -16,8 +16,17 @@ from abalone.access import READ, WRITE, CredentialBroker
 from abalone.arguments import JobOrder, parse_arguments
 from abalone.compute import ComputedRun, ComputeTask, compute_run
 from abalone.contract import VERSION
-from abalone.exits import CONTRACT, DONE, INPUT, INTERNAL, JobFailed, explain_failure
+from abalone.exits import (
+    CONTRACT,
+    DONE,
+    INPUT,
+    INTERNAL,
+    WRONG_HEADER,
+    JobFailed,
+    explain_failure,
+)
 from abalone.formatting import print_line
+from abalone.lines import find_header_fault, split_lines
 from abalone.objects import FoundObject, ObjectFolder
 from abalone.summary import RunSummary, report_summary, time_step
 
@@ -149,9 +158,12 @@ class JobRun:
             raise JobFailed(
                 CONTRACT, f"{self.order.input_uri} is empty. Upload it again with its data."
             )
-        if kind := detect_wrong_type(self.source.read_beginning(found, SNIFFED_BYTES)):
+        first = self.source.read_beginning(found, SNIFFED_BYTES)
+        if kind := detect_wrong_type(first):
             how = "Upload it as lines of plain text in UTF-8, nine columns with commas between"
             raise JobFailed(CONTRACT, f"{self.order.input_uri} is {kind}. {how}.")
+        if why := find_header_fault(next(split_lines(first), "")):
+            raise JobFailed(CONTRACT, f"{why} {WRONG_HEADER.format(self.order.input_uri)}")
 
     def _check_unchanged(self, found: FoundObject) -> None:
         """Raise JobFailed if the input has changed, so that no mixture of inputs is published."""
@@ -236,12 +248,14 @@ class JobRun:
             here.report,
             published["access"],
         )
+        summary.header_lines = published.get("header_lines", 0)
         how = (
             "were published already, and nothing was computed"
             if summary.outcome == "already"
             else "are published"
         )
         counts = ", ".join(f"{rows[name]:,} {label}" for name, label in ROW_LABELS.items())
+        counts += describe_header_lines(summary.header_lines)
         late = (
             ""
             if held.run_id == published["run_id"]
@@ -250,6 +264,15 @@ class JobRun:
         return (
             f"Features of {self.order.input_uri} {how} (run {published['run_id']}): {counts}.{late}"
         )
+
+
+def describe_header_lines(count: int) -> str:
+    """Say how many header lines were skipped, after other counts.
+
+    >>> describe_header_lines(0), describe_header_lines(1), describe_header_lines(2)
+    ('', ', 1 header line skipped', ', 2 header lines skipped')
+    """
+    return f", {count:,} header line{'s' if count > 1 else ''} skipped" if count else ""
 
 
 def detect_wrong_type(first: bytes) -> str:

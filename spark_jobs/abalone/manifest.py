@@ -13,7 +13,7 @@ _manifest.json is put last, at OUT/runs/RUN/. Its members:
     rows         in, train, validation, quarantine
     files        for each file, as read back from S3: path below the run's folder, split, bytes,
                  rows, sha256, etag
-    quarantine, categories, columns, sampled
+    quarantine, categories, columns, sampled, header_lines
                  the measures: see measures.py
     drift        what has changed since the previous run, in sentences
     before       the id of the previous run, or null
@@ -101,6 +101,7 @@ def parse_manifest(text: bytes, run_id: str) -> dict[str, Any] | None:
         and found.get("run_id") == run_id
         and all(isinstance(found.get(name), kind) for name, kind in REPORTED_MEMBERS.items())
         and all(type(found["rows"].get(name)) is int for name in ("in", *SPLITS))
+        and type(found.get("header_lines", 0)) is int
         and all(map(_is_valid_file, files))
     )
     return found if valid else None

@@ -9,6 +9,7 @@ In JSON, as a manifest holds them:
                  deviation (standard), each null if there is no row; edges and counts of the
                  histogram; missing: the share of all rows that are in quarantine because the
                  column is empty
+    header_lines lines that name the columns in order; they are skipped, and are no rows
     sampled      N: deviations and histograms cover one row in N, picked by a hash; 1 for files of
                  up to about 5 MB
 """
@@ -47,6 +48,7 @@ class Counts:
     categories: Mapping[str, int]
     columns: Mapping[str, Measure]
     sampled: int
+    header_lines: int = 0
 
 
 def encode_counts(counts: Counts) -> dict[str, Any]:
@@ -60,11 +62,15 @@ def encode_counts(counts: Counts) -> dict[str, Any]:
         "quarantine": dict(counts.quarantine),
         "categories": dict(counts.categories),
     }
-    return {**plain, "columns": columns, "sampled": counts.sampled}
+    more = {"sampled": counts.sampled, "header_lines": counts.header_lines}
+    return {**plain, "columns": columns, **more}
 
 
 def decode_counts(manifest: Json) -> Counts:
-    """Read the counts from a manifest; other members are ignored."""
+    """Read the counts from a manifest; other members are ignored.
+
+    Manifests of contract 1 do not count header lines.
+    """
     columns = {
         name: Measure(
             **(
@@ -75,17 +81,26 @@ def decode_counts(manifest: Json) -> Counts:
         for name, measure in manifest["columns"].items()
     }
     rows, quarantine = dict(manifest["rows"]), dict(manifest["quarantine"])
-    return Counts(rows, quarantine, dict(manifest["categories"]), columns, manifest["sampled"])
+    return Counts(
+        rows,
+        quarantine,
+        dict(manifest["categories"]),
+        columns,
+        manifest["sampled"],
+        manifest.get("header_lines", 0),
+    )
 
 
 def collect_counts(observed: Json, reasons: Mapping[str, int], sampled: int) -> Counts:
     """Build the counts from what Spark observed (engine._observe_columns).
 
-    `observed` has `rows`, `kept` (rows that became features) and `train` (those of them in the
-    train split); the rows of each sex; `min` and `max` (in billionths) and `sum` of each column;
-    and `sample`, a sample of the written features, one line for each row.
+    `observed` has `rows` (lines), `headers` (those of them that are skipped), `kept` (rows that
+    became features) and `train` (those of them in the train split); the rows of each sex; `min` and
+    `max` (in billionths) and `sum` of each column; and `sample`, a sample of the written features,
+    one line for each row.
     """
-    kept, total, train = observed["kept"], observed["rows"], observed["train"]
+    headers, kept, train = observed["headers"], observed["kept"], observed["train"]
+    total = observed["rows"] - headers
     rows = {"in": total, "train": train, "validation": kept - train, "quarantine": total - kept}
     sample = [_parse_sample_line(line) for line in observed["sample"].split("\n") if line]
     return Counts(
@@ -97,6 +112,7 @@ def collect_counts(observed: Json, reasons: Mapping[str, int], sampled: int) -> 
             for index, name in enumerate(NUMBERS)
         },
         sampled,
+        headers,
     )
 
 
@@ -109,7 +125,7 @@ def _parse_sample_line(line: str) -> list[float]:
 def _measure_column(
     name: str, observed: Json, reasons: Mapping[str, int], sample: list[float]
 ) -> Measure:
-    kept, total, bins = observed["kept"], observed["rows"], BINS[name]
+    kept, total, bins = observed["kept"], observed["rows"] - observed["headers"], BINS[name]
     by_bin = Counter(map(bins.find_bin, sample))
     low, high = (
         None if (extreme := observed[f"{name} {end}"]) is None else extreme / BILLION

@@ -106,6 +106,11 @@ def _render_rows(manifest: Manifest, before: Manifest | None) -> Iterator[Markup
         share = format_percent(rows[kind], rows["in"])
         figures.append(_render_figure(label, rows[kind], share, kind))
     yield make_tag("ul", figures, class_="sum")
+    if headers := manifest.get("header_lines", 0):
+        first = "A header line names" if headers == 1 else f"{headers:,} header lines name"
+        yield make_tag(
+            "p", f"{first} the columns in order. Header lines are no rows.", class_="soft"
+        )
     yield draw_split([(kind, rows[kind]) for kind in SPLIT_LABELS])
 
 

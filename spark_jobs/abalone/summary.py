@@ -30,6 +30,7 @@ class RunSummary:
     sentence: str = ""
     rows: dict[str, int] = field(default_factory=dict)
     quarantine: dict[str, int] = field(default_factory=dict)
+    header_lines: int = 0
     drift: list[str] = field(default_factory=list)
     manifest: str = ""
     report: str = ""

@@ -18,7 +18,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "job": "grantor-abalone-0123456789abcdef0123-a1",
         "account": "111122223333",
         "code": "9d1c7b6e0f2a4c589d1c7b6e0f2a4c58",
-        "contract": {"version": "1"},
+        "contract": {"version": "2"},
         "input": {
             "bucket": "data",
             "key": "UserA/abalone.csv",
@@ -34,6 +34,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "columns": {name: column([0, 40, 58, 0], 0.5) for name in NUMBERS},
         "categories": {"F": 30, "I": 28, "M": 40},
         "sampled": 1,
+        "header_lines": 0,
         "drift": [],
         "before": None,
         "access": {"mode": "s3a", "why": "", "grants": ["READWRITE s3://data/UserA/*"]},

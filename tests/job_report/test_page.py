@@ -265,7 +265,7 @@ def test_files_grants_and_lineage_are_those_of_the_manifest():
         "Run before it": "ffff456789abcdef0123",
         "Processing job": "grantor-abalone-0123456789abcdef0123-a1",
         "Code": "9d1c7b6e0f2a4c589d1c7b6e0f2a4c58",
-        "Contract": "version 1",
+        "Contract": "version 2",
         "Spark": "3.5.6-amzn-1",
         "Started": "2026-11-24 10:00:00Z",
         "Published": "2026-11-24 10:03:12Z",

@@ -24,6 +24,7 @@ from tests.engine.helpers import AlertInbox
 from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup, set_up_grantor
 
 OPERATIONS = "operations"
+ROLES_PARAMETER = "/grantor/grantor/job-roles"
 JOB = """\
 jobs:
   - name: abalone
@@ -51,7 +52,10 @@ class LauncherSetup:
 
     def build_jobs(self, keys: dict[str, str] | None = None) -> JobServices:
         """Build services as a cold function has them."""
-        names = JobNames(OPERATIONS, self.uploads, self.roles, JobNetwork())
+        self.setup.client("ssm").put_parameter(
+            Name=ROLES_PARAMETER, Value=",".join(self.roles), Type="String", Overwrite=True
+        )
+        names = JobNames(OPERATIONS, self.uploads, ROLES_PARAMETER, JobNetwork())
         return JobServices(
             self.setup.build_services(keys) if keys else self.setup.build_warm_services(),
             names,

@@ -12,7 +12,8 @@ from tests.grantor_setup import DATA, LEDGER, POLICIES
 from tests.jobs.launcher import OPERATIONS, LauncherSetup, upload_event
 
 KEY = "UserA/abalone.csv"
-PARTITIONS = ["job input", "job name", "job run", "job waiting", "job alert"]  # as in the template
+# As in the template.
+PARTITIONS = ["job input", "job name", "job run", "job waiting", "job alert", "job near miss"]
 
 
 def read_expiry_times(launcher: LauncherSetup) -> dict[str, datetime | None]:
@@ -99,7 +100,7 @@ def test_the_launcher_needs_the_partitions_of_jobs_and_the_code_and_nothing_else
         {"Action": ["s3:GetObject", "s3:ListBucket"], "Resource": f"arn:aws:s3:::{POLICIES}*"},
         {
             "Action": [
-                *("sagemaker:*", "sqs:*", "events:*", "sns:*", "iam:PassRole"),
+                *("sagemaker:*", "sqs:*", "events:*", "sns:*", "iam:PassRole", "ssm:GetParameter"),
                 "s3:ListAccessGrants*",
             ],
             "Resource": "*",

@@ -42,7 +42,7 @@ def test_an_upload_starts_one_job_as_its_owner_and_its_request_has_only_the_oper
             upload_event("elsewhere/abalone.csv"),
             f"s3://{DATA}/elsewhere/abalone.csv: no job in the policy files in force is for it",
         ),
-        (schedule_event(), "all waiting uploads: nothing to do"),
+        (schedule_event(), "all waiting uploads and all inputs: nothing to do"),
         (job_event("another-job"), "no job: nothing to do"),
     ],
     ids=["an upload of no job", "the clock", "somebody else's job"],

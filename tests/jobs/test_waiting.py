@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grantor.settings import INPUT_QUIET_FIRST_SECONDS
+from grantor.settings import INPUT_QUIET_FIRST_SECONDS, SWEPT_AFTER_SECONDS
 from tests.conftest import ACCOUNT
 from tests.grantor_setup import ARTICLE_POLICY
 from tests.jobs.launcher import (
@@ -280,6 +280,7 @@ def test_a_job_with_an_internal_error_is_retried_three_times_and_then_given_up(
         launcher.deliver(launcher.end_job(launcher.list_running()[0], 20))
 
     assert (launcher.list_running(), len(launcher.list_runs())) == ([], 3)
+    assert launcher.list_waiting() == [], "nothing waits for it"
     assert any("given up after 3 attempts" in said for said in launcher.read_alerts())
     launcher.deliver(launcher.upload(KEY))
     assert len(launcher.list_running()) == 1
@@ -298,6 +299,7 @@ def test_a_job_whose_data_is_bad_waits_for_other_data(
     launcher.deliver(upload_event(KEY), schedule_event(), grants_event())
     (said,) = launcher.read_alerts()
     assert (launcher.list_running(), word in said) == ([], True)
+    assert launcher.list_waiting() == [], "nothing waits for it"
 
     launcher.deliver(
         launcher.upload(KEY, b"good"), jobs=launcher.build_jobs_later(INPUT_QUIET_FIRST_SECONDS)
@@ -337,7 +339,7 @@ def test_new_code_processes_what_the_old_code_had_failed_on(launcher: LauncherSe
     assert launcher.list_running() == []
 
     write_job_code(launcher.job_code, "beef" * 8)
-    launcher.deliver(schedule_event())
+    launcher.deliver(schedule_event(), jobs=launcher.build_jobs_later(SWEPT_AFTER_SECONDS))
     assert len(launcher.list_running()) == 1
 
 

@@ -90,14 +90,16 @@ def compute_without_spark(task: "ComputeTask") -> "ComputedRun":
     """Compute what Spark would, in plain Python, with files of a hundred rows."""
     from abalone import lines, measures
     from abalone.compute import ComputedRun, check_quarantine
+    from abalone.exits import CONTRACT, JobFailed
     from abalone.store import StagedStore
 
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         task.source.download_object(task.found, here / "input")
-        results = [
-            lines.transform_line(line) for line in lines.split_lines((here / "input").read_bytes())
-        ]
+        listed = list(lines.split_lines((here / "input").read_bytes()))
+        if wrong := lines.find_wrong_header(listed):
+            raise JobFailed(CONTRACT, lines.find_header_fault(listed[wrong - 1]))
+        results = [lines.transform_line(line) for line in listed]
         for split in ("train", "validation", "quarantine"):
             (here / "output" / split).mkdir(parents=True)
             rows = [text for name, text in results if name == split]
@@ -113,6 +115,7 @@ def compute_without_spark(task: "ComputeTask") -> "ComputedRun":
             1,
         )
         task.summary.rows, task.summary.quarantine = dict(counts.rows), dict(counts.quarantine)
+        task.summary.header_lines = counts.header_lines
         check_quarantine(task, store)
         store.keep_splits()
     return ComputedRun(counts, "staged", "made by the plain-Python rules", "none")
@@ -123,10 +126,11 @@ def observe_rows(results: list[tuple[str, str]]) -> dict[str, Any]:
     from abalone.contract import NUMBERS, SEXES
     from abalone.measures import BILLION
 
-    texts = [text for split, text in results if split != "quarantine"]
+    texts = [text for split, text in results if split in ("train", "validation")]
     kept = [text.split(",") for text in texts]
     seen: dict[str, Any] = {
         "rows": len(results),
+        "headers": sum(split == "header" for split, _ in results),
         "kept": len(kept),
         "train": sum(split == "train" for split, _ in results),
     }

@@ -39,7 +39,12 @@ HOPELESS = {
     "UTF-16": (build_rows(50).decode().encode("utf-16"), "is text in UTF-16"),
     "zero bytes in it": (build_rows(5) + b"M,\0\n", "zero bytes"),
     "other columns": (b"1,2,3\n" * 20, "No line of s3://"),
-    "a header and nothing else": (HEADER, "header line: 1"),
+    "a header and nothing else": (HEADER, "has no lines below its header"),
+    "a header in another order": (
+        HEADER.replace(b"length,diameter", b"diameter,length") + build_rows(60),
+        "names the columns in another order. The file: sex, diameter, length, height, ",
+    ),
+    "a header of other columns": (b"id," + HEADER + build_rows(60), "names other columns"),
     "blank lines": (b"\n\n\n", "blank line: 3"),
 }
 
@@ -57,7 +62,19 @@ def test_an_unreadable_input_is_refused_and_leaves_no_output(setup: JobSetup, ca
 
 
 PARTLY = {
-    "a header line": (HEADER + build_rows(60), {"header line": 1}),
+    "a header line": (HEADER + build_rows(60), {}),
+    "a header after a byte order mark": (
+        b'\xef\xbb\xbf"'
+        + HEADER.strip().replace(b",", b'","').upper()
+        + b'"\r\n'
+        + build_rows(60).replace(b"\n", b"\r\n"),
+        {},
+    ),
+    "parts with a header each": (HEADER + build_rows(60) + HEADER, {}),
+    "a header of some columns in the middle": (
+        build_rows(60) + b"sex,length\n",
+        {"header line": 1},
+    ),
     "Latin-1 in a line": (
         build_rows(60) + "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15 Stück\n".encode("latin-1"),
         {"rings not a number": 1},
@@ -82,6 +99,23 @@ def test_bad_lines_are_quarantined_with_their_reasons_and_the_good_ones_are_publ
     manifest = read_output(setup).manifest
     assert manifest["rows"]["train"] + manifest["rows"]["validation"] == 60
     assert (manifest["quarantine"], setup.read_summary()["quarantine"]) == (reasons, reasons)
+
+
+def test_five_rows_with_a_header_are_published_and_the_manifest_and_the_report_say_so(
+    setup: JobSetup,
+):
+    setup.upload(KEY, HEADER + build_rows(5))
+
+    ended = run_job_in_process(
+        setup, setup.build_arguments(summary=setup.build_summary_url(), max_quarantine="0")
+    )
+
+    assert (ended.code, "1 header line skipped" in ended.last_line) == (0, True), ended.stderr
+    manifest = read_output(setup).manifest
+    assert (manifest["rows"]["in"], manifest["header_lines"], manifest["quarantine"]) == (5, 1, {})
+    assert setup.read_summary()["header_lines"] == 1
+    report = setup.read_object(f"UserA/output/runs/{manifest['run_id']}/report.html") or b""
+    assert b"A header line names the columns in order" in report
 
 
 def test_too_many_bad_lines_refuse_the_whole_input_and_stay_readable(setup: JobSetup):

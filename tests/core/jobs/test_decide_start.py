@@ -72,7 +72,7 @@ def failed(cause: FailureCause, failures: int = 1) -> InputStatus:
         (FAILED, B, None, NOW, StartDecision(StartAction.START, 1)),
         (FAILED, AGAIN, None, NOW, StartDecision(StartAction.START, 2)),
         (FAILED, GRANTED, None, NOW, StartDecision(StartAction.FAILED)),
-        (failed(FailureCause.ACCESS), A, None, NOW, StartDecision(StartAction.FAILED)),
+        (failed(FailureCause.ACCESS), A, None, NOW, StartDecision(StartAction.DENIED)),
         (failed(FailureCause.ACCESS), GRANTED, None, NOW, StartDecision(StartAction.START, 2, 1)),
         (
             failed(FailureCause.ACCESS, MAX_JOB_FAILURES),
@@ -159,9 +159,10 @@ def test_the_decision_for_each_state_of_a_run(
 )
 def test_a_run_is_retried_automatically_only_where_that_can_help(cause: FailureCause) -> None:
     helps = cause in (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE, FailureCause.FOREIGN)
+    otherwise = StartAction.DENIED if cause is FailureCause.ACCESS else StartAction.FAILED
 
     assert decide_start(failed(cause), A, None, NOW).action is (
-        StartAction.START if helps else StartAction.FAILED
+        StartAction.START if helps else otherwise
     )
 
 

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abalone.contract import COLUMNS
+from abalone.exits import WRONG_HEADER
+from abalone.lines import find_header_fault
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
 from grantor.core.jobs.outcome import (
     REMEDIES,
     JobSummary,
     derive_outcome,
     disown_job,
+    explain_quota,
     parse_summary,
 )
 
@@ -42,6 +46,39 @@ def failed(reason: str, status: JobStatus = JobStatus.FAILED, **more: object) ->
 
 def exited(code: int) -> str:
     return f"Algorithm Error: (caused by CalledProcessError): Command 'smspark-submit' returned non-zero exit status {code}."
+
+
+@pytest.mark.parametrize(
+    ("skipped", "said"),
+    [
+        (0, "5 rows in, 0 in quarantine"),
+        (1, "5 rows in and 1 header line, 0 in quarantine"),
+        (2, "5 rows in and 2 header lines, 0 in quarantine"),
+        ("many", "5 rows in, 0 in quarantine"),
+        (-1, "5 rows in, 0 in quarantine"),
+    ],
+)
+def test_header_lines_that_were_skipped_are_named_beside_the_rows(
+    skipped: object, said: str
+) -> None:
+    reported = summary(rows={"in": 5}, quarantine={}, header_lines=skipped)
+    completed = JobDescription("grantor-a-a1", JobStatus.COMPLETED, 1.0, 2.0, 62.0)
+
+    assert derive_outcome(LABEL, completed, reported).sentence == f"{LABEL}: {said}"
+
+
+def test_a_header_in_another_order_is_reported_with_both_orders_side_by_side() -> None:
+    swapped = ",".join(COLUMNS).replace("length,diameter", "Diameter,Length")
+    uri = "s3://grantor-databucket-0123456789ab/UserA/abalone.csv"
+    sentence = f"{find_header_fault(swapped)} {WRONG_HEADER.format(uri)}"
+    outcome = derive_outcome(LABEL, failed(exited(12)), summary(sentence=sentence))
+
+    assert outcome.cause is FailureCause.CONTRACT
+    assert "The file: sex, Diameter, Length, height, whole_weight," in outcome.sentence
+    assert "The contract: sex, length, diameter, height, whole_weight," in outcome.sentence
+    assert outcome.sentence.endswith(
+        f"Upload {uri} again with the contract's columns, in its order\""
+    )
 
 
 @pytest.mark.parametrize(
@@ -346,3 +383,54 @@ def test_without_a_summary_the_job_supplies_the_remedy_for_an_invalid_input() ->
 
     assert known.endswith("upload a file with abalone's nine columns, as lines of plain text")
     assert unknown.endswith("upload a file that meets the job's contract")
+
+
+def quota_message(size: int, used: int, wanted: int) -> str:
+    return (
+        f"The account-level service limit 'ml.m5.xlarge for processing job usage' is {size} "
+        f"Instances, with current utilization of {used} Instances and a request delta of {wanted} "
+        "Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS "
+        "Service Quotas is not available, contact AWS support to request an increase for this "
+        "quota."
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "used", "wanted", "never"),
+    [(0, 0, 2, True), (1, 0, 2, True), (4, 3, 2, False)],
+    ids=["a new account", "a quota that is too small", "machines in use"],
+)
+def test_a_quota_is_named_with_its_numbers_and_where_to_raise_it(
+    size: int, used: int, wanted: int, never: bool
+) -> None:
+    sentence = explain_quota(quota_message(size, used, wanted), "eu-west-1")
+
+    assert sentence.startswith(
+        'the quota "ml.m5.xlarge for processing job usage" of Amazon SageMaker in eu-west-1: '
+        f"it is {size}, {used} are in use, and the job needs {wanted};"
+    )
+    assert ("no job can start with this machine before it is raised" in sentence) == never
+    assert sentence.endswith(
+        "request an increase at https://eu-west-1.console.aws.amazon.com/servicequotas/home/"
+        "services/sagemaker/quotas, or name another machine in the job; "
+        "the upload is tried again automatically"
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+        ("us-east-1", "us-east-1.console.aws.amazon.com"),
+    ],
+)
+def test_a_message_of_another_shape_is_quoted_and_the_console_is_that_of_the_region(
+    region: str, host: str
+) -> None:
+    sentence = explain_quota("too many, see https://evil.example/", region)
+
+    assert sentence.startswith(
+        f'a quota of Amazon SageMaker in {region}: "too many, see https[:]//evil[.]example/"; '
+    )
+    assert f"https://{host}/servicequotas/" in sentence

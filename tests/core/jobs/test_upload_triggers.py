@@ -20,7 +20,7 @@ JOB = "grantor-abalone-0123456789abcdef0123-a1"
         ("data_uploaded", "s3://grantor-databucket/UserA/abalone.csv"),
         ("spark_job_completed", JOB),
         ("spark_job_failed", JOB),
-        ("schedule_fired", "all waiting uploads"),
+        ("schedule_fired", "all waiting uploads and all inputs"),
         ("grants_reconciled", "all waiting uploads"),
     ],
 )
@@ -55,7 +55,7 @@ def test_each_sample_event_has_the_expected_trigger(file: str, about: str) -> No
             UploadTrigger(),
         ),
         ({"source": "aws.sagemaker"}, UploadTrigger()),
-        ({"source": "aws.scheduler"}, UploadTrigger(waiting=True)),
+        ({"source": "aws.scheduler"}, UploadTrigger(waiting=True, sweep=True)),
         (
             {"source": "grantor", "detail-type": "Run Deferred"},
             UploadTrigger(waiting=True, granted=True),
@@ -76,7 +76,7 @@ def test_each_sample_event_has_the_expected_trigger(file: str, about: str) -> No
             },
             UploadTrigger(waiting=True),
         ),
-        ({"source": "aws.events", "time": "no time"}, UploadTrigger(waiting=True)),
+        ({"source": "aws.events", "time": "no time"}, UploadTrigger(waiting=True, sweep=True)),
     ],
     ids=[
         "no event",

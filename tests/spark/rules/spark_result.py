@@ -41,7 +41,8 @@ def compute_splits(content: bytes) -> Splits:
     found: Splits = {split: [] for split in SPLITS}
     for line in lines.split_lines(content):
         split, text = lines.transform_line(line)
-        found[split].append(text)
+        if split != "header":
+            found[split].append(text)
     return found
 
 

@@ -10,11 +10,11 @@ import pytest
 from abalone.contract import BINS, MAX_SAMPLE_ROWS, NUMBERS
 from abalone.engine import transform_file
 from abalone.exits import CONTRACT, JobFailed
-from abalone.lines import split_lines, transform_line
+from abalone.lines import find_wrong_header, split_lines, transform_line
 from abalone.measures import decode_counts, encode_counts
 from tests.spark.rules.dirty_lines import build_dirty_lines as dirty
 from tests.spark.rules.spark_result import GOOD, compute_splits, read_splits, run_spark
-from tests.spark.rules.test_lines import FEATURES, REFUSED
+from tests.spark.rules.test_lines import FEATURES, IN_ORDER, REFUSED, SWAPPED, UCI
 
 SEEDS = range(20) if os.environ.get("FUZZ") == "long" else [7]
 
@@ -31,12 +31,14 @@ def test_spark_and_plain_python_agree_on_each_line_of_the_table(spark, tmp_path)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_spark_and_plain_python_agree_on_ten_thousand_dirty_lines(spark, tmp_path, seed):
-    content = file(dirty(10_000, seed))
+    lines = dirty(10_000, seed)
+    content = file(lines)
 
     counts, splits = run_spark(spark, tmp_path, content)
 
     assert splits == compute_splits(content)
     assert counts.quarantine == Counter(text.partition("\t")[0] for text in splits["quarantine"])
+    assert counts.header_lines == sum(transform_line(line)[0] == "header" for line in lines)
 
 
 def test_the_dirty_lines_cover_every_reason():
@@ -59,7 +61,8 @@ def test_counts_are_those_that_plain_python_finds(spark, tmp_path):
     rows = [text.split(",") for kind in ("train", "validation") for text in splits[kind]]
     cells = [[*row[3:], row[0]] for row in rows]
 
-    assert counts.rows == {"in": 10_000} | {kind: len(splits[kind]) for kind in splits}
+    read = 10_000 - counts.header_lines
+    assert counts.rows == {"in": read} | {kind: len(splits[kind]) for kind in splits}
     for name, column in zip(NUMBERS, zip(*cells, strict=True), strict=True):
         values, measure = list(map(float, column)), counts.columns[name]
         found = [0] * (BINS[name].count + 1)
@@ -73,7 +76,9 @@ def test_counts_are_those_that_plain_python_finds(spark, tmp_path):
         )
         assert (measure.min, measure.max, measure.mean, measure.deviation) == figures
         assert list(measure.counts) == found
-        assert measure.missing == counts.quarantine.get(f"{name} missing", 0) / 10_000
+        assert measure.missing == pytest.approx(
+            counts.quarantine.get(f"{name} missing", 0) / read, rel=1e-8
+        )
 
 
 def test_a_value_on_an_edge_belongs_to_the_bin_above(spark, tmp_path):
@@ -110,6 +115,33 @@ def test_lines_that_end_as_on_windows_make_the_same_rows(spark, tmp_path):
     assert run_spark(spark, tmp_path, file(lines, "\r\n")) == run_spark(
         spark, tmp_path, file(lines)
     )
+
+
+@pytest.mark.parametrize("files", [1, 7], ids=["one part", "seven parts"])
+def test_header_lines_are_no_rows_however_spark_cuts_the_file(spark, tmp_path, files):
+    listed = [one for line in IN_ORDER for one in (line, *dirty(300, 5), GOOD)]
+    content = b"\xef\xbb\xbf" + file(listed)
+
+    counts, splits = run_spark(spark, tmp_path, content, files)
+
+    skipped = [line for line in listed if transform_line(line)[0] == "header"]
+    assert len(skipped) > len(IN_ORDER)
+    assert splits == compute_splits(content)
+    assert (counts.header_lines, counts.rows["in"]) == (len(skipped), len(listed) - len(skipped))
+    assert sum(counts.rows[kind] for kind in splits) == counts.rows["in"]
+    assert decode_counts(encode_counts(counts)) == counts
+
+
+def test_a_header_in_another_order_below_the_first_line_fails_the_run(spark, tmp_path):
+    listed = [UCI, GOOD, SWAPPED, GOOD]
+    assert find_wrong_header(listed) == 3
+
+    with pytest.raises(JobFailed, match="names the columns in another order") as refused:
+        run_spark(spark, tmp_path, file(listed, "\r\n"))
+
+    assert refused.value.code == CONTRACT
+    assert "The file: Sex, Diameter, Length, Height" in str(refused.value)
+    assert "The contract: sex, length, diameter, height" in str(refused.value)
 
 
 @pytest.mark.parametrize(

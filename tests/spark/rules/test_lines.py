@@ -2,7 +2,8 @@
 
 import pytest
 
-from abalone.lines import split_lines, transform_line
+from abalone.contract import COLUMNS
+from abalone.lines import find_header_fault, find_wrong_header, split_lines, transform_line
 from tests.spark.rules.spark_result import GOOD
 
 FEATURES = [
@@ -76,6 +77,76 @@ REFUSED = [
 @pytest.mark.parametrize(("line", "reason"), REFUSED)
 def test_an_invalid_line_is_kept_unchanged_with_a_reason(line, reason):
     assert transform_line(line) == ("quarantine", f"{reason}\t{line.removesuffix('\r')}")
+
+
+UCI = "Sex,Length,Diameter,Height,Whole weight,Shucked weight,Viscera weight,Shell weight,Rings"
+IN_ORDER = [
+    ",".join(COLUMNS),
+    UCI,
+    UCI.upper(),
+    UCI.replace(" ", ""),
+    UCI.replace(" ", "_") + "\r",
+    f'"{UCI.replace(",", '","')}"',
+    UCI.replace(",", ", "),
+    f"\ufeff{UCI}",
+]
+SWAPPED = UCI.replace("Length,Diameter", "Diameter,Length")
+WRONG = [
+    (SWAPPED, "the columns in another order"),
+    (f'"{SWAPPED.replace(",", '","')}"\r', "the columns in another order"),
+    (",".join(reversed(COLUMNS)), "the columns in another order"),
+    ("sex,length,diameter", "other columns"),
+    (f"id,{UCI}", "other columns"),
+    (UCI.replace("Rings", "Age"), "other columns"),
+    (UCI.replace("Length", "Sex"), "other columns"),
+    ("Geschlecht,Länge,Durchmesser", "other columns"),
+]
+DATA = [
+    GOOD,
+    "",
+    "M",
+    "sexes,1",
+    "sex,1",
+    "X,0.1",
+    "M,a,b,c,d,e,f,g,h",
+    "X,NaN,n/a",
+    "<html>",
+    "1,2",
+]
+
+
+@pytest.mark.parametrize("line", IN_ORDER)
+def test_a_line_that_names_the_columns_in_order_is_skipped_wherever_it_stands(line):
+    assert transform_line(line)[0] == "header"
+    assert find_header_fault(line) == ""
+    assert find_wrong_header([GOOD, line]) == 0
+
+
+@pytest.mark.parametrize(("line", "what"), WRONG)
+def test_a_first_line_that_names_other_columns_fails_and_both_orders_are_shown(line, what):
+    named = ", ".join(cell.strip('"\r') for cell in line.split(","))
+
+    assert find_header_fault(line) == (
+        f"The first line names {what}. The file: {named}. The contract: {', '.join(COLUMNS)}."
+    )
+    assert find_wrong_header([line, GOOD]) == 1
+
+
+@pytest.mark.parametrize("line", DATA)
+def test_a_first_line_of_data_is_no_header_however_spoilt_it_is(line):
+    assert find_header_fault(line) == ""
+
+
+def test_a_header_in_another_order_fails_below_the_first_line_too():
+    assert find_wrong_header([UCI, GOOD, SWAPPED, GOOD]) == 3
+    assert find_wrong_header([UCI, GOOD, "sex,length", GOOD]) == 0, "no data in another order"
+
+
+def test_the_names_in_a_hostile_header_are_cut_off():
+    line = ",".join([*COLUMNS, *["x" * 50] * 20])
+
+    assert len(find_header_fault(line)) < 300
+    assert find_header_fault(",".join(["x"] * 5_000)) == ""
 
 
 def test_a_row_is_in_the_same_split_whatever_its_line_ending():

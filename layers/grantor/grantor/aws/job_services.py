@@ -174,11 +174,11 @@ class JobCode:
 
 @dataclass(frozen=True)
 class JobNames:
-    """The launcher's bucket, its queue's URL, the roles that it may pass, and its jobs' network."""
+    """The launcher's bucket, its queue's URL, where its roles are listed, and its jobs' network."""
 
     operations_bucket: str
     upload_queue: str
-    roles: frozenset[str]  # ARNs, in which * and ? are wildcards
+    roles_parameter: str  # name of the parameter of Systems Manager that lists them
     network: JobNetwork
 
     @classmethod
@@ -187,14 +187,13 @@ class JobNames:
 
         Raises KeyError with the name of a missing variable.
         """
-        subnets, security_groups, roles = (
-            _split_list(environment[name])
-            for name in ("JOB_SUBNETS", "JOB_SECURITY_GROUPS", "JOB_ROLES")
+        subnets, security_groups = (
+            _split_list(environment[name]) for name in ("JOB_SUBNETS", "JOB_SECURITY_GROUPS")
         )
         return cls(
             environment["OPERATIONS_BUCKET"],
             environment["UPLOAD_QUEUE"],
-            frozenset(roles),
+            environment["JOB_ROLES_PARAMETER"],
             JobNetwork(subnets, security_groups),
         )
 
@@ -211,6 +210,16 @@ class JobServices:
     def codes(self) -> Mapping[str, JobCode]:
         """The code of each job that ships, by the job's name."""
         return {name: JobCode(job, self.code_folder / name) for name, job in SHIPPED_JOBS.items()}
+
+    def read_roles(self) -> frozenset[str]:
+        """Read the roles that jobs may run as: ARNs, in which * and ? are wildcards. One call.
+
+        They are no variable of the function, for which all variables share 4 KB. Raises
+        RetryableError.
+        """
+        with retryable():
+            found = self.services.clients.ssm.get_parameter(Name=self.names.roles_parameter)
+        return frozenset(_split_list(found["Parameter"]["Value"]))
 
     def launch_environment(self, code: CodeVersion) -> LaunchEnvironment:
         """Where a job with this code is launched."""

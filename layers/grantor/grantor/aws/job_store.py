@@ -6,6 +6,8 @@
     job run       2026-11-24T09:00:00Z grantor-…    a run; an input's last one does not expire
     job waiting   s3://data/UserA/abalone.csv       an upload to look at again, and when
     job alert     16 hex digits                     the hash of a sentence that was sent as an alert
+    job near miss s3://data/UserA/abalone.csv       uploads that nearly had this name, which a job
+                                                    waits for
 
 There is no lease. A claim is one conditional write, made before the processing job is created, and
 keeps a second run away. Whoever finds a claim asks SageMaker about the job's name, and so notices
@@ -21,9 +23,16 @@ from typing import Any
 
 from grantor.aws.dynamodb import DynamoDBTable
 from grantor.core.jobs.decide import FailureCause, InputStatus, JobStatus
+from grantor.core.jobs.match import NearMiss
 from grantor.core.jobs.outcome import JobOutcome
 from grantor.core.jobs.request import Attempt
-from grantor.settings import ALERT_QUIET_TIME, JOB_RETENTION, MAX_UPLOAD_KEY_BYTES
+from grantor.settings import (
+    ALERT_QUIET_TIME,
+    JOB_RETENTION,
+    MAX_NEAR_MISSES,
+    MAX_UPLOAD_KEY_BYTES,
+    NEAR_MISS_RETENTION,
+)
 
 NEVER_RUN = InputStatus()
 
@@ -150,6 +159,28 @@ class WaitingUpload:
     why: str
 
 
+@dataclass(frozen=True)
+class MissedInput:
+    """Uploads that nearly had the name of a job's input, each with its time in seconds since the
+    epoch, the newest first.
+    """
+
+    nearest: str  # s3://bucket/key
+    job: str  # policy/a.yaml#abalone
+    uploads: Mapping[str, float]
+
+    def add(self, upload: str, at: float) -> "MissedInput":
+        """With one more upload; the oldest ones give way."""
+        found = {upload: at} | {one: time for one, time in self.uploads.items() if one != upload}
+        return replace(self, uploads=dict(list(found.items())[:MAX_NEAR_MISSES]))
+
+    def list_misses(self, now: float) -> list[tuple[float, NearMiss]]:
+        """Each upload that is still remembered as a near miss, with its time."""
+        oldest = now - NEAR_MISS_RETENTION.total_seconds()
+        recent = ((one, at) for one, at in self.uploads.items() if at > oldest)
+        return [(at, NearMiss(one, self.nearest, self.job)) for one, at in recent]
+
+
 class JobStore:
     """The items of jobs in one table."""
 
@@ -236,6 +267,29 @@ class JobStore:
         """Record that an upload no longer waits. Costs one call."""
         self._table.delete_item("job waiting", _upload_key(upload))
 
+    def record_near_miss(self, miss: NearMiss, now: float) -> None:
+        """Record an upload that nearly had the name of a job's input.
+
+        Costs two calls. Of two that are recorded at the same moment, one may be lost: this informs
+        people, and nothing depends on it.
+        """
+        item = self._table.get_item("job near miss", _upload_key(miss.nearest))
+        held = _parse_missed(item) if item else MissedInput(miss.nearest, miss.job, {})
+        self.replace_missed(replace(held, job=miss.job).add(miss.upload, now), now)
+
+    def iterate_missed(self) -> Iterator[MissedInput]:
+        """Iterate over the inputs of jobs that uploads have nearly had. Costs a call per MB."""
+        return map(_parse_missed, self._table.query_partition("job near miss"))
+
+    def replace_missed(self, missed: MissedInput, now: float) -> None:
+        """Write the near misses of an input; delete the item if none is left. Costs one call."""
+        key = _upload_key(missed.nearest)
+        if not missed.uploads:
+            self._table.delete_item("job near miss", key)
+            return
+        end, text = int(now + NEAR_MISS_RETENTION.total_seconds()), json.dumps(asdict(missed))
+        self._table.put_item({"pk": "job near miss", "sk": key, "missed": text, "ttl": end})
+
     def was_alerted(self, sentence: str, now: float) -> bool:
         """Whether this sentence was sent as an alert within the last day. Costs one call."""
         item = self._table.get_item("job alert", _hash_sentence(sentence))
@@ -259,6 +313,10 @@ def _parse_run(item: Mapping[str, Any]) -> JobRun:
 def _parse_waiting(item: Mapping[str, Any]) -> WaitingUpload:
     since, due = float(item["since"]), float(item["due"])
     return WaitingUpload(item["upload"], since, due, item["attempt"], item["why"])
+
+
+def _parse_missed(item: Mapping[str, Any]) -> MissedInput:
+    return MissedInput(**json.loads(item["missed"]))
 
 
 def _upload_key(upload: str) -> str:

@@ -1,4 +1,6 @@
-"""`grantor jobs`: waiting uploads, running jobs and past runs; or one run in full."""
+"""`grantor jobs`: waiting uploads, uploads that start nothing because of their names, running jobs
+and past runs; or one run in full.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,9 +23,14 @@ from grantor.cli.output import (
 from grantor.cli.session import CommandError, Session
 from grantor.core.grant import LedgerEntry, State, covers, iam_grantee
 from grantor.core.jobs.decide import JobStatus, StartAction
+from grantor.core.jobs.match import NearMiss
 from grantor.core.jobs.request import role_name
 
 # By the first characters of a Region's name.
+# Of an upload for which nothing waits; an older version recorded it as waiting.
+OVER = tuple(
+    f": {action}" for action in (StartAction.RUNNING, StartAction.FAILED, StartAction.GIVEN_UP)
+)
 CONSOLE_DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
@@ -36,7 +43,9 @@ def run_jobs(session: Session) -> int:
 
 
 def list_jobs(session: Session, store: JobStore) -> int:
-    """Print waiting uploads, running jobs and past runs, in this order, newest runs first."""
+    """Print waiting uploads, near misses, running jobs and past runs, in this order, newest runs
+    first.
+    """
     now = datetime.fromtimestamp(session.services.clock(), UTC)
     with Progress("reading the ledger"):
         recent = takewhile(lambda run: job_age(run, now) < MAX_JOB_AGE, store.iterate_runs())
@@ -45,10 +54,16 @@ def list_jobs(session: Session, store: JobStore) -> int:
         waiting = sorted(stuck, key=lambda upload: upload.since)
         ended = (run for run in store.iterate_runs() if not may_be_running(run, now))
         runs = [*running, *islice(ended, session.arguments.limit)]
-    session.output.print_lines(_format_jobs(waiting, runs, now))
+        missed = list_near_misses(store, now)
+    session.output.print_lines(_format_jobs(waiting, missed, runs, now))
     region = session.services.clients.region
-    values = [job_value(run, region) for run in runs]
-    session.output.print_json({"waiting": list(map(waiting_value, waiting)), "runs": values})
+    session.output.print_json(
+        {
+            "waiting": list(map(waiting_value, waiting)),
+            "near_misses": [near_miss_value(at, miss) for at, miss in missed],
+            "runs": [job_value(run, region) for run in runs],
+        }
+    )
     return 0
 
 
@@ -74,9 +89,77 @@ def find_stuck_uploads(
     started = {f"{run.label} is started as {run.name}" for run in running}
     for upload in waiting:
         causes = upload.why.split("; ")
-        causes = [why for why in causes if not why.endswith(f": {StartAction.RUNNING}")]
+        causes = [why for why in causes if not why.endswith(OVER)]
         if not started.issuperset(causes):
             yield upload
+
+
+def list_near_misses(
+    store: JobStore, now: datetime, runs: Iterable[JobRun] | None = None
+) -> list[tuple[float, NearMiss]]:
+    """List the uploads that start nothing and nearly have the name of a job's input, each with its
+    time in seconds since the epoch, the newest one first.
+
+    Those that a run of the input has followed are left out: somebody has uploaded it rightly.
+    Costs a call per megabyte; if there are any, also the reading of all runs, unless given.
+    """
+    seconds = now.timestamp()
+    found = (one for missed in store.iterate_missed() for one in missed.list_misses(seconds))
+    recent = sorted(found, key=lambda one: -one[0])
+    if not recent:
+        return []
+    last: dict[str, str] = {}
+    for run in store.iterate_runs() if runs is None else runs:
+        last[run.upload] = max(run.at, last.get(run.upload, ""))
+    return [one for one in recent if last.get(one[1].nearest, "") < format_seconds(one[0])]
+
+
+def list_failed_runs(runs: Iterable[JobRun], waiting: Iterable[WaitingUpload]) -> list[JobRun]:
+    """List the last run of each input of a job, if it failed and nothing waits for its upload.
+
+    `runs` are all runs, newest first.
+    """
+    last: dict[tuple[str, str, str], JobRun] = {}
+    for run in runs:
+        last.setdefault((run.job, run.input, run.output), run)
+    waits = {one.upload for one in waiting}
+    ends = (JobStatus.FAILED, JobStatus.STOPPED)
+    return [run for run in last.values() if run.status in ends and run.upload not in waits]
+
+
+@dataclass(frozen=True)
+class UploadOverview:
+    """What has become of uploads, as far as a person may have to act: those that wait for their
+    job, the last run of each input where it failed, and near misses.
+    """
+
+    waiting: Sequence[WaitingUpload]
+    failed: Sequence[JobRun]
+    near_misses: Sequence[tuple[float, NearMiss]]  # each with seconds since the epoch
+
+    @classmethod
+    def read(cls, store: JobStore, now: datetime) -> "UploadOverview":
+        """Costs a call per megabyte of runs (about 1,000), of waiting uploads and near misses."""
+        runs = list(store.iterate_runs())
+        running = [run for run in runs if may_be_running(run, now)]
+        waiting = list(find_stuck_uploads(store.iterate_waiting(), running))
+        failed = list_failed_runs(runs, waiting)
+        return cls(waiting, failed, list_near_misses(store, now, runs))
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield a line for each of them, with its label."""
+        for upload in sorted(self.waiting, key=lambda one: one.since):
+            yield "waits", " ".join(_describe_waiting(upload).split())
+        yield from (("failed", f"{format_time(run.at)}  {run.sentence}") for run in self.failed)
+        yield from (("missed", _describe_near_miss(at, miss)) for at, miss in self.near_misses)
+
+    def to_json(self, region: str) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return {
+            "waiting": list(map(waiting_value, self.waiting)),
+            "failed": [job_value(run, region) for run in self.failed],
+            "near_misses": [near_miss_value(at, miss) for at, miss in self.near_misses],
+        }
 
 
 def job_age(run: JobRun, now: datetime) -> timedelta:
@@ -109,6 +192,11 @@ def waiting_value(upload: WaitingUpload) -> dict[str, Any]:
     """Return a waiting upload as plain values, with timestamps."""
     times = {"since": format_seconds(upload.since), "due": format_seconds(upload.due)}
     return asdict(upload) | times
+
+
+def near_miss_value(at: float, miss: NearMiss) -> dict[str, Any]:
+    """Return a near miss as plain values."""
+    return asdict(miss) | {"at": format_seconds(at), "sentence": str(miss)}
 
 
 def job_value(run: JobRun, region: str) -> dict[str, Any]:
@@ -219,20 +307,32 @@ def _covers_run(entry: LedgerEntry, run: JobRun) -> bool:
 
 
 def _format_jobs(
-    waiting: Iterable[WaitingUpload], runs: Iterable[JobRun], now: datetime
+    waiting: Iterable[WaitingUpload],
+    missed: Iterable[tuple[float, NearMiss]],
+    runs: Iterable[JobRun],
+    now: datetime,
 ) -> Iterator[str]:
     lines = [
         *(line for upload in waiting for line in _format_waiting(upload)),
+        *(_describe_near_miss(at, miss) for at, miss in missed),
         *(line for run in runs for line in format_job(run, now)),
     ]
     yield from lines or ["no upload is waiting for its job, and no job has run in the last 90 days"]
 
 
 def _format_waiting(upload: WaitingUpload) -> Iterator[str]:
-    since = format_time(format_seconds(upload.since))
-    first, *more = (upload.why or "it will be looked at again").split("\n")
-    yield f"{since}  waits: {upload.upload}: {first}"
+    first, *more = _describe_waiting(upload).split("\n")
+    yield first
     yield from (f"  {line}" for line in more)
+
+
+def _describe_waiting(upload: WaitingUpload) -> str:
+    why = upload.why or "it will be looked at again"
+    return f"{format_time(format_seconds(upload.since))}  waits: {upload.upload}: {why}"
+
+
+def _describe_near_miss(at: float, miss: NearMiss) -> str:
+    return f"{format_time(format_seconds(at))}  {miss}"
 
 
 def _format_passed(count: int) -> str:

@@ -210,6 +210,7 @@ class UploadTrigger:
 
     It is about an upload (s3://bucket/key), about a processing job that has ended (its name), or
     with `waiting` about all uploads that wait. An upload that is `waiting` was looked at before.
+    With `sweep` it is also about new objects that no event has reported.
     `granted`: grants have changed. `at` is the event's time in seconds since the epoch, or None.
     `attempt` counts our own messages about the upload. `versions` are the object's versions that
     the events named, which may have been replaced since.
@@ -223,9 +224,11 @@ class UploadTrigger:
     attempt: int = 0
     id: str = ""
     versions: tuple[str, ...] = ()
+    sweep: bool = False
 
     def __str__(self) -> str:
-        return self.upload or self.ended or ("all waiting uploads" if self.waiting else "no job")
+        uploads = "all waiting uploads" + (" and all inputs" if self.sweep else "")
+        return self.upload or self.ended or (uploads if self.waiting else "no job")
 
 
 def parse_upload_trigger(event: Mapping[str, Any]) -> UploadTrigger:
@@ -252,7 +255,7 @@ def parse_upload_trigger(event: Mapping[str, Any]) -> UploadTrigger:
             name = str(known.get("ProcessingJobName") or "")
             return UploadTrigger(ended=name if is_grantor_job(name) else "", at=at, id=event_id)
         case "aws.events" | "aws.scheduler":
-            return UploadTrigger(waiting=True, at=at, id=event_id)
+            return UploadTrigger(waiting=True, at=at, id=event_id, sweep=True)
         case own if own == EVENT_SOURCE and event.get("detail-type") == JOB_WAITING:
             return _parse_own(known, event_id)
         case own if own == EVENT_SOURCE:

@@ -2,21 +2,38 @@
 
 A trigger names an upload, a processing job that has ended, or all uploads that wait. The policy
 files in force say which jobs an upload starts.
+
+The schedule's trigger is also a sweep. It looks at the inputs of jobs, and so finds uploads that no
+event has reported. S3 sends a bucket's events from about five minutes after EventBridge was enabled
+for it:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import ClientError
 
-from grantor.aws.clients import RetryableError
+from grantor.aws.clients import CONNECTION_ERRORS, RetryableError, map_concurrently
 from grantor.aws.job_services import JobServices
 from grantor.aws.job_store import WaitingUpload
 from grantor.aws.queues import Record, parse_record, retry_sooner
-from grantor.core.jobs.match import find_candidates, find_subjects, plan_starts
-from grantor.core.rules import Job
+from grantor.core.jobs.decide import choose_swept, is_swept_age, is_unreported
+from grantor.core.jobs.match import (
+    find_candidates,
+    find_near_miss,
+    find_subjects,
+    list_starts,
+    may_be_near_miss,
+    plan_starts,
+)
+from grantor.core.jobs.request import compute_input_id, compute_run_id
+from grantor.core.rules import Job, Start
 from grantor.core.snapshot import Focus, Inventory
 from grantor.core.triggers import UploadTrigger, parse_upload_trigger
 from grantor.jobs import finish
@@ -25,12 +42,17 @@ from grantor.jobs.start import JobStarter, RetryWhen, StartResult
 from grantor.reconcile.policies import PolicySet, read_policies
 from grantor.reconcile.read import read_all_profiles, read_some_profiles
 from grantor.settings import (
+    MAX_NEAR_MISSES,
+    MAX_SWEPT_INPUTS,
     MAX_UPLOADS_PER_PASS,
     UPLOAD_ALERT_SECONDS,
     UPLOAD_MARGIN_SECONDS,
     UPLOAD_RETRY_ATTEMPTS,
     UPLOAD_RETRY_SLACK_SECONDS,
 )
+
+# What an AWS call raises if its answer cannot be had.
+UNREADABLE = (ClientError, RetryableError, *CONNECTION_ERRORS)
 
 
 def handle(jobs: JobServices, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -78,18 +100,22 @@ class Invocation:
     def _process_upload(self, trigger: UploadTrigger) -> list[str]:
         if self._jobs.clock() > self._deadline:
             raise RetryableError("this invocation has no time left for it")
-        if not self._processor:
-            self._processor = UploadProcessor(self._jobs, _read_policies(self._jobs))
-        results = [result.sentence for result in self._processor.process_upload(trigger)]
+        processor = self._get_processor()
+        results = [result.sentence for result in processor.process_upload(trigger)]
         self.processed_uploads += 1
         if results:
             logger.info(
                 "upload processed",
                 upload=trigger.upload, versions=trigger.versions, results=results,
             )  # fmt: skip
-        if unread := self._processor.policies.unread:
+        if unread := processor.policies.unread:
             raise RetryableError(f"files that could not be read may contain jobs: {dict(unread)}")
         return results
+
+    def _get_processor(self) -> "UploadProcessor":
+        if not self._processor:
+            self._processor = UploadProcessor(self._jobs, _read_policies(self._jobs))
+        return self._processor
 
     def _list_uploads(self, trigger: UploadTrigger) -> Iterator[UploadTrigger]:
         """Yield the uploads to process because of a trigger."""
@@ -103,8 +129,35 @@ class Invocation:
                 UploadTrigger(upload=item.upload, waiting=True, granted=trigger.granted)
                 for item in self._jobs.store.iterate_waiting()
             ]
-            yield from waiting[:MAX_UPLOADS_PER_PASS]
-            self._jobs.queue.enqueue_now(waiting[MAX_UPLOADS_PER_PASS:])
+            known = frozenset(one.upload for one in waiting)
+            found = self._sweep_inputs(known) if trigger.sweep else []
+            uploads = [*waiting, *found]
+            yield from uploads[:MAX_UPLOADS_PER_PASS]
+            # A message of ours is the first attempt, which may be followed by others.
+            later = [
+                one if one.waiting else replace(one, attempt=1)
+                for one in uploads[MAX_UPLOADS_PER_PASS:]
+            ]
+            self._jobs.queue.enqueue_now(later)
+
+    def _sweep_inputs(self, waiting: frozenset[str]) -> list[UploadTrigger]:
+        """Find uploads that no event has reported, and that do not wait.
+
+        What cannot be read now is found by the next sweep, so errors are logged, and what waits is
+        processed all the same.
+        """
+        try:
+            processor = self._get_processor()
+            processor.forget_near_misses()
+            found = [one for one in processor.find_unreported() if one.upload not in waiting]
+        except UNREADABLE:
+            logger.exception("the inputs of jobs could not be swept; the next sweep tries again")
+            return []
+        if found:
+            uploads = [one.upload for one in found]
+            logger.warning("no event has reported these uploads", uploads=uploads)
+            metrics.add_metric("UploadsFound", MetricUnit.Count, len(found))
+        return found
 
 
 @dataclass(frozen=True)
@@ -119,19 +172,81 @@ class UploadProcessor:
 
         Raises RetryableError or ClientError if something cannot be read or written.
         """
-        every_job = [job for policy in self.policies.policies.values() for job in policy.jobs]
-        candidates = find_candidates(every_job, trigger.upload)
-        results = self._start_jobs(every_job, candidates, trigger) if candidates else []
+        candidates = find_candidates(self._every_job, trigger.upload)
+        results = self._start_jobs(candidates, trigger) if candidates else []
         if candidates or trigger.waiting:
             self._record_waiting(trigger, results)
-        return results
+        return results or self._report_near_miss(trigger.upload)
 
-    def _start_jobs(
-        self, every_job: Iterable[Job], candidates: tuple[Job, ...], trigger: UploadTrigger
-    ) -> list[StartResult]:
+    def find_unreported(self) -> list[UploadTrigger]:
+        """Find new objects at the inputs of jobs that no event has reported.
+
+        Costs the lists of the profiles, and at most two calls for each of MAX_SWEPT_INPUTS inputs,
+        however many objects the bucket has. Raises as process_upload does.
+        """
+        starts = list_starts(self._every_job, self._every_profile)
+        chosen = choose_swept(list(starts), self.jobs.clock())
+        found = map_concurrently(self._judge_input, chosen)
+        return merge_triggers(filter(None, found))
+
+    def _judge_input(self, start: Start) -> UploadTrigger | None:
+        found = self.jobs.uploads.read_latest(start.upload)
+        if found is None or not is_swept_age(found, self.jobs.clock()):
+            return None
+        held = self.jobs.store.read_input(compute_input_id(start))
+        code = self.jobs.codes[start.job.run].code
+        run = compute_run_id(start, found, code) if start.input == start.upload else ""
+        if not is_unreported(held.status, found, run):
+            return None
+        return UploadTrigger(start.upload, at=found.uploaded, versions=(found.version,))
+
+    def forget_near_misses(self) -> None:
+        """Forget near misses that have been deleted since, which most people rename.
+
+        Costs a call for each of at most MAX_SWEPT_INPUTS of them.
+        """
+        for missed in islice(self.jobs.store.iterate_missed(), MAX_SWEPT_INPUTS // MAX_NEAR_MISSES):
+            there = map_concurrently(self.jobs.uploads.read_latest, missed.uploads)
+            kept = {one.uri: missed.uploads[one.uri] for one in there if one}
+            if len(kept) < len(missed.uploads):
+                self.jobs.store.replace_missed(replace(missed, uploads=kept), self.jobs.clock())
+
+    def _report_near_miss(self, upload: str) -> list[StartResult]:
+        """Record an upload that starts nothing, if it nearly has the name of a job's input.
+
+        Costs no call for any other upload. It informs people, so its errors are only logged.
+        """
+        if not may_be_near_miss(self._every_job, upload):
+            return []
+        try:
+            miss = find_near_miss(self._every_job, upload, self._every_profile)
+            if miss:
+                self.jobs.store.record_near_miss(miss, self.jobs.clock())
+        except UNREADABLE:
+            logger.exception("a near miss could not be recorded", upload=upload)
+            return []
+        return [StartResult(str(miss))] if miss else []
+
+    @cached_property
+    def _every_job(self) -> list[Job]:
+        return [job for policy in self.policies.policies.values() for job in policy.jobs]
+
+    @cached_property
+    def _roles(self) -> frozenset[str]:
+        """The roles that jobs may run as; they are read once in an invocation."""
+        return self.jobs.read_roles()
+
+    @cached_property
+    def _every_profile(self) -> Inventory:
+        """All profiles, if a job is for profiles; they are read once in an invocation."""
+        queries = [query for job in self._every_job if (query := job.profile_query)]
+        now = datetime.fromtimestamp(self.jobs.clock(), UTC)
+        return read_all_profiles(self.jobs.services, queries, now) if queries else Inventory(now)
+
+    def _start_jobs(self, candidates: tuple[Job, ...], trigger: UploadTrigger) -> list[StartResult]:
         inventory = self._read_inventory(candidates, trigger.upload)
-        roles, bounds = self.jobs.names.roles, self.policies.bounds
-        plan = plan_starts(every_job, trigger.upload, inventory, roles, bounds)
+        bounds = self.policies.bounds
+        plan = plan_starts(self._every_job, trigger.upload, inventory, self._roles, bounds)
         for refused in plan.refused:
             finish.alert_once(self.jobs, "a job is refused", str(refused))
         results = [StartResult(str(refused), RetryWhen.ON_EVENT) for refused in plan.refused]

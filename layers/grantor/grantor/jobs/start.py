@@ -22,7 +22,7 @@ from grantor.core.jobs.decide import (
     WantedRun,
     decide_start,
 )
-from grantor.core.jobs.outcome import quote_foreign
+from grantor.core.jobs.outcome import explain_quota, quote_foreign
 from grantor.core.jobs.preflight import (
     PreflightAnswer,
     PreflightResult,
@@ -140,6 +140,9 @@ class JobStarter:
         retries = {
             StartAction.DONE: RetryWhen.NEVER,
             StartAction.GONE: RetryWhen.NEVER,
+            # Nothing waits: other data starts a run by its own event, and newer code by a sweep.
+            StartAction.FAILED: RetryWhen.NEVER,
+            StartAction.GIVEN_UP: RetryWhen.NEVER,
             StartAction.CLAIMED: RetryWhen.SOON,
         }
         return StartResult(sentence, retries.get(action, RetryWhen.ON_EVENT))
@@ -228,7 +231,8 @@ class _StartClaim:
             self._close_previous_record()
             return None
         except QuotaReached as quota:
-            why = f"{label} waits for a quota: {quota}"
+            region = self.jobs.services.clients.region
+            why = f"{label} waits for {explain_quota(str(quota), region)}"
             return self._release_claim(why, "a quota is reached", RetryWhen.SOON)
         except RequestRefused as refusal:
             why = f"{label}: {refusal}"

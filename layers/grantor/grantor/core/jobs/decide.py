@@ -1,10 +1,12 @@
 """Decide what to do about a job's input, from the status of its last run and what is there now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from grantor.core.jobs.request import Attempt
+from grantor.core.rules import Start
+from grantor.core.snapshot import InputObject
 from grantor.core.triggers import compute_delay
 from grantor.settings import (
     CLOCK_SKEW_SECONDS,
@@ -13,6 +15,10 @@ from grantor.settings import (
     JOB_CLAIM_SECONDS,
     MAX_JOB_FAILURES,
     MAX_REMEMBERED_RUNS,
+    MAX_SWEPT_INPUTS,
+    SWEEP_SECONDS,
+    SWEPT_AFTER_SECONDS,
+    SWEPT_UPLOAD_AGE,
 )
 
 
@@ -160,6 +166,7 @@ class StartAction(StrEnum):
     UNSETTLED = "wait until uploads pause"
     SETTLE = "record the outcome of the last run"
     FAILED = "failed, and another attempt would change nothing"
+    DENIED = "failed for lack of access, and is tried again when grants change"
     GIVEN_UP = "given up"
     GONE = "the input is gone"
 
@@ -240,7 +247,8 @@ def _decide_retry(current: InputStatus, wanted: WantedRun, now: float) -> StartD
         return StartDecision(StartAction.GIVEN_UP)
     if current.cause.is_retryable or (wanted.granted and current.cause is FailureCause.ACCESS):
         return StartDecision(StartAction.START, current.attempt + 1, current.failures)
-    return StartDecision(StartAction.FAILED)
+    denied = current.cause is FailureCause.ACCESS
+    return StartDecision(StartAction.DENIED if denied else StartAction.FAILED)
 
 
 def _decide_first(current: InputStatus, wanted: WantedRun, now: float) -> StartDecision:
@@ -248,3 +256,39 @@ def _decide_first(current: InputStatus, wanted: WantedRun, now: float) -> StartD
     if now < wanted.uploaded + current.quiet_seconds:
         return StartDecision(StartAction.UNSETTLED)
     return StartDecision(StartAction.START, current.tried.get(wanted.run, 0) + 1)
+
+
+def choose_swept(starts: Sequence[Start], now: float) -> Sequence[Start]:
+    """Choose the starts whose inputs the sweep at `now` (seconds since the epoch) looks at.
+
+    That is at most MAX_SWEPT_INPUTS. Of more, each sweep takes the next ones, so that the sweeps
+    look at all of them in turn; the time says which, so nothing has to be remembered.
+    """
+    ordered = sorted(starts, key=lambda start: (start.upload, start.job.id))
+    if len(ordered) <= MAX_SWEPT_INPUTS:
+        return ordered
+    begin = int(now // SWEEP_SECONDS) * MAX_SWEPT_INPUTS % len(ordered)
+    return [*ordered[begin:], *ordered[:begin]][:MAX_SWEPT_INPUTS]
+
+
+def is_swept_age(found: InputObject, now: float) -> bool:
+    """Whether a sweep at `now` (seconds since the epoch) judges this upload.
+
+    The event of a younger one may be on its way. An older one was there when nobody waited for it:
+    a job that is new starts nothing for years of data.
+    """
+    age = now - found.uploaded
+    return SWEPT_AFTER_SECONDS <= age <= SWEPT_UPLOAD_AGE.total_seconds()
+
+
+def is_unreported(status: InputStatus, found: InputObject, run: str) -> bool:
+    """Whether no attempt was for this upload, so that no event has reported it.
+
+    `run` is the run that it calls for; "" if the upload is not what the job reads. What completed
+    stays so under newer code. What failed is tried again with it.
+    """
+    if status.status in (JobStatus.NEVER, JobStatus.IN_PROGRESS):
+        return status.status is JobStatus.NEVER
+    if found.uploaded > status.at or (run and found.version != status.version):
+        return not run or run != status.done
+    return status.status is not JobStatus.COMPLETED and run not in ("", status.run)

@@ -1,13 +1,17 @@
-"""Match an upload with jobs: which ones it starts, as whom, and why others are refused."""
+"""Match an upload with jobs: which ones it starts, as whom, and why others are refused; and which
+job's input it has missed by a few letters.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
-from grantor.core.diagnostics import Fault, Problem, join_words, quote_text
-from grantor.core.grant import profile_subject
+from grantor.core.diagnostics import Fault, Problem
+from grantor.core.grant import profile_subject, split_uri
+from grantor.core.jobs.preflight import Arguments, StartValidator
 from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
@@ -29,100 +33,10 @@ from grantor.core.rules import (
     IamPrincipal,
     Job,
     JobPlace,
-    JobPlaces,
     ProfileSelector,
     Start,
 )
 from grantor.core.snapshot import Inventory, Profile
-from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
-from grantor.settings import MAX_LISTED_NAMES
-
-Arguments = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class StartValidator:
-    """Validates what an upload would start.
-
-    `may_pass` are patterns of the ARNs of roles; `places` are those of all known jobs.
-    """
-
-    upload: str
-    may_pass: frozenset[str]
-    places: Sequence[JobPlace]
-
-    def find_faults(self, place: JobPlace, role: str, arguments: Arguments) -> Iterator[Fault]:
-        """Yield everything that is wrong with one start."""
-        if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
-            yield self._role_fault(role)
-        yield from self._bucket_faults(place)
-        yield from _length_faults(place, arguments)
-        yield from self._overlap_faults(place)
-
-    def _role_fault(self, role: str) -> Fault:
-        known = sorted(self.may_pass)
-        few = [*known[:MAX_LISTED_NAMES], "others"] if len(known) > MAX_LISTED_NAMES else known
-        why = (
-            "jobs run only as roles that the stack's parameter JobRoles names, and it names "
-            f"{join_words(few, 'and') if few else 'none'}"
-        )
-        return Fault(
-            f"{role} may not be passed to a job",
-            why,
-            "add the role to JobRoles, or run the job as another",
-        )
-
-    def _bucket_faults(self, place: JobPlace) -> Iterator[Fault]:
-        bucket = self.upload[: self.upload.index("/", len("s3://")) + 1]
-        for called, uri in (("input", place.input), ("output", place.output)):
-            if not uri.startswith(bucket):
-                why = f"jobs read and write in the bucket of the upload, {bucket}"
-                yield Fault(
-                    f"its {called} {quote_text(uri)} is in another bucket",
-                    why,
-                    f"write {called}: s3://{{data_bucket}}/…",
-                )
-
-    def _overlap_faults(self, place: JobPlace) -> Iterator[Fault]:
-        if place.feeds(place):
-            what = f"its output {place.output} contains what the job waits for or reads"
-            yield Fault(
-                what,
-                "the job would start itself, again and again",
-                "write a folder beside them as its output",
-            )
-        if other := next(
-            (other for other in self.places if other != place and place.overlaps(other)), None
-        ):
-            what = f"its output {place.output} overlaps with that of {other}, {other.output}"
-            yield Fault(what, "their files would be mixed", "give each a folder of its own")
-        if way := JobPlaces(self.places).find_cycle(place):
-            what = (
-                f"its output feeds {', which feeds '.join(map(str, way[1:]))}, which feeds it again"
-            )
-            yield Fault(
-                what, "each would start the next, without end", "let one of them write elsewhere"
-            )
-
-
-def _length_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
-    texts = {
-        "the key of its input": _object_key(place.input),
-        "the key of its output": _object_key(place.output).removesuffix("/"),
-        **{f"the argument {name}": value for name, value in arguments},
-    }
-    for called, text in texts.items():
-        if len(text) > MAX_CONTAINER_ARGUMENT_CHARACTERS:
-            why = f"SageMaker passes at most {MAX_CONTAINER_ARGUMENT_CHARACTERS} of them to a job"
-            yield Fault(
-                f"{called} has {len(text)} characters: {quote_text(text)}",
-                why,
-                "shorten the names in it",
-            )
-
-
-def _object_key(uri: str) -> str:
-    return uri.removeprefix("s3://").partition("/")[2]
 
 
 def find_candidates(jobs: Iterable[Job], upload: str) -> tuple[Job, ...]:
@@ -284,9 +198,7 @@ class _StartPlanner:
         try:
             role, values = resolve_execution_role(profile).identifier, profile_values(profile)
             sharing.check_profile(profile)
-            arguments = tuple(
-                (name, fill_variables(value, values)) for name, value in job.arguments
-            )
+            arguments = _fill_arguments(job, values)
             self._add_start(_fill_places(job, profile), role, arguments, profile)
         except RuleRejected as refused:
             self.refused.add(locate_fault(job, refused.fault, refused.about or profile.subject))
@@ -301,17 +213,7 @@ class _StartPlanner:
             locate_fault(place.job, fault, profile.subject if profile else "") for fault in faults
         }
         if not faults:
-            name = f"{profile.domain}/{profile.name}" if profile else ""
-            self.starts.append(
-                Start(
-                    replace(place.job, arguments=arguments),
-                    role,
-                    name,
-                    self.upload,
-                    place.input,
-                    place.output,
-                )
-            )
+            self.starts.append(_build_start(place, role, arguments, profile))
 
     @cached_property
     def _validator(self) -> StartValidator:
@@ -349,3 +251,109 @@ def _fill_upload_uri(on: str, profile: Profile) -> str:
         return fill_variables(on, profile_values(profile))
     except RuleRejected:
         return ""
+
+
+def _fill_arguments(job: Job, values: Mapping[str, str]) -> Arguments:
+    return tuple((name, fill_variables(value, values)) for name, value in job.arguments)
+
+
+def _build_start(
+    place: JobPlace, role: str, arguments: Arguments, profile: Profile | None
+) -> Start:
+    job, whose = replace(place.job, arguments=arguments), ""
+    if profile:
+        whose = f"{profile.domain}/{profile.name}"
+    return Start(job, role, whose, place.on, place.input, place.output)
+
+
+def list_starts(jobs: Iterable[Job], inventory: Inventory) -> Iterator[Start]:
+    """Yield what the input of each job would start for each profile of the inventory.
+
+    Nothing is validated. Leaves out profiles without a role or without a value for a variable.
+    """
+    profiles = ProfileIndex(inventory)
+    for job in jobs:
+        if isinstance(job.runs_as, IamPrincipal):
+            yield _build_start(_fill_places(job, None), job.runs_as.arn, job.arguments, None)
+            continue
+        for profile in profiles.select_profiles(job.runs_as, job.runs_as.tags):
+            with suppress(RuleRejected):
+                role = resolve_execution_role(profile).identifier
+                arguments = _fill_arguments(job, profile_values(profile))
+                yield _build_start(_fill_places(job, profile), role, arguments, profile)
+
+
+# What people's machines add to the name of a file, once case, blanks and the like are gone: the
+# number of a copy, the word for one, and one suffix more.
+COPY_MARK = re.compile(r"\(\d+\)|^copyof|copy\d*$")
+FILE_SUFFIXES = re.compile(r"(?:\.(?:csv|tsv|txt|gz|zip|bz2|xz|zst|xlsx?|bak|part))+$")
+IGNORED_SIGNS = re.compile(r"[\s_+-]|%20")
+COMPRESSED = (".gz", ".zip", ".bz2", ".xz", ".zst")
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """An upload that starts nothing, and that nearly has the name of a job's input."""
+
+    upload: str  # s3://bucket/key
+    nearest: str  # s3://bucket/key, whose upload starts the job
+    job: str  # policy/a.yaml#abalone
+
+    def __str__(self) -> str:
+        file, _, name = self.job.partition("#")
+        how = ", not compressed" if self.upload.casefold().endswith(COMPRESSED) else ""
+        return (
+            f"{_quote_key(self.upload)} starts nothing: job {name} of {file} waits for "
+            f"{_quote_key(self.nearest)}, and names are compared letter by letter; "
+            f"upload it under that name{how}"
+        )
+
+
+def _quote_key(uri: str) -> str:
+    return uri if uri.isascii() and uri.isprintable() and " " not in uri else repr(uri)
+
+
+def may_be_near_miss(jobs: Iterable[Job], upload: str) -> bool:
+    """Whether the upload is nearly the input of a job, for some profile that may exist.
+
+    It needs no reads, since it is asked about every object that starts nothing.
+    """
+    name = _simplify_key(upload)
+    return any(_near_pattern(job.on).fullmatch(name) for job in jobs)
+
+
+def find_near_miss(jobs: Iterable[Job], upload: str, inventory: Inventory) -> NearMiss | None:
+    """Return the input of a job that the upload was most likely meant for; None if there is none.
+
+    The inventory needs every profile of the jobs.
+    """
+    name = _simplify_key(upload)
+    near = [job for job in jobs if _near_pattern(job.on).fullmatch(name)]
+    found = [
+        NearMiss(upload, start.upload, start.job.id)
+        for start in list_starts(near, inventory)
+        if _simplify_key(start.upload) == name
+    ]
+    exact = any(one.nearest == upload for one in found)
+    return None if exact else min(found, key=lambda one: (one.nearest, one.job), default=None)
+
+
+@lru_cache(4096)
+def _simplify_key(uri: str) -> str:
+    """Return the URI without what people get wrong in names: case, blanks, marks of copies, one
+    suffix more, slashes at the beginning or doubled.
+
+    >>> _simplify_key("s3://b/usera/abalone (1).CSV"), _simplify_key("s3://b//User A/abalone.gz")
+    ('s3://b/usera/abalone', 's3://b/usera/abalone')
+    """
+    bucket, key = split_uri(uri)
+    plain = IGNORED_SIGNS.sub("", unicodedata.normalize("NFKC", key).casefold())
+    *folders, name = [part for part in plain.split("/") if part] or [""]
+    return "/".join((f"s3://{bucket}", *folders, COPY_MARK.sub("", FILE_SUFFIXES.sub("", name))))
+
+
+@lru_cache(1024)
+def _near_pattern(on: str) -> re.Pattern[str]:
+    """Compile `on` as simplified names match it; each variable is a name or a part of one."""
+    parts = _simplify_key(VARIABLE.sub("\0", on)).split("\0")
+    return re.compile("[^/]*".join(map(re.escape, parts)))

@@ -25,6 +25,13 @@ EXIT_CAUSES = {
     20: FailureCause.INTERNAL,
     137: FailureCause.INFRASTRUCTURE,  # killed, mostly for lack of memory
 }
+# SageMaker's message of ResourceLimitExceeded, whose words for what it counts differ.
+QUOTA_PATTERN = re.compile(
+    r"limit '([\w. -]{1,80})' is (\d{1,9}) \w+, with current utilization of (\d{1,9}) \w+ "
+    r"and a request delta of (\d{1,9}) "
+)
+# The console's host, by how a Region's name begins.
+CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 COUNT_NAME = re.compile(r"[A-Za-z0-9_ ,.-]{1,40}")  # a name with which no sentence can be forged
 # How FailureReason begins if the job's code failed, and if the service failed.
 CODE_ERROR_PREFIXES = ("AlgorithmError", "Algorithm Error")
@@ -90,6 +97,7 @@ class JobSummary:
     drift: tuple[str, ...] = ()
     manifest: str = ""
     report: str = ""
+    header_lines: int = 0  # that were skipped
     fault: str = ""  # why it is not valid
 
 
@@ -168,6 +176,7 @@ def parse_summary(text: bytes) -> JobSummary:
         rows=_read_counts(found.get("rows")),
         quarantine=_read_counts(found.get("quarantine")),
         drift=drifted[:20],
+        header_lines=_read_counts({"lines": found.get("header_lines")}).get("lines", 0),
         **texts,
     )
 
@@ -178,8 +187,13 @@ def _describe_success(summary: JobSummary) -> str:
         return said or "this run was published already"
     if "in" not in summary.rows:
         return said or "done, but it left no summary"
-    rows = f"{summary.rows['in']:,} rows in, {_describe_quarantine(summary)}"
+    skipped = _describe_header_lines(summary.header_lines)
+    rows = f"{summary.rows['in']:,} rows in{skipped}, {_describe_quarantine(summary)}"
     return f"{rows}; {_quote_job('; '.join(summary.drift))}" if summary.drift else rows
+
+
+def _describe_header_lines(count: int) -> str:
+    return f" and {count:,} header line{'s' if count > 1 else ''}" if count else ""
 
 
 def _quote_job(text: str) -> str:
@@ -203,6 +217,31 @@ def quote_foreign(text: str) -> str:
     """
     inside = HOST_DOT.sub("[.]", SCHEME.sub(r"\1[:]//", _clean_text(text)))
     return f'"{QUOTATION_MARKS.sub("'", inside)}"'
+
+
+def explain_quota(message: str, region: str) -> str:
+    """Name the quota that SageMaker's message is about, with its numbers, and say what to do.
+
+    A message of another shape is quoted.
+    """
+    found = QUOTA_PATTERN.search(message)
+    if found is None:
+        what, why = f"a quota of Amazon SageMaker in {region}", quote_foreign(message)
+        return f"{what}: {why}; {_request_increase(region)}"
+    size, used, wanted = (int(number) for number in found.groups()[1:])
+    name = f'the quota "{found[1]}" of Amazon SageMaker in {region}'
+    never = "; no job can start with this machine before it is raised" if wanted > size else ""
+    state = f"it is {size}, {used} are in use, and the job needs {wanted}{never}"
+    return f"{name}: {state}; {_request_increase(region)}"
+
+
+def _request_increase(region: str) -> str:
+    hosts = (host for begin, host in CONSOLES.items() if region.startswith(begin))
+    console = f"https://{region}.{next(hosts, 'console.aws.amazon.com')}"
+    return (
+        f"request an increase at {console}/servicequotas/home/services/sagemaker/quotas, or name "
+        "another machine in the job; the upload is tried again automatically"
+    )
 
 
 def _describe_quarantine(summary: JobSummary) -> str:

@@ -1,4 +1,5 @@
-"""Check, before a cluster is paid for, that the role holds the grants that the job needs.
+"""Check, before a cluster is paid for, that the role holds the grants that the job needs, and that
+SageMaker and the other jobs admit the start.
 
 S3A asks Access Grants for each request. Its requests were measured: HEAD and GET of the input's key
 and a list of what is below `key/` need READ; it reads, writes and copies the output, which needs
@@ -10,15 +11,20 @@ the output, which may be two grants.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
-from grantor.core.diagnostics import join_words
+from grantor.core.diagnostics import Fault, join_words, quote_text
 from grantor.core.grant import Grant, Permission, covers, iam_grantee
 from grantor.core.planning.rendering import Home, describe_grantee
-from grantor.core.rules import Start, Suspension
+from grantor.core.rules import JobPlace, JobPlaces, Start, Suspension
+from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
+from grantor.settings import MAX_LISTED_NAMES
+
+Arguments = tuple[tuple[str, str], ...]
 
 STAGED_ARGUMENT = ("access", "staged")  # the argument by which a policy file orders staging
 STAGING_HINT = (
@@ -169,3 +175,88 @@ def _format_rule(start: Start, number: int, scope: str, permission: Permission) 
         f"    allow: {permission}",
     )
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class StartValidator:
+    """Validates what an upload would start.
+
+    `may_pass` are patterns of the ARNs of roles; `places` are those of all known jobs.
+    """
+
+    upload: str
+    may_pass: frozenset[str]
+    places: Sequence[JobPlace]
+
+    def find_faults(self, place: JobPlace, role: str, arguments: Arguments) -> Iterator[Fault]:
+        """Yield everything that is wrong with one start."""
+        if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
+            yield self._role_fault(role)
+        yield from self._bucket_faults(place)
+        yield from _length_faults(place, arguments)
+        yield from self._overlap_faults(place)
+
+    def _role_fault(self, role: str) -> Fault:
+        known = sorted(self.may_pass)
+        few = [*known[:MAX_LISTED_NAMES], "others"] if len(known) > MAX_LISTED_NAMES else known
+        why = (
+            "jobs run only as roles that the stack's parameter JobRoles names, and it names "
+            f"{join_words(few, 'and') if few else 'none'}"
+        )
+        return Fault(
+            f"{role} may not be passed to a job",
+            why,
+            "add the role to JobRoles, or run the job as another",
+        )
+
+    def _bucket_faults(self, place: JobPlace) -> Iterator[Fault]:
+        bucket = self.upload[: self.upload.index("/", len("s3://")) + 1]
+        for called, uri in (("input", place.input), ("output", place.output)):
+            if not uri.startswith(bucket):
+                why = f"jobs read and write in the bucket of the upload, {bucket}"
+                yield Fault(
+                    f"its {called} {quote_text(uri)} is in another bucket",
+                    why,
+                    f"write {called}: s3://{{data_bucket}}/…",
+                )
+
+    def _overlap_faults(self, place: JobPlace) -> Iterator[Fault]:
+        if place.feeds(place):
+            what = f"its output {place.output} contains what the job waits for or reads"
+            yield Fault(
+                what,
+                "the job would start itself, again and again",
+                "write a folder beside them as its output",
+            )
+        if other := next(
+            (other for other in self.places if other != place and place.overlaps(other)), None
+        ):
+            what = f"its output {place.output} overlaps with that of {other}, {other.output}"
+            yield Fault(what, "their files would be mixed", "give each a folder of its own")
+        if way := JobPlaces(self.places).find_cycle(place):
+            what = (
+                f"its output feeds {', which feeds '.join(map(str, way[1:]))}, which feeds it again"
+            )
+            yield Fault(
+                what, "each would start the next, without end", "let one of them write elsewhere"
+            )
+
+
+def _length_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
+    texts = {
+        "the key of its input": _object_key(place.input),
+        "the key of its output": _object_key(place.output).removesuffix("/"),
+        **{f"the argument {name}": value for name, value in arguments},
+    }
+    for called, text in texts.items():
+        if len(text) > MAX_CONTAINER_ARGUMENT_CHARACTERS:
+            why = f"SageMaker passes at most {MAX_CONTAINER_ARGUMENT_CHARACTERS} of them to a job"
+            yield Fault(
+                f"{called} has {len(text)} characters: {quote_text(text)}",
+                why,
+                "shorten the names in it",
+            )
+
+
+def _object_key(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[2]
