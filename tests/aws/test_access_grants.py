@@ -327,3 +327,13 @@ def test_requests_are_the_same_on_the_wire(server: Sandbox):
     grants.delete_grant(made)
     control.delete_access_grants_location(AccountId=ACCOUNT, AccessGrantsLocationId=location.id)
     control.delete_access_grants_instance(AccountId=ACCOUNT)
+
+
+def test_the_association_with_identity_center_is_read_with_one_call(setup: GrantsSetup):
+    calls = count_calls(setup.client)
+
+    assert setup.grants.read_identity_center() == ""
+    arn = setup.aws.center["InstanceArn"]
+    setup.aws.control("AssociateAccessGrantsIdentityCenter", IdentityCenterArn=arn)
+    assert setup.grants.read_identity_center() == arn
+    assert calls["GetAccessGrantsInstance"] == 2

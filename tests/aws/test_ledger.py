@@ -14,7 +14,15 @@ from grantor.aws.clients import LeaseLost, RetryableError
 from grantor.aws.dynamodb import DynamoDBTable
 from grantor.aws.lease import Lease, LeaseStore
 from grantor.aws.ledger import Ledger, pack_reasons, unpack_reasons
-from grantor.core.grant import Grant, Grantee, LedgerEntry, Permission, Reason, State
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    Identity,
+    LedgerEntry,
+    Permission,
+    Reason,
+    State,
+)
 from tests.aws.conftest import count_calls, refuse_with, replace_answers
 
 ANA, BEN = (
@@ -295,3 +303,28 @@ def test_a_failed_read_is_not_an_empty_ledger(
 
     with pytest.raises(RetryableError, match="InternalServerError"):
         read(ledger)
+
+
+def test_who_a_grantee_is_is_read_with_its_grants_and_forgotten_on_request(ledger: Ledger):
+    ledger.write_intent([entry()])
+    seen = Identity("AROA1", "AROA2")
+    ledger.record_identities({ANA: seen, BEN: Identity("AROA3", "AROA3")})
+
+    def read(how: Callable[[Ledger], Any]) -> dict[Grantee, Identity]:
+        fresh = Ledger(ledger.table)
+        how(fresh)
+        return fresh.identities
+
+    assert read(lambda fresh: fresh.read_all())[ANA] == seen
+    assert read(lambda fresh: list(fresh.iterate_entries()))[ANA] == seen
+    assert read(lambda fresh: fresh.read_grantee(ANA)) == {ANA: seen}
+    assert [found.grant for found in ledger.read_all()[0]] == [entry().grant]
+    ledger.record_identities({ANA: None})
+    assert read(lambda fresh: fresh.read_all()).keys() == {BEN}
+
+
+def test_since_when_and_why_a_grant_was_refused_is_kept(ledger: Ledger):
+    refused = entry(tried="2026-11-24T09:00:00+00:00", refusal="UnknownGrantee: there is no role")
+    ledger.write_intent([refused])
+
+    assert list(ledger.iterate_entries()) == [refused.with_state(State.INTENDED)]

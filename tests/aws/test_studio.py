@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
-from grantor.aws.studio import ProfileList, Studio
+from grantor.aws.studio import PrincipalLists, ProfileList, Studio
+from grantor.core.grant import iam_grantee
 from grantor.core.snapshot import Profile
 from sandbox.testing.helpers import make_role, unique_name, wait_until
+from sandbox.testing.scenario import make_moto_client
 from tests.aws.conftest import count_calls, refuse_with, replace_answers
 from tests.conftest import Sandbox
+
+MOTO = "123456789012"
 
 
 class StudioDomain:
@@ -267,3 +272,35 @@ def test_an_unreadable_profile_is_never_taken_for_a_deleted_one(studio: StudioDo
 
     with pytest.raises(ClientError, match="AccessDeniedException"):
         studio.domains.read_profile(studio.name, studio.id, "ana")
+
+
+def test_roles_and_users_are_listed_with_their_unique_ids_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("grantor.aws.studio.IAM_PAGE_ITEMS", 2)
+    with mock_aws():
+        iam = make_moto_client("iam")
+        roles = [
+            iam.create_role(RoleName=f"r{n}", Path="/studio/", AssumeRolePolicyDocument="{}")[
+                "Role"
+            ]
+            for n in range(5)
+        ]
+        user = iam.create_user(UserName="ana")["User"]
+        calls = count_calls(iam)
+        found = PrincipalLists(iam, MOTO).read_principals({"role", "user"})
+
+    assert found.ids == {one["Arn"]: one["RoleId"] for one in roles} | {user["Arn"]: user["UserId"]}
+    assert (found.kinds, found.unread) == ({"role", "user"}, {})
+    assert calls == {"ListRoles": 3, "ListUsers": 1}
+
+
+def test_a_list_that_is_refused_is_unread_and_nobody_of_that_kind_is_missing(studio: StudioDomain):
+    iam = studio.sandbox.client("iam")
+    replace_answers(iam, "ListUsers", refuse_with("AccessDenied", 403))
+    found = PrincipalLists(iam, "000000000000").read_principals({"role", "user"})
+
+    assert found.kinds == {"role"}
+    assert "AccessDenied" in found.unread["user"]
+    assert found.lacks(iam_grantee("arn:aws:iam::000000000000:role/nobody"))
+    assert not found.lacks(iam_grantee("arn:aws:iam::000000000000:user/nobody"))

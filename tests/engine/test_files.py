@@ -47,7 +47,9 @@ def test_a_broken_file_keeps_its_last_accepted_version_while_the_others_go_on(
             i for grant, i in two_files.list_grants().items() if describe_grant(grant, HOME) == ONE
         ),
     )
-    assert describe_changes(two_files.reconcile().done) == [f"+ {ONE}, because policy/one.yaml#one"]
+    assert describe_changes(two_files.reconcile().done) == [
+        f"+ {ONE}, because policy/one.yaml#one, again: somebody deleted it"
+    ]
     two_files.put_policy("one", RULE.format(name="one"))
     assert_settled(two_files, {ONE, THREE})
 

@@ -205,7 +205,7 @@ def test_drift_without_an_event_is_repaired_by_the_sweep_and_not_by_another_trig
     assert before.reconcile(before.build_profile_trigger("userA")).done == []
 
     assert describe_changes(before.reconcile().done) == [
-        "+ READWRITE s3://data/UserB/* to role/role-userB, because policy/article.yaml#own-folder for profile Product-Domain/userB"
+        "+ READWRITE s3://data/UserB/* to role/role-userB, because policy/article.yaml#own-folder for profile Product-Domain/userB, again: somebody deleted it"
     ]
     assert_run_changes_nothing(before)
 

@@ -103,7 +103,7 @@ def test_a_grant_that_somebody_deleted_is_created_again(setup: GrantorSetup) -> 
     setup.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=gone)
 
     assert describe_changes(setup.reconcile().done) == [
-        f"+ {WANTED}, because policy/wants.yaml#auditors"
+        f"+ {WANTED}, because policy/wants.yaml#auditors, again: somebody deleted it"
     ]
     assert_settled(setup, {WANTED})
 

@@ -72,6 +72,9 @@ def test_a_grant_that_is_not_listed_yet_is_not_created_twice(auditor: GrantorSet
     auditor.set_switches(stale_changes=0)
 
     assert (report.done, auditor.list_grants()) == ([], before)
+    assert [(one.change.grant.scope, one.change.drift) for one in report.deferred] == [
+        ("s3://data/02/*", False)
+    ]
     assert set(auditor.read_ledger()) == set(before)
     auditor.reconcile()
     assert_run_changes_nothing(auditor)
@@ -122,13 +125,14 @@ def test_a_grant_whose_creation_got_no_response_is_not_taken_for_the_old_one(
     auditor.reconcile()
     auditor.put_policy("many", build_rules(2))
     with injected_faults(auditor, build_fault("s3control/CreateAccessGrant", "lost")):
-        auditor.reconcile(services=build_impatient_services(auditor))
+        began = auditor.reconcile(services=build_impatient_services(auditor)).timestamp
     auditor.set_switches(stale_changes=2)
     report = auditor.reconcile()
     auditor.set_switches(stale_changes=0)
 
+    why = "Access Grants reports that it exists but does not list it yet"
     assert find_report_lines(report, "deferred") == [
-        f"+ {TWO}, because policy/many.yaml#r01: Access Grants reports that it exists but does not list it yet"
+        f"+ {TWO}, because policy/many.yaml#r01: since {began}: {why}"
     ]
     assert (report.unmanaged, list_unmanaged_grants(auditor)) == ([], set())
     assert_settled(auditor, {ONE, TWO})

@@ -116,6 +116,10 @@ class GrantExists(RuntimeError):
     """The grant exists: an earlier answer was lost, or somebody else created it."""
 
 
+class UnknownGrantee(RetryableError):
+    """S3 knows no such role, user or group: it is new, or it does not exist."""
+
+
 class OutsideLocation(RuntimeError):
     """S3 made another scope of location and sub-prefix than was meant; the grant is
     deleted again.
@@ -140,6 +144,15 @@ class AccessGrants:
         self._grant_arn = (
             f"arn:{client.meta.partition}:s3:{region}:{account}:access-grants/default/grant/"
         )
+
+    def read_identity_center(self) -> str:
+        """Read the ARN of the Identity Center that the instance is associated with; "" if none is.
+
+        Costs one call.
+        """
+        with retryable():
+            found = self._client.get_access_grants_instance(AccountId=self._account)
+        return found.get("IdentityCenterInstanceArn", "")
 
     def list_locations(self) -> tuple[Location, ...]:
         """List the registered locations. Costs a call per 1,000."""
@@ -353,5 +366,5 @@ def _classify_refusal(error: ClientError) -> Exception:
     # S3 does not know a new role at once, and says so only in this text (Terraform retries on it,
     # too).
     if error_code(error) == "InvalidRequest" and "Invalid Grantee" in error_message(error):
-        return RetryableError("the grantee is not known to S3 yet")
+        return UnknownGrantee("the grantee is not known to S3 yet")
     return error

@@ -43,16 +43,22 @@ class IdentityCenter:
     def find_ids(self, wanted: Iterable[Named]) -> DirectoryIds:
         """Find the ids of users by user name and of groups by display name, exactly as written.
 
-        Costs a call per name, and one more the first time. Raises DirectoryNotFound. Other errors
-        go into `unread`.
+        Costs a call per name, and one more the first time. Errors go into `unread`.
         """
+        names = sorted(set(wanted))
+        try:
+            return self._find_all(names) if names else DirectoryIds()
+        except DirectoryNotFound as error:
+            return DirectoryIds(unread={_describe_name(*one): str(error) for one in names})
+
+    def _find_all(self, names: Iterable[Named]) -> DirectoryIds:
         found: dict[Named, str] = {}
         unread: dict[str, str] = {}
-        for kind, name in sorted(set(wanted)):
+        for kind, name in names:
             try:
                 known = self._find_id(kind, name)
             except (*CONNECTION_ERRORS, ClientError) as error:
-                unread[f"directory {kind} {name}"] = str(error)
+                unread[_describe_name(kind, name)] = str(error)
             else:
                 found |= {(kind, name): known} if known else {}
         return DirectoryIds(found, unread)
@@ -86,3 +92,7 @@ class IdentityCenter:
             if error_code(error) == "ResourceNotFoundException":
                 return ""
             raise
+
+
+def _describe_name(kind: str, name: str) -> str:
+    return f"directory {kind} {name}"

@@ -3,6 +3,7 @@
 pk                   sk                      what
 IAM arn:aws:iam::…   READ s3://data/Ana/*    a grant: its state, id, reasons
 IAM arn:aws:iam::…   profile D/ana           a subject behind one of its grants, now or before
+IAM arn:aws:iam::…   identity                the unique id of the role that its grants are for
 profile D/ana        IAM arn:aws:iam::…      the same pair, to be found by subject
 meta                 guard                   what runs have taken and given lately
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, starmap
 from typing import Any
 
 from grantor.aws.dynamodb import Action, DynamoDBTable, Item, delete_action, put_action
@@ -22,6 +23,7 @@ from grantor.aws.lease import Lease
 from grantor.core.grant import (
     Grant,
     Grantee,
+    Identity,
     LedgerEntry,
     Pair,
     Permission,
@@ -88,6 +90,8 @@ class Ledger:
     table: DynamoDBTable
     lease: Lease | None = None
     paired: set[tuple[str, str]] = field(default_factory=set)  # pairs that are known to be written
+    # Of the grantees that have been read, who each was when that was last recorded
+    identities: dict[Grantee, Identity] = field(default_factory=dict)
 
     def with_lease(self, lease: Lease) -> "Ledger":
         """The same ledger for the holder of a lease."""
@@ -98,7 +102,9 @@ class Ledger:
 
         Costs a call per megabyte of the whole table, about 2,800 grants.
         """
-        return map(_decode_entry, self.table.scan_items(["state"]))
+        self.identities.clear()
+        items = map(self._note_identity, self.table.scan_items(["state", "granted"]))
+        return (_decode_entry(item) for item in items if "state" in item)
 
     def read_all(self) -> tuple[list[LedgerEntry], frozenset[Pair]]:
         """Read all our grants, and all pairs of a subject and a grantee.
@@ -107,10 +113,13 @@ class Ledger:
         """
         entries: list[LedgerEntry] = []
         pairs: set[Pair] = set()
-        for item in self.table.scan_items(["state", "subject"]):
+        self.identities.clear()
+        for item in map(
+            self._note_identity, self.table.scan_items(["state", "subject", "granted"])
+        ):
             if "state" in item:
                 entries.append(_decode_entry(item))
-            else:
+            elif "subject" in item:
                 pairs.add((item["subject"], _parse_grantee(item["pk"])))
                 self.paired.add((item["subject"], item["pk"]))
         return entries, frozenset(pairs)
@@ -146,7 +155,9 @@ class Ledger:
 
         Costs a call per megabyte, so usually one.
         """
-        items = list(self.table.query_partition(_partition_key(grantee)))
+        self.identities.pop(grantee, None)
+        found = self.table.query_partition(_partition_key(grantee))
+        items = list(map(self._note_identity, found))
         subjects = frozenset(item["subject"] for item in items if "subject" in item)
         return [_decode_entry(item) for item in items if "state" in item], subjects
 
@@ -182,6 +193,17 @@ class Ledger:
                 for grant in set(grants)
             ]
         )
+
+    def record_identities(self, changed: Mapping[Grantee, Identity | None]) -> None:
+        """Record who these grantees are; of those with None nothing is known any more."""
+        if changed:
+            self._write_actions(starmap(_encode_identity, sorted(changed.items())))
+
+    def _note_identity(self, item: Item) -> Item:
+        if "granted" in item:
+            identity = Identity(item["granted"], item["seen"])
+            self.identities[_parse_grantee(item["pk"])] = identity
+        return item
 
     def read_window(self) -> Window:
         """Read what runs have taken and given lately; empty if nobody has recorded it. One call."""
@@ -263,6 +285,17 @@ def _find_subjects(entry: LedgerEntry) -> frozenset[str]:
     return frozenset(subject for reason in entry.reasons for subject in reason.subjects)
 
 
+IDENTITY_KEY = "identity"
+
+
+def _encode_identity(grantee: Grantee, identity: Identity | None) -> Action:
+    key = _partition_key(grantee)
+    if identity is None:
+        return delete_action(key, IDENTITY_KEY)
+    ids = {"granted": identity.granted, "seen": identity.seen}
+    return put_action({"pk": key, "sk": IDENTITY_KEY, **ids})
+
+
 def _encode_window(window: Window) -> Action:
     hours = {
         str(hour): {file: tally.counts for file, tally in sorted(tallies.items())}
@@ -285,6 +318,8 @@ def _encode_entry(entry: LedgerEntry) -> Item:
         "id": entry.id,
         "since": entry.since,
         "run": entry.run,
+        "tried": entry.tried,
+        "refusal": entry.refusal,
     }
     return item | {name: value for name, value in optional.items() if value}
 
@@ -293,5 +328,5 @@ def _decode_entry(item: Item) -> LedgerEntry:
     permission = Permission(item["sk"].partition(" ")[0])
     grantee = _parse_grantee(item["pk"])
     grant = Grant(grantee, permission, item["scope"], item.get("application", ""))
-    rest = {name: item.get(name, "") for name in ("id", "since", "run")}
+    rest = {name: item.get(name, "") for name in ("id", "since", "run", "tried", "refusal")}
     return LedgerEntry(grant, State(item["state"]), unpack_reasons(item["reasons"]), **rest)

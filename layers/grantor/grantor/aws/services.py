@@ -16,7 +16,7 @@ from grantor.aws.notifications import Notifications
 from grantor.aws.queues import EventQueue
 from grantor.aws.run_store import RunStore
 from grantor.aws.s3 import Folders, PolicyFiles
-from grantor.aws.studio import KnownProfile, Studio
+from grantor.aws.studio import KnownProfile, PrincipalLists, Studio
 from grantor.core.planning.guard import GuardLimits
 from grantor.core.planning.rendering import Home
 
@@ -33,6 +33,7 @@ class StackNames:
     event_queue: str
     alert_topic: str
     guard_limits: str = ""  # as GuardLimits.parse reads them
+    recreated_roles: str = "withhold"  # or "grant": whether a role that is made again has grants
 
     @property
     def home(self) -> Home:
@@ -75,6 +76,10 @@ class Services:
     @cached_property
     def studio(self) -> Studio:
         return Studio(self.clients.sagemaker)
+
+    @cached_property
+    def principals(self) -> PrincipalLists:
+        return PrincipalLists(self.clients.iam, self.names.account_id)
 
     @cached_property
     def directory(self) -> IdentityCenter:

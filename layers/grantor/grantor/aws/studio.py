@@ -1,4 +1,5 @@
-"""SageMaker Studio: domains and their user profiles, each with the role that its notebooks run as.
+"""SageMaker Studio: domains and their user profiles, each with the role that its notebooks run as;
+and the IAM roles that there are.
 
 A list shows a profile's name and when it last changed; its role is only in its description, which
 costs a call each. So descriptions are remembered, and a profile that has not changed since is not
@@ -8,17 +9,17 @@ Errors of AWS pass unchanged or become part of the answer.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import CONNECTION_ERRORS, error_code, map_concurrently
-from grantor.core.grant import profile_subject
+from grantor.core.grant import Principals, profile_subject
 from grantor.core.snapshot import Profile
-from grantor.limits import SAGEMAKER_PAGE_ITEMS
+from grantor.limits import IAM_PAGE_ITEMS, SAGEMAKER_PAGE_ITEMS
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -58,6 +59,35 @@ class ProfileList:
     profiles: tuple[Profile, ...]
     unread: Mapping[str, str]  # "domain NAME" → why
     known: Mapping[str, KnownProfile]  # by subject
+
+
+class PrincipalLists:
+    """IAM's lists of the roles and users of the account."""
+
+    def __init__(self, client: Any, account: str) -> None:
+        self._client, self._account = client, account
+
+    def read_principals(self, kinds: Iterable[str]) -> Principals:
+        """List all principals of these kinds: role, user.
+
+        Costs a call per 1,000: a list has the unique ids, so no role is described.
+        """
+        ids: dict[str, str] = {}
+        unread: dict[str, str] = {}
+        read = set()
+        for kind in sorted(kinds):
+            try:
+                ids |= self._list_ids(kind.title())
+                read.add(kind)
+            except (*CONNECTION_ERRORS, ClientError) as error:
+                unread[kind] = str(error)
+        return Principals(self._account, ids, frozenset(read), unread)
+
+    def _list_ids(self, noun: str) -> dict[str, str]:
+        pages = self._client.get_paginator(f"list_{noun.lower()}s").paginate(
+            PaginationConfig={"PageSize": IAM_PAGE_ITEMS}
+        )
+        return {one["Arn"]: one[f"{noun}Id"] for page in pages for one in page[f"{noun}s"]}
 
 
 class Studio:

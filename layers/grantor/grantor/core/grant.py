@@ -1,10 +1,11 @@
-"""Grants, their reasons, their ledger entries, and the locations that they are made in.
+"""Grants, their reasons, their ledger entries, who holds them, and the locations that they are made
+in.
 
 A grant's identity is its whole value, because S3 Access Grants has no call that changes a grant.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -92,6 +93,58 @@ def iam_grantee(arn: str) -> Grantee:
 
 # A subject (see Reason), and a grantee that holds or held grants because of it.
 Pair = tuple[str, Grantee]
+
+
+@dataclass(frozen=True)
+class Principals:
+    """The IAM roles and users that the account has, by ARN with their unique ids.
+
+    Only what would have been listed is known: principals of this account, of the kinds (role, user)
+    that were listed completely. `unread` says of the other kinds why they could not be listed.
+
+    >>> role = "arn:aws:iam::111122223333:role/{}".format
+    >>> known = Principals("111122223333", {role("ana"): "AROA1"}, frozenset({"role"}))
+    >>> known.lacks(iam_grantee(role("bea"))), known.lacks(iam_grantee(role("ana")))
+    (True, False)
+    >>> known.lacks(iam_grantee("arn:aws:iam::444455556666:role/bea"))
+    False
+    """
+
+    account: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, grantee: Grantee) -> bool:
+        """Whether it is certain that there is no such role or user."""
+        if grantee.kind != "IAM" or grantee.identifier in self.ids:
+            return False
+        _, _, _, _, account, resource = grantee.identifier.split(":", 5)
+        return account == self.account and resource.partition("/")[0] in self.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is behind a grantee's ARN, by the unique ids that IAM gives: `granted` is the one that
+    its grants are for, `seen` the one that a run has seen last.
+
+    A role that is deleted and made again has its old ARN and another unique id.
+    """
+
+    granted: str
+    seen: str
+
+
+def find_made_again(
+    recorded: Mapping[Grantee, Identity], principals: Principals
+) -> frozenset[Grantee]:
+    """The grantees that are somebody else now; whom nobody has listed is who the ledger says."""
+    ids = principals.ids
+    return frozenset(
+        grantee
+        for grantee, one in recorded.items()
+        if ids.get(grantee.identifier, one.seen) != one.granted
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +251,15 @@ def prefix_subject(prefix: str) -> str:
     return f"prefix {prefix}"
 
 
+def find_folder(subject: str) -> str:
+    """The folder of a folder's subject; "" for any other subject.
+
+    >>> find_folder("prefix s3://data/x/"), find_folder("profile Product-Domain/userA")
+    ('s3://data/x/', '')
+    """
+    return subject.removeprefix("prefix ") if subject.startswith("prefix ") else ""
+
+
 def sort_reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """The reasons, sorted; of equal ones, the one without an end comes first."""
     found = tuple(reasons)
@@ -237,6 +299,8 @@ class LedgerEntry:
     id: str = ""  # of the grant in S3 Access Grants; empty until it is confirmed
     since: str = ""  # ISO 8601, UTC
     run: str = ""
+    tried: str = ""  # since when runs have tried in vain to create it; as `since`
+    refusal: str = ""  # why the last of them could not
 
     def with_state(self, state: State, grant_id: str | None = None) -> "LedgerEntry":
         """The same grant in another state."""

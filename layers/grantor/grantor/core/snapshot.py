@@ -11,14 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from grantor.core.diagnostics import Problem
+from grantor.core.diagnostics import Notice, Problem
 from grantor.core.grant import (
     Grant,
     Grantee,
+    Identity,
     LedgerEntry,
     Location,
     Pair,
+    Principals,
     Reason,
+    find_made_again,
     iam_grantee,
     profile_subject,
     sort_reasons,
@@ -85,6 +88,9 @@ class Inventory:
     sharing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # "domain D", "folders s3://b/p/" or "directory TYPE NAME" → why it could not be read
     unread: Mapping[str, str] = field(default_factory=dict)
+    principals: Principals = field(default_factory=Principals)  # as far as the run listed them
+    # The Identity Center that the instance is associated with; "" for none, None if nobody asked
+    identity_center: str | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -127,7 +133,7 @@ class WantedGrants:
 
     What is on hold stays as it is, whatever `grants` contains. `rejected` is for the owners of the
     rules to fix, and all of it but what is outside of the bounds is also on hold. `warnings` change
-    nothing.
+    nothing, and `notices` are for whoever writes data.
     """
 
     grants: Mapping[Grant, frozenset[Reason]] = field(default_factory=dict)
@@ -135,6 +141,7 @@ class WantedGrants:
     rejected: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     suspended: Suspended = NOBODY
+    notices: tuple[Notice, ...] = ()
 
     def __repr__(self) -> str:
         """The same text for the same value in every process, which sets and mappings do not
@@ -202,6 +209,9 @@ class Authority:
     # The role that each profile runs as now, by its subject; only profiles that were read.
     roles: Mapping[str, str] = field(default_factory=dict)
     suspended: Suspended = NOBODY
+    # Roles and users that were made again, as far as their grants are withheld, or made again, too
+    withheld: frozenset[Grantee] = frozenset()
+    renewed: frozenset[Grantee] = frozenset()
 
     @classmethod
     def build(
@@ -217,10 +227,22 @@ class Authority:
             by_rule[hold.rule] = (*by_rule.get(hold.rule, ()), hold)
         return cls(now, focus, files, by_rule)
 
-    def know(self, profiles: Iterable[Profile], suspended: Suspended) -> "Authority":
-        """The same, with the profiles that were read, and whom suspensions concern."""
-        roles = {profile.subject: profile.role for profile in profiles}
-        return replace(self, roles=roles, suspended=suspended)
+    def know(
+        self,
+        inventory: Inventory,
+        suspended: Suspended,
+        identities: Mapping[Grantee, Identity],
+        *,
+        withholds: bool,
+    ) -> "Authority":
+        """The same, with the profiles that were read, whom suspensions concern, and which roles
+        were made again. Only a run over everything makes the grants of these again.
+        """
+        roles = {profile.subject: profile.role for profile in inventory.profiles}
+        again = find_made_again(identities, inventory.principals)
+        renewed = frozenset() if withholds or not self.focus.everything else again
+        withheld = again if withholds else frozenset()
+        return replace(self, roles=roles, suspended=suspended, withheld=withheld, renewed=renewed)
 
     def has_ended(self, reason: Reason) -> bool:
         """Whether its end has passed."""
@@ -228,16 +250,23 @@ class Authority:
 
     def is_over(self, reason: Reason, grant: Grant) -> bool:
         """Whether the reason gives this grant no more, whatever is on hold or was not read: it has
-        ended, its profile runs as another role now, or whom it is for is suspended.
+        ended, its profile runs as another role now, whom it is for is suspended, or the role was
+        made again and nobody has said that it is meant.
 
         Revoking for such a reason is always safe, so nobody is asked.
         """
         if self.has_ended(reason) or self.find_suspension(reason, grant):
             return True
+        if self.withholds(grant):
+            return True
         return any(
             one in self.roles and iam_grantee(self.roles[one]) != grant.grantee
             for one in reason.subjects
         )
+
+    def withholds(self, grant: Grant) -> bool:
+        """Whether the grant is for a role that was made again and gets nothing."""
+        return grant.grantee in self.withheld
 
     def find_suspension(self, reason: Reason, grant: Grant) -> Suspension | None:
         """The suspension that takes this grant away, if there is one."""
@@ -349,6 +378,13 @@ class Snapshot:
     ]  # of `actual`, those with our tag although the ledger has another id for them
     authority: Authority
     pairs: frozenset[Pair] = frozenset()  # empty for a focused run
+    # Of the roles and users that were read, as the ledger has them
+    identities: Mapping[Grantee, Identity] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has looked at everything, and could read it."""
+        return self.authority.focus.everything and not self.inventory.unread
 
     def count_profiles(self) -> dict[str, int]:
         """How many profiles each Studio domain has that was read completely; empty for a focused

@@ -4,7 +4,7 @@ A change that AWS cannot make yet is deferred, one that it refuses for good has 
 stops the others.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,13 @@ from itertools import batched
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.access_grants import AccessGrants, GrantExists, OutsideLocation, ownership_tags
+from grantor.aws.access_grants import (
+    AccessGrants,
+    GrantExists,
+    OutsideLocation,
+    UnknownGrantee,
+    ownership_tags,
+)
 from grantor.aws.clients import LeaseLost, RetryableError, error_code, error_message
 from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
@@ -20,12 +26,12 @@ from grantor.aws.run_store import Sweep
 from grantor.aws.services import Services
 from grantor.core.grant import (
     Grant,
+    Grantee,
     LedgerEntry,
     Location,
-    Pair,
+    Principals,
     State,
     closest_location,
-    iam_grantee,
     last_end,
 )
 from grantor.core.planning.guard import (
@@ -38,10 +44,11 @@ from grantor.core.planning.guard import (
     tally_plan,
 )
 from grantor.core.planning.plan import Change, DeferredChange, FailedChange, Plan, UnmanagedGrant
+from grantor.core.planning.required_reads import find_identities, find_stale_pairs
 from grantor.core.snapshot import Snapshot, Window
 from grantor.reconcile.policies import PolicySet
 from grantor.reconcile.report import Report, find_credentials_end
-from grantor.settings import CHANGES_PER_LEDGER_WRITE
+from grantor.settings import CHANGES_PER_LEDGER_WRITE, NEW_GRANTEE_TIME
 
 
 @dataclass(frozen=True)
@@ -83,19 +90,29 @@ def apply_plan(
         report,
         snapshot.entries,
         counter.count,
+        snapshot.inventory.principals,
     )
     counter.begin_approved(applier)
     applier.apply(judged.plan)
     if report.deleted:
         deleted_at = datetime.fromtimestamp(services.clock(), UTC)
         report.credentials_until = find_credentials_end(deleted_at)
-    is_complete = snapshot.authority.focus.everything and not snapshot.inventory.unread
-    if is_complete and not judged.causes:
+    owned = applier.list_owned(snapshot)
+    ledger.record_identities(find_identities(snapshot, owned, _list_undone(snapshot, report)))
+    if snapshot.is_complete and not judged.causes:
         ledger.remove_pairs(find_stale_pairs(snapshot, judged.plan, applier.removed))
-        now, owned = snapshot.inventory.now, applier.list_owned(snapshot)
+        now = snapshot.inventory.now
         baseline = Baseline.count(owned, snapshot.count_profiles(), now)
         services.run_store.record_sweep(lease, Sweep(report.timestamp, baseline))
         report.sweep_completed = True
+
+
+def _list_undone(snapshot: Snapshot, report: Report) -> frozenset[Grantee]:
+    """The grantees for whom something was not done; if time was over, that may be everybody."""
+    if report.cut_short:
+        return snapshot.authority.renewed
+    failed = (one.change.grant.grantee for one in report.failed)
+    return frozenset((*failed, *(one.change.grant.grantee for one in report.deferred)))
 
 
 class _WindowCounter:
@@ -155,6 +172,8 @@ class PlanApplier:
     entries: Mapping[Grant, LedgerEntry] = field(default_factory=dict)  # the ledger before
     # What the guard has to know after these changes; None if it knows it already.
     count: Callable[[Plan], Window | None] = lambda _plan: None
+    principals: Principals = field(default_factory=Principals)
+    refusals: dict[Grant, str] = field(default_factory=dict)  # why a grant could not be created
     not_created: list[Grant] = field(default_factory=list)
     # Those that exist now and did not before, or are kept for other reasons
     created: dict[Grant, LedgerEntry] = field(default_factory=dict)
@@ -171,11 +190,14 @@ class PlanApplier:
         # guard does not ask again.
         marked = [self._make_entry(change, State.LEAVING) for change in plan.delete]
         self.ledger.mark_leaving(marked, self.count(Plan(delete=plan.delete)))
-        # Whoever is suspended keeps nothing while others get theirs.
-        self._delete_batches(change for change in plan.delete if change.suspended_by)
+        # Whoever is suspended keeps nothing while others get theirs. And what is made again has to
+        # be gone first.
+        again = {change.grant for change in plan.create}
+        first = [one for one in plan.delete if one.suspended_by or one.grant in again]
+        self._delete_batches(first)
         for creates in self._while_time(batched(plan.create, CHANGES_PER_LEDGER_WRITE)):
             self._create_batch(creates)
-        others = (change for change in plan.delete if not change.suspended_by)
+        others = (change for change in plan.delete if change not in first)
         self._delete_batches(self._select_deletable(others))
         self._remove_entries(plan.ledger_removals)
 
@@ -215,6 +237,17 @@ class PlanApplier:
             self._undo_creates(entries)
             raise
         self.created |= {entry.grant: entry for entry in entries}
+        self._note_refusals(intents)
+
+    def _note_refusals(self, intents: Iterable[LedgerEntry]) -> None:
+        """Record why grants could not be created, unless the ledger says so already."""
+        refused = [
+            replace(entry, refusal=self.refusals[entry.grant])
+            for entry in intents
+            if self.refusals.get(entry.grant, entry.refusal) != entry.refusal
+        ]
+        if refused:
+            self.ledger.write_intent(refused)
 
     def _undo_creates(self, entries: Sequence[LedgerEntry]) -> None:
         """Delete again what the new holder of the lease has removed from the ledger meanwhile: no
@@ -233,6 +266,8 @@ class PlanApplier:
         return with_id or ""
 
     def _request_grant(self, change: Change) -> str:
+        if self.principals.lacks(change.grant.grantee):
+            raise UnknownGrantee("IAM does not list the grantee")
         found = closest_location(change.grant.scope, self.locations)
         if found is None:
             raise RetryableError("no location covers its scope any more")
@@ -282,18 +317,52 @@ class PlanApplier:
         """The id that `call` returns, "" if it had nothing to do; None if the change is deferred or
         has failed.
         """
+        since = self._tried_since(change)
         try:
             grant_id = call()
+        except UnknownGrantee as reason:
+            self._refuse_grantee(change, str(reason), since)
         except RetryableError as reason:
-            self.report.deferred.append(DeferredChange(change, str(reason)))
+            self._defer(change, str(reason), since)
         except OutsideLocation as reason:
-            self.report.failed.append(FailedChange(change, "OutsideLocation", str(reason)))
+            self._fail(change, "OutsideLocation", str(reason), since)
         except ClientError as error:
-            self.report.failed.append(FailedChange(change, error_code(error), error_message(error)))
+            self._fail(change, error_code(error), error_message(error), since)
         else:
-            self.report.done += [replace(change, grant_id=grant_id)] if grant_id else []
+            self.report.done += [self._complete(change, grant_id)] if grant_id else []
             return grant_id
         return None
+
+    def _refuse_grantee(self, change: Change, why: str, since: str) -> None:
+        """Defer the change while the grantee may be new. After that it does not exist."""
+        earliest = self.report.started_at - NEW_GRANTEE_TIME
+        if since and datetime.fromisoformat(since) <= earliest:
+            self._fail(change, "UnknownGrantee", "there is no such role, user or group", since)
+        else:
+            self._defer(change, why, since)
+
+    def _defer(self, change: Change, why: str, since: str) -> None:
+        self.refusals[change.grant] = why
+        # Whether it was deleted is known once it is created: the list may lack what exists.
+        change = replace(change, drift=False)
+        self.report.deferred.append(DeferredChange(change, why, since=since))
+
+    def _fail(self, change: Change, code: str, why: str, since: str) -> None:
+        self.refusals[change.grant] = f"{code}: {why}"
+        self.report.failed.append(FailedChange(change, code, why, since))
+
+    def _tried_since(self, change: Change) -> str:
+        """Since when runs have tried in vain to create the grant; "" if this is the first."""
+        known = self.entries.get(change.grant)
+        if known is None or known.state is not State.INTENDED:
+            return ""
+        return known.tried or known.since
+
+    def _complete(self, change: Change, grant_id: str) -> Change:
+        """The change as it was made. A grant that has kept its id was only missing in the list."""
+        known = self.entries.get(change.grant)
+        was_there = known is not None and known.id == grant_id
+        return replace(change, grant_id=grant_id, drift=change.drift and not was_there)
 
     def _while_time[T](self, items: Iterable[T]) -> Iterator[T]:
         """The items, each only if there is time left for it."""
@@ -310,30 +379,7 @@ class PlanApplier:
 
     def _make_entry(self, change: Change, state: State) -> LedgerEntry:
         at, run = self.report.timestamp, self.report.run_id
-        return LedgerEntry(change.grant, state, frozenset(change.reasons), change.grant_id, at, run)
-
-
-def find_stale_pairs(snapshot: Snapshot, plan: Plan, removed: Container[Grant]) -> frozenset[Pair]:
-    """The pairs of the ledger that serve nothing once the plan is applied and these grants are
-    removed from the ledger.
-
-    A pair is stale when no grant has its subject as a reason, and no profile runs as its role.
-    """
-    reasons = {
-        grant: entry.reasons for grant, entry in snapshot.entries.items() if grant not in removed
-    }
-    reasons |= {change.grant: frozenset(change.reasons) for change in plan.update}
-    for change in plan.create:
-        reasons[change.grant] = reasons.get(change.grant, frozenset()).union(change.reasons)
-    used = {
-        (subject, grant.grantee)
-        for grant, those in reasons.items()
-        for reason in those
-        for subject in reason.subjects
-    }
-    running = {
-        (subject, iam_grantee(role))
-        for role, subjects in snapshot.inventory.sharing.items()
-        for subject in subjects
-    }
-    return snapshot.pairs - used - running
+        made = LedgerEntry(change.grant, state, frozenset(change.reasons), change.grant_id, at, run)
+        if state is not State.INTENDED or not (since := self._tried_since(change)):
+            return made
+        return replace(made, tried=since, refusal=self.entries[change.grant].refusal)

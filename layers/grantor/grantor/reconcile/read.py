@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from grantor.aws.access_grants import OWNER, AccessGrants
 from grantor.aws.clients import CONNECTION_ERRORS, map_concurrently
-from grantor.aws.identity_center import DirectoryIds, DirectoryNotFound
+from grantor.aws.identity_center import DirectoryIds
 from grantor.aws.services import Services
 from grantor.core.grant import (
     Grant,
@@ -34,6 +34,7 @@ from grantor.core.grant import (
     profile_subject,
 )
 from grantor.core.planning.expand import EVERYTHING, expand_rules
+from grantor.core.planning.lint import report_principals
 from grantor.core.planning.plan import find_doubtful
 from grantor.core.planning.profile_conflicts import (
     find_neighbours,
@@ -46,9 +47,11 @@ from grantor.core.planning.required_reads import (
     filter_rules,
     list_directory_names,
     list_levels,
+    list_principal_kinds,
     list_queries,
     list_suspended_names,
     list_suspended_profiles,
+    needs_association,
 )
 from grantor.core.rules import Mode, ProfileQuery, Rule, Suspension
 from grantor.core.snapshot import Authority, Focus, Inventory, Profile, Snapshot, WantedGrants
@@ -263,18 +266,12 @@ def _read_folders(
             unread[f"folders {base}"] = str(error)
     in_focus = {base: _select_in_focus(base, names, focus) for base, names in folders.items()}
     names = list_directory_names(rules, in_focus) | list_suspended_names(suspensions)
-    ids = _read_directory(services, names)
+    ids = services.directory.find_ids(names) if names else DirectoryIds()
+    center = services.grants.read_identity_center() if needs_association(rules) else None
+    unread |= ids.unread
     return replace(
-        inventory, folders=folders, directory=ids.found, unread=unread | dict(ids.unread)
+        inventory, folders=folders, directory=ids.found, unread=unread, identity_center=center
     )
-
-
-def _read_directory(services: Services, wanted: frozenset[tuple[str, str]]) -> DirectoryIds:
-    try:
-        return services.directory.find_ids(wanted) if wanted else DirectoryIds()
-    except DirectoryNotFound as error:
-        unread = {f"directory {kind} {name}": str(error) for kind, name in wanted}
-        return DirectoryIds(unread=unread)
 
 
 def _group_by_role(
@@ -326,11 +323,13 @@ class _SnapshotReader:
     def _read_all(self, now: datetime) -> Snapshot:
         entries, pairs = self.services.ledger.read_all()
         grants = self.services.grants
-        with ThreadPoolExecutor(2) as executor:
+        principals, kinds = self.services.principals, list_principal_kinds(self.policies.rules)
+        with ThreadPoolExecutor(3) as executor:
             locations = executor.submit(grants.list_locations)
+            known = executor.submit(principals.read_principals, kinds)
             listed = executor.submit(grants.list_grants, known={entry.id for entry in entries})
             inventory = read_everything(self.services, self.policies, now, pairs)
-        inventory = replace(inventory, locations=locations.result())
+        inventory = replace(inventory, locations=locations.result(), principals=known.result())
         wanted = self._expand(inventory)
         return replace(self._settle(inventory, wanted, entries, listed.result()), pairs=pairs)
 
@@ -385,8 +384,11 @@ class _SnapshotReader:
         actual, ours = settle_doubts(self.services.grants, entries, wanted.grants, listed)
         modes = self._find_modes(entries.values())
         authority = Authority.build(inventory.now, self.focus, modes, wanted.on_hold)
-        authority = authority.know(inventory.profiles, wanted.suspended)
-        return Snapshot(inventory, wanted, entries, actual, ours, authority)
+        identities = dict(self.services.ledger.identities)
+        withholds = self.services.names.recreated_roles != "grant"
+        authority = authority.know(inventory, wanted.suspended, identities, withholds=withholds)
+        wanted = report_principals(wanted, inventory.principals, authority.withheld)
+        return Snapshot(inventory, wanted, entries, actual, ours, authority, identities=identities)
 
     def _find_modes(self, entries: Iterable[LedgerEntry]) -> dict[str, Mode | None]:
         """The mode of every policy file; None for a deleted file that still has grants in the

@@ -16,6 +16,7 @@ or folder, and keep its grants.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -32,6 +33,12 @@ from grantor.core.planning.grantees import (
     matches_name,
     resolve_execution_role,
     resolve_grantee,
+)
+from grantor.core.planning.lint import (
+    explain_missing,
+    explain_no_association,
+    explain_no_folders,
+    explain_unknown_tag,
 )
 from grantor.core.planning.profile_conflicts import (
     ConflictCheck,
@@ -215,6 +222,7 @@ class _Expansion:
             rejected=tuple(sorted(self.outcomes.rejected)),
             warnings=tuple(sorted(self.outcomes.warnings)),
             suspended=self.suspended,
+            notices=tuple(sorted(self.outcomes.notices)),
         )
 
 
@@ -237,10 +245,14 @@ class _RuleExpansion:
         if isinstance(self.rule.to, ProfileSelector):
             check_domain(self.rule.to.domain, self.run.inventory)
             self._check_names(self.rule.to)
+            self._check_tags(self.rule.to)
         if not self.rule.each_prefix:
             self._expand_grantees({}, ())
             return
-        for name in self._list_followed(self.rule.each_prefix):
+        names = self._list_followed(self.rule.each_prefix)
+        if not names:
+            self._warn_of_no_folders(self.rule.each_prefix)
+        for name in names:
             subject = prefix_subject(f"{self.rule.each_prefix}{name}/")
             with self.run.outcomes.collect(self.rule, subject):
                 self._expand_grantees(prefix_values(name), (subject,))
@@ -251,6 +263,8 @@ class _RuleExpansion:
             self._expand_profiles(to, values, subjects)
         elif not subjects or self._is_in_focus(subjects):
             grantee = resolve_grantee(to, values, self.run.inventory)
+            if grantee.kind != "IAM" and self.run.inventory.identity_center == "":
+                raise RuleRejected(explain_no_association(grantee))
             self._add_grants(grantee, self._list_scopes(values), subjects, self.rule.until)
 
     def _expand_profiles(
@@ -294,6 +308,8 @@ class _RuleExpansion:
         rule, run = self.rule, self.run
         if grantee in run.suspended.grantees:
             return
+        if run.inventory.principals.lacks(grantee):
+            run.warn(rule, explain_missing(grantee))
         for scope, folder in scopes:
             reason = Reason(rule.id, (*subjects, *folder), until, self.additive)
             grant = Grant(grantee, rule.allow, scope, rule.application)
@@ -338,11 +354,11 @@ class _RuleExpansion:
         return self._list_usable(base, names)
 
     def _list_usable(self, base: str, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The folders whose names can be part of a scope; warns of the others."""
+        """The folders whose names can be part of a scope; notes the others."""
         unusable = [name for name in names if not is_usable_name(name)]
         if not unusable:
             return names
-        self.run.outcomes.warn(self.rule, explain_unusable(base, unusable))
+        self.run.outcomes.notify(self.rule, explain_unusable(unusable), base)
         return tuple(name for name in names if name not in unusable)
 
     def _list_folders(self, base: str) -> tuple[str, ...]:
@@ -357,6 +373,20 @@ class _RuleExpansion:
                 why = "it may be a typing mistake, or the profile may not exist yet"
                 remedy = "correct the name, or keep it for a future profile"
                 self.run.warn(self.rule, Fault(what, why, remedy))
+
+    def _check_tags(self, selector: ProfileSelector) -> None:
+        """Warn of tags that no profile carries. Those with a folder's name in them are data."""
+        run, everybody = self.run, replace(selector, names=(), tags=())
+        for tag in selector.tags:
+            if "{" not in tag[1] and not run.profiles.select_profiles(everybody, (tag,)):
+                known = {one for p in run.profiles.select_profiles(everybody, ()) for one in p.tags}
+                run.warn(self.rule, explain_unknown_tag(selector.domain, tag, known))
+
+    def _warn_of_no_folders(self, base: str) -> None:
+        folders = self.run.inventory.folders
+        below = (f"{level}{name}/" for level, names in folders.items() for name in names)
+        if not folders.get(base):
+            self.run.warn(self.rule, explain_no_folders(base, [*folders, *below]))
 
     def _is_in_focus(self, subjects: Subjects) -> bool:
         focus = self.run.focus

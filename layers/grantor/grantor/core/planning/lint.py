@@ -5,19 +5,30 @@ Each then follows the grants that cover it, as in a tree of folders, so one pass
 every cover, however many grants there are.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from grantor.core.diagnostics import Fault, Problem
-from grantor.core.grant import PERMISSIONS, Grant, Grantee, Permission, Reason, covers
+from grantor.core.diagnostics import Fault, Problem, find_nearest, quote_text, show_text
+from grantor.core.grant import (
+    PERMISSIONS,
+    Grant,
+    Grantee,
+    Permission,
+    Principals,
+    Reason,
+    covers,
+)
+from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.grantees import LAST_MOMENT
 from grantor.core.planning.plan import LeftoverGrant, UnmanagedGrant
 from grantor.core.planning.scopes import VARIABLE, locate_fault
 from grantor.core.rules import PROFILE_VARIABLES, Policy, Rule, Suspension
 from grantor.core.snapshot import Suspended, WantedGrants
+from grantor.settings import MAX_IGNORED_FILES
 
 Ends = Mapping[str, datetime]  # rule → until when it gives a grant
 Givers = Mapping[Grant, Ends]
@@ -74,6 +85,137 @@ def warn_of_leftovers(leftover: Iterable[LeftoverGrant]) -> tuple[Problem, ...]:
         Problem(file, 1, 1, f"leftover: {_describe_some(grants)}", why, remedy)
         for file, grants in sorted(found.items())
     )
+
+
+POLICY_FOLDER, BOUNDS_FOLDER = "policy", "bounds"
+YAML_PART = re.compile(r"\s*\.(ya?ml|json)(?![a-z]).*", re.IGNORECASE | re.DOTALL)
+
+
+def warn_of_ignored(keys: Iterable[str]) -> tuple[Problem, ...]:
+    """Files that nobody reads, although somebody may have meant them as policy files; `keys` are
+    all that a bucket or folder holds besides those that are read.
+
+    Other files, such as README.md, are nobody's mistake. Of very many, the first ones are named.
+    """
+    found = sorted(filter(_is_near_miss, keys))
+    named = [_explain_ignored(key) for key in found[:MAX_IGNORED_FILES]]
+    if len(found) > len(named):
+        what = f"nobody reads {len(found) - len(named):,} more files like these"
+        named.append(replace(named[-1], what=what, remedy="rename or delete them"))
+    return tuple(named)
+
+
+def _is_near_miss(key: str) -> bool:
+    """Whether a key looks like that of a policy file or of the bounds file.
+
+    >>> [_is_near_miss(key) for key in ("policy/x.YAML", "Policy/a.yaml", "a.json", "policy/team")]
+    [True, True, True, True]
+    >>> [_is_near_miss(key) for key in ("policy/README.md", "policy/", "policy/.keep", "logs/2026")]
+    [False, False, False, False]
+    """
+    top, slash, rest = key.partition("/")
+    name = key.rpartition("/")[2]
+    if YAML_PART.search(name):
+        return True
+    return bool(slash and rest and name) and "." not in name and _find_folder(top) != ""
+
+
+def _find_folder(top: str) -> str:
+    """The folder of the bucket that somebody means who writes this, if one is near."""
+    return find_nearest(top.strip(), (POLICY_FOLDER, BOUNDS_FOLDER))
+
+
+def _explain_ignored(key: str) -> Problem:
+    top, slash, rest = key.partition("/")
+    folder = _find_folder(top) if slash else ""
+    stem = YAML_PART.sub("", rest if folder else key).strip()
+    meant = BOUNDS_FILE if folder == BOUNDS_FOLDER else f"{POLICY_FOLDER}/{stem}.yaml"
+    why = (
+        "policy files are policy/*.yaml and policy/*.yml, in small letters, and bounds/bounds.yaml"
+    )
+    remedy = f"if runs should follow it, write it as {show_text(meant)}, else delete it"
+    return Problem(show_text(key), 1, 1, "nobody reads this file", why, remedy)
+
+
+def explain_missing(grantee: Grantee) -> Fault:
+    """A role or user of this account that does not exist."""
+    noun = grantee.identifier.split(":")[5].partition("/")[0]
+    what = f"there is no {noun} {grantee}"
+    why = "S3 Access Grants takes no grant for it, so runs try again until there is one"
+    return Fault(what, why, f"create the {noun}, or correct or remove its name")
+
+
+def explain_no_association(grantee: Grantee) -> Fault:
+    """A user or group of the directory, while the instance knows no directory."""
+    what = f"the S3 Access Grants instance is not associated with IAM Identity Center ({grantee})"
+    why = "it makes no grant for users and groups of a directory, and those there are serve nobody"
+    remedy = "associate it: aws s3control associate-access-grants-identity-center"
+    return Fault(what, why, remedy)
+
+
+def report_principals(
+    wanted: WantedGrants, principals: Principals, withheld: Container[Grantee]
+) -> WantedGrants:
+    """The same, with an error for each role that was made again and gets nothing, by the files that
+    name it, and with a warning of what could not be listed.
+    """
+    again = {
+        (reason.file, grant.grantee)
+        for grant, reasons in wanted.grants.items()
+        if grant.grantee in withheld
+        for reason in reasons
+    }
+    rejected = (_explain_made_again(file, grantee) for file, grantee in sorted(again))
+    warnings = (_explain_unlisted(kind, why) for kind, why in sorted(principals.unread.items()))
+    return replace(
+        wanted,
+        rejected=(*wanted.rejected, *rejected),
+        warnings=(*wanted.warnings, *warnings),
+    )
+
+
+def _explain_made_again(file: str, grantee: Grantee) -> Problem:
+    why = "it may be somebody else's now, so its grants are withheld"
+    remedy = (
+        "if it is meant, set the stack's parameter RecreatedRoles to grant for a run, or take it "
+        "out of the rules for a run"
+    )
+    return Problem(file, 1, 1, f"{grantee} was deleted and made again", why, remedy)
+
+
+def _explain_unlisted(kind: str, said: str) -> Problem:
+    what = f"the {kind}s of the account could not be listed: {said}"
+    why = f"no run sees whether a {kind} exists, or was deleted and made again"
+    return Problem("policy/", 1, 1, what, why, f"allow iam:List{kind.title()}s")
+
+
+def explain_unknown_tag(
+    domain: str, tag: tuple[str, str], known: Iterable[tuple[str, str]]
+) -> Fault:
+    """A tag that no profile of a domain carries; `known` are those that some carry."""
+    key, value = tag
+    values = sorted(other for name, other in known if name == key)
+    near = find_nearest(value, values)
+    remedy = "correct the tag, or keep it for a future profile"
+    if near:
+        remedy = f"did you mean {quote_text(near)}?"
+    elif not values and (name := find_nearest(key, sorted({name for name, _ in known}))):
+        remedy = f"did you mean the tag {quote_text(name)}?"
+    what = f"no profile of {domain} has the tag {quote_text(key)} with {quote_text(value)}"
+    why = "it may be a typing mistake, or no profile may have it yet"
+    return Fault(what, why, remedy)
+
+
+def explain_no_folders(base: str, known: Iterable[str]) -> Fault:
+    """A prefix without any folder; `known` are folders of its bucket."""
+    parent, _, name = base.rstrip("/").rpartition("/")
+    pairs = (one.rstrip("/").rpartition("/") for one in known if one != base)
+    near = find_nearest(name, sorted({other for above, _, other in pairs if above == parent}))
+    remedy = "correct it, or keep it for future folders"
+    if near:
+        remedy = f"did you mean {parent}/{near}/?"
+    why = "it may be a typing mistake, or nobody may have written there yet"
+    return Fault(f"there are no folders in {base}", why, remedy)
 
 
 class Cover(NamedTuple):

@@ -42,7 +42,8 @@ class Change:
     because of these instead of those `before`; `grant_id` is the service's.
 
     A delete is `agreed` if an earlier run began it, or all its reasons are over, as
-    Authority.is_over says: the guard does not ask about it.
+    Authority.is_over says: the guard does not ask about it. A create is `drift` if the ledger knew
+    the grant as live, so that somebody else has deleted it.
     """
 
     action: Action
@@ -52,9 +53,11 @@ class Change:
     agreed: bool = False
     before: tuple[Reason, ...] = ()  # of an update: the reasons until now
     suspended_by: str = ""  # of a delete: the suspension that takes the grant away
+    drift: bool = False
 
     def identity(self) -> list[Any]:
-        """What makes this change the same one in every run: all but `agreed` and `grant_id`.
+        """What makes this change the same one in every run: all but `agreed`, `drift` and
+        `grant_id`.
 
         A grant's identity is its whole value. A grant that is created again while its plan waits
         for approval gets another id, and deleting it remains the same change.
@@ -76,11 +79,14 @@ def _reason_identity(reason: Reason) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class FailedChange:
-    """A change that AWS has refused for good, with its error code and message."""
+    """A change that AWS has refused for good, with its error code and message; `since` is when a
+    run tried it first, if that was an earlier one.
+    """
 
     change: Change
     code: str
     message: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class DeferredChange:
     change: Change
     cause: str
     waits_for: Grant | None = None
+    since: str = ""  # as that of FailedChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,7 @@ def hash_changes(changes: Iterable[Change]) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+WITHHELD = "its role was deleted and made again, and nobody has said that it may have the grants"
 Reasons = frozenset[Reason]
 NO_REASONS: Reasons = frozenset()
 
@@ -213,7 +221,12 @@ def compute_plan(
     `ours` are the doubtful grants (find_doubtful) that carry our tag.
     """
     doubtful = frozenset(ours)
+    withheld: list[GrantOnHold] = []
+    if authority.withheld:  # else 100,000 grants are not looked at
+        withheld = [GrantOnHold(one, WITHHELD) for one in wanted if authority.withholds(one)]
+        wanted = {one: why for one, why in wanted.items() if not authority.withholds(one)}
     builder = _PlanBuilder(wanted, actual, doubtful, authority)
+    builder.on_hold += withheld
     for grant, entry in entries.items():
         builder.judge_entry(grant, entry)
     for grant in wanted:
@@ -308,10 +321,15 @@ class _PlanBuilder:
             wanted = self.wanted.get(grant, NO_REASONS)
             # An additive reason that no rule is known to want keeps a grant, and never makes one.
             if any(reason in wanted or not reason.additive for reason in reasons):
-                self._add_create(grant, reasons)
+                self._add_create(grant, reasons, drift=entry.state is State.LIVE)
         elif not is_ours:
             self.removals.append(grant)
             self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(reasons), self.actual[grant]))
+        elif self.authority.renewed and grant.grantee in self.authority.renewed:
+            # A grant for the role that was there before may be dead.
+            old = self._make_delete(grant, entry, self.actual[grant])
+            self.delete.append(replace(old, agreed=True))
+            self._add_create(grant, reasons)
         elif entry.reasons != reasons:
             because, before = sort_reasons(reasons), sort_reasons(entry.reasons)
             change = Change(Action.UPDATE, grant, because, self.actual[grant], before=before)
@@ -319,8 +337,8 @@ class _PlanBuilder:
         elif entry.state is not State.LIVE or entry.id != self.actual[grant]:
             self.corrections.append(entry.with_state(State.LIVE, self.actual[grant]))
 
-    def _add_create(self, grant: Grant, reasons: Reasons) -> None:
-        self.create.append(Change(Action.CREATE, grant, sort_reasons(reasons)))
+    def _add_create(self, grant: Grant, reasons: Reasons, *, drift: bool = False) -> None:
+        self.create.append(Change(Action.CREATE, grant, sort_reasons(reasons), drift=drift))
 
     def build(self) -> Plan:
         """What was collected, in the order in which it is done; of unmanaged grants, the wanted

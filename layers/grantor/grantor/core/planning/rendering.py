@@ -41,6 +41,7 @@ SENTENCES = {  # of any other change, with its grant and its reasons, and what s
     Action.ADOPT: ("~ {} is managed now, because {}", "of no rule"),
     Action.RESTORE: ("~ {} is in the ledger again, because {}", "of no rule"),
 }
+DRIFT = ", again: somebody deleted it"  # after a create that heals
 Json = dict[str, Any]
 
 
@@ -121,6 +122,8 @@ def describe_change(change: Change, home: Home) -> str:
     ~ READ s3://data/Product/* to role/ana: now because policy/a.yaml#team
     ~ READ s3://data/Product/* to role/ana is managed now, because policy/a.yaml#team
     ~ READ s3://data/Product/* to role/ana is in the ledger again, because policy/a.yaml#team
+    >>> print(describe_change(Change(Action.CREATE, grant, because, drift=True), home))
+    + READ s3://data/Product/* to role/ana, because policy/a.yaml#team, again: somebody deleted it
     """
     if change.action is Action.UPDATE:
         what = ", ".join(describe_update(change))
@@ -130,7 +133,8 @@ def describe_change(change: Change, home: Home) -> str:
     if change.suspended_by:
         because = f"suspended by {change.suspended_by}, until now because {reasons}"
         return f"- {describe_grant(change.grant, home)}, {because}"
-    return sentence.format(describe_grant(change.grant, home), reasons)
+    again = DRIFT if change.drift else ""
+    return sentence.format(describe_grant(change.grant, home), reasons) + again
 
 
 def describe_plan(plan: Plan, home: Home) -> list[str]:
@@ -140,7 +144,8 @@ def describe_plan(plan: Plan, home: Home) -> list[str]:
 
 def describe_failed(failed: FailedChange, home: Home) -> str:
     """A change that AWS has refused for good."""
-    return f"{describe_change(failed.change, home)}: {failed.code}: {failed.message}"
+    since = f"since {failed.since}: " if failed.since else ""
+    return f"{describe_change(failed.change, home)}: {since}{failed.code}: {failed.message}"
 
 
 def describe_deferred(deferred: DeferredChange, home: Home) -> str:
@@ -150,7 +155,8 @@ def describe_deferred(deferred: DeferredChange, home: Home) -> str:
         if deferred.waits_for
         else ""
     )
-    return f"{describe_change(deferred.change, home)}: {deferred.cause}{replacement}"
+    since = f"since {deferred.since}: " if deferred.since else ""
+    return f"{describe_change(deferred.change, home)}: {since}{deferred.cause}{replacement}"
 
 
 def describe_on_hold(held: GrantOnHold, home: Home) -> str:
@@ -357,6 +363,7 @@ def encode_change(change: Change) -> Json:
         "reasons": list(map(encode_reason, change.reasons)),
         "reasons_before": list(map(encode_reason, change.before)),
         "suspended_by": change.suspended_by or None,
+        "drift": change.drift,
     }
 
 
@@ -372,6 +379,7 @@ def decode_change(value: Mapping[str, Any]) -> Change:
         value["grant_id"] or "",
         before=before,
         suspended_by=value.get("suspended_by") or "",
+        drift=bool(value.get("drift")),
     )
 
 

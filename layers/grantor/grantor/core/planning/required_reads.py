@@ -1,15 +1,26 @@
-"""What a run must read for some rules, and which rules a focus concerns; decided without reading
-anything.
+"""What a run must read for some rules, which rules a focus concerns, and what the ledger remembers
+for the next run; decided without reading anything.
 
 Domains come first, then their profiles. Profiles name the folders that must be listed; folders name
 whom to look up in the directory.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
-from grantor.core.grant import parse_profile_subject, prefix_subject, profile_subject
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    Identity,
+    LedgerEntry,
+    Pair,
+    iam_grantee,
+    parse_profile_subject,
+    prefix_subject,
+    profile_subject,
+)
 from grantor.core.planning.grantees import is_directory_id, matches_name
+from grantor.core.planning.plan import Plan
 from grantor.core.planning.scopes import (
     VARIABLE,
     RuleRejected,
@@ -21,13 +32,14 @@ from grantor.core.planning.scopes import (
 )
 from grantor.core.rules import (
     DirectoryName,
+    IamPrincipal,
     ProfileName,
     ProfileQuery,
     ProfileSelector,
     Rule,
     Suspension,
 )
-from grantor.core.snapshot import EVERYTHING, Focus, Profile
+from grantor.core.snapshot import EVERYTHING, Focus, Profile, Snapshot
 from grantor.settings import MAX_PREFIX_FOLDERS
 
 PREFIX = prefix_subject("")
@@ -88,6 +100,20 @@ def list_suspended_names(suspensions: Iterable[Suspension]) -> frozenset[tuple[s
     """The suspended users and groups to look up in the directory, as list_directory_names."""
     named = (one.who for one in suspensions if isinstance(one.who, DirectoryName))
     return frozenset((who.kind, who.who) for who in named if not is_directory_id(who.who))
+
+
+def list_principal_kinds(rules: Iterable[Rule]) -> frozenset[str]:
+    """The kinds of IAM principals, role and user, that a run over everything lists: those that the
+    rules may give grants to. Profiles run as roles.
+    """
+    names = [rule.to for rule in rules if not isinstance(rule.to, DirectoryName)]
+    users = any(isinstance(to, IamPrincipal) and ":user/" in to.arn for to in names)
+    return frozenset(("role", "user") if users else ("role",) if names else ())
+
+
+def needs_association(rules: Iterable[Rule]) -> bool:
+    """Whether a rule names somebody of Identity Center, so that the instance must know it."""
+    return any(isinstance(rule.to, DirectoryName) for rule in rules)
 
 
 def filter_rules(rules: Iterable[Rule], focus: Focus) -> tuple[Rule, ...]:
@@ -211,3 +237,53 @@ def _matches_level(level: str, folder: str) -> bool:
     if "{" not in level:
         return level == folder
     return bool(re.fullmatch("[^/]+".join(map(re.escape, VARIABLE.split(level)[::2])), folder))
+
+
+def find_identities(
+    snapshot: Snapshot, owned: Iterable[LedgerEntry], undone: Container[Grantee]
+) -> dict[Grantee, Identity | None]:
+    """What has changed of who the grantees of wanted and `owned` grants are; None for those that
+    need not be remembered.
+
+    A role that was made again is the one that its grants are for, once all of them were made again:
+    none of its changes is `undone`.
+    """
+    recorded, ids = snapshot.identities, snapshot.inventory.principals.ids
+    wanted = {grant.grantee for grant in snapshot.wanted.grants}
+    needed = wanted.union(entry.grant.grantee for entry in owned)
+    found: dict[Grantee, Identity | None] = {}
+    if snapshot.is_complete:
+        found |= dict.fromkeys(recorded.keys() - needed)
+    for grantee in needed:
+        known, seen = recorded.get(grantee), ids.get(grantee.identifier)
+        is_renewed = grantee in snapshot.authority.renewed and grantee not in undone
+        if seen:
+            granted = known.granted if known and not is_renewed else seen
+            found[grantee] = Identity(granted, seen)
+    return {grantee: one for grantee, one in found.items() if one != recorded.get(grantee, "")}
+
+
+def find_stale_pairs(snapshot: Snapshot, plan: Plan, removed: Container[Grant]) -> frozenset[Pair]:
+    """The pairs of the ledger that serve nothing once the plan is applied and these grants are
+    removed from the ledger.
+
+    A pair is stale when no grant has its subject as a reason, and no profile runs as its role.
+    """
+    reasons = {
+        grant: entry.reasons for grant, entry in snapshot.entries.items() if grant not in removed
+    }
+    reasons |= {change.grant: frozenset(change.reasons) for change in plan.update}
+    for change in plan.create:
+        reasons[change.grant] = reasons.get(change.grant, frozenset()).union(change.reasons)
+    used = {
+        (subject, grant.grantee)
+        for grant, those in reasons.items()
+        for reason in those
+        for subject in reason.subjects
+    }
+    running = {
+        (subject, iam_grantee(role))
+        for role, subjects in snapshot.inventory.sharing.items()
+        for subject in subjects
+    }
+    return snapshot.pairs - used - running

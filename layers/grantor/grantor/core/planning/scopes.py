@@ -18,8 +18,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 
-from grantor.core.diagnostics import Fault, Problem, is_invisible, join_words, quote_text
-from grantor.core.grant import Location
+from grantor.core.diagnostics import (
+    Fault,
+    Notice,
+    Problem,
+    is_invisible,
+    join_words,
+    quote_text,
+)
+from grantor.core.grant import Location, find_folder
 from grantor.core.rules import Job, Rule, Suspension
 from grantor.core.snapshot import Hold, Profile
 from grantor.limits import MAX_SCOPE_CHARACTERS
@@ -66,12 +73,13 @@ class UnusableName(RuleRejected):
 
 
 class RuleOutcomes:
-    """Collects rejections, holds and warnings while rules are expanded, each once."""
+    """Collects rejections, holds, warnings and notices while rules are expanded, each once."""
 
     def __init__(self) -> None:
         self.on_hold: set[Hold] = set()
         self.rejected: set[Problem] = set()
         self.warnings: set[Problem] = set()
+        self.notices: set[Notice] = set()
 
     def collect(self, rule: Rule, subject: str = "") -> "_Collecting":
         """A context that records RuleRejected and NotRead (the rule is on hold, for `subject` if
@@ -82,6 +90,18 @@ class RuleOutcomes:
     def warn(self, rule: Rule | Suspension, fault: Fault, about: str = "") -> None:
         """Record what is worth a look and changes nothing."""
         self.warnings.add(locate_fault(rule, fault, about))
+
+    def notify(self, rule: Rule, fault: Fault, about: str) -> None:
+        """Record what whoever writes data into a folder should know."""
+        self.notices.add(Notice(about, rule.id, *fault))
+
+    def note_unusable(self, rule: Rule, fault: Fault, subject: str) -> None:
+        """Tell whoever has chosen a name: of a folder, or of a profile or tag."""
+        folder = find_folder(subject)
+        if folder:
+            self.notify(rule, fault, folder)
+        else:
+            self.warn(rule, fault, subject)
 
     def reject(self, rule: Rule | Job | Suspension, fault: Fault) -> None:
         """Record what the rule's owner must fix; nothing is on hold."""
@@ -104,7 +124,7 @@ class _Collecting:
         trace: TracebackType | None,
     ) -> bool:
         if isinstance(error, UnusableName):
-            self.outcomes.warn(self.rule, error.fault, self.subject)
+            self.outcomes.note_unusable(self.rule, error.fault, self.subject)
             return True
         if isinstance(error, RuleRejected):
             problem = locate_fault(self.rule, error.fault, error.about or self.subject)
@@ -136,12 +156,12 @@ def is_usable_name(name: str) -> bool:
     return (name.isascii() and name.isprintable()) or not any(map(is_invisible, name))
 
 
-def explain_unusable(base: str, names: Sequence[str]) -> Fault:
-    """Why some of the folders in `base` get nothing."""
+def explain_unusable(names: Sequence[str]) -> Fault:
+    """Why folders with these names get nothing, for whoever has made them."""
     more = [f"{len(names) - MAX_LISTED_NAMES:,} others"] if len(names) > MAX_LISTED_NAMES else []
     listed = join_words([*map(quote_text, names[:MAX_LISTED_NAMES]), *more], "and")
     called = "folder" if len(names) == 1 else "folders"
-    what = f"nothing is granted for the {called} {listed} in {base}"
+    what = f"nothing is granted for the {called} {listed}"
     return Fault(what, f"a folder's name cannot be used as it is: {NAME_FORM}", "rename it")
 
 
