@@ -7,6 +7,7 @@ imports little of Grantor: `grantor --help`, `grantor check` and completion do n
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from grantor.core.grant import Permission
 
@@ -79,6 +80,15 @@ def add_check_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def add_doctor_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        metavar="NAME=VALUE",
+        help="parameter of a planned deployment, over those in samconfig.toml",
+    )
+
+
 def add_plan_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--policy",
@@ -104,10 +114,7 @@ def add_apply_arguments(parser: ArgumentParser) -> None:
 
 
 def add_approve_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
-    )
-    add_decision_arguments(parser)
+    add_reject_arguments(parser)
     parser.add_argument(
         "--despite-rejection",
         action="store_true",
@@ -119,10 +126,6 @@ def add_reject_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
     )
-    add_decision_arguments(parser)
-
-
-def add_decision_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--because",
         required=True,
@@ -231,6 +234,12 @@ def add_completion_arguments(parser: ArgumentParser) -> None:
     )
 
 
+# A command that does what the reconciler may do, for a person.
+emergency_command = partial(
+    Command, policies=EMERGENCY, denied_by=("Steward",), finishes_changes=True
+)
+
+
 def list_names() -> Iterator[str]:
     """List the names of all commands, in the order of the help."""
     return (command.name for command in COMMANDS)
@@ -247,6 +256,15 @@ COMMANDS = (
         uses_stack=False,
     ),
     Command(
+        name="doctor",
+        function="doctor.run_doctor",
+        summary="find what would go wrong, before a deployment and after it",
+        details="Only reads. Says of each thing whether it is ok, what it means if not, and what "
+        "to do. Exits with 1 for a failure, and if something could not be read.",
+        add_arguments=add_doctor_arguments,
+        policies=("Reader", "Doctor"),
+    ),
+    Command(
         name="plan",
         function="plan.run_plan",
         summary="show what a run would change, without changing anything",
@@ -254,16 +272,13 @@ COMMANDS = (
         add_arguments=add_plan_arguments,
         policies=READER,
     ),
-    Command(
+    emergency_command(
         name="apply",
         function="apply.run_apply",
         summary="run now, over everything, as the function does",
         details="Uses the same lease, ledger and guard as the function. If another run is in "
         "progress, that run also covers this one.",
         add_arguments=add_apply_arguments,
-        policies=EMERGENCY,
-        denied_by=("Steward",),
-        finishes_changes=True,
     ),
     Command(
         name="approve",
@@ -291,15 +306,17 @@ COMMANDS = (
     Command(
         name="status",
         function="status.run_status",
-        summary="show the last sweep, grants, lease, policy files, waiting plans",
-        details="Shows what past runs have recorded, and the policy files as they are now.",
+        summary="show triggers, queues, alarms, the last sweep, grants, waiting plans",
+        details="Shows whether the stack is at work, what past runs have recorded, and the policy "
+        "files as they are now. Exits with 1 if a line begins with attention.",
         policies=READER,
     ),
     Command(
         name="history",
         function="history.run_history",
         summary="list past runs, or show one run in full",
-        details="Runs that changed nothing and had nothing to report are not kept.",
+        details="Runs that changed nothing and had nothing to report are not kept. Runs in a row "
+        "that say the same are one line.",
         add_arguments=add_history_arguments,
         policies=READER,
     ),
@@ -323,7 +340,7 @@ COMMANDS = (
         policies=("Reader", "Steward"),
         denied_by=("BreakGlass",),
     ),
-    Command(
+    emergency_command(
         name="end-sessions",
         function="access.run_end_sessions",
         summary="end all credentials that S3 Access Grants has vended so far",
@@ -331,42 +348,30 @@ COMMANDS = (
         "to 12 hours. This denies everything to sessions of the location's role that were issued "
         "before now. Whoever has a grant gets new credentials.",
         add_arguments=add_end_sessions_arguments,
-        policies=EMERGENCY,
-        denied_by=("Steward",),
-        finishes_changes=True,
     ),
-    Command(
+    emergency_command(
         name="leftovers",
         function="access.run_leftovers",
         summary="list grants that additive files have left behind, or delete them",
         details="A file with mode: additive keeps a grant when its rule is gone. Listing them "
         "needs only the managed policy Reader.",
         add_arguments=add_leftovers_arguments,
-        policies=EMERGENCY,
-        denied_by=("Steward",),
-        finishes_changes=True,
     ),
-    Command(
+    emergency_command(
         name="adopt",
         function="recovery.run_adopt",
         summary="adopt unmanaged grants, without creating or deleting any",
         details="Adopted grants are tagged and recorded in the ledger. Without arguments, lists "
         "the grants that can be adopted; the managed policy Reader is enough for that.",
         add_arguments=add_adopt_arguments,
-        policies=EMERGENCY,
-        denied_by=("Steward",),
-        finishes_changes=True,
     ),
-    Command(
+    emergency_command(
         name="rebuild",
         function="recovery.run_rebuild",
         summary="rebuild a lost ledger from the tags of the grants",
         details="Makes one call for each grant. Creates and deletes no grants; the next run "
         "corrects what the tags do not record.",
         add_arguments=add_rebuild_arguments,
-        policies=EMERGENCY,
-        denied_by=("Steward",),
-        finishes_changes=True,
     ),
     Command(
         name="redrive",
