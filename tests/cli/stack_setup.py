@@ -12,6 +12,16 @@ from tests.grantor_setup import DATA, LEDGER, POLICIES, STACK, GrantorSetup
 
 PERSON_POLICIES = ("Reader", "Approver", "Steward", "BreakGlass")
 OPERATIONS = "operations"
+RULES = (
+    "PolicyChanged",
+    "PolicyWritten",
+    "ProfileChanged",
+    "DataChanged",
+    "Schedule",
+    "DataUploaded",
+    "JobEnded",
+    "GrantsChanged",
+)
 
 
 def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
@@ -29,6 +39,7 @@ def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
         "Properties": {"PolicyDocument": function},
     }
     outputs = template["Outputs"] | {"Function": {"Value": {"Ref": "Function"}}}
+    outputs = {name: one for name, one in outputs.items() if _is_made(one["Value"], policies)}
     body = json.dumps({"Resources": policies, "Outputs": outputs})
     cloud = setup.client("cloudformation")
     cloud.create_stack(StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
@@ -39,6 +50,11 @@ def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
         assert time.monotonic() < until, stack
         time.sleep(0.02)
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _is_made(value: Any, policies: dict[str, Any]) -> bool:
+    """Return whether the stack has what an output shows."""
+    return not isinstance(value, dict) or value.get("Ref") in {None, *policies}
 
 
 def _resolve_values(value: Any, parameters: dict[str, Any]) -> Any:
@@ -60,6 +76,28 @@ def _resolve_values(value: Any, parameters: dict[str, Any]) -> Any:
         for key, item in value.items()
         if not (key == "Condition" and isinstance(item, str))
     }
+
+
+def read_location_trust(setup: GrantorSetup) -> Any:
+    """Return the trust policy of the template's LocationRole, for the resources of the setup."""
+    role = _resolve_values(_fill_template(setup), {})["Resources"]["LocationRole"]
+    return _fill_pseudo_parameters(role["Properties"]["AssumeRolePolicyDocument"])
+
+
+def _fill_pseudo_parameters(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_fill_pseudo_parameters(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
+    if value.get("Ref") in known:
+        return known[value["Ref"]]
+    if "Fn::Sub" not in value:
+        return {name: _fill_pseudo_parameters(item) for name, item in value.items()}
+    text = str(value["Fn::Sub"])
+    for name, filled in known.items():
+        text = text.replace(f"${{{name}}}", filled)
+    return text
 
 
 def assume_role_with(setup: GrantorSetup, *policies: str) -> dict[str, str]:
@@ -106,6 +144,10 @@ def _fill_template(setup: GrantorSetup) -> dict[str, Any]:
         "OperationsBucket.Arn": f"arn:aws:s3:::{OPERATIONS}",
         "AlertTopic": setup.names.alert_topic,
         "ReconcileGrants": f"{STACK}-reconcile-grants",
+        **{
+            f"{rule}.Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-{rule}-1"
+            for rule in RULES
+        },
         "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",
     }
 

@@ -269,3 +269,20 @@ def test_a_mistake_in_the_bounds_file_is_reported_like_one_in_a_policy_file(
     assert main(["check", put_files(tmp_path, WIDER.replace("hours", "ours"))]) == 1
 
     assert "bounds.yaml:3:" in capsys.readouterr().out
+
+
+def test_a_file_whose_suffix_is_nearly_that_of_a_policy_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_files(tmp_path)
+    (tmp_path / "Team2.YAML").write_text("version: 1\n")
+    (tmp_path / "package.json").write_text("{}")
+    assert main(["check", str(tmp_path)]) == 0
+
+    named = [line for line in capsys.readouterr().out.splitlines() if "nobody reads" in line]
+    assert named == [
+        (
+            f"{tmp_path}/Team2.YAML:1:1: warning: nobody reads this file: the suffix of a policy file is "
+            ".yaml or .yml, in small letters; rename it"
+        )
+    ]

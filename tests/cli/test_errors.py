@@ -77,6 +77,18 @@ def test_a_missing_stack_is_named_with_its_region_and_account(cli: CommandLine):
     )
 
 
+def test_a_reader_who_names_a_wrong_stack_or_region_learns_which(cli: CommandLine):
+    answered = cli.run("plan", "--stack", "grantr", keys=cli.create_person("Reader"))
+
+    assert (answered.code, answered.out) == (1, "")
+    assert answered.err == (
+        "grantor plan: you may not cloudformation:DescribeStacks on stack grantr in us-east-1 of "
+        "account 000000000000: name another with --stack or GRANTOR_STACK, or check AWS_REGION and "
+        "AWS_PROFILE; if these are right, grantor plan needs the stack's managed policy Reader, "
+        "whose ARN is among its outputs\n"
+    )
+
+
 def test_a_stack_of_another_application_is_refused(cli: CommandLine, setup: GrantorSetup):
     topic = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     cloud = setup.client("cloudformation")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantor.aws.job_store import JobRun, JobStore, WaitingUpload
-from grantor.cli.jobs import console_url
+from grantor.cli.jobs import UploadOverview, console_url
+from grantor.core.jobs.match import NearMiss
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
 from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
@@ -156,6 +157,51 @@ def test_an_upload_whose_run_is_running_is_not_listed_as_waiting(
     assert [
         line.split()[2].rstrip(":") for line in cli.run("jobs").lines if "waits: " in line
     ] == answer
+
+
+def test_an_upload_whose_run_has_failed_for_good_is_not_listed_as_waiting(
+    cli: CommandLine, setup: GrantorSetup
+):
+    broken = replace(FAILED, cause="contract broken", sentence="abalone failed: contract broken")
+    why = f"abalone on {DONE.upload}: failed, and another attempt would change nothing"
+    given_up = WaitingUpload("s3://data/UserB/abalone.csv", 1.0, 0, 0, "abalone on x: given up")
+    store = record_run(setup, broken)
+    for upload in (WaitingUpload(DONE.upload, 1.0, 0, 0, why), given_up):
+        store.record_waiting(upload)
+
+    assert cli.run("jobs").lines[0] == "2026-11-24 10:00:00Z  abalone failed: contract broken"
+    overview = UploadOverview.read(store, datetime(2026, 11, 25, tzinfo=UTC))
+    assert (overview.waiting, overview.failed) == ([], [broken])
+    assert list(overview.lines()) == [
+        ("failed", "2026-11-24 10:00:00Z  abalone failed: contract broken")
+    ]
+    assert overview.to_json("eu-west-1")["failed"][0]["name"] == broken.name
+
+
+MISS = NearMiss("s3://data/UserA/abalone (1).csv", DONE.upload, DONE.job)
+NAMED = (
+    "'s3://data/UserA/abalone (1).csv' starts nothing: job abalone of policy/article.yaml waits "
+    "for s3://data/UserA/abalone.csv, and names are compared letter by letter; upload it under "
+    "that name"
+)
+
+
+def test_an_upload_that_nearly_has_an_inputs_name_is_listed_until_it_is_uploaded_rightly(
+    cli: CommandLine, setup: GrantorSetup
+):
+    now = datetime.now(UTC)
+    store = record_run(setup, DONE)
+    store.record_near_miss(MISS, now.timestamp())
+    said = f"{now:%Y-%m-%d %H:%M:%S}Z  {NAMED}"
+
+    assert cli.run("jobs", keys=cli.create_person("Reader")).lines[0] == said
+    near = cli.run("jobs", "--json").json["near_misses"]
+    assert [(one["upload"], one["nearest"]) for one in near] == [(MISS.upload, MISS.nearest)]
+    assert ("missed", said) in UploadOverview.read(store, now).lines()
+
+    record_run(setup, replace(OTHER, at=format_time(now + timedelta(minutes=1))))
+    assert all("starts nothing" not in line for line in cli.run("jobs").lines)
+    assert UploadOverview.read(store, now + timedelta(minutes=2)).near_misses == []
 
 
 def test_one_run_is_shown_in_full(cli: CommandLine, setup: GrantorSetup):

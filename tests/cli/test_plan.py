@@ -7,9 +7,18 @@ import pytest
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
 from tests.cli.policy_texts import build_rule, build_rules
-from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup, describe_changes
+from tests.conftest import ACCOUNT
+from tests.grantor_setup import ARTICLE_POLICY, POLICIES, GrantorSetup, describe_changes
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "AssumeRole")
+TEAMS = """\
+version: 1
+rules:
+  - name: teams
+    to: {role: "arn:aws:iam::000000000000:role/ana"}
+    on: {each_prefix: "s3://{data_bucket}/teams/"}
+    allow: READ
+"""
 WRONG = "version: 1\nrules: [{name: x}]\n"
 
 
@@ -69,10 +78,10 @@ def test_a_plan_that_the_guard_stops_says_how_to_approve_it_and_what_is_restored
         f"approval: plan {plan} requires an approval: it deletes 24 of 30 grants: more than 20 and more than 25%",
         f"approval: to approve exactly this plan: grantor approve {full} --because TEXT --stack grantor",
         "approval: author unknown: no event of CloudTrail has said who wrote policy/many.yaml; IAM alone keeps its author from approving it",
-        "meanwhile: + READ s3://data/29/* to role/ana, because policy/many.yaml#r29",
+        "meanwhile: + READ s3://data/29/* to role/ana, because policy/many.yaml#r29, again: somebody deleted it",
     ]
     assert describe_changes(setup.reconcile().done) == [
-        "+ READ s3://data/29/* to role/ana, because policy/many.yaml#r29"
+        "+ READ s3://data/29/* to role/ana, because policy/many.yaml#r29, again: somebody deleted it"
     ]
 
 
@@ -224,6 +233,7 @@ def test_json_has_every_change_field_by_field(cli: CommandLine, setup: GrantorSe
             ],
             "reasons_before": [],
             "suspended_by": None,
+            "drift": False,
             "outcome": "planned",
         }
     ]
@@ -242,4 +252,96 @@ def test_lint_warnings_are_shown_before_a_pull_request_is_merged(
     assert (
         "\nwarning: policy/one.yaml:4:5: rule one: it grants a whole bucket: "
         in cli.run("plan").out
+    )
+
+
+def test_a_grant_that_somebody_deleted_is_told_apart_from_a_new_one(
+    cli: CommandLine, setup: GrantorSetup
+):
+    role = setup.create_role("ana")
+    setup.put_policy("old", build_rule(role, "s3://data/old/*", name="old"))
+    setup.reconcile()
+    (grant_id,) = setup.list_grants().values()
+    setup.client("s3control").delete_access_grant(AccountId=ACCOUNT, AccessGrantId=grant_id)
+    setup.put_policy("new", build_rule(role, "s3://data/new/*", name="new"))
+    reader = cli.create_person("Reader")
+    planned = cli.run("plan", "--json", keys=reader).json
+
+    drift = {change["scope"]: change["drift"] for change in planned["changes"]}
+    assert drift == {"s3://data/new/*": False, "s3://data/old/*": True}
+    assert (planned["counts"]["to_create"], planned["counts"]["drifted"]) == (2, 1)
+    assert cli.run("plan", keys=reader).lines[1:3] == [
+        "+ READ s3://data/new/* to role/ana, because policy/new.yaml#new",
+        "+ READ s3://data/old/* to role/ana, because policy/old.yaml#old, again: somebody deleted it",
+    ]
+    run = setup.reconcile()
+    listed = cli.run("history", "-n", "1", keys=reader).lines
+    shown = cli.run("history", run.run_id, "--json", keys=reader).json
+    assert "1 grant that somebody deleted is there again" in listed[0]
+    assert (shown["counts"]["created"], shown["counts"]["drifted"]) == (2, 1)
+
+
+def test_a_folder_that_whoever_writes_data_has_named_is_no_mistake_of_a_policy_file(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.create_role("ana")
+    setup.put_policy("teams", TEAMS)
+    for key in ("teams/blue/a.csv", "teams/star*/a.csv", "teams/.../a.csv"):
+        setup.upload(key)
+    answer = cli.run("plan", keys=cli.create_person("Reader"))
+    planned = cli.run("plan", "--json").json
+
+    assert answer.code == 0
+    assert [line for line in answer.lines if line.startswith("notice: ")] == [
+        (
+            "notice: s3://data/teams/: nothing is granted for the folder 'star*': a folder's name cannot "
+            "be used as it is: it must be one name without /, *, ?, ${ and characters that no editor "
+            "shows, without $ at its end, and not . or ..; rename it (rule policy/teams.yaml#teams)"
+        )
+    ]
+    assert (planned["diagnostics"], planned["counts"]["notices"]) == ([], 1)
+    assert setup.reconcile().errors == []
+
+
+def test_files_of_the_bucket_that_nobody_reads_are_named(cli: CommandLine, setup: GrantorSetup):
+    keys = ("policy/Team2.YAML", "policy/x.json", "Policy/caps.yaml", "policy /a.yaml", "root.yaml")
+    setup.put_policy("good", build_rule(setup.create_role("ana"), "s3://data/good/*"))
+    for key in (*keys, "policy/README.md"):
+        setup.client("s3").put_object(Bucket=POLICIES, Key=key, Body=b"version: 1\n")
+    reader = cli.create_person("Reader")
+    setup.reset_call_counts()
+    planned = cli.run("plan", keys=reader)
+
+    assert setup.count_calls("s3")["ListObjectsV2"] == 1
+    named = [line for line in planned.lines if "nobody reads this file" in line]
+    assert [line.split(":")[1].strip() for line in named] == sorted(keys)
+    assert planned.code == 0
+    run = setup.reconcile()
+    assert {one.file for one in run.warnings} == set(keys)
+    status = cli.run("status", keys=reader)
+    assert [line for line in status.lines if line.startswith("ignored   policy/Team2.YAML")] == [
+        (
+            "ignored   policy/Team2.YAML: nobody reads this file; if runs should follow it, write it as "
+            "policy/Team2.yaml, else delete it"
+        )
+    ]
+
+
+def test_the_parent_of_the_policy_folder_is_answered_with_a_hint(
+    cli: CommandLine, setup: GrantorSetup, tmp_path: Path
+):
+    (tmp_path / "repository/policy").mkdir(parents=True)
+    (tmp_path / "repository/policy/a.YAML").write_text("version: 1\n")
+    role = setup.create_role("ana")
+    (tmp_path / "repository/policy/one.yaml").write_text(build_rule(role, "s3://data/x/*"))
+    parent = cli.run("plan", "--policy", str(tmp_path / "repository"))
+    own = cli.run("plan", "--policy", str(tmp_path / "repository/policy"))
+
+    assert parent.err == (
+        f"grantor plan: --policy {tmp_path}/repository would write policy/policy/one.yaml; if you mean "
+        f"the files of policy/, write --policy {tmp_path}/repository/policy\n"
+    )
+    assert own.err == ""
+    assert next(line for line in own.lines if "nobody reads" in line).startswith(
+        "warning: policy/a.YAML:1:1: nobody reads this file: "
     )

@@ -332,7 +332,7 @@ def test_a_missing_table_is_reported_with_what_to_do(cli: CommandLine, setup: Gr
 
     assert (answered.code, answered.err) == (
         1,
-        "grantor rebuild: the ledger table does not exist: deploy the stack again, then run grantor rebuild\n",
+        "grantor rebuild: the ledger table does not exist: restore it, or create it again and run grantor rebuild; docs/operations.md, A lost ledger, has the commands\n",
     )
 
 

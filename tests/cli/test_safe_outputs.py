@@ -24,7 +24,7 @@ from check import summarize_file
 from grantor.aws.job_store import JobRun, WaitingUpload
 from grantor.aws.notifications import DetailType, Notifications, dump_log
 from grantor.aws.run_store import RunRecord
-from grantor.cli.changing import describe_run
+from grantor.cli.changing import describe_run, render_report
 from grantor.cli.commands import COMMANDS
 from grantor.cli.errors import explain_error
 from grantor.cli.jobs import JobDetails, _format_jobs
@@ -33,12 +33,13 @@ from grantor.cli.output import Output, Progress, print_error, print_traceback
 from grantor.cli.plan import PlanView, render_markdown
 from grantor.core.diagnostics import Problem
 from grantor.core.jobs.decide import JobDescription, JobStatus
+from grantor.core.jobs.match import NearMiss
 from grantor.core.jobs.outcome import derive_outcome, parse_summary
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home
 from grantor.jobs import finish
 from grantor.reconcile import handler
-from grantor.reconcile.report import Report, render_problems, render_report
+from grantor.reconcile.report import Report, render_problems
 from tests.arbitrary_values import build_values, hostile_texts, timestamps
 from tests.job_report import manifests
 from tests.job_report.reading import read
@@ -143,11 +144,15 @@ def test_a_run_and_its_place_in_the_history(report: Report):
 
 
 @FEW
-@given(st.lists(runs, max_size=2), st.lists(build_values(WaitingUpload), max_size=2))
-def test_jobs(found: list[JobRun], waiting: list[WaitingUpload]):
+@given(
+    st.lists(runs, max_size=2),
+    st.lists(build_values(WaitingUpload), max_size=2),
+    st.lists(build_values(NearMiss), max_size=2),
+)
+def test_jobs(found: list[JobRun], waiting: list[WaitingUpload], missed: list[NearMiss]):
     now = datetime(2026, 11, 24, tzinfo=UTC)
 
-    assert_lines_safe(_format_jobs(waiting, found, now))
+    assert_lines_safe(_format_jobs(waiting, [(0.0, one) for one in missed], found, now))
     for run in found:
         assert_lines_safe(JobDetails(run, found, (), "eu-west-1", now).lines())
 

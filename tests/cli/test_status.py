@@ -5,7 +5,7 @@ import pytest
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
 from tests.cli.policy_texts import build_rule, build_rules
-from tests.engine.helpers import build_services_ahead
+from tests.engine.helpers import build_impatient_services, build_services_ahead
 from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup, describe_changes
 
 
@@ -151,6 +151,7 @@ def test_a_reader_sees_the_whole_status_and_json_has_it_field_by_field(
         "GetRolePolicy",
         "ListAccessGrants",
         "DescribeStacks",
+        "ListStackResources",
         "Scan",
         "Query",
         "GetItem",
@@ -210,4 +211,97 @@ def test_history_names_the_runs_that_it_cannot_show(
 def test_an_empty_history_says_so(cli: CommandLine):
     assert cli.run("history").lines == [
         "no run of the last 90 days has changed or reported anything"
+    ]
+
+
+def test_a_change_that_runs_could_not_make_is_shown_with_its_reason_and_since_when(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.set_faults(
+        {
+            "service": "s3control",
+            "operation": "CreateAccessGrant",
+            "kind": "refuse",
+            "code": "AccessGrantsQuotaExceededError",
+            "status": 400,
+            "message": "no more",
+            "after": 3,
+        }
+    )
+    first = setup.reconcile()
+    setup.reconcile(services=build_services_ahead(setup, 90_000))
+    setup.set_faults()
+    answer = cli.run("status", "--json", keys=cli.create_person("Reader"))
+
+    (grant,) = [one.change.grant for one in first.failed]
+    why, since = "AccessGrantsQuotaExceededError: no more", first.timestamp
+    assert [
+        (one["scope"], one["outcome"], one["why"], one["since"]) for one in answer.json["unsettled"]
+    ] == [(grant.scope, "failed", why, since)]
+    assert [one["kind"] for one in answer.json["attention"]] == ["failed"]
+    assert answer.code == 1
+    assert find_line(cli, "failed")[0].endswith(f"since {since.replace('T', ' ')} (2 times): {why}")
+    setup.reconcile()
+    settled = cli.run("status", "--json")
+    assert (settled.code, settled.json["unsettled"]) == (0, [])
+
+
+@pytest.mark.parametrize("wrong", ["a wrong file", "a pending plan", "an old sweep"])
+def test_the_status_exits_with_1_if_a_person_must_act(
+    cli: CommandLine, setup: GrantorSetup, wrong: str
+):
+    role = setup.create_role("ana")
+    setup.put_policy("many", build_rules(role, 30))
+    back = -7_200 if wrong == "an old sweep" else 0
+    setup.reconcile(services=build_services_ahead(setup, back))
+    if wrong == "a wrong file":
+        setup.put_policy("wrong", "version: 1\nruls: []\n")
+    elif wrong == "a pending plan":
+        setup.put_policy("many", build_rules(role, 5))
+        setup.reconcile()
+    answer = cli.run("status", "--json")
+
+    kinds = {"a wrong file": "error", "a pending plan": "approval", "an old sweep": "sweep"}
+    assert (answer.code, [one["kind"] for one in answer.json["attention"]]) == (1, [kinds[wrong]])
+
+
+def test_very_many_pending_triggers_are_counted(cli: CommandLine, setup: GrantorSetup):
+    services = setup.build_services()
+    waiting = {f"profile D/p{n:02}": None for n in range(49)}
+    services.lease_store.acquire("function 8f3c", {"everything": None}, services.clock(), 60)
+    services.lease_store.acquire("another", waiting, services.clock(), 60)
+
+    (line,) = find_line(cli, "pending")
+    assert line.endswith("profile D/p08 and 40 more")
+
+
+def test_runs_that_repeat_each_other_are_one_line_of_the_history(
+    cli: CommandLine, setup: GrantorSetup
+):
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.set_faults(
+        {"service": "s3control", "operation": "CreateAccessGrant", "kind": "throttle", "after": 3}
+    )
+    impatient = build_impatient_services(setup)
+    first = setup.reconcile(services=impatient)
+    later = [setup.reconcile(services=impatient) for _ in range(3)]
+    setup.set_faults()
+    reader = cli.create_person("Reader")
+
+    assert [line.split("  ", 1)[1] for line in cli.run("history", keys=reader).lines] == [
+        (
+            f"{later[2].run_id}  +0 -0  everything; some work is deferred; "
+            f"3 times since {later[0].timestamp.replace('T', ' ')}"
+        ),
+        f"{first.run_id}  +3 -0  everything; some work is deferred; accepted policy/article.yaml",
+    ]
+    answer = cli.run("history", "--json", keys=reader).json
+    assert [(one["run_id"], one["times"]) for one in answer["groups"]] == [
+        (later[2].run_id, 3),
+        (first.run_id, 1),
+    ]
+    assert [run["run_id"] for run in answer["runs"]] == [
+        *(run.run_id for run in reversed(later)),
+        first.run_id,
     ]

@@ -359,9 +359,12 @@ policy/a.yaml:8:5: rule one-folder for profile Lab/cy: its scope overlaps with t
 UNUSABLE = """
 policy/a.yaml:9:5: rule no-tag for profile Lab/cynthia: {profile.tags.team} has no value: nothing can stand in its place; give the profile a tag team, or leave the variable out
 policy/a.yaml:10:5: rule bad-tag for profile Lab/Cy: {profile.tags.team} is '../x': it must be one name without /, *, ?, ${ and characters that no editor shows, without $ at its end, and not . or ..; choose another name, or leave the variable out
-policy/a.yaml:11:5: rule folders: nothing is granted for the folders '..' and 'a*' in s3://data/teams/: a folder's name cannot be used as it is: it must be one name without /, *, ?, ${ and characters that no editor shows, without $ at its end, and not . or ..; rename it
-policy/a.yaml:12:5: rule roles for prefix s3://data/odd/two words/: 'arn:aws:iam::111122223333:role/two words' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone
-policy/a.yaml:12:5: rule roles for prefix s3://data/odd/{prefix.name}/: 'arn:aws:iam::111122223333:role/{prefix.name}' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone
+"""
+
+NOTICES = """
+s3://data/odd/two words/: 'arn:aws:iam::111122223333:role/two words' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone (rule policy/a.yaml#roles)
+s3://data/odd/{prefix.name}/: 'arn:aws:iam::111122223333:role/{prefix.name}' is not the ARN of a role or user: names of roles and users contain only letters, digits and + = , . @ _ -; give the folder the role's name, or write a rule for it alone (rule policy/a.yaml#roles)
+s3://data/teams/: nothing is granted for the folders '..' and 'a*': a folder's name cannot be used as it is: it must be one name without /, *, ?, ${ and characters that no editor shows, without $ at its end, and not . or ..; rename it (rule policy/a.yaml#folders)
 """
 
 
@@ -422,6 +425,7 @@ def test_rejections_explain_the_problem_to_a_steward() -> None:
 
     assert "\n".join(map(str, wanted.rejected)) == REFUSALS.strip()
     assert "\n".join(map(str, wanted.warnings)) == UNUSABLE.strip()
+    assert "\n".join(map(str, wanted.notices)) == NOTICES.strip()
     assert {held.rule.partition("#")[2] for held in wanted.on_hold} == {
         rule.name for rule in rules[:8]
     }
@@ -481,15 +485,57 @@ def test_a_tag_that_a_rule_uses_must_be_a_valid_name() -> None:
     wanted = of(rule, folders={"s3://data/x/": ("*", "blue")})
 
     assert rights(wanted) == ["role/ana s3://data/blue/*"]
-    assert (len(wanted.warnings), wanted.on_hold) == (1, ())
+    assert (len(wanted.notices), wanted.warnings, wanted.on_hold) == (1, (), ())
 
 
 def test_a_folders_name_breaks_no_line_of_a_report() -> None:
     rule = replace(PLAIN, to=AUDITOR, on="s3://data/{prefix.name}/*", each_prefix="s3://data/")
 
-    assert str(of(rule, folders={"s3://data/": ("x\ngranted: all",)}).warnings[0]).startswith(
-        "policy/a.yaml:3:5: rule r: nothing is granted for the folder 'x\\ngranted: all' in s3://data/: "
+    assert str(of(rule, folders={"s3://data/": ("x\ngranted: all",)}).notices[0]).startswith(
+        "s3://data/: nothing is granted for the folder 'x\\ngranted: all': "
     )
+
+
+@pytest.mark.parametrize(
+    ("tag", "what", "remedy"),
+    [
+        (("team", "blue"), "", ""),
+        (("team", "bleu"), "the tag 'team' with 'bleu'", "did you mean 'blue'?"),
+        (("taem", "blue"), "the tag 'taem' with 'blue'", "did you mean the tag 'team'?"),
+        (("team", "xyz"), "the tag 'team' with 'xyz'", "correct the tag, or keep it for"),
+        (("zone", "x"), "the tag 'zone' with 'x'", "correct the tag, or keep it for"),
+    ],
+    ids=["known", "mistyped value", "mistyped key", "other value", "other key"],
+)
+def test_a_tag_that_no_profile_carries_is_named(
+    tag: tuple[str, str], what: str, remedy: str
+) -> None:
+    rule = replace(PLAIN, to=ProfileSelector("Lab", tags=(tag,)))
+    found = of(rule).warnings
+
+    assert [it.what.removeprefix("rule r: no profile of Lab has ") for it in found] == (
+        [what] if what else []
+    )
+    assert all(problem.remedy.startswith(remedy) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("base", "names", "remedies"),
+    [
+        ("s3://data/teams/", ("blue",), []),
+        ("s3://data/teams/", ("*",), []),
+        ("s3://data/taems/", (), ["did you mean s3://data/teams/?"]),
+        ("s3://data/x/", (), ["correct it, or keep it for future folders"]),
+    ],
+    ids=["a folder", "a folder that cannot be used", "mistyped", "empty"],
+)
+def test_a_prefix_without_folders_is_named(
+    base: str, names: tuple[str, ...], remedies: list[str]
+) -> None:
+    rule = replace(PLAIN, to=AUDITOR, on=f"{base}{{prefix.name}}/*", each_prefix=base)
+    found = of(rule, folders={"s3://data/": ("teams",), base: names})
+
+    assert [problem.remedy for problem in found.warnings] == remedies
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 
 from grantor.core.grant import Grant, Grantee, Location, Permission, Reason, covers
 from grantor.core.planning.expand import expand_rules
-from grantor.core.planning.lint import find_covered, lint_rules, warn_of_leftovers
+from grantor.core.planning.lint import (
+    find_covered,
+    lint_rules,
+    warn_of_ignored,
+    warn_of_leftovers,
+)
 from grantor.core.planning.plan import LeftoverGrant
 from grantor.core.rules import DirectoryName, IamPrincipal, Policy, ProfileSelector, Rule
 from grantor.core.snapshot import Inventory, Profile, WantedGrants
+from grantor.settings import MAX_IGNORED_FILES
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ID = "9067642ac7-9e7c1e54-8c4f-4a0e-9a1b-2f6f0c3d5e7a"
@@ -317,3 +323,50 @@ def test_what_additive_files_leave_behind_is_named_once_for_each_file() -> None:
             "deletes it with --revoke"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("policy/Team2.YAML", "policy/Team2.yaml"),
+        ("policy/x.json", "policy/x.yaml"),
+        ("policy/team.yaml.txt", "policy/team.yaml"),
+        ("policy/teams/team (1).yml~", "policy/teams/team (1).yaml"),
+        ("policy/team", "policy/team.yaml"),
+        ("Policy/caps.yaml", "policy/caps.yaml"),
+        ("policy /team.yaml", "policy/team.yaml"),
+        ("polices/team.yaml", "policy/team.yaml"),
+        ("root.yaml", "policy/root.yaml"),
+        ("old/team.yaml", "policy/old/team.yaml"),
+        ("bounds/bounds.yml", "bounds/bounds.yaml"),
+        ("Bounds/all.yaml", "bounds/bounds.yaml"),
+    ],
+)
+def test_a_file_that_nobody_reads_is_named_with_the_name_that_it_may_have_been_meant_to_have(
+    key: str, meant: str
+) -> None:
+    (found,) = warn_of_ignored([key])
+
+    assert (found.file, found.what) == (key, "nobody reads this file")
+    assert found.remedy == f"if runs should follow it, write it as {meant}, else delete it"
+
+
+@pytest.mark.parametrize(
+    "key", ["policy/", "policy/README.md", "policy/.keep", "bounds/", "notes.txt", "logs/2026/11"]
+)
+def test_a_file_that_nobody_takes_for_a_policy_file_is_not_named(key: str) -> None:
+    assert warn_of_ignored([key]) == ()
+
+
+def test_of_very_many_files_that_nobody_reads_some_are_named_and_the_others_counted() -> None:
+    found = warn_of_ignored(f"policy/{n:04}.YAML" for n in range(1_000))
+
+    assert len(found) == MAX_IGNORED_FILES + 1
+    assert found[-1].what == f"nobody reads {1_000 - MAX_IGNORED_FILES} more files like these"
+
+
+def test_a_file_that_nobody_reads_breaks_no_line_of_a_report() -> None:
+    (found,) = warn_of_ignored(["policy/x\ngranted: all.YAML"])
+
+    assert str(found).startswith("policy/x\\ngranted: all.YAML:1:1: nobody reads this file: ")
+    assert str(found).isprintable()

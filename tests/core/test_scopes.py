@@ -138,7 +138,7 @@ def test_a_folder_with_an_invalid_name_gets_nothing_alone() -> None:
     )
 
     assert granted_scopes(found) == "Product/*"
-    assert (len(found.warnings), found.on_hold) == (1, ())
+    assert (len(found.notices), found.warnings, found.on_hold) == (1, (), ())
 
 
 def test_a_substituted_value_is_not_substituted_again() -> None:

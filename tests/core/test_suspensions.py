@@ -156,9 +156,10 @@ def plan_of(authority: Authority, reason: Reason = REASON, wanted=None) -> Plan:
 
 
 def authority(suspensions=(), *profiles: Profile, files=None, **more) -> Authority:
-    found = expand(suspensions, world(*profiles)).suspended
-    focus = more.get("focus", Focus())
-    return Authority.build(NOW, focus, files or {}, (HOLD,)).know(profiles, found)
+    inventory, focus = world(*profiles), more.get("focus", Focus())
+    found = expand(suspensions, inventory).suspended
+    first = Authority.build(NOW, focus, files or {}, (HOLD,))
+    return first.know(inventory, found, {}, withholds=True)
 
 
 def test_a_suspension_takes_what_is_on_hold_additive_unread_and_out_of_focus() -> None:

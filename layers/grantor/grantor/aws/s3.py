@@ -72,6 +72,7 @@ class PolicyFiles:
         self._client = client
         self._bucket = bucket
         self._listed: dict[str, ListedFile] = {}
+        self.ignored: tuple[str, ...] = ()  # keys that the last list had besides, sorted
         self._kept: dict[str, tuple[ListedFile, PolicyFile]] = {}
         self._accepted: dict[str, PolicyFile] = {}  # the last one that was read by version
 
@@ -89,6 +90,7 @@ class PolicyFiles:
             for item in items
             if is_policy_key(item["Key"]) or item["Key"] == BOUNDS_FILE
         }
+        self.ignored = tuple(sorted({item["Key"] for item in items} - self._listed.keys()))
         self._kept = {key: kept for key, kept in self._kept.items() if key in self._listed}
         return {key: file for key, file in self._listed.items() if key != BOUNDS_FILE}
 

@@ -6,10 +6,10 @@ from functools import partial
 from grantor.aws.lease import LeaseStatus
 from grantor.aws.services import Services
 from grantor.cli import session as exit_codes
+from grantor.cli.approve import encode_pending_plan
 from grantor.cli.changing import read_time, report_and_publish, wait_until
 from grantor.cli.output import Progress, format_count
 from grantor.cli.session import Interrupt, Session
-from grantor.cli.status import encode_pending_plan
 from grantor.core.planning.rendering import SCHEMA_VERSION, Json, describe_approval_needed
 from grantor.core.snapshot import EVERYTHING
 from grantor.core.triggers import Trigger

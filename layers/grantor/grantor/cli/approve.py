@@ -16,6 +16,7 @@ from grantor.core.planning.plan import Action, Change, hash_changes
 from grantor.core.planning.rendering import (
     SCHEMA_VERSION,
     Home,
+    Json,
     decode_change,
     describe_change,
     describe_unknown_author,
@@ -219,3 +220,17 @@ def _confirm(question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("stdin is not a terminal; pass --yes")
     return ask_caller(question).lower() in ("y", "yes")
+
+
+def encode_pending_plan(plan: PendingPlan, approval: PlanApproval) -> Json:
+    """A plan that waits for an approval, and what people said about it."""
+    encoded = approval.to_json()
+    return {
+        "hash": plan.hash,
+        "planned_at": plan.at,
+        "causes": list(plan.causes),
+        "counts": dict(plan.counts),
+        "approved_by": encoded["approved_by"],
+        "approved_at": encoded["approved_at"],
+        "approval": encoded,
+    }

@@ -1,7 +1,7 @@
 """What commands about runs share: judging, waiting for another run, reporting."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
@@ -14,10 +14,11 @@ from grantor.aws.services import Services
 from grantor.aws.vended_sessions import VendedSessions
 from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, format_time, print_error
 from grantor.cli.session import Session
-from grantor.core.planning.rendering import describe_focus
+from grantor.core.planning import rendering
+from grantor.core.planning.rendering import Home, describe_focus
 from grantor.core.snapshot import EVERYTHING
 from grantor.reconcile.apply import JudgedPlan
-from grantor.reconcile.report import Report, SessionsEnd, list_conditions, render_report
+from grantor.reconcile.report import Report, SessionsEnd, describe_sessions, list_conditions
 from grantor.reconcile.run import judge_run, publish_run
 
 
@@ -91,11 +92,48 @@ def describe_run(run: RunRecord) -> str:
     ]
     activity = run.document["activity"]
     about = describe_focus(run.document["focus"]) if activity == "reconcile" else activity
+    drifted = counts.get("drifted", 0)
+    again = "grant that somebody deleted is there" if drifted == 1 else "deleted grants are there"
     parts = [
         about,
+        *([f"{drifted:,} {again} again"] if drifted else []),
         *list_conditions(run.document),
         *([f"accepted {', '.join(files)}"] if files else []),
     ]
     updated = counts.get("updated", 0)  # a run of version 0.2.0 does not say
     changes = f"+{counts['created']} -{counts['deleted']}{f' ~{updated}' if updated else ''}"
     return f"{format_time(run.at)}  {run.id}  {changes}  {'; '.join(parts)}"
+
+
+def render_report(
+    report: Report, home: Home, stack: str, max_unmanaged: int | None = None
+) -> Iterator[str]:
+    """The run as lines that can be searched: each begins with the sign of a change, or with a label
+    and a colon.
+    """
+    approval = report.approval
+    yield from (rendering.describe_change(change, home) for change in report.done)
+    if report.sessions:
+        yield f"sessions: {describe_sessions(report.sessions)}"
+    if report.credentials_until:
+        yield f"horizon: {rendering.describe_horizon(report.credentials_until, stack)}"
+    yield from (f"accepted: {file}" for file in sorted(report.accepted))
+    yield from (f"accepted: {file} was deleted" for file in report.removed_files)
+    yield from (f"error: {problem}" for problem in report.errors)
+    yield from (f"failed: {rendering.describe_failed(one, home)}" for one in report.failed)
+    if approval.is_pending:
+        needed = rendering.describe_approval_needed(approval, stack)
+        yield from (f"approval: {line}" for line in needed)
+    elif approval.approved_by:
+        yield f"approved: {rendering.describe_approval_given(approval)}"
+    yield from (f"deferred: {rendering.describe_deferred(one, home)}" for one in report.deferred)
+    yield from (
+        f"deferred: {rendering.describe_unread(what, why)}" for what, why in report.unread.items()
+    )
+    yield from (rendering.describe_on_hold(held, home) for held in report.on_hold)
+    yield from (f"warning: {problem}" for problem in report.warnings)
+    yield from (f"notice: {notice}" for notice in report.notices)
+    shown = report.unmanaged[:max_unmanaged]
+    yield from (f"unmanaged: {rendering.describe_unmanaged(one, home)}" for one in shown)
+    if len(shown) < len(report.unmanaged):
+        yield f"unmanaged: {rendering.describe_omitted(len(report.unmanaged) - len(shown))}"

@@ -37,9 +37,10 @@ def run_check(session: Session) -> int:
     problems = [
         problem for result in parsed if not isinstance(result, Policy) for problem in result
     ]
+    ignored = [one for path in map(Path, arguments.paths) for one in find_ignored(path)]
     outside = find_large_jobs(policies, bounds if isinstance(bounds, Bounds) else None)
     problems += bounds if isinstance(bounds, tuple) else outside if bounds else ()
-    warnings = sorted({*find_warnings(policies), *(() if bounds else outside)})
+    warnings = sorted({*find_warnings(policies), *(() if bounds else outside), *ignored})
     output.print_lines(map(str, problems))
     output.print_lines(map(_format_warning, warnings))
     if not problems:
@@ -100,6 +101,16 @@ def find_policy_files(folder: Path) -> list[Path]:
             f"{folder}: this folder contains no policy files ({' or '.join(POLICY_SUFFIXES)})"
         )
     return found
+
+
+def find_ignored(folder: Path) -> tuple[Problem, ...]:
+    """The files in a folder and below whose suffix is nearly that of a policy file."""
+    others = (path for path in folder.rglob("*") if path.suffix not in POLICY_SUFFIXES)
+    near = [path for path in others if path.suffix.lower() in POLICY_SUFFIXES and path.is_file()]
+    why = f"the suffix of a policy file is {' or '.join(POLICY_SUFFIXES)}, in small letters"
+    return tuple(
+        Problem(str(path), 1, 1, "nobody reads this file", why, "rename it") for path in near
+    )
 
 
 def read_policy_file(path: Path) -> bytes:

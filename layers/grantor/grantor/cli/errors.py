@@ -15,7 +15,8 @@ from grantor.aws.clients import (
     error_code,
     error_message,
 )
-from grantor.cli.commands import Command, name_policies
+from grantor.cli.commands import Command
+from grantor.cli.session import explain_needs
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -82,7 +83,10 @@ def _explain_refusal(error: ClientError, command: Command) -> str:
     if code in DENIED:
         return _explain_denial(error.operation_name, message, command)
     if code == "ResourceNotFoundException" and error.operation_name in LEDGER_OPERATIONS:
-        return "the ledger table does not exist: deploy the stack again, then run grantor rebuild"
+        return (
+            "the ledger table does not exist: restore it, or create it again and run grantor "
+            "rebuild; docs/operations.md, A lost ledger, has the commands"
+        )
     return f"AWS refuses {error.operation_name}: {code}: {message}"
 
 
@@ -102,7 +106,4 @@ def _suggest_policy(command: Command, *, is_explicit: bool) -> str:
             else ""
         )
         return f"a policy denies it, whatever else allows it{denies}"
-    arns = "whose ARN is" if len(command.policies) == 1 else "whose ARNs are"
-    return (
-        f"grantor {command.name} needs {name_policies(command.policies)}, {arns} among its outputs"
-    )
+    return explain_needs(command)

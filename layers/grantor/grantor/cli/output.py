@@ -66,6 +66,19 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def describe_age(seconds: float) -> str:
+    """How long ago, in the largest unit that is exact enough.
+
+    >>> describe_age(42), describe_age(600), describe_age(7500), describe_age(200_000)
+    ('42 s', '10 min', '2 h', '2 days')
+    """
+    for unit, size in (("s", 1), ("min", 60), ("h", 3600)):
+        following = size * (24 if unit == "h" else 60)
+        if seconds < 2 * following:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86_400)} days"
+
+
 COLOURS = {"+": "32", "-": "31", "~": "33", "=": "2"}  # by how a line begins
 ERASE_LINE = "\r\x1b[K"  # moves to the first column and erases the line (ECMA-48, EL)
 PROGRESS_DELAY_SECONDS = 1.0  # before a task shows how far it is

@@ -20,9 +20,15 @@ from grantor.aws.s3 import (
     describe_too_large,
     is_too_large,
 )
-from grantor.cli.changing import judge_everything
+from grantor.cli.changing import judge_everything, render_report
 from grantor.cli.check import find_policy_files, read_policy_file
-from grantor.cli.output import MAX_LISTED_LINES, MAX_OPEN_LINES, Progress, format_count
+from grantor.cli.output import (
+    MAX_LISTED_LINES,
+    MAX_OPEN_LINES,
+    Progress,
+    format_count,
+    print_error,
+)
 from grantor.cli.session import Session, UsageError
 from grantor.core.diagnostics import show_text
 from grantor.core.planning import rendering
@@ -31,7 +37,7 @@ from grantor.core.planning.lint import lint_rules
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home, Json, truncate_lines
 from grantor.reconcile.apply import JudgedPlan
-from grantor.reconcile.report import Report, find_credentials_end, render_report
+from grantor.reconcile.report import Report, find_credentials_end
 from grantor.reconcile.run import compute_interim, read_approval
 
 if TYPE_CHECKING:
@@ -135,6 +141,7 @@ class PlanView:
             unmanaged=report.unmanaged,
             errors=report.errors,
             warnings=report.warnings,
+            notices=report.notices,
             unread=report.unread,
         )
 
@@ -168,6 +175,7 @@ def _render_parts(view: PlanView) -> Iterator[str]:
         "Errors in policy files": list(map(str, report.errors)),
         "Could not be read": [rendering.describe_unread(*one) for one in report.unread.items()],
         "Warnings": list(map(str, report.warnings)),
+        "For whoever writes data": list(map(str, report.notices)),
         "On hold": [rendering.describe_on_hold(held, home) for held in report.on_hold],
         "Unmanaged": [rendering.describe_unmanaged(one, home) for one in report.unmanaged],
     }
@@ -251,7 +259,11 @@ def _build_view(session: Session) -> PlanView:
     services, folder = session.services, session.arguments.policy
     if folder is not None:
         bucket = services.names.policy_bucket
-        services.policy_files = LocalFiles(session.clients.s3, bucket, _check_folder(folder))
+        files = LocalFiles(session.clients.s3, bucket, _check_folder(folder))
+        if meant := files.find_nested():
+            instead = f"if you mean the files of policy/, write --policy {Path(folder) / 'policy'}"
+            print_error(f"grantor plan: --policy {folder} would write {meant}; {instead}")
+        services.policy_files = files
     with Progress("reading policy files, profiles and grants"):
         return PlanView.build(services, judge_everything(services), is_merged=folder is None)
 
@@ -277,10 +289,14 @@ class LocalFiles(PolicyFiles):
         super().__init__(client, bucket)
         paths = find_policy_files(folder)
         self._paths = {f"{FOLDER}{path.relative_to(folder).as_posix()}": path for path in paths}
+        every = (path for path in folder.rglob("*") if path.is_file())
+        keys = {f"{FOLDER}{path.relative_to(folder).as_posix()}" for path in every}
+        self._others = tuple(sorted(keys - self._paths.keys()))
 
     def list_files(self) -> Mapping[str, ListedFile]:
         """List the folder's files by their keys in the bucket. Costs a call to list the bucket."""
         super().list_files()
+        self.ignored = self._others
         return {key: _describe_file(path) for key, path in self._paths.items()}
 
     def read_file(self, key: str, version: str = "") -> PolicyFile:
@@ -298,6 +314,10 @@ class LocalFiles(PolicyFiles):
     def is_deleted(self, key: str) -> bool:
         """Whether the folder lacks this file; of the bounds file, whether the bucket does."""
         return super().is_deleted(key) if key == BOUNDS_FILE else key not in self._paths
+
+    def find_nested(self) -> str:
+        """A key below policy/policy/, which nobody means who names the parent of policy/; or ""."""
+        return next((key for key in sorted(self._paths) if key.startswith(FOLDER * 2)), "")
 
     def _read_uploaded(self, key: str) -> PolicyFile | None:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
+from grantor.cli.commands import Command, find_command, name_policies
 from grantor.cli.output import ERASE_LINE, Output
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SERVICE_OUTPUTS = {
     "event_queue": "EventQueue",
     "alert_topic": "AlertTopic",
     "guard_limits": "GuardLimits",
+    "recreated_roles": "RecreatedRoles",
 }  # the field of StackNames, and the stack's output
 QUEUE_OUTPUTS = {
     "policy_bucket": "PolicyBucket",
@@ -51,6 +53,18 @@ class UsageError(CommandError):
     """Invalid usage (exit code 2)."""
 
     exit_code = 2
+
+
+def explain_needs(command: Command) -> str:
+    """Which managed policies of the stack a caller of the command needs.
+
+    >>> explain_needs(Command("plan", "", "", "", policies=("Reader",)))
+    "grantor plan needs the stack's managed policy Reader, whose ARN is among its outputs"
+    """
+    arns = "whose ARN is" if len(command.policies) == 1 else "whose ARNs are"
+    return (
+        f"grantor {command.name} needs {name_policies(command.policies)}, {arns} among its outputs"
+    )
 
 
 @contextmanager
@@ -134,22 +148,28 @@ class Session:
 
 def choose_stack(given: str | None, folder: Path) -> str:
     """Choose `given`, else GRANTOR_STACK, else what samconfig.toml says, else "grantor"."""
-    configured = given or os.environ.get("GRANTOR_STACK")
-    return configured or _read_samconfig(folder / "samconfig.toml") or "grantor"
+    if configured := given or os.environ.get("GRANTOR_STACK"):
+        return configured
+    return str(read_samconfig(folder / "samconfig.toml").get("stack_name", "grantor"))
 
 
-def _read_samconfig(path: Path) -> str | None:
-    """Read the stack's name as SAM CLI does for its default environment."""
+def read_samconfig(path: Path) -> dict[str, Any]:
+    """Read how SAM CLI deploys in its default environment; empty if there is no such file.
+
+    Raises CommandError if the file cannot be read.
+    """
     try:
         default = tomllib.loads(path.read_text()).get("default", {})
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError) as error:
         raise CommandError(
             f"{path} cannot be read: {error}; name the stack with --stack"
         ) from error
-    sections = (default.get(name, {}).get("parameters", {}) for name in ("deploy", "global"))
-    return next((str(part["stack_name"]) for part in sections if "stack_name" in part), None)
+    found: dict[str, Any] = {}
+    for name in ("global", "deploy"):
+        found |= default.get(name, {}).get("parameters", {})
+    return found
 
 
 def read_stack_names(session: Session) -> "StackNames":
@@ -168,17 +188,32 @@ def read_queue_urls(session: Session) -> dict[str, str]:
     return _read_outputs(session, QUEUE_OUTPUTS)
 
 
+def _explain_place(session: Session) -> str:
+    region, account = session.clients.region, session.caller.account
+    return (
+        f"{region} of account {account}: name another with --stack or GRANTOR_STACK, or check "
+        "AWS_REGION and AWS_PROFILE"
+    )
+
+
 def _read_outputs(session: Session, wanted: Mapping[str, str]) -> dict[str, str]:
+    from botocore.exceptions import ClientError
+
     from grantor.aws.cloudformation import StackNotFound, read_outputs
 
     stack = session.stack
     try:
         found = read_outputs(session.clients.cloudformation, stack)
     except StackNotFound as error:
-        region, account = session.clients.region, session.caller.account
+        raise CommandError(f"stack {stack} does not exist in {_explain_place(session)}") from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        # IAM answers the same for a stack that does not exist and for one of others.
+        command = find_command(session.arguments.command)
         raise CommandError(
-            f"stack {stack} does not exist in {region} of account {account}: name another with "
-            "--stack or GRANTOR_STACK, or check AWS_REGION and AWS_PROFILE"
+            f"you may not cloudformation:DescribeStacks on stack {stack} in "
+            f"{_explain_place(session)}; if these are right, {explain_needs(command)}"
         ) from error
     if missing := sorted(set(wanted.values()) - found.keys()):
         raise CommandError(

@@ -1,4 +1,6 @@
-"""grantor status: what past runs have recorded, and policy files as they are now."""
+"""grantor status: whether the stack is at work, what past runs have recorded, and policy files as
+they are now.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -7,134 +9,161 @@ from datetime import UTC, datetime, timedelta
 
 from grantor.aws.lease import LeaseStatus
 from grantor.aws.run_store import AcceptedVersion, RunRecord, Sweep
-from grantor.aws.services import Services
-from grantor.cli.changing import describe_run, read_sessions_end, read_time
-from grantor.cli.output import LABEL_WIDTH, MAX_LISTED_LINES, Progress, format_count, format_time
+from grantor.aws.stack_health import (
+    EventRule,
+    QueueDepth,
+    QueueMapping,
+    StackHealth,
+    read_stack_health,
+)
+from grantor.cli.approve import encode_pending_plan
+from grantor.cli.changing import describe_run, read_time
+from grantor.cli.history import (
+    AccessState,
+    Unsettled,
+    find_last_change,
+    find_unsettled,
+)
+from grantor.cli.output import (
+    LABEL_WIDTH,
+    MAX_LISTED_LINES,
+    Progress,
+    describe_age,
+    format_count,
+    format_time,
+)
 from grantor.cli.session import Session
-from grantor.core.grant import Grant, LedgerEntry
+from grantor.core.diagnostics import Problem
 from grantor.core.planning.approvals import PendingPlan, PlanApproval
+from grantor.core.planning.lint import warn_of_ignored
 from grantor.core.planning.rendering import (
     SCHEMA_VERSION,
-    Home,
     Json,
     describe_approval_given,
-    describe_grant,
-    describe_horizon,
     describe_omitted,
-    encode_grant,
     encode_problem,
     format_timestamp,
     shorten_hash,
 )
-from grantor.core.rules import Suspension
 from grantor.reconcile.policies import PolicySet, read_policies
-from grantor.reconcile.report import (
-    SessionsEnd,
-    describe_sessions,
-    find_credentials_end,
-)
 from grantor.reconcile.run import read_pending_plans
+
+MAX_LISTED_WORDS = 10  # of a list in one line
+# From then on something is wrong; the alarms of stacks/operations.yaml ring at the same ages.
+SWEEP_OVERDUE = timedelta(hours=1)
+WORK_DEFERRED = timedelta(hours=1)
+MAX_MESSAGE_SECONDS = {"EventQueue": 900, "UploadQueue": 3_600}
 
 
 def run_status(session: Session) -> int:
-    """Exits with 0."""
+    """Exits with 0, or with 1 if a line begins with attention."""
     with Progress("reading the ledger"):
         status = _Status.read(session)
     session.output.print_lines(f"{label:<{LABEL_WIDTH}} {text}" for label, text in status.lines())
     session.output.print_json(status.to_json())
-    return 0
+    return 1 if status.attention else 0
 
 
 @dataclass(frozen=True)
-class _Access:
-    """Access that no rule gives, and access that was taken away."""
+class Attention:
+    """Something that is wrong, or that a person must decide: its kind as docs/json.md lists them,
+    what it is about, and a sentence with the remedy.
+    """
 
-    home: Home
-    suspensions: tuple[Suspension, ...]
-    unmanaged: list[Grant]
-    leftover: list[LedgerEntry]  # that only additive files keep, whose rules are gone
-    credentials_until: datetime | None  # those of grants that the last runs have deleted
-    ended: SessionsEnd | None  # that is in force
-
-    @classmethod
-    def read(
-        cls, session: Session, entries: Iterable[LedgerEntry], policies: PolicySet, now: datetime
-    ) -> "_Access":
-        """Costs a call per 1,000 grants, and some more."""
-        services, ours = session.services, list(entries)
-        listed = services.grants.list_grants(known={entry.id for entry in ours})
-        known, rules = {entry.grant for entry in ours}, {rule.id for rule in policies.rules}
-        ended = read_sessions_end(session)
-        until = _find_credentials_end(services, now)
-        if until and ended and ended.before and find_credentials_end(ended.before) >= until:
-            until = None
-        return cls(
-            services.names.home,
-            tuple(one for one in policies.suspensions if not one.until or one.until > now),
-            sorted(listed.keys() - known, key=Grant.sort_key),
-            [
-                entry
-                for entry in ours
-                if all(one.additive and one.rule not in rules for one in entry.reasons)
-                and policies.unread.keys().isdisjoint(one.file for one in entry.reasons)
-            ],
-            until,
-            ended,
-        )
-
-    def lines(self, stack: str, now: datetime) -> Iterator[tuple[str, str]]:
-        """Lines, each with its label."""
-        for one in self.suspensions:
-            until = f", until {format_timestamp(one.until)}" if one.until else ""
-            yield "suspended", f"{one.name}{until}, by {one.file}: {one.because}"
-        if self.credentials_until:
-            yield "horizon", describe_horizon(self.credentials_until, stack)
-        if self.ended and self.ended.before:
-            useless = find_credentials_end(self.ended.before)
-            effect = f"needed until {format_timestamp(useless)}"
-            if useless <= now:
-                effect = "not needed any more: grantor end-sessions --undo --because TEXT"
-            yield "sessions", f"{describe_sessions(self.ended)}; {effect}"
-        grants = [entry.grant for entry in self.leftover]
-        for label, found in (("leftover", grants), ("unmanaged", self.unmanaged)):
-            shown = found[:MAX_LISTED_LINES]
-            yield from ((label, describe_grant(grant, self.home)) for grant in shown)
-            if len(found) > len(shown):
-                yield label, describe_omitted(len(found) - len(shown))
-
-    def to_json(self) -> Json:
-        until = self.credentials_until
-        return {
-            "suspensions": [
-                {
-                    "file": one.file,
-                    "who": one.name,
-                    "because": one.because,
-                    "until": format_timestamp(one.until) if one.until else None,
-                }
-                for one in self.suspensions
-            ],
-            "credentials_until": format_timestamp(until) if until else None,
-            "sessions": self.ended.to_json() if self.ended else None,
-            "leftover": [encode_grant(entry.grant) for entry in self.leftover],
-            "unmanaged": list(map(encode_grant, self.unmanaged)),
-        }
+    kind: str
+    about: str
+    text: str
 
 
-def _find_credentials_end(services: Services, now: datetime) -> datetime | None:
-    """Until when credentials of grants can live that recent runs have deleted."""
-    for run in services.run_store.iterate_runs():
-        if find_credentials_end(datetime.fromisoformat(run.at)) + timedelta(hours=1) < now:
-            break  # a run takes minutes
-        if until := run.document.get("credentials_until"):
-            found = datetime.fromisoformat(until)
-            return found if found > now else None
-    return None
+def judge_health(health: StackHealth) -> Iterator[Attention]:
+    """What is wrong with a stack's triggers, queues and alarms."""
+    triggers: list[EventRule | QueueMapping] = [*health.rules, *health.mappings]
+    for one in triggers:
+        if not one.is_enabled:
+            yield Attention("trigger", one.name, _explain_trigger(one))
+    for queue in health.queues:
+        if queue.is_dead_letter_queue and queue.total:
+            count = format_count(queue.total, "message")
+            text = f"{queue.name} has {count}{_describe_oldest(queue)}: grantor redrive --list"
+            yield Attention("dead_letters", queue.name, text)
+        elif (queue.oldest_seconds or 0) > MAX_MESSAGE_SECONDS.get(queue.name, 3_600):
+            text = f"{queue.name} is not emptied: its oldest message waits for "
+            yield Attention("queue", queue.name, text + describe_age(queue.oldest_seconds or 0))
+    for alarm in health.alarms:
+        if alarm.is_ringing:
+            since = f" since {format_timestamp(alarm.since)}" if alarm.since else ""
+            yield Attention("alarm", alarm.name, f"{alarm.name} is on{since}: {alarm.about}")
+    for what, why in sorted(health.unread.items()):
+        yield Attention("unread", what, f"{what} could not be read: {why}")
+
+
+def _explain_trigger(one: EventRule | QueueMapping) -> str:
+    service = "EventBridge" if isinstance(one, EventRule) else "Lambda"
+    if one.state == "missing":
+        return f"trigger {one.name} is gone: make it again as template.yaml has it"
+    return f"trigger {one.name} is {one.state}: enable it in {service}"
+
+
+def _describe_oldest(queue: QueueDepth) -> str:
+    if queue.oldest_seconds is None:
+        return ""
+    return f", the oldest {describe_age(queue.oldest_seconds)} old"
+
+
+def describe_health(health: StackHealth) -> Iterator[tuple[str, str]]:
+    """Lines, each with its label, of a stack that has any of these."""
+    triggers: list[EventRule | QueueMapping] = [*health.rules, *health.mappings]
+    if triggers:
+        enabled = sum(one.is_enabled for one in triggers)
+        yield "triggers", f"{enabled} of {len(triggers)} enabled"
+    if health.queues:
+        listed = (f"{one.name} {one.total:,}{_describe_oldest(one)}" for one in health.queues)
+        yield "queues", "; ".join(listed)
+    if health.alarms:
+        ringing = sum(alarm.is_ringing for alarm in health.alarms)
+        yield "alarms", f"{ringing} of {len(health.alarms)} on"
+
+
+def encode_health(health: StackHealth) -> Json:
+    """The same for a document of docs/json.md."""
+    triggers: list[EventRule | QueueMapping] = [*health.rules, *health.mappings]
+    return {
+        "triggers": [{"name": one.name, "state": one.state} for one in triggers],
+        "queues": [
+            {
+                "name": one.name,
+                "waiting": one.waiting,
+                "in_flight": one.in_flight,
+                "delayed": one.delayed,
+                "oldest_seconds": one.oldest_seconds and round(one.oldest_seconds),
+            }
+            for one in health.queues
+        ],
+        "alarms": [
+            {
+                "name": one.name,
+                "state": one.state,
+                "since": format_timestamp(one.since) if one.since else None,
+            }
+            for one in health.alarms
+        ],
+    }
+
+
+def list_some(words: Iterable[str]) -> str:
+    """The first words of a list, sorted, and how many more there are.
+
+    >>> list_some(["b", "a"]), list_some(map(str, range(12)))
+    ('a, b', '0, 1, 10, 11, 2, 3, 4, 5, 6, 7 and 2 more')
+    """
+    found = sorted(words)
+    more = len(found) - MAX_LISTED_WORDS
+    return ", ".join(found[:MAX_LISTED_WORDS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
 class _Status:
-    access: _Access
+    access: AccessState
     stack: str
     where: str
     now: datetime
@@ -145,6 +174,8 @@ class _Status:
     policies: PolicySet
     pending_plans: list[tuple[PendingPlan, PlanApproval]]
     last_change: RunRecord | None
+    health: StackHealth
+    unsettled: tuple[Unsettled, ...]
 
     @classmethod
     def read(cls, session: Session) -> "_Status":
@@ -153,7 +184,7 @@ class _Status:
         policies = read_policies(services.policy_files, accepted, services.names)
         entries = list(services.ledger.iterate_entries())
         return cls(
-            access=_Access.read(session, entries, policies, now),
+            access=AccessState.read(session, entries, policies, now),
             stack=services.names.stack_name,
             where=f"{services.clients.region} of account {services.names.account_id}",
             now=now,
@@ -163,8 +194,40 @@ class _Status:
             accepted=accepted,
             policies=policies,
             pending_plans=[*read_pending_plans(services, now)],
-            last_change=_find_last_change(services),
+            last_change=find_last_change(services),
+            health=read_stack_health(session.clients, services.names.stack_name, now),
+            unsettled=find_unsettled(entries, store.iterate_runs()),
         )
+
+    @property
+    def ignored(self) -> tuple[Problem, ...]:
+        """The files of the policy bucket that nobody reads."""
+        return warn_of_ignored(self.policies.ignored)
+
+    @property
+    def attention(self) -> list[Attention]:
+        """What is wrong, or what a person must decide."""
+        return [*judge_health(self.health), *self._judge_records()]
+
+    def _judge_records(self) -> Iterator[Attention]:
+        for problem in self.policies.problems:
+            yield Attention("error", problem.file, f"{problem.file} is wrong, see below")
+        for file, why in sorted(self.policies.unread.items()):
+            yield Attention("unread", file, f"{file} could not be read: {why}")
+        for plan, approval in self.pending_plans:
+            if not approval.approved_by:
+                short = shorten_hash(plan.hash)
+                yield Attention("approval", plan.hash, f"plan {short} waits for an approval")
+        at = self.sweep.at and datetime.fromisoformat(self.sweep.at)
+        if at and self.now - at > SWEEP_OVERDUE:
+            text = "no run has read everything and brought it in line for "
+            ago = describe_age((self.now - at).total_seconds())
+            yield Attention("sweep", self.sweep.at, text + ago)
+        for one in self.unsettled:
+            since = datetime.fromisoformat(one.since) if one.since else self.now
+            if one.outcome == "failed" or self.now - since > WORK_DEFERRED:
+                text = f"{one.outcome}: {one.describe(self.access.home)}"
+                yield Attention(one.outcome, one.grant.scope, text)
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Lines, each with its label."""
@@ -174,6 +237,11 @@ class _Status:
             else "no run has changed anything in the last 90 days"
         )
         yield "stack", f"{self.stack} in {self.where}"
+        attention = self.attention
+        yield from (("attention", one.text) for one in attention[:MAX_LISTED_LINES])
+        if len(attention) > MAX_LISTED_LINES:
+            yield "attention", describe_omitted(len(attention) - MAX_LISTED_LINES)
+        yield from describe_health(self.health)
         yield "sweep", self._describe_sweep()
         yield (
             "grants",
@@ -181,12 +249,14 @@ class _Status:
         )
         yield "changed", changed
         yield "lease", self._describe_lease()
-        yield "pending", ", ".join(sorted(self.lease.pending)) or "no triggers"
+        yield "pending", list_some(self.lease.pending) or "no triggers"
+        yield from self._describe_unsettled_grants()
         yield from (("policy", line) for line in self._describe_policies())
         yield from (("error", str(problem)) for problem in self.policies.problems)
         yield from (
             ("unread", f"{file}: {why}") for file, why in sorted(self.policies.unread.items())
         )
+        yield from (("ignored", f"{one.file}: {one.what}; {one.remedy}") for one in self.ignored)
         yield from (self._describe_plan(plan, approval) for plan, approval in self.pending_plans)
         yield from self.access.lines(self.stack, self.now)
 
@@ -209,8 +279,17 @@ class _Status:
                 "new": sorted(policies.changed),
                 "deleted": list(policies.deleted),
             },
-            "diagnostics": [encode_problem(problem, "error") for problem in policies.problems],
-            "unread": [{"what": file, "why": why} for file, why in sorted(policies.unread.items())],
+            "diagnostics": [
+                *(encode_problem(problem, "error") for problem in policies.problems),
+                *(encode_problem(problem, "warning") for problem in self.ignored),
+            ],
+            "attention": [vars(one) for one in self.attention],
+            **encode_health(self.health),
+            "unsettled": [one.to_json() for one in self.unsettled],
+            "unread": [
+                {"what": what, "why": why}
+                for what, why in sorted({**policies.unread, **self.health.unread}.items())
+            ],
             "pending_plans": [
                 encode_pending_plan(plan, approval) for plan, approval in self.pending_plans
             ],
@@ -221,10 +300,10 @@ class _Status:
         if not self.sweep.at:
             return "none is complete yet"
         profiles = sorted(self.sweep.baseline.profiles.items())
-        domains = ", ".join(
+        domains = list_some(
             f"{format_count(number, 'profile')} in {domain}" for domain, number in profiles
         )
-        ago = _describe_age((self.now - datetime.fromisoformat(self.sweep.at)).total_seconds())
+        ago = describe_age((self.now - datetime.fromisoformat(self.sweep.at)).total_seconds())
         return f"{format_time(self.sweep.at)}, {ago} ago" + (f": {domains}" if domains else "")
 
     def _encode_sweep(self) -> Json | None:
@@ -239,6 +318,12 @@ class _Status:
             f"{number:,} {state}" for state, number in sorted(self.owned.items()) if state != "live"
         ]
         return f", of which {' and '.join(others)}" if others else ""
+
+    def _describe_unsettled_grants(self) -> Iterator[tuple[str, str]]:
+        shown = self.unsettled[:MAX_LISTED_LINES]
+        yield from ((one.outcome, one.describe(self.access.home)) for one in shown)
+        if len(self.unsettled) > len(shown):
+            yield "deferred", describe_omitted(len(self.unsettled) - len(shown))
 
     def _describe_lease(self) -> str:
         lease = self.lease
@@ -292,42 +377,3 @@ def _encode_accepted(file: str, accepted: AcceptedVersion) -> Json:
         "accepted_at": accepted.at or None,
         "run_id": accepted.run or None,
     }
-
-
-def encode_pending_plan(plan: PendingPlan, approval: PlanApproval) -> Json:
-    """A plan that waits for an approval, and what people said about it."""
-    encoded = approval.to_json()
-    return {
-        "hash": plan.hash,
-        "planned_at": plan.at,
-        "causes": list(plan.causes),
-        "counts": dict(plan.counts),
-        "approved_by": encoded["approved_by"],
-        "approved_at": encoded["approved_at"],
-        "approval": encoded,
-    }
-
-
-def _find_last_change(services: Services) -> RunRecord | None:
-    runs = services.run_store.iterate_runs()
-    return next(
-        (
-            run
-            for run in runs
-            if any(run.document["counts"].get(name) for name in ("created", "deleted", "updated"))
-        ),
-        None,
-    )
-
-
-def _describe_age(seconds: float) -> str:
-    """How long ago, in the largest unit that is exact enough.
-
-    >>> _describe_age(42), _describe_age(600), _describe_age(7500), _describe_age(200_000)
-    ('42 s', '10 min', '2 h', '2 days')
-    """
-    for unit, size in (("s", 1), ("min", 60), ("h", 3600)):
-        following = size * (24 if unit == "h" else 60)
-        if seconds < 2 * following:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds // 86_400)} days"

@@ -174,6 +174,25 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.what}: {self.why}; {self.remedy}"
 
 
+@dataclass(frozen=True, order=True)
+class Notice:
+    """What whoever writes data should know, and no policy file's mistake: why a rule gives nothing
+    for something of theirs. `about` is the folder that it lies in, `rule` the rule's id.
+
+    >>> print(Notice("s3://data/", "a.yaml#teams", "nothing is granted for 'a*'", "a", "rename it"))
+    s3://data/: nothing is granted for 'a*': a; rename it (rule a.yaml#teams)
+    """
+
+    about: str
+    rule: str
+    what: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.what}: {self.why}; {self.remedy} (rule {self.rule})"
+
+
 class Fault(NamedTuple):
     """A mistake without its place."""
 

@@ -44,6 +44,7 @@ class PolicySet:
     kept: tuple[Policy, ...] = ()
     accepted: Mapping[str, AcceptedVersion] = field(default_factory=dict)
     deleted: tuple[str, ...] = ()  # files that were accepted once and are no longer followed
+    ignored: tuple[str, ...] = ()  # keys that the bucket holds besides, and that nobody reads
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -281,6 +282,7 @@ class _PolicyReader:
             kept,
             self.accepted,
             tuple(sorted(self.deleted)),
+            self.files.ignored,
         )
 
     def _add_problems(self, key: str, problems: tuple[Problem, ...]) -> None:

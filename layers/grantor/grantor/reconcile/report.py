@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from grantor.core.diagnostics import Problem
+from grantor.core.diagnostics import Notice, Problem
 from grantor.core.grant import last_end
 from grantor.core.planning import rendering
 from grantor.core.planning.approvals import PlanApproval
-from grantor.core.planning.lint import warn_of_leftovers, warn_of_unmanaged
+from grantor.core.planning.lint import warn_of_ignored, warn_of_leftovers, warn_of_unmanaged
 from grantor.core.planning.plan import (
     Action,
     Change,
@@ -93,6 +93,7 @@ class Report:
     unmanaged: list[UnmanagedGrant] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)  # for whoever writes data
     unread: dict[str, str] = field(default_factory=dict)  # input -> why; a later run tries again
     accepted: dict[str, str] = field(
         default_factory=dict
@@ -127,7 +128,9 @@ class Report:
             *snapshot.wanted.warnings,
             *warn_of_unmanaged(plan.unmanaged, suspended),
             *warn_of_leftovers(plan.leftover),
+            *warn_of_ignored(policies.ignored),
         ]
+        self.notices += snapshot.wanted.notices
         self.unread |= {**policies.unread, **snapshot.inventory.unread}
         self.on_hold += plan.on_hold
         self.unmanaged += plan.unmanaged
@@ -155,6 +158,11 @@ class Report:
     def updated(self) -> int:
         """How many grants stay for other reasons, or until another time."""
         return self.count(Action.UPDATE)
+
+    @property
+    def drifted(self) -> int:
+        """How many of the created grants somebody else had deleted."""
+        return sum(change.drift for change in self.done)
 
     @property
     def is_finished(self) -> bool:
@@ -196,6 +204,7 @@ class Report:
                 "created": self.created,
                 "deleted": self.deleted,
                 "updated": self.updated,
+                "drifted": self.drifted,
                 "adopted": self.count(Action.ADOPT),
                 "restored": self.count(Action.RESTORE),
                 "failed": len(self.failed),
@@ -227,6 +236,7 @@ class Report:
                 "to_create": len(plan.create),
                 "to_delete": len(plan.delete),
                 "to_update": len(plan.update),
+                "drifted": sum(change.drift for change in plan.create),
                 "ledger_updates": len(plan.ledger_updates),
                 "ledger_removals": len(plan.ledger_removals),
                 **self._count_common(),
@@ -250,6 +260,7 @@ class Report:
             unmanaged=list(map(decode_unmanaged, document["unmanaged"])),
             errors=[problem for severity, problem in problems if severity == "error"],
             warnings=[problem for severity, problem in problems if severity == "warning"],
+            notices=[Notice(**value) for value in document.get("notices", [])],
             unread={value["what"]: value["why"] for value in document["unread"]},
             accepted={value["file"]: value["version"] for value in document["policy"]["accepted"]},
             removed_files=tuple(document["policy"]["deleted"]),
@@ -280,6 +291,7 @@ class Report:
             "on_hold": [{**encode_grant(held.grant), "why": held.why} for held in self.on_hold],
             "unmanaged": list(map(encode_unmanaged, self.unmanaged)),
             "diagnostics": [*errors, *warnings],
+            "notices": [dict(vars(notice)) for notice in self.notices],
             "unread": [{"what": what, "why": why} for what, why in self.unread.items()],
         }
 
@@ -289,6 +301,7 @@ class Report:
             "unmanaged": len(self.unmanaged),
             "errors": len(self.errors),
             "warnings": len(self.warnings),
+            "notices": len(self.notices),
             "unread": len(self.unread),
         }
 
@@ -296,7 +309,8 @@ class Report:
         yield from ({**encode_change(change), "outcome": "done"} for change in self.done)
         for failed in self.failed:
             error = {"code": failed.code, "message": failed.message}
-            yield {**encode_change(failed.change), "outcome": "failed", "error": error}
+            since = {"since": failed.since} if failed.since else {}
+            yield {**encode_change(failed.change), "outcome": "failed", "error": error, **since}
         for deferred in self.deferred:
             waits_for = (
                 {"waits_for": encode_grant(deferred.waits_for)} if deferred.waits_for else {}
@@ -305,6 +319,7 @@ class Report:
                 **encode_change(deferred.change),
                 "outcome": "deferred",
                 "cause": deferred.cause,
+                **({"since": deferred.since} if deferred.since else {}),
                 **waits_for,
             }
 
@@ -315,11 +330,18 @@ class Report:
                 self.done.append(change)
             case "failed":
                 self.failed.append(
-                    FailedChange(change, value["error"]["code"], value["error"]["message"])
+                    FailedChange(
+                        change,
+                        value["error"]["code"],
+                        value["error"]["message"],
+                        value.get("since", ""),
+                    )
                 )
             case "deferred":
                 waits_for = decode_grant(value["waits_for"]) if "waits_for" in value else None
-                self.deferred.append(DeferredChange(change, value["cause"], waits_for))
+                self.deferred.append(
+                    DeferredChange(change, value["cause"], waits_for, value.get("since", ""))
+                )
 
 
 def _encode_planned(changes: Iterable[Change]) -> list[Json]:
@@ -364,36 +386,3 @@ def render_problems(report: Report, home: Home, stack: str) -> list[str]:
     failed = [rendering.describe_failed(one, home) for one in report.failed]
     ended = [describe_sessions(report.sessions)] if report.sessions else []
     return [*ended, *approval, *map(str, report.errors), *failed]
-
-
-def render_report(
-    report: Report, home: Home, stack: str, max_unmanaged: int | None = None
-) -> Iterator[str]:
-    """The run as lines that can be searched: each begins with the sign of a change, or with a label
-    and a colon.
-    """
-    approval = report.approval
-    yield from (rendering.describe_change(change, home) for change in report.done)
-    if report.sessions:
-        yield f"sessions: {describe_sessions(report.sessions)}"
-    if report.credentials_until:
-        yield f"horizon: {rendering.describe_horizon(report.credentials_until, stack)}"
-    yield from (f"accepted: {file}" for file in sorted(report.accepted))
-    yield from (f"accepted: {file} was deleted" for file in report.removed_files)
-    yield from (f"error: {problem}" for problem in report.errors)
-    yield from (f"failed: {rendering.describe_failed(one, home)}" for one in report.failed)
-    if approval.is_pending:
-        needed = rendering.describe_approval_needed(approval, stack)
-        yield from (f"approval: {line}" for line in needed)
-    elif approval.approved_by:
-        yield f"approved: {rendering.describe_approval_given(approval)}"
-    yield from (f"deferred: {rendering.describe_deferred(one, home)}" for one in report.deferred)
-    yield from (
-        f"deferred: {rendering.describe_unread(what, why)}" for what, why in report.unread.items()
-    )
-    yield from (rendering.describe_on_hold(held, home) for held in report.on_hold)
-    yield from (f"warning: {problem}" for problem in report.warnings)
-    shown = report.unmanaged[:max_unmanaged]
-    yield from (f"unmanaged: {rendering.describe_unmanaged(one, home)}" for one in shown)
-    if len(shown) < len(report.unmanaged):
-        yield f"unmanaged: {rendering.describe_omitted(len(report.unmanaged) - len(shown))}"

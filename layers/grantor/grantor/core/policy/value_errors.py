@@ -136,6 +136,9 @@ def explain_key(name: str, mapping: Mapping) -> tuple[Fault, str]:
     """Explain an unknown key, and give the name of the one that was meant, "" if unknown."""
     if name in mapping.never:
         return mapping.never[name], mapping.never_means
+    if name.casefold() == "true" and "on" in mapping.keys_by_name:
+        why = "YAML 1.1 reads on as true, and a tool that has rewritten the file wrote that"
+        return Fault(f"unknown key {quote_text(name)}", why, 'write "on", in quotes'), "on"
     joined = JOINED_KEY.match(name)
     if joined and joined["key"] in mapping.keys_by_name:
         what = "missing space after the colon" if joined["by"] == ":" else "missing colon"
