@@ -1,10 +1,11 @@
 """Custom resources: when the stack is deleted, stop its jobs, revoke its grants, empty its buckets.
 
-The template orders them: first events stop, then jobs and grants go, then the location and its
-role, then the content of the buckets.
+The template orders them: first events stop, then jobs and grants go, then Studio, the policies
+that people have, the location and its role, then the content of the buckets.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from grantor.aws import cleanup
@@ -12,10 +13,11 @@ from grantor.aws.clients import Clients
 from grantor.teardown.custom_resource import (
     TeardownPass,
     TeardownStep,
+    run_always,
     run_and_respond,
     run_teardown,
 )
-from grantor.teardown.steps import revoke_grants, stop_jobs
+from grantor.teardown.steps import detach_policies, revoke_grants, stop_jobs
 
 # AWS, AmazonSageMakerFullAccess v29: it allows objects of every bucket, functions and topics whose
 # names contain these words. Most execution roles of existing accounts have it.
@@ -23,19 +25,23 @@ OPEN_WORDS = ("sagemaker", "aws-glue")
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Run the teardown step of the resource; before Delete, only the names are checked.
+    """Run the teardown step of the resource; before Delete, only the names are checked, and the
+    ledger is protected.
 
     A repeated Delete after a failure continues where the last one stopped.
     """
+    if event["ResourceType"] == "Custom::ProtectedLedger":
+        protects = event["RequestType"] != "Delete"
+        return run_always(event, context, partial(protect_ledger, protects=protects))
     steps: dict[str, TeardownStep] = {
         "Custom::StoppedJobs": stop_jobs,
         "Custom::RevokedGrants": revoke_grants,
         "Custom::EmptiedBuckets": empty_buckets,
+        "Custom::DetachedPolicies": detach_policies,
     }
     if event["RequestType"] == "Create":
-        run_and_respond(event, context, lambda: check_names(event["ResourceProperties"]))
-    else:
-        run_teardown(event, context, steps[event["ResourceType"]])
+        return run_and_respond(event, context, lambda: check_names(event["ResourceProperties"]))
+    return run_teardown(event, context, steps[event["ResourceType"]])
 
 
 def check_names(properties: Mapping[str, Any]) -> dict[str, str]:
@@ -47,6 +53,14 @@ def check_names(properties: Mapping[str, Any]) -> dict[str, str]:
                 "what is named so to every role that has it: deploy the stack under a name "
                 f"without {word}"
             )
+    return {}
+
+
+def protect_ledger(
+    properties: Mapping[str, Any], _: TeardownPass, *, protects: bool
+) -> dict[str, str]:
+    """Protect `Table` from deletion, or take the protection off."""
+    cleanup.set_deletion_protection(Clients().dynamodb, properties["Table"], protects=protects)
     return {}
 
 

@@ -55,6 +55,7 @@ class UsedStack:
         s3 = self.account.client("s3")
         for key in ("UserA/x.csv", "UserA/x.csv", "UserB/y.csv"):
             s3.put_object(Bucket=self.data, Key=key, Body=b"1,2")
+        s3.put_object(Bucket=self.data, Key="UserA/\x10 \r//", Body=b"1,2")  # no batch can name it
         s3.delete_object(Bucket=self.data, Key="UserB/y.csv")
         s3.create_multipart_upload(Bucket=self.data, Key="UserA/large.csv")
 
@@ -65,6 +66,8 @@ class UsedStack:
         studio.create_space(
             **domain, SpaceName="space", OwnershipSettings={"OwnerUserProfileName": "userA"}
         )
+        space = domain | {"SpaceName": "space"}
+        wait_until(lambda: studio.describe_space(**space)["Status"] == "InService")
         app = domain | {"SpaceName": "space", "AppType": "JupyterLab", "AppName": "default"}
         studio.create_app(**app)
         wait_until(lambda: studio.describe_app(**app)["Status"] == "InService")

@@ -9,6 +9,7 @@ RESOURCES = [
     ("EmptiedBuckets",),
     ("LocationRole",),
     ("Location",),
+    ("ProtectedLedger",),
     ("RevokedGrants",),
     ("ReconcileGrants",),
     ("CloseStudioRole",),

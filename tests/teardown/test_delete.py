@@ -1,16 +1,20 @@
 """A stack that has been used is deleted, with interruptions, and leaves nothing in any service."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from grantor.aws.vended_sessions import VendedSessions
 from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT
 from tests.teardown.conftest import UsedStack, build_trust_policy, list_grants
 from tests.teardown.empty_account import ARTIFACTS, STACK_NAME, EmptyAccount, wait_until
 
+PEOPLES_POLICIES = ("Reader", "Approver", "Steward", "BreakGlass", "Scientist")
+ELSEWHERE = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 INPUT = "/opt/ml/processing/input"
 
 # Beside the operation: how many calls of it pass before.
@@ -52,6 +56,29 @@ def test_an_interrupted_deletion_can_be_repeated_and_leaves_nothing(
 def test_a_used_stack_is_deleted_at_the_first_attempt(used_stack: UsedStack):
     assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
     assert used_stack.account.list_resources() == used_stack.resources_before
+
+
+def test_policies_that_people_have_and_ended_sessions_do_not_stop_the_deletion(
+    used_stack: UsedStack,
+):
+    outputs, iam = used_stack.stack.read_outputs(), used_stack.account.client("iam")
+    iam.create_role(
+        RoleName="ana", AssumeRolePolicyDocument=build_trust_policy("ec2.amazonaws.com")
+    )
+    iam.create_user(UserName="ben")
+    iam.create_group(GroupName="team")
+    for name in PEOPLES_POLICIES:
+        iam.attach_role_policy(RoleName="ana", PolicyArn=outputs[name])
+    iam.attach_role_policy(RoleName="ana", PolicyArn=ELSEWHERE)
+    iam.attach_user_policy(UserName="ben", PolicyArn=outputs["Steward"])
+    iam.attach_group_policy(GroupName="team", PolicyArn=outputs["Reader"])
+    VendedSessions(iam, outputs["LocationRole"]).end_before_now(datetime.now(UTC))
+
+    assert used_stack.stack.delete() == "DELETE_COMPLETE", used_stack.stack.describe_failures()
+    kept = iam.list_attached_role_policies(RoleName="ana")["AttachedPolicies"]
+    assert [it["PolicyArn"] for it in kept] == [ELSEWHERE]
+    people = {"iam roles: ana", "iam users: ben", "iam groups: team"}
+    assert used_stack.account.list_resources() - used_stack.resources_before <= people
 
 
 def test_the_deletion_waits_for_grants_that_disappear_late(used_stack: UsedStack):

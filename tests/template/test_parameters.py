@@ -44,7 +44,7 @@ def test_a_parameter_without_a_default_states_what_empty_means(name: str):
     assert default != "" or "If empty, " in description
 
 
-CHOICES = ("true", "false", "create", "stewards-only", "grants-only", "split")
+CHOICES = ("true", "false", "create", "stewards-only", "grants-only", "split", "withhold")
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -1,7 +1,12 @@
-"""Deletes what CloudFormation cannot: full buckets, domains in use, and what they leave behind."""
+"""Deletes what CloudFormation cannot: full buckets, domains in use, and what they leave behind.
+
+It also takes back what keeps CloudFormation from deleting: policies that people have.
+"""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
@@ -15,8 +20,8 @@ def delete_bucket(s3: Any, bucket: str, check_time: CheckTime) -> int:
 
     Returns how many versions and markers it had. A bucket that does not exist counts as deleted. It
     is deleted right after it was emptied, because an object written in between would keep it; then
-    RetryableError is raised. Costs two calls per 1,000 versions; `check_time` is called for each
-    page.
+    RetryableError is raised. Costs two calls per 1,000 versions, and one for each version of a page
+    with a key that XML cannot carry; `check_time` is called for each page and before each of these.
     """
     try:
         count = _empty_bucket(s3, bucket, check_time)
@@ -31,28 +36,56 @@ def delete_bucket(s3: Any, bucket: str, check_time: CheckTime) -> int:
 
 
 def _empty_bucket(s3: Any, bucket: str, check_time: CheckTime) -> int:
+    unfinished = f"s3://{bucket} is still being emptied"
     count = 0
     for listed in _list_versions(s3, bucket):
-        check_time(f"s3://{bucket} is still being emptied")
-        _delete_versions(s3, bucket, listed)
+        check_time(unfinished)
+        _delete_versions(s3, bucket, listed, lambda: check_time(unfinished))
         count += len(listed)
-    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-        for upload in page.get("Uploads", []):
-            s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for upload in _list_uploads(s3, bucket):
+        s3.abort_multipart_upload(Bucket=bucket, **upload)
     return count
 
 
 def _list_versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
+    """Yield each page of versions and markers; botocore asks for encoded keys and decodes them."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = page.get("Versions", []) + page.get("DeleteMarkers", [])
         if listed:
             yield [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
 
 
-def _delete_versions(s3: Any, bucket: str, versions: list[dict[str, str]]) -> None:
-    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-    errors = answer.get("Errors", [])
-    if errors:
+def _list_uploads(s3: Any, bucket: str) -> Iterator[dict[str, str]]:
+    """Yield key and id of each unfinished upload.
+
+    XML has no form for most control characters, so keys are asked for encoded, which botocore
+    neither does nor decodes here. The markers of the next page are therefore passed on by hand.
+    """
+    request = {"Bucket": bucket, "EncodingType": "url"}
+    while True:
+        page = s3.list_multipart_uploads(**request)
+        for upload in page.get("Uploads", []):
+            yield {"Key": unquote_plus(upload["Key"]), "UploadId": upload["UploadId"]}
+        if not page.get("IsTruncated"):
+            return
+        request["KeyMarker"] = unquote_plus(page["NextKeyMarker"])
+        request["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+
+def _delete_versions(
+    s3: Any, bucket: str, versions: list[dict[str, str]], check_time: Callable[[], None]
+) -> None:
+    """Delete versions by one call, or one by one if S3 cannot read a key in it (MalformedXML)."""
+    try:
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
+    except ClientError as error:
+        if error_code(error) != "MalformedXML":
+            raise
+        for version in versions:
+            check_time()
+            s3.delete_object(Bucket=bucket, **version)
+        return
+    if errors := answer.get("Errors", []):
         why = f"s3://{bucket}/{errors[0]['Key']} could not be deleted: {errors[0]['Code']}"
         raise RetryableError(why) if errors[0]["Code"] in TRANSIENT_CODES else RuntimeError(why)
 
@@ -220,4 +253,72 @@ def _request_deletion(delete: Callable[..., Any], request: Mapping[str, str]) ->
     except ClientError as error:
         # It is being created or changed, or is gone; the next pass deals with it.
         if error_code(error) not in ("ResourceInUse", "ResourceNotFound"):
+            raise
+
+
+def set_deletion_protection(table: Any, name: str, *, protects: bool) -> None:
+    """Protect a table from being deleted, or take the protection off. Costs one call.
+
+    To take it off a table that does not exist does nothing.
+    """
+    try:
+        table.update_table(TableName=name, DeletionProtectionEnabled=protects)
+    except ClientError as error:
+        if protects or error_code(error) != "ResourceNotFoundException":
+            raise
+
+
+def detach_policy(iam: Any, policy: str, kept: Container[str]) -> int:
+    """Detach a managed policy from every role, user and group but the roles in `kept`.
+
+    Returns how many had it; none if there is no such policy. Raises RuntimeError, with what to do,
+    if it is a permissions boundary: taking that away would add to what its bearer may do. Costs two
+    calls and one for each bearer.
+    """
+    if bounded := list(_list_bearers(iam, policy, "PermissionsBoundary")):
+        raise RuntimeError(_describe_bounded(policy, bounded))
+    detach = {
+        "role": lambda name: iam.detach_role_policy(RoleName=name, PolicyArn=policy),
+        "user": lambda name: iam.detach_user_policy(UserName=name, PolicyArn=policy),
+        "group": lambda name: iam.detach_group_policy(GroupName=name, PolicyArn=policy),
+    }
+    bearers = [
+        (kind, name)
+        for kind, name in _list_bearers(iam, policy, "PermissionsPolicy")
+        if kind != "role" or name not in kept
+    ]
+    for kind, name in bearers:
+        with _suppress_missing():
+            detach[kind](name)
+    return len(bearers)
+
+
+def _list_bearers(iam: Any, policy: str, usage: str) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of each role, user and group that uses a policy in this way."""
+    pages = iam.get_paginator("list_entities_for_policy")
+    with _suppress_missing():
+        for page in pages.paginate(PolicyArn=policy, PolicyUsageFilter=usage):
+            yield from (("role", it["RoleName"]) for it in page.get("PolicyRoles", []))
+            yield from (("user", it["UserName"]) for it in page.get("PolicyUsers", []))
+            yield from (("group", it["GroupName"]) for it in page.get("PolicyGroups", []))
+
+
+def _describe_bounded(policy: str, bearers: list[tuple[str, str]]) -> str:
+    named = ", ".join(f"{kind} {name}" for kind, name in bearers)
+    commands = "; ".join(
+        f"aws iam delete-{kind}-permissions-boundary --{kind}-name {name}" for kind, name in bearers
+    )
+    return (
+        f"{policy} is the permissions boundary of {named}, so it cannot be deleted. "
+        f"Give each another boundary, or none ({commands}), then delete the stack again"
+    )
+
+
+@contextmanager
+def _suppress_missing() -> Iterator[None]:
+    """Pass over IAM's answer that there is no such policy, bearer or attachment."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) != "NoSuchEntity":
             raise

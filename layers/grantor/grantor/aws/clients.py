@@ -183,11 +183,15 @@ class Clients:
     """One client per service, all from one session, each created at first use without a call."""
 
     cloudformation: "CloudFormationClient" = _lazy_client("cloudformation")
-    # These four have no type stubs here; only teardown uses the first three.
+    # These eight and ssm have no type stubs here; only teardown uses ec2 and efs.
+    cloudtrail: Any = _lazy_client("cloudtrail")
+    cloudwatch: Any = _lazy_client("cloudwatch")
     ec2: Any = _lazy_client("ec2")
     efs: Any = _lazy_client("efs")
     functions: Any = _lazy_client("lambda")
     iam: Any = _lazy_client("iam")
+    lakeformation: Any = _lazy_client("lakeformation")
+    quotas: Any = _lazy_client("service-quotas")
     dynamodb: "DynamoDBClient" = _lazy_client("dynamodb")
     events: "EventBridgeClient" = _lazy_client("events")
     identitystore: "IdentityStoreClient" = _lazy_client("identitystore")
@@ -198,6 +202,7 @@ class Clients:
     processing: "SageMakerClient" = _lazy_client("sagemaker", LAUNCH_CONFIG)
     sns: "SNSClient" = _lazy_client("sns")
     sqs: "SQSClient" = _lazy_client("sqs")
+    ssm: Any = _lazy_client("ssm")
     sso_admin: "SSOAdminClient" = _lazy_client("sso-admin")
     sts: "STSClient" = _lazy_client("sts")
 

@@ -117,18 +117,31 @@ def run_teardown(event: Mapping[str, Any], context: Any, step: TeardownStep) -> 
         )
 
 
+def run_always(event: Mapping[str, Any], context: Any, step: TeardownStep) -> None:
+    """Run a step, whatever happens to the stack; respond when it is done."""
+
+    def work() -> dict[str, str]:
+        turn = _begin_pass(event, context, rolled_back=False)
+        return _repeat_until_done(step, event["ResourceProperties"], turn)
+
+    run_and_respond(event, context, work)
+
+
 def _run_step(
     event: Mapping[str, Any], context: Any, step: TeardownStep, clients: Clients
 ) -> dict[str, str]:
     status, parent = cloudformation.read_statuses(clients.cloudformation, event["StackId"])
     if status not in DELETION_STATUSES:
         return {}
-    properties, started_at = event["ResourceProperties"], _started_at(event)
-    seconds = float(properties.get("ServiceTimeout", 3600)) - TEARDOWN_ANSWER_SECONDS
-    rolled_back = ROLLBACK_STATUS in (status, parent)
-    remaining_millis = context.get_remaining_time_in_millis
-    turn = TeardownPass(remaining_millis, started_at, started_at + seconds, rolled_back)
-    return _repeat_until_done(step, properties, turn)
+    turn = _begin_pass(event, context, rolled_back=ROLLBACK_STATUS in (status, parent))
+    return _repeat_until_done(step, event["ResourceProperties"], turn)
+
+
+def _begin_pass(event: Mapping[str, Any], context: Any, *, rolled_back: bool) -> TeardownPass:
+    started_at = _started_at(event)
+    timeout = float(event["ResourceProperties"].get("ServiceTimeout", 3600))
+    deadline = started_at + timeout - TEARDOWN_ANSWER_SECONDS
+    return TeardownPass(context.get_remaining_time_in_millis, started_at, deadline, rolled_back)
 
 
 def _repeat_until_done(

@@ -1,13 +1,15 @@
-"""Teardown steps that revoke the stack's grants and stop its jobs."""
+"""Teardown steps that revoke the stack's grants, stop its jobs and detach its policies."""
 
 from collections.abc import Mapping
 from itertools import batched
 from typing import Any
 
+from grantor.aws import cleanup
 from grantor.aws.access_grants import OWNER
-from grantor.aws.clients import RetryableError, map_concurrently
+from grantor.aws.clients import Clients, RetryableError, map_concurrently
 from grantor.aws.job_services import ProcessingJobs
 from grantor.aws.services import Services, build_services
+from grantor.aws.vended_sessions import VendedSessions
 from grantor.core.triggers import JOB_NAME_PREFIX
 from grantor.reconcile.read import settle_doubts
 from grantor.settings import CONCURRENT_CALLS, MAX_LISTED_NAMES, TEARDOWN_LEASE_SECONDS
@@ -18,7 +20,8 @@ LEASE_HOLDER = "teardown"
 
 def revoke_grants(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
     """Delete the grants in the ledger, then the location whose id is `Location`, unless it is
-    empty.
+    empty. Undo `grantor end-sessions` at the role `LocationRole`, whose policy IAM would not delete
+    with the role.
 
     Raises RetryableError while a run is in progress, or while the service still counts deleted
     grants at the location. Raises RuntimeError, with their ids, if grants of others are at the
@@ -37,6 +40,8 @@ def revoke_grants(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str
     if properties["Location"] and not services.grants.delete_location(properties["Location"]):
         _delete_untracked_grants(services, properties["Location"])
         raise RetryableError("the service still counts deleted grants at the location")
+    if properties.get("LocationRole"):
+        VendedSessions(services.clients.iam, properties["LocationRole"]).undo()
     return {"Grants": str(count)}
 
 
@@ -74,6 +79,19 @@ def _describe_unmanaged(grants: list[str], location: str) -> str:
     what = f"{len(grants)} grants at location {location} are not this stack's: {named}{more}"
     remedy = "let their owners delete them, then delete the stack again"
     return f"{what}. Grants that others made are not deleted: {remedy}"
+
+
+def detach_policies(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
+    """Detach each of `Policies` from everybody but the stack's own roles, which `Kept` names.
+
+    IAM deletes no policy that is attached. Raises RuntimeError, with what to do, if one is
+    somebody's permissions boundary.
+    """
+    iam, count = Clients().iam, 0
+    for policy in properties["Policies"]:
+        turn.check_time("policies are still being detached")
+        count += cleanup.detach_policy(iam, policy, properties["Kept"])
+    return {"Bearers": str(count)}
 
 
 def stop_jobs(_: Mapping[str, Any], turn: TeardownPass) -> dict[str, str]:
