@@ -233,29 +233,39 @@ def user_b(attacked: AttackedStack) -> Session:
 
 
 @pytest.fixture(scope="session")
-def full_access(attacked: AttackedStack) -> str:
-    """The ARN of a policy with the text of AmazonSageMakerFullAccess."""
-    created = attacked.client("iam").create_policy(
-        PolicyName=FULL_ACCESS_NAME,
-        PolicyDocument=json.dumps(json.loads(FULL_ACCESS.read_text())["Document"]),
-    )
-    return str(created["Policy"]["Arn"])
+def full_access(attacked: AttackedStack) -> list[str]:
+    """The ARNs of policies that together have the text of AmazonSageMakerFullAccess.
+
+    The limit of a policy's size is for those that an account creates, and AWS's is longer.
+    """
+    document = json.loads(FULL_ACCESS.read_text())["Document"]
+    create = attacked.client("iam").create_policy
+    made = [
+        create(
+            PolicyName=f"{FULL_ACCESS_NAME}-{number}",
+            PolicyDocument=json.dumps(document | {"Statement": document["Statement"][number::4]}),
+        )
+        for number in range(4)
+    ]
+    return [created["Policy"]["Arn"] for created in made]
 
 
 @pytest.fixture
 def full_access_user_b(
-    attacked: AttackedStack, full_access: str, user_b: Session
+    attacked: AttackedStack, full_access: list[str], user_b: Session
 ) -> Iterator[Session]:
     """A session of userB while the role has AmazonSageMakerFullAccess, too."""
     iam = attacked.client("iam")
-    iam.attach_role_policy(RoleName=user_b.role, PolicyArn=full_access)
+    for policy in full_access:
+        iam.attach_role_policy(RoleName=user_b.role, PolicyArn=policy)
     yield user_b
-    iam.detach_role_policy(RoleName=user_b.role, PolicyArn=full_access)
+    for policy in full_access:
+        iam.detach_role_policy(RoleName=user_b.role, PolicyArn=policy)
 
 
 @pytest.fixture(scope="session")
-def sagemaker_role(attacked: AttackedStack, full_access: str) -> Session:
-    return attacked.create_role(full_access, name="stranger")
+def sagemaker_role(attacked: AttackedStack, full_access: list[str]) -> Session:
+    return attacked.create_role(*full_access, name="stranger")
 
 
 @pytest.fixture(scope="session")

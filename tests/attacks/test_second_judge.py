@@ -185,6 +185,75 @@ def test_a_scientist_is_denied_and_allowed_by_both_judges(scientist_verdicts, ca
     assert scientist_verdicts[call] == SCIENTIST[call]
 
 
+OWNER = "sagemaker:OwnerUserProfileArn"
+OWN = {OWNER: f"{SAGEMAKER}:user-profile/d-1/userA", "sagemaker:SpaceSharingType": "Private"}
+VISIT = {"sagemaker:DomainId": "d-1", "sagemaker:UserProfileName": "userA"}
+URL, NEW = "sagemaker:CreatePresignedDomainUrl", "sagemaker:CreateSpace"
+PROFILE, SPACE = f"{SAGEMAKER}:user-profile/d-1/userA", f"{SAGEMAKER}:space/d-1/desk"
+NOBODY = "ImplicitlyDenied"
+# What a session with Notebook and Scientist may do in Studio, by its name: call, keys, verdict.
+IN_STUDIO = {
+    "open the own profile": (URL, PROFILE, VISIT, ALLOWED),
+    "open another profile": (URL, f"{SAGEMAKER}:user-profile/d-1/userB", VISIT, DENIED),
+    "open a profile from a job": (URL, PROFILE, {}, DENIED),
+    "open a profile named as the default": (URL, f"{SAGEMAKER}:user-profile/none/none", {}, NOBODY),
+    "make an own space": (NEW, SPACE, VISIT | OWN, ALLOWED),
+    "make another's space": (NEW, SPACE, VISIT | OWN | {OWNER: f"{PROFILE[:-1]}B"}, NOBODY),
+    "make a shared space": (
+        NEW,
+        SPACE,
+        VISIT | OWN | {"sagemaker:SpaceSharingType": "Shared"},
+        NOBODY,
+    ),
+    "make a space in another domain": (NEW, f"{SAGEMAKER}:space/d-2/desk", VISIT | OWN, NOBODY),
+    "make a space from a job": (NEW, SPACE, OWN, NOBODY),
+    "tag a new space": (
+        "sagemaker:AddTags",
+        SPACE,
+        VISIT | {"sagemaker:TaggingAction": "CreateSpace"},
+        ALLOWED,
+    ),
+    "tag a space": ("sagemaker:AddTags", SPACE, VISIT, NOBODY),
+    "pass itself": ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/mine", {}, ALLOWED),
+    "pass another": ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/yours", {}, DENIED),
+    "read data": ("s3:GetObject", "arn:aws:s3:::data/UserA/a.csv", VISIT, NOBODY),
+}
+
+
+@pytest.fixture(scope="module")
+def studio_verdicts(attacked: AttackedStack) -> dict[str, str]:
+    documents = {}
+    for name in ("Notebook", "Scientist"):
+        iam, arn = attacked.client("iam"), attacked.outputs[name]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+        text = found["Document"]
+        documents[name] = json.loads(text) if isinstance(text, str) else text
+    me = f"arn:aws:iam::{ACCOUNT}:role/mine"
+    always = {
+        "aws:PrincipalArn": me,
+        "aws:PrincipalTag/grantor:role": "mine",
+        "iam:PassedToService": "sagemaker.amazonaws.com",
+    }
+    requests = [
+        {
+            "principal": me,
+            "action": action,
+            "resource": resource,
+            "keys": always | keys,
+            "policies": "caller",
+            "limits": [],
+        }
+        for action, resource, keys, _ in IN_STUDIO.values()
+    ]
+    return dict(zip(IN_STUDIO, judge(requests, documents), strict=True))
+
+
+@pytest.mark.parametrize("call", IN_STUDIO)
+def test_studio_is_opened_and_closed_by_both_judges(studio_verdicts, call):
+    assert studio_verdicts[call] == IN_STUDIO[call][-1]
+
+
 SHORT, LONG = "3600", "432000"
 JOBS = {
     (("ml.m5.xlarge",), SHORT): ALLOWED,

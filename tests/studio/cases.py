@@ -10,7 +10,7 @@ from grantor.core.rules import Instances
 BUCKET = "sagemaker-us-east-1-111122223333"
 LAID = f"s3://{BUCKET}/by-hand/input"
 APP = f"{LAID}/code/preprocess.py"
-ROLE = "arn:aws:iam::111122223333:role/grantor-usera-role"
+ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"  # as it was captured
 IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing"
 PINNED = {"framework_version": "3.5", "py_version": "py312", "container_version": "1.3"}
 ARTICLE = [

@@ -1,4 +1,4 @@
-"""A notebook's Python with AWS's SDK in it (`make test-studio` makes it), led to the sandbox as
+"""A Python with AWS's SDK in it (`make test-studio` makes it), led to the sandbox as
 `python -m sandbox env` leads a shell.
 """
 
@@ -12,21 +12,15 @@ from tests.conftest import ROOT, Sandbox
 PYTHON = ROOT / ".tools/studio/bin/python"
 
 
-def notebook(
-    sandbox: Sandbox,
-    folder: Path,
-    *program: str | Path,
-    profile: str = "",
-    stdin: str = "",
-    **variables: str,
+def run_with_sdk(
+    sandbox: Sandbox, folder: Path, program: Path, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as a notebook of the Studio profile would; without one, as the account itself."""
-    led = Server(sandbox.port).client_variables(profile or None)
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **led, **variables}
+    """Run a program as the account itself."""
+    led = Server(sandbox.port).client_variables()
     return subprocess.run(
-        [PYTHON, *program],
+        [PYTHON, program],
         cwd=folder,
-        env=environment,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **led},
         input=stdin,
         capture_output=True,
         text=True,

@@ -1,161 +1,258 @@
-"""The two cells of examples/studio, run as the notebooks of two profiles: the one who has a grant
-on the folder, and the one who has not.
+"""The article's steps in Studio, by the profile's role alone.
+
+An administrator makes presigned URLs. Whatever follows is done with what the URL opens: a session
+of the profile's execution role creates a JupyterLab space and its app, and the two cells of
+examples/studio run in the app, as the owner of the folder and as somebody who has no grant on it.
+The stack is deployed as it ships.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from grantor.aws.job_services import JobCode
 from grantor.core.policy.job_language import SHIPPED_JOBS
-from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
-from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup, set_up_grantor
-from tests.studio.conftest import notebook
+from sandbox.process import Server
+from sandbox.testing.helpers import call_control, wait_until
+from tests.conftest import ACCOUNT, ROOT, Sandbox
+from tests.studio.conftest import PYTHON
+from tests.teardown.empty_account import DeployedStack, EmptyAccount, package_stack
 
-OPERATIONS = "operations"
 CELLS = ROOT / "examples/studio"
-PLACES = {"DATA_BUCKET": DATA, "OPERATIONS_BUCKET": OPERATIONS, "FOLDER": "UserA"}
+ROLES = {"userA": "grantor-usera-role", "userB": "grantor-userb-role"}
+GRANT_SECONDS = 30
+LOOK_AROUND = """
+import json, os, boto3
+keys, files = boto3.Session().get_credentials(), [
+    name for _, _, names in os.walk(os.environ["HOME"]) for name in names]
+print(json.dumps({"variables": sorted(os.environ), "files": files, "from": keys.method,
+                  "who": boto3.client("sts").get_caller_identity()["Arn"]}))
+"""
+# Everything that a process in a notebook is given; the rest are settings of the cells.
+VARIABLES = {
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3_CONTROL",
+    "AWS_REGION",
+    "HOME",
+    "HTTP_PROXY",
+    "LANG",
+    "NO_PROXY",
+    "PATH",
+    "http_proxy",
+    "no_proxy",
+}
 
 
-def put_role_policy(setup: GrantorSetup, role: str, policy: str) -> None:
-    setup.client("iam").put_role_policy(RoleName=role, PolicyName="by-hand", PolicyDocument=policy)
+@dataclass(frozen=True)
+class Article:
+    """The deployed stack with the article's grants, and the domain of its profiles."""
+
+    account: EmptyAccount
+    stack: DeployedStack
+    outputs: dict[str, str]
+    domain: str
+
+    def client(self, service: str) -> Any:
+        """A client of the owner of the account."""
+        return self.account.client(service)
+
+    def open_studio(self, profile: str) -> Any:
+        """A client of whoever opens Studio as a profile, by a presigned URL."""
+        url = self.client("sagemaker").create_presigned_domain_url(
+            DomainId=self.domain, UserProfileName=profile
+        )["AuthorizedUrl"]
+        keys = call_control(self.account.sandbox, f"notebook?url={quote(url, safe='')}")
+        return self.account.sandbox.client("sagemaker", keys)
+
+    def describe_jobs(self) -> str:
+        """What the jobs have printed, for whoever looks for what went wrong."""
+        logs = self.client("logs")
+        found = logs.filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs")
+        return "\n".join(event["message"] for event in found["events"][-60:])
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A running JupyterLab app in a private space of a profile."""
+
+    article: Article
+    profile: str
+    studio: Any  # a client of the session that created it
+
+    @property
+    def place(self) -> dict[str, str]:
+        return {"DomainId": self.article.domain, "SpaceName": f"{self.profile}-desk"}
+
+    @property
+    def app(self) -> dict[str, str]:
+        return self.place | {"AppType": "JupyterLab", "AppName": "default"}
+
+    def start(self) -> None:
+        """Create the space and its app, as Studio does for its owner."""
+        self.studio.create_space(
+            **self.place,
+            OwnershipSettings={"OwnerUserProfileName": self.profile},
+            SpaceSharingSettings={"SharingType": "Private"},
+            SpaceSettings={"AppType": "JupyterLab"},
+        )
+        wait_until(lambda: self.studio.describe_space(**self.place)["Status"] == "InService")
+        self.studio.create_app(**self.app, ResourceSpec={"InstanceType": "ml.t3.medium"})
+        wait_until(lambda: self.studio.describe_app(**self.app)["Status"] == "InService")
+
+    def run(self, *program: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a program in the app: the app's environment and these settings are all it has."""
+        server = Server(self.article.account.sandbox.port)
+        variables = server.app_variables(self.article.domain, self.place["SpaceName"])
+        return subprocess.run(
+            [PYTHON, *program],
+            env=variables | {"PATH": "/usr/bin:/bin"} | settings,
+            cwd=variables["HOME"],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+
+    def run_cell(self, cell: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a cell of the article on userA's data."""
+        outputs = self.article.outputs
+        # On AWS, the SDK finds the role in /opt/ml/metadata, a path that the sandbox does not have.
+        role = f"arn:aws:iam::{ACCOUNT}:role/{ROLES[self.profile]}"
+        places = {name: outputs[output] for name, output in PLACES.items()}
+        given = {"EXECUTION_ROLE": role, "FOLDER": "UserA", **places, **settings}
+        return self.run(CELLS / cell, **given)
+
+
+PLACES = {"DATA_BUCKET": "DataBucket", "OPERATIONS_BUCKET": "OperationsBucket"}
 
 
 @pytest.fixture(scope="module")
-def setup(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> GrantorSetup:
-    """The article's two users, each with a grant on their own folder and the rights of
-    examples/studio/role.json.
-    """
-    setup = set_up_grantor(server, tmp_path_factory.mktemp("setup"))
-    setup.client("s3").create_bucket(Bucket=OPERATIONS)
-    data = {
-        "Effect": "Allow",
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{DATA}", f"arn:aws:s3:::{DATA}/*"],
-    }
-    put_role_policy(setup, "location", json.dumps({"Version": "2012-10-17", "Statement": [data]}))
-    rights = Template((CELLS / "role.json").read_text())
-    for role in ("role-userA", "role-userB"):
-        put_role_policy(
-            setup,
-            role,
-            rights.substitute(REGION=REGION, ACCOUNT=ACCOUNT, OPERATIONS=OPERATIONS, ROLE=role),
-        )
-    setup.put_policy("article", ARTICLE_POLICY)
-    setup.reconcile()
-    return setup
-
-
-def test_a_user_with_a_grant_sees_five_rows_of_each_part(setup, tmp_path):
-    for part in ("train", "validation"):
-        rows = "".join(f"{label},1,0,0.455,0.365\n" for label in range(7))
-        setup.client("s3").put_object(
-            Bucket=DATA, Key=f"UserA/output/{part}/part-00000", Body=rows.encode()
-        )
-
-    seen = notebook(setup.sandbox, tmp_path, CELLS / "validate.py", profile="userA", **PLACES)
-
-    assert seen.returncode == 0, seen.stderr
-    assert [line.split()[:3] for line in seen.stdout.splitlines() if "0.455" in line] == [
-        [str(n), str(n), "1"] for n in range(5)
-    ] * 2
-
-
-def test_a_user_without_a_grant_is_refused_in_one_sentence(setup, tmp_path):
-    seen = notebook(setup.sandbox, tmp_path, CELLS / "validate.py", profile="userB", **PLACES)
-
-    assert (seen.returncode, seen.stdout, seen.stderr.count("\n")) == (1, "", 1)
-    assert seen.stderr.startswith(f"AccessDenied: arn:aws:sts::{ACCOUNT}:assumed-role/role-userB/")
-    assert (
-        "You do not have READ permissions to the requested S3 Prefix: s3://data/UserA/*"
-        in seen.stderr
+def article(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> Article:
+    sandbox = start_sandbox()
+    account = EmptyAccount(sandbox, package_stack(sandbox, tmp_path_factory.mktemp("package")))
+    account.reset()
+    stack = account.build_stack()
+    assert stack.create() == "CREATE_COMPLETE", stack.describe_failures()
+    outputs = stack.read_outputs()
+    keys = account.client("sts").assume_role(
+        RoleArn=outputs["StewardRole"], RoleSessionName="steward"
+    )["Credentials"]
+    sandbox.client("s3", keys).put_object(
+        Bucket=outputs["PolicyBucket"],
+        Key="policy/article.yaml",
+        Body=(ROOT / "policy/article.yaml").read_bytes(),
     )
-
-
-def abalone(rows: int) -> bytes:
-    """Lines as the data set has them, each another animal."""
-    return "".join(
-        f"{'MFI'[n % 3]},0.455,0.365,0.095,0.{500 + n},0.2245,0.101,0.15,{5 + n % 9}\n"
-        for n in range(rows)
-    ).encode()
-
-
-def job(
-    setup: GrantorSetup, folder: Path, profile: str, code: str
-) -> subprocess.CompletedProcess[str]:
-    role = setup.create_role(f"role-{profile}")
-    return notebook(
-        setup.sandbox,
-        folder,
-        CELLS / "run_job.py",
-        profile=profile,
-        EXECUTION_ROLE=role,
-        JOB_CODE=code,
-        **PLACES,
+    control = account.client("s3control")
+    wait_until(
+        lambda: len(control.list_access_grants(AccountId=ACCOUNT)["AccessGrantsList"]) == 4,
+        GRANT_SECONDS,
     )
+    return Article(account, stack, outputs, stack.find_physical_id("Domain"))
 
 
-def describe_jobs(setup: GrantorSetup) -> str:
-    """What the jobs have printed, for whoever looks for what went wrong."""
-    logs = setup.client("logs").filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs")
-    return "\n".join(event["message"] for event in logs["events"][-60:])
+@pytest.fixture(scope="module")
+def notebooks(article: Article) -> dict[str, Notebook]:
+    """A running notebook of each user."""
+    made = {name: Notebook(article, name, article.open_studio(name)) for name in ROLES}
+    for notebook in made.values():
+        notebook.start()
+    return made
 
 
-def events_of(setup: GrantorSetup, name: str) -> list[str]:
-    """The keys of a job's event logs, which SageMaker puts there as the job's role."""
-    listed = setup.client("s3").list_objects_v2(
-        Bucket=OPERATIONS, Prefix=f"runs/role-userA/{name}/spark-events/"
-    )
-    return [each["Key"] for each in listed.get("Contents", [])]
+@pytest.mark.parametrize("profile", ROLES)
+def test_no_credential_of_anybody_else_is_in_a_notebook(notebooks, profile):
+    seen = json.loads(notebooks[profile].run("-c", LOOK_AROUND).stdout)
+
+    assert set(seen["variables"]) - {"LC_CTYPE"} == VARIABLES
+    assert (seen["files"], seen["from"]) == ([], "container-role")
+    assert seen["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLES[profile]}/SageMaker"
 
 
-def find_local_code(setup: GrantorSetup, folder: Path) -> str:
+def find_local_code(article: Article, folder: Path) -> str:
     """The job's code as it stands in this repository, which the SDK uploads."""
     return str(ROOT / "spark_jobs")
 
 
-def build_launcher_code(setup: GrantorSetup, folder: Path) -> str:
+def build_launcher_code(article: Article, folder: Path) -> str:
     """The job's code as the launcher carries it and lays it into the operations bucket."""
-    subprocess.run(
-        [
-            sys.executable,
-            ROOT / "functions/start_spark_job/pack.py",
-            ROOT / "spark_jobs",
-            folder / "job_code",
-        ],
-        check=True,
+    pack = ROOT / "functions/start_spark_job/pack.py"
+    subprocess.run([sys.executable, pack, ROOT / "spark_jobs", folder / "code"], check=True)
+    code = JobCode(SHIPPED_JOBS["abalone"], folder / "code" / "abalone")
+    operations = article.outputs["OperationsBucket"]
+    for key, body in code.build_files(article.outputs["DataBucket"]).items():
+        article.client("s3").put_object(Bucket=operations, Key=key, Body=body)
+    return f"s3://{operations}/code/{code.code.hash}"
+
+
+def list_keys(article: Article, bucket: str, prefix: str) -> list[str]:
+    found = article.client("s3").list_objects_v2(Bucket=article.outputs[bucket], Prefix=prefix)
+    return [each["Key"] for each in found.get("Contents", [])]
+
+
+def put_data(article: Article, rows: int) -> None:
+    """New data in userA's folder, so that the job has work to do: lines as the data set has them."""
+    lines = (
+        f"{'MFI'[n % 3]},0.455,0.365,0.095,0.{500 + n},0.2245,0.101,0.15,{5 + n % 9}\n"
+        for n in range(rows)
     )
-    code = JobCode(SHIPPED_JOBS["abalone"], folder / "job_code" / "abalone")
-    for key, body in code.build_files(DATA).items():
-        setup.client("s3").put_object(Bucket=OPERATIONS, Key=key, Body=body)
-    return f"s3://{OPERATIONS}/code/{code.code.hash}"
-
-
-@pytest.mark.parametrize("code", [find_local_code, build_launcher_code])
-def test_the_job_of_a_user_with_a_grant_makes_what_the_second_cell_shows(code, setup, tmp_path):
-    s3 = setup.client("s3")
-    for old in s3.list_objects_v2(Bucket=DATA, Prefix="UserA/output/").get("Contents", []):
-        s3.delete_object(Bucket=DATA, Key=old["Key"])
-    s3.put_object(Bucket=DATA, Key="UserA/abalone.csv", Body=abalone(100))
-
-    ran = job(setup, tmp_path, "userA", code(setup, tmp_path))
-    seen = notebook(setup.sandbox, tmp_path, CELLS / "validate.py", profile="userA", **PLACES)
-
-    assert ran.returncode == 0, ran.stderr + describe_jobs(setup)
-    assert ran.stdout.splitlines()[-1].endswith(
-        "Completed. See s3://data/UserA/output/train/ and validation/"
+    article.client("s3").put_object(
+        Bucket=article.outputs["DataBucket"], Key="UserA/abalone.csv", Body="".join(lines).encode()
     )
-    assert len([line for line in seen.stdout.splitlines() if "0.455" in line]) == 10, seen.stderr
-    assert events_of(setup, ran.stdout.partition(":")[0])
 
 
-def test_the_job_of_a_user_without_a_grant_exits_with_the_code_for_it(setup, tmp_path):
-    ran = job(setup, tmp_path, "userB", find_local_code(setup, tmp_path))
+@pytest.mark.parametrize(("code", "rows"), [(find_local_code, 100), (build_launcher_code, 101)])
+def test_both_cells_run_in_the_notebook_of_whoever_has_a_grant(
+    code, rows, article, notebooks, tmp_path
+):
+    put_data(article, rows)
+    call_control(article.account.sandbox, "calls", "DELETE")
+    hers, placed = notebooks["userA"], code(article, tmp_path)
+    ran = hers.run_cell("run_job.py", JOB_CODE=placed)
+    seen = hers.run_cell("validate.py")
+
+    assert ran.returncode == 0, ran.stderr + article.describe_jobs()
+    assert ran.stdout.splitlines()[-1].endswith("UserA/output/train/ and validation/")
+    shown = [line for line in seen.stdout.splitlines() if line[:1].isdigit()]
+    assert [line.split()[0] for line in shown] == list("01234") * 2, seen.stderr
+    job = ran.stdout.partition(":")[0]
+    own = f"runs/{ROLES['userA']}/"
+    assert list_keys(article, "OperationsBucket", f"{own}{job}/spark-events/")
+    calls = call_control(article.account.sandbox, "calls")
+    jobs = {row["principal"] for row in calls if row["operation"].endswith("ProcessingJob")}
+    assert jobs == {ROLES["userA"]}
+
+
+def test_the_validation_is_denied_in_the_notebook_of_somebody_without_a_grant(notebooks):
+    seen = notebooks["userB"].run_cell("validate.py")
+
+    assert (seen.returncode, seen.stdout, seen.stderr.count("\n")) == (1, "", 1)
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLES['userB']}/SageMaker"
+    assert seen.stderr.startswith(f"AccessDenied: {session} may not read s3://")
+    assert "You do not have READ permissions to the requested S3 Prefix" in seen.stderr
+
+
+def test_the_job_of_somebody_without_a_grant_exits_with_the_code_for_it(notebooks):
+    ran = notebooks["userB"].run_cell("run_job.py", JOB_CODE=str(ROOT / "spark_jobs"))
 
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("spark-preprocess-job-")
     assert "Failed. AlgorithmError: , exit code: 10" in ran.stderr
+
+
+def test_what_people_left_running_goes_with_the_stack(article, notebooks):
+    stack = article.stack
+
+    assert stack.delete() == "DELETE_COMPLETE", stack.describe_failures()
+    assert article.client("sagemaker").list_domains()["Domains"] == []

@@ -10,7 +10,7 @@ import pytest
 from grantor.core.jobs.request import IMAGE_ACCOUNTS, build_request, image_uri
 from tests.conftest import ROOT, Sandbox
 from tests.studio.cases import BUCKET, CASES
-from tests.studio.conftest import notebook
+from tests.studio.conftest import run_with_sdk
 
 HERE = Path(__file__).parent
 SEEN = json.loads((ROOT / "tests/core/jobs/spark_processing_requests.json").read_text())["v3"][
@@ -27,7 +27,7 @@ def sent(server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     for name in ("preprocess.py", "util.py"):
         (folder / name).touch()
     server.client("s3").create_bucket(Bucket=BUCKET)
-    done = notebook(
+    done = run_with_sdk(
         server,
         folder,
         HERE / "sent.py",
@@ -52,7 +52,7 @@ def test_the_launcher_sends_what_the_sdk_sends(name, sent):
 
 
 def test_the_image_is_the_sdks_in_every_region(server, tmp_path):
-    done = notebook(server, tmp_path, HERE / "regions.py")
+    done = run_with_sdk(server, tmp_path, HERE / "regions.py")
 
     assert {region: image_uri(region) for region in IMAGE_ACCOUNTS} == json.loads(done.stdout), (
         done.stderr[-2000:]

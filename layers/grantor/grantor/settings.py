@@ -39,6 +39,7 @@ MAX_PROBLEM_CHARACTERS = 500  # of what, why and remedy each
 MAX_LISTED_VARIABLES = 20  # a file's own variables in one message
 MAX_LISTED_NAMES = 3  # roles, profiles or grants in one message
 MAX_LISTED_LOCATIONS = 5  # in one message
+MAX_IGNORED_FILES = 50  # that nobody reads, named in a run's warnings
 MAX_OUTCOME_CHARACTERS = 400  # of a text in a job's outcome that the container or AWS has written
 MAX_LOGGED_ITEMS = 100  # of each list of a run's document in a log line
 
@@ -83,6 +84,9 @@ CHANGES_PER_LEDGER_WRITE = 25  # the most that a holder who has lost the lease c
 # An intent is not judged before: longer than lists lag, and than a run can still call after it has
 # lost the lease.
 INTENT_GRACE = timedelta(minutes=10)
+# A role is new for so long: S3 does not know it at once (Terraform tries for two minutes). After
+# that it does not exist.
+NEW_GRANTEE_TIME = timedelta(minutes=10)
 REBUILD_BATCH_ENTRIES = 90  # between two checks whether to go on; one transaction writes as many
 
 # Calls
@@ -105,7 +109,7 @@ EVENT_RETRY_FIRST_SECONDS = 5
 EVENT_RETRY_MAX_SECONDS = 900  # as much as SQS delays a message
 MAX_EVENT_AGE = timedelta(days=28)  # a queue and its dead-letter queue keep it 14 days each
 UPLOAD_RETRY_FIRST_SECONDS = 10
-UPLOAD_RETRY_MAX_SECONDS = 600
+UPLOAD_RETRY_MAX_SECONDS = 400
 # Long polling: the call asks all servers of the queue instead of some.
 DEAD_LETTER_WAIT_SECONDS = 1
 # After that a received message is visible again, whatever has happened.
@@ -148,7 +152,7 @@ JOB_NAME_SECRET_BYTES = 4  # at the end of that name; nobody can create so many 
 MAX_JOB_SUMMARY_BYTES = 1_000_000  # a larger summary is not read
 MAX_UPLOAD_KEY_BYTES = 900  # of an upload in a sort key, which has at most 1,024
 MAX_COUNTED_VERSIONS = 10_000  # of an object
-UPLOAD_RETRY_ATTEMPTS = 30  # about four hours; then the schedule is soon enough
+UPLOAD_RETRY_ATTEMPTS = 40  # about four hours; then the schedule is soon enough
 UPLOAD_RETRY_SLACK_SECONDS = 60.0  # that a message may be late before another one takes its place
 # After that an alert is sent for an upload that should have started by itself.
 UPLOAD_ALERT_SECONDS = 900.0
@@ -156,9 +160,22 @@ UPLOAD_ALERT_SECONDS = 900.0
 UPLOAD_MARGIN_SECONDS = 20.0
 # Waiting uploads that an invocation looks at; each further one gets a message of its own.
 MAX_UPLOADS_PER_PASS = 5
+# Inputs of jobs that a sweep looks at, with two calls each; further ones are next in turn. At
+# SWEEP_SECONDS that is at most 19,200 lists of S3 a day.
+MAX_SWEPT_INPUTS = 200
+SWEPT_AFTER_SECONDS = 120.0  # for so long after an upload its event may be on its way
+SWEPT_UPLOAD_AGE = timedelta(days=14)  # as long as a dead-letter queue keeps an event
+MAX_NEAR_MISSES = 10  # that are remembered for one input of a job
+NEAR_MISS_RETENTION = timedelta(days=14)  # after the last one for an input
 
 # Teardown
 TEARDOWN_LEASE_SECONDS = 7_200  # longer than any deletion: no run may create a grant again
 TEARDOWN_RESERVE_SECONDS = 10  # of an invocation, kept for calling itself again or for answering
 TEARDOWN_ANSWER_SECONDS = 30  # before CloudFormation's timeout, in which it gets the reason
 NEW_PERMISSION_SECONDS = 60  # until a new permission has spread
+
+# The command doctor
+DOCTOR_JOB_INSTANCES = 2  # that the job which ships asks for, of DOCTOR_INSTANCE_TYPE
+DOCTOR_INSTANCE_TYPE = "ml.m5.xlarge"
+DOCTOR_LOW_CONCURRENCY = 20  # the two mappings may use eight, and an account is not ours alone
+MAX_DOCTOR_ROLES = 50  # whose rights are simulated, some twelve calls each
