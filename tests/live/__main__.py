@@ -13,14 +13,17 @@ docs/live.md lists what is needed, what is created and what it costs.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from subprocess import CalledProcessError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.steps import ExpectationError
+from harness.steps import ExpectationError, expect, print_lines, step
 from tests.live import scenario, spark_scenario
 from tests.live.account import LIVE, Account, AccountNotConfirmed
 from tests.live.catalogue import ALL_PROBES, JOB_PROBES, PROBES_BY_NAME
@@ -30,6 +33,8 @@ from tests.live.probe import Probe
 from tests.live.runner import run_probes
 from tests.live.waiting import WaitTimeout
 from tests.live.workspace import NotOwned, NotRemoved, Workspace, open_workspace
+
+ROOT = Path(__file__).parents[2]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -75,6 +80,7 @@ def _run_all(asked: argparse.Namespace, account: Account) -> int:
         workspace.set_up()
         still_open = run_probes(workspace, probes)
     if stack:
+        examine_stack(stack)
         with open_workspace(account) as workspace:
             scenario.run_scenario(
                 Workspace(account, workspace.cleanup, workspace.name, stack.data),
@@ -86,6 +92,24 @@ def _run_all(asked: argparse.Namespace, account: Account) -> int:
         "all that was created is removed."
     )
     return int(bool(still_open))
+
+
+def examine_stack(stack: Stack) -> None:
+    """Print what `grantor doctor` says of the stack; whoever runs this may not read all of it.
+
+    Raises ExpectationError if it finds a failure.
+    """
+    with step("grantor doctor examines the stack"):
+        command = [str(ROOT / ".venv/bin/grantor"), "doctor", "--json", "--stack", stack.name]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if not said.stdout:
+            raise ExpectationError(said.stderr)
+        findings = json.loads(said.stdout)["findings"]
+        for one in findings:
+            if one["severity"] != "ok":
+                print_lines(f"{one['severity']} {one['id']}: {one['what']}; {one['remedy']}")
+        failures = [one["id"] for one in findings if one["severity"] == "failure"]
+        expect("it finds no failure", [], failures)
 
 
 def format_announcement(

@@ -61,7 +61,9 @@ class Stack:
         configuration: dict[str, Any] = account.client("lambda").get_function_configuration(
             FunctionName=self.outputs["StartSparkJob"]
         )
-        return str(configuration["Environment"]["Variables"].get("JOB_ROLES", "")).partition(",")[0]
+        named = configuration["Environment"]["Variables"]["JOB_ROLES_PARAMETER"]
+        found = account.client("ssm").get_parameter(Name=named)["Parameter"]["Value"]
+        return str(found).strip("-").partition(",")[0]
 
 
 def _find_domain(account: Account, name: str) -> str:

@@ -21,9 +21,15 @@ SWITCH_ANSWERS: dict[str, tuple[Value, ...]] = {
     "stale_seconds": (0, 1),
     "late_deletes": (0, 1, 3),
     "vended_seconds": (3600, 900),
+    "readers_see_uploads": (False, True),
+    "copy_reads_tags": (True, False),
     "job_failure_reason": ("code", "logs", "message"),
     "job_image_needs_rights": (True, False),
     "job_description": ("asked", "defaults"),
+    "job_network_fails_at": ("run", "create"),
+    "profile_names_in_policies": ("given", "lower"),
+    "simulator_knows_tags": (False, True),
+    "nulls_in_metadata": (False, True),
 }
 SWITCH_CASES = [(name, value) for name, values in SWITCH_ANSWERS.items() for value in values]
 
@@ -42,6 +48,21 @@ def refuse(operation: str, code: str, status: int = 400, **more: Any) -> dict[st
 
 PEOPLE = "grantor-live-*"
 FAULT_CASES: list[tuple[str, Value, dict[str, Any]]] = [
+    (
+        "conditional_deletion_policy",
+        "ValidationError",
+        refuse("ValidateTemplate", "ValidationError", service="cloudformation"),
+    ),
+    (
+        "simulator_and_bucket_policies",
+        "NotSupported",
+        refuse("SimulatePrincipalPolicy", "NotSupported", service="iam"),
+    ),
+    (
+        "quota_has_its_name",
+        "AccessDeniedException",
+        refuse("ListServiceQuotas", "AccessDeniedException", service="service-quotas"),
+    ),
     ("leading_slash", "InvalidRequest", refuse("CreateAccessGrant", "InvalidRequest")),
     ("starred_location", "InvalidRequest", refuse("CreateAccessGrant", "InvalidRequest")),
     ("missing_grantee", "InvalidPrincipal: no", refuse("CreateAccessGrant", "InvalidPrincipal")),
@@ -102,7 +123,6 @@ FAULT_CASES: list[tuple[str, Value, dict[str, Any]]] = [
 
 # A fault cannot allow what a policy denies; in process, policies are not evaluated.
 ALLOWED: list[tuple[str, Value]] = [
-    ("readers_see_uploads", True),
     ("token_issue_time_ends_sessions", False),
     # In process a bucket's policy is evaluated, without the key.
     ("bucket_knows_what_is_vended", "refuses everything"),

@@ -34,6 +34,14 @@ def test_every_switch_is_asked_or_the_page_says_why_not():
     assert answer == NAMES.keys() - PROBES_BY_NAME.keys()
 
 
+def test_the_first_day_names_probes_that_exist():
+    part = PAGE.partition("## On a first day")[2].partition("\n## ")[0]
+    named = {name for name in re.findall(r"`(\w+)`", part) if "_" in name}
+
+    assert named <= PROBES_BY_NAME.keys()
+    assert len(named) > 10
+
+
 def test_the_sandboxs_page_leads_to_the_probes():
     guesses = (ROOT / "docs/sandbox.md").read_text().partition("## Guesses")[2]
 

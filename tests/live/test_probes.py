@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.account import Account
-from tests.live.catalogue import ALL_PROBES, JOB_PROBES, PROBES_BY_NAME
+from tests.live.catalogue import ALL_PROBES, JOB_PROBES, JUDGED_PROBES, PROBES_BY_NAME
 from tests.live.expected_answers import ALLOWED, FAULT_CASES, SWITCH_ANSWERS, SWITCH_CASES
 from tests.live.probe import Value
 from tests.live.runner import run_probe
@@ -16,7 +16,8 @@ from tests.live.workspace import open_workspace
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [row for row in SWITCH_CASES if row[0] not in JOB_PROBES]
+    ("name", "value"),
+    [row for row in SWITCH_CASES if row[0] not in (*JOB_PROBES, *JUDGED_PROBES)],
 )
 def test_a_probe_detects_how_the_switch_is_set(
     in_process: Callable[..., Account], tmp_path: Path, name: str, value: Value

@@ -8,15 +8,17 @@ import pytest
 
 from sandbox.testing.helpers import call_control
 from tests.conftest import Sandbox
-from tests.live.catalogue import JOB_PROBES, PROBES_BY_NAME
+from tests.live.catalogue import JOB_PROBES, JUDGED_PROBES, PROBES_BY_NAME
 from tests.live.expected_answers import ALLOWED, FAULT_CASES, SWITCH_CASES
 from tests.live.probe import Value
 from tests.live.runner import run_probe
 from tests.live.workspace import Workspace
 
 
-@pytest.mark.parametrize(("name", "value"), [row for row in SWITCH_CASES if row[0] in JOB_PROBES])
-def test_a_probe_of_jobs_detects_how_the_switch_is_set(
+@pytest.mark.parametrize(
+    ("name", "value"), [row for row in SWITCH_CASES if row[0] in (*JOB_PROBES, *JUDGED_PROBES)]
+)
+def test_a_probe_of_jobs_or_of_rights_detects_how_the_switch_is_set(
     on_server: Sandbox, workspace: Workspace, name: str, value: Value
 ):
     call_control(on_server, "faults", "POST", {"switches": {name: value}})

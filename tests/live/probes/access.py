@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
-from tests.live.probe import Finding, match_answer, probe
+from tests.live.probe import Finding, StillOpen, match_answer, probe
 from tests.live.workspace import DONE, Workspace, format_policy
 
 YES_OR_NO = {DONE: True, "AccessDenied": False}
@@ -95,7 +95,7 @@ def missing_key_status(workspace: Workspace) -> Finding:
     return Finding(DONE, "HeadObject of a key that nobody has put")
 
 
-@probe(assumed=False)
+@probe()
 def readers_see_uploads(workspace: Workspace) -> Finding:
     """May a credential to read list the unfinished uploads in its prefix?"""
     who, folder = workspace.create_person(), workspace.new_folder()
@@ -107,6 +107,26 @@ def readers_see_uploads(workspace: Workspace) -> Finding:
         lambda: s3.list_multipart_uploads(Bucket=workspace.bucket, Prefix=folder)
     )
     return match_answer(seen, YES_OR_NO, "ListMultipartUploads")
+
+
+@probe()
+def copy_reads_tags(workspace: Workspace) -> Finding:
+    """Does a copy of an object that has tags need s3:GetObjectTagging on the object?"""
+    folder = workspace.new_folder()
+    writing = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"]
+    objects = f"arn:{workspace.account.partition}:s3:::{workspace.bucket}/{folder}*"
+    who = workspace.create_person({"Action": writing, "Resource": objects})
+    s3 = workspace.account.client("s3", who.keys)
+    source = {"Bucket": workspace.bucket, "Key": f"{folder}tagged"}
+    put = workspace.try_when_spread(lambda: s3.put_object(**source, Body=b"x", Tagging="a=b"))
+    if put != DONE:
+        raise StillOpen(f"PutObject with tags: {put}")
+    seen = workspace.try_call(
+        lambda: s3.copy_object(Bucket=workspace.bucket, Key=f"{folder}copy", CopySource=source)
+    )
+    return match_answer(
+        seen, {DONE: False, "AccessDenied": True}, "CopyObject with s3:PutObjectTagging alone"
+    )
 
 
 @probe(assumed=True)

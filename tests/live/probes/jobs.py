@@ -1,10 +1,12 @@
-"""Processing jobs: three short ones in the image of Grantor's jobs, on one small machine each."""
+"""Processing jobs: four short ones in the image of Grantor's jobs, on one small machine each."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from grantor.core.jobs.request import hash_request, image_uri
-from tests.live.probe import Finding, StillOpen, probe
+from tests.live.probe import Finding, NotApplicable, StillOpen, probe
 from tests.live.waiting import wait_for
 from tests.live.workspace import Workspace
 
@@ -62,6 +64,38 @@ def job_description(workspace: Workspace) -> Finding:
     return classify_description(_build_request(workspace, role, 0), _run_job(workspace, role, 0))
 
 
+@probe(costs="nothing, or a processing job that fails before it begins")
+def job_network_fails_at(workspace: Workspace) -> Finding:
+    """Where does a job in a network fail whose execution role lacks the rights of EC2?"""
+    network = _find_network(workspace)
+    role = _create_job_role(workspace, pulls=True)
+    try:
+        answer = _run_job(workspace, role, 0, NetworkConfig={"VpcConfig": network})
+    except ClientError as refused:
+        return Finding("create", str(refused))
+    reason = answer.get("FailureReason", "")
+    if answer["ProcessingJobStatus"] != "Failed":
+        raise StillOpen(f"the job is {answer['ProcessingJobStatus']} without these rights")
+    return Finding("run", reason)
+
+
+def _find_network(workspace: Workspace) -> dict[str, list[str]]:
+    """A subnet and a security group of the account's default network.
+
+    Raises NotApplicable if it has none.
+    """
+    ec2 = workspace.account.client("ec2")
+    subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
+    if not subnets["Subnets"]:
+        raise NotApplicable("the account has no default network in this Region")
+    first = subnets["Subnets"][0]
+    wanted = {"vpc-id": first["VpcId"], "group-name": "default"}
+    groups = ec2.describe_security_groups(
+        Filters=[{"Name": name, "Values": [value]} for name, value in wanted.items()]
+    )["SecurityGroups"]
+    return {"Subnets": [first["SubnetId"]], "SecurityGroupIds": [groups[0]["GroupId"]]}
+
+
 def classify_description(asked: Mapping[str, Any], described: Mapping[str, Any]) -> Finding:
     """Classify how a description returns its request.
 
@@ -74,9 +108,13 @@ def classify_description(asked: Mapping[str, Any], described: Mapping[str, Any])
     return Finding("asked" if exact else "defaults", ", ".join(sorted(described)))
 
 
-def _run_job(workspace: Workspace, role: str, code: int) -> dict[str, Any]:
-    """Run a job that prints a text and exits with this code; return its description."""
-    sagemaker, asked = workspace.account.client("sagemaker"), _build_request(workspace, role, code)
+def _run_job(workspace: Workspace, role: str, code: int, **more: Any) -> dict[str, Any]:
+    """Run a job that prints a text and exits with this code; return its description.
+
+    `more` are other members of its request.
+    """
+    sagemaker = workspace.account.client("sagemaker")
+    asked = _build_request(workspace, role, code) | more
     name = asked["ProcessingJobName"]
     workspace.cleanup.add("sagemaker", "end_job", name=name)
     wait_for("SageMaker may assume the role", lambda: _try_start(sagemaker, asked))
