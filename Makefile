@@ -91,7 +91,7 @@ test-stages: setup build  ## Test several stacks in one account, and a shared ac
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
 
 # WHERE="words of a test's name" runs these alone. `make test` examines a healthy stack, and every decision of the doctor.
-test-doctor: setup build  ## Break a deployed stack in each way that grantor doctor names (WHERE=)
+test-doctor: setup build  ## Break a stack in each way that the doctor names (WHERE=)
 	.venv/bin/python -m pytest tests/doctor --timeout 600 $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
 
 # Needs no engine and no network once its clients are installed.

@@ -16,6 +16,9 @@ DeployedStatement = dict[str, Any]
 Holders = Mapping[str, PolicyHolder]
 
 
+LEFT_OUT = "else ${AWS::NoValue}"  # how a resource ends that a condition may leave out
+
+
 @dataclass(frozen=True)
 class AuditReport:
     """The counts, and a sentence for each fault."""
@@ -188,10 +191,12 @@ def find_statement(
 def _build_permission(
     written: Statement, deployed: DeployedStatement, action: str, resource: str
 ) -> Permission:
-    resources = as_list(deployed["Resource"])
+    resources, named = as_list(deployed["Resource"]), written.resources
+    if len(resources) != len(named):  # without those that a condition leaves out
+        named = tuple(it for it in named if not it.endswith(LEFT_OUT)) or named
     # A list that a function of the template makes is one resource there.
-    index = resources.index(resource) if len(resources) == len(written.resources) else 0
-    return Permission(written.holder, written.name, action, written.resources[index])
+    index = resources.index(resource) if len(resources) == len(named) else 0
+    return Permission(written.holder, written.name, action, named[index])
 
 
 def _list_permissions(holders: Holders) -> Iterator[Permission]:

@@ -19,17 +19,35 @@ const { mostSpecificMatchingResourceTypePatterns } = require('@cloud-copilot/iam
 
 const { account, documents, requests, pairs } = JSON.parse(readFileSync(0, 'utf8'))
 
+// Studio gives these keys to each of its sessions. AWS's data has them for the service and not for an
+// action ("You can use the domainId as a policy variable"), so the simulator would not know them.
+const STUDIO_VARIABLE = /\$\{(sagemaker:(?:DomainId|UserProfileName))(?:,\s*'([^']*)')?\}/g
+
+// A text with the values of these variables. One without a value or a default stays, and matches nothing.
+function fillStudioVariables(text, keys) {
+  const values = Object.fromEntries(Object.entries(keys).map(([k, v]) => [k.toLowerCase(), v]))
+  return text.replace(
+    STUDIO_VARIABLE,
+    (whole, name, other) => values[name.toLowerCase()] ?? other ?? whole
+  )
+}
+
+function fillPolicy(policy, keys) {
+  return JSON.parse(fillStudioVariables(JSON.stringify(policy), keys))
+}
+
 function buildSimulation({ principal, action, resource, keys, policies, limits, resourcePolicy }) {
   const policy = (statements) => ({ Version: '2012-10-17', Statement: statements })
   return {
     request: {
       principal,
       action,
-      resource: { resource, accountId: account },
+      // The simulator's `*` ends at the end of a line, and IAM's does not.
+      resource: { resource: resource.replace(/[\n\r\u2028\u2029]/g, ' '), accountId: account },
       contextVariables: keys
     },
     identityPolicies: Object.entries(documents[policies]).map(
-      ([name, policy]) => ({ name, policy })
+      ([name, policy]) => ({ name, policy: fillPolicy(policy, keys) })
     ),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
@@ -44,8 +62,12 @@ function buildSimulation({ principal, action, resource, keys, policies, limits, 
 
 const asList = (value) => (Array.isArray(value) ? value : value ? [value] : [])
 
-function encodeStatement({ policyId, statement, explain }) {
-  const matching = asList(explain.resources).filter((it) => it.matches).map((it) => it.resource)
+function encodeStatement({ policyId, statement, explain }, { policies, keys }) {
+  const deployed = documents[policies][policyId].Statement
+  const written = asList(asList(deployed)[statement.index() - 1]?.Resource)
+  const matching = asList(explain.resources)
+    .filter((it) => it.matches)
+    .map((it) => written.find((one) => fillStudioVariables(one, keys) === it.resource) ?? it.resource)
   return [policyId, statement.index(), matching]
 }
 
@@ -59,7 +81,7 @@ async function judge(request) {
   }
   const results = answer.resultType === 'single' ? [answer.result] : answer.results
   const identity = results.map((it) => it.analysis.identityAnalysis)
-  const statements = identity.flatMap((it) => it.allowStatements.map(encodeStatement))
+  const statements = identity.flatMap((it) => it.allowStatements.map((one) => encodeStatement(one, request)))
   return { verdict: answer.overallResult, why: '', statements }
 }
 

@@ -107,10 +107,15 @@ def _render_sections(holders: list[PolicyHolder], reasons: Reasons, run: KeptRec
 
 def _render_section(holder: PolicyHolder, reasons: Reasons, run: KeptRecord) -> str:
     principals = ", ".join(f"`{it}`" for it in holder.principals)
-    text = holder.description or "".join(
-        f"Assumed only by {principals}, and only if {_format_code(trust.condition)}."
-        for trust in holder.trust
+    first, *others = holder.trust or (None,)
+    text = holder.description or (
+        f"Assumed only by {principals}, and only if {_format_code(first.condition)}."
+        if first
+        else ""
     )
+    for trust in others:
+        actions = ", ".join(f"`{it}`" for it in trust.actions)
+        text += f" Besides, {actions} only if {_format_code(trust.condition)}."
     rows = "\n".join(_render_row(statement, reasons, run) for statement in holder.statements)
     return f"{text}\n\n{STATEMENT_HEAD}\n{rows}\n" + "".join(
         _render_exceptions(holder.name, table, reasons) for table in HEADINGS

@@ -63,6 +63,7 @@ def run_scenarios() -> None:
         read_everything(deployment)
         break_glass(deployment)
         upload_large_file(deployment)
+        work_in_studio(deployment)
         _delete_stack(deployment, before)
 
 
@@ -107,6 +108,61 @@ def inherit_role(deployment: Deployment) -> None:
         article = deployment.expected_grants("userA", "Product", "UserA")
         article |= deployment.expected_grants("userB", "Product", "UserB")
         wait_until("the grants are the article's again", article, deployment.list_grants)
+
+
+def work_in_studio(deployment: Deployment) -> None:
+    """A user opens Studio, works in a space, starts a job by hand and stops everything."""
+    with step("A user works in Studio, as the profile's role"):
+        hers = deployment.session.as_profile("userA")
+        studio, domain = hers.client("sagemaker"), deployment.find_domain_id()
+        space = {"DomainId": domain, "SpaceName": "desk"}
+        app = space | {"AppType": "JupyterLab", "AppName": "default"}
+        owner = {"OwnerUserProfileName": "userA"}
+        private = {"SpaceSharingSettings": {"SharingType": "Private"}}
+        studio.create_space(**space, OwnershipSettings=owner, **private)
+        wait_until("the space is in service", "InService", partial(_read_space, studio, space))
+        studio.create_app(**app)
+        wait_until("its app runs", "InService", lambda: studio.describe_app(**app)["Status"])
+        studio.create_presigned_domain_url(DomainId=domain, UserProfileName="userA")
+        studio.describe_domain(DomainId=domain)
+        found = studio.describe_user_profile(DomainId=domain, UserProfileName="userA")
+        for pages in ("list_domains", "list_user_profiles", "list_spaces", "list_apps"):
+            getattr(studio, pages)()
+        role = found["UserSettings"]["ExecutionRole"]
+        _start_job(deployment, studio, hers.client("s3"), role)
+        studio.delete_app(**app)
+        wait_until("the app is gone", "Deleted", lambda: studio.describe_app(**app)["Status"])
+        studio.update_space(**space, SpaceDisplayName="My desk")
+        wait_until("the space is in service", "InService", partial(_read_space, studio, space))
+        studio.delete_space(**space)
+
+
+def _start_job(deployment: Deployment, studio: Any, s3: Any, role: str) -> None:
+    """Start a job as the role itself, with a program in the role's own folder."""
+    own, job = f"runs/{role.rpartition('/')[2]}/", "spark-preprocess-job-by-hand"
+    place = {"Bucket": deployment.outputs["OperationsBucket"], "Key": f"{own}{job}/code.py"}
+    s3.put_object(**place, Body=b"")
+    s3.list_objects_v2(Bucket=place["Bucket"], Prefix=own)
+    s3.get_object(**place)
+    cluster = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    studio.create_processing_job(
+        ProcessingJobName=job,
+        RoleArn=role,
+        ProcessingResources={"ClusterConfig": cluster},
+        AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["true"]},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        Tags=[{"Key": "team", "Value": "blue"}],
+    )
+    wait_until("the job has ended", "Completed", partial(_read_job_status, studio, job))
+
+
+def _read_space(studio: Any, space: dict[str, str]) -> str:
+    return str(studio.describe_space(**space)["Status"])
+
+
+def _read_job_status(studio: Any, job: str) -> str:
+    described = studio.describe_processing_job(ProcessingJobName=job)
+    return str(described["ProcessingJobStatus"])
 
 
 def _read_status(studio: Any, profile: dict[str, str]) -> str:
@@ -168,6 +224,16 @@ def read_everything(deployment: Deployment) -> None:
     ):
         for command in ("plan", "status", "history", "jobs"):
             expect(f"grantor {command} answers", True, bool(eva.run_grantor(command)))
+    with (
+        step("With the policy for the doctor, a reader looks for what would go wrong"),
+        deployment.act_as_person("eva", "Reader", "Doctor") as eva,
+    ):
+        found = json.loads(eva.run_grantor("doctor", "--json"))["counts"]
+        expect(
+            "nothing has failed, and nothing is unread",
+            (0, 0),
+            (found["failure"], found["unknown"]),
+        )
 
 
 def break_glass(deployment: Deployment) -> None:

@@ -303,7 +303,7 @@ def build_trust_policy(service: str) -> str:
     allow = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sts:AssumeRole",
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 

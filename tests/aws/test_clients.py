@@ -19,7 +19,7 @@ NAMES = sorted(
 )
 
 # Whose words are not their services' names
-SERVICES = {"functions": "lambda", "processing": "sagemaker"}
+SERVICES = {"functions": "lambda", "processing": "sagemaker", "quotas": "service-quotas"}
 LAUNCH_CLIENTS = {"processing"}  # gives up early
 GLOBAL_CLIENTS = {"iam"}  # botocore gives these a Region of their own
 

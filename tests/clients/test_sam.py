@@ -197,6 +197,7 @@ def test_a_changed_template_changes_just_that(sam, built, deployed):
         "EventQueue",
         "Operations",
         "BreakGlass",
+        "Reader",
     }
     now = sam.list_physical_ids()
     assert {name for name, it in now.items() if it != ids[name]} == {"EventDLQ"}
@@ -215,7 +216,7 @@ def change_template(template: Path) -> Path:
     text = template.read_text()
     log, queue = (
         "  ReconcileGrantsLog:\n    Type: AWS::Logs::LogGroup\n",
-        "  EventDLQ:\n    Type: AWS::SQS::Queue\n    Properties:\n",
+        "  EventDLQ:\n    Type: AWS::SQS::Queue\n    DependsOn: StackNameHas47CharactersAtMost\n    Properties:\n",
     )
     before, found, after = text.partition(log)
     assert found

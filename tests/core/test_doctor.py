@@ -241,12 +241,12 @@ SITUATIONS = [
     facing("Lake Formation vends a folder", lambda: after(replace(STACK, registered=["arn:aws:s3:::data/x"])), warning("lake-formation")),
     facing("Lake Formation is unread", lambda: after(replace(STACK, registered=UNREAD)), unknown("lake-formation")),
     facing("a trigger is disabled", lambda: after(replace(STACK, triggers={"Schedule": False})), failure("trigger")),
-    facing("the triggers are unread", lambda: after(replace(STACK, triggers=UNREAD, dead_letters=UNREAD, ringing=UNREAD)), [*unknown("trigger"), *unknown("dead-letters"), *unknown("alarm")]),
+    facing("the triggers are unread", lambda: after(replace(STACK, triggers=UNREAD, dead_letters=UNREAD, in_alarm=UNREAD)), [*unknown("trigger"), *unknown("dead-letters"), *unknown("alarm")]),
     facing("the clock stands still", lambda: after(replace(STACK, last_sweep=NOW - timedelta(hours=1))), failure("clock")),
     facing("no sweep has run yet", lambda: after(replace(STACK, last_sweep=None)), warning("first-sweep")),
     facing("the last sweep is unread", lambda: after(replace(STACK, last_sweep=UNREAD)), unknown("clock")),
     facing("dead letters wait", lambda: after(replace(STACK, dead_letters={"EventDLQ": 1, "UploadDLQ": 0})), failure("dead-letters")),
-    facing("an alarm rings", lambda: after(replace(STACK, ringing=["grantor-errors"])), failure("alarm")),
+    facing("an alarm is on", lambda: after(replace(STACK, in_alarm=["grantor-errors"])), failure("alarm")),
     facing("nobody has subscribed", lambda: after(replace(STACK, subscribers=0)), warning("alerts")),
     facing("the subscriptions are unread", lambda: after(replace(STACK, subscribers=UNREAD)), unknown("alerts")),
     facing("loops are stopped", lambda: after(replace(STACK, loops={"grantor-reconcile-grants": False})), failure("recursion")),
@@ -361,7 +361,7 @@ def test_a_finding_is_a_document():
         "id": "alerts",
         "severity": "warning",
         "what": "0 confirmed subscriptions of alerts",
-        "meaning": "nobody is told when a person must act",
+        "meaning": "nobody gets a notification when a person must act",
         "remedy": "aws sns subscribe --topic-arn topic --protocol email --notification-endpoint "
         "ADDRESS, and confirm the mail",
     }

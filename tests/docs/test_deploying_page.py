@@ -6,6 +6,12 @@ import pytest
 import yaml
 
 from docs.deploying_page import PAGE, write_table
+from grantor.core.jobs.request import IMAGE_ACCOUNTS
+from grantor.limits import (
+    LISTED_IMAGE_REGIONS,
+    REGIONS_OF_ACCESS_GRANTS,
+    REGIONS_WITHOUT_STUDIO_TYPES,
+)
 from tests.conftest import ROOT
 from tests.template.test_events import Template
 
@@ -35,3 +41,29 @@ def test_every_step_of_the_article_is_on_the_page():
 
     assert steps
     assert [title for title in steps if f"| {title}" not in PAGE.read_text()] == []
+
+
+def read_regions() -> dict[str, tuple[str, str, str]]:
+    """Each Region of the page's table, with what the three columns say of it."""
+    part = PAGE.read_text().partition("## Regions")[2].partition("## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| `")]
+    return {
+        region: (grants, studio, image)
+        for regions, grants, studio, image in rows
+        for region in re.findall(r"`([\w-]+)`", regions)
+    }
+
+
+def test_the_table_of_regions_says_what_the_doctor_says():
+    regions = read_regions()
+
+    assert regions.keys() == IMAGE_ACCOUNTS.keys()
+    assert {it for it, (grants, _, _) in regions.items() if grants == "listed"} == (
+        REGIONS_OF_ACCESS_GRANTS
+    )
+    assert {it for it, (_, studio, _) in regions.items() if studio != "there"} == (
+        REGIONS_WITHOUT_STUDIO_TYPES.keys()
+    )
+    assert {it for it, (_, _, image) in regions.items() if image == "listed"} == (
+        LISTED_IMAGE_REGIONS
+    )

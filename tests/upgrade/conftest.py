@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -71,7 +72,9 @@ def previous(session: SandboxSession, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def upgrade(session: SandboxSession, previous: PreviousVersion) -> Upgrade:
+    accept_nulls(session, accepted=True)
     session.run_sam(*DEPLOY, "--template-file", str(previous.template))
+    accept_nulls(session, accepted=False)
     deployment = Deployment(session, read_outputs(session))
     old_command = partial(previous.run_grantor, session)
     use_stack(deployment, previous.folder, old_command)
@@ -81,6 +84,15 @@ def upgrade(session: SandboxSession, previous: PreviousVersion) -> Upgrade:
         upgraded = Deployment(session, read_outputs(session))
         session.run_grantor("apply", "--wait")
     return Upgrade(upgraded, before, read_state(upgraded, session.run_grantor), access)
+
+
+def accept_nulls(session: SandboxSession, *, accepted: bool) -> None:
+    """Set whether the sandbox accepts nulls in Metadata, of which the template of 0.2.0 has two."""
+    body = json.dumps({"switches": {"nulls_in_metadata": accepted}}).encode()
+    token = {"Authorization": session.environment["SANDBOX_TOKEN"]}
+    asked = Request(f"{session.url}/_sandbox/faults", body, token, method="POST")
+    with urlopen(asked):
+        pass
 
 
 def use_stack(deployment: Deployment, folder: Path, grantor: Command) -> None:

@@ -256,7 +256,7 @@ def read_stack(
             "letters",
             lambda it: {one.name: one.total for one in it.queues if one.is_dead_letter_queue},
         ),
-        _pick(health, "alarms", lambda it: [one.name for one in it.alarms if one.is_ringing]),
+        _pick(health, "alarms", lambda it: [one.name for one in it.alarms if one.is_on]),
         attempt("dynamodb:GetItem", lambda: _read_sweep(last_sweep)),
         attempt(
             "sns:ListSubscriptionsByTopic",

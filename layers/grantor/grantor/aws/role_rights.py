@@ -1,6 +1,6 @@
 """Asks IAM's policy simulator what the execution roles of Studio's profiles may do.
 
-The simulator knows a condition key only if it is told, and no bucket policy for a role (API
+The simulator knows a condition key only if it is given, and no bucket policy for a role (API
 reference of SimulatePrincipalPolicy), so the keys of each call are named here and a bucket's policy
 is judged elsewhere.
 """

@@ -96,7 +96,7 @@ class StackAlarm:
     about: str = ""  # what it means, from the template
 
     @property
-    def is_ringing(self) -> bool:
+    def is_on(self) -> bool:
         """Whether a person must act."""
         return self.state == IN_ALARM
 

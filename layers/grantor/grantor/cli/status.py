@@ -49,7 +49,7 @@ from grantor.reconcile.policies import PolicySet, read_policies
 from grantor.reconcile.run import read_pending_plans
 
 MAX_LISTED_WORDS = 10  # of a list in one line
-# From then on something is wrong; the alarms of stacks/operations.yaml ring at the same ages.
+# From then on something is wrong; the alarms of stacks/operations.yaml go on at the same ages.
 SWEEP_OVERDUE = timedelta(hours=1)
 WORK_DEFERRED = timedelta(hours=1)
 MAX_MESSAGE_SECONDS = {"EventQueue": 900, "UploadQueue": 3_600}
@@ -90,7 +90,7 @@ def judge_health(health: StackHealth) -> Iterator[Attention]:
             text = f"{queue.name} is not emptied: its oldest message waits for "
             yield Attention("queue", queue.name, text + describe_age(queue.oldest_seconds or 0))
     for alarm in health.alarms:
-        if alarm.is_ringing:
+        if alarm.is_on:
             since = f" since {format_timestamp(alarm.since)}" if alarm.since else ""
             yield Attention("alarm", alarm.name, f"{alarm.name} is on{since}: {alarm.about}")
     for what, why in sorted(health.unread.items()):
@@ -120,8 +120,8 @@ def describe_health(health: StackHealth) -> Iterator[tuple[str, str]]:
         listed = (f"{one.name} {one.total:,}{_describe_oldest(one)}" for one in health.queues)
         yield "queues", "; ".join(listed)
     if health.alarms:
-        ringing = sum(alarm.is_ringing for alarm in health.alarms)
-        yield "alarms", f"{ringing} of {len(health.alarms)} on"
+        count = sum(alarm.is_on for alarm in health.alarms)
+        yield "alarms", f"{count} of {len(health.alarms)} on"
 
 
 def encode_health(health: StackHealth) -> Json:

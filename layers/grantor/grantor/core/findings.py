@@ -202,7 +202,7 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
         "docs/operations.md explains each alarm",
     ),
     "alerts": (
-        "nobody is told when a person must act",
+        "nobody gets a notification when a person must act",
         (
             "aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint "
             "ADDRESS, and confirm the mail"

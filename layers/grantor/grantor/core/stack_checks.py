@@ -74,7 +74,7 @@ class StackFacts:
     policies: BucketFact
     triggers: Fact[Mapping[str, bool]]
     dead_letters: Fact[Mapping[str, int]]  # messages, by queue
-    ringing: Fact[Sequence[str]]  # names of alarms
+    in_alarm: Fact[Sequence[str]]  # names of alarms
     last_sweep: Fact[datetime | None]
     subscribers: Fact[int]  # of alerts, confirmed
     loops: Fact[Mapping[str, bool]]  # whether a function may invoke itself for ever, by its name
@@ -238,10 +238,10 @@ def _check_work(facts: StackFacts) -> Iterator[Finding]:
         for queue, count in sorted(facts.dead_letters.items()):
             what = f"{queue} holds {count or 'no'} message{'' if count == 1 else 's'}"
             yield judge("dead-letters", what, not count)
-    if isinstance(facts.ringing, Unread):
-        yield report_unread("alarm", "the alarms", facts.ringing)
+    if isinstance(facts.in_alarm, Unread):
+        yield report_unread("alarm", "the alarms", facts.in_alarm)
     else:
-        yield judge("alarm", f"in alarm: {', '.join(facts.ringing) or 'none'}", not facts.ringing)
+        yield judge("alarm", f"in alarm: {', '.join(facts.in_alarm) or 'none'}", not facts.in_alarm)
     if isinstance(facts.subscribers, Unread):
         yield report_unread("alerts", "the subscriptions of alerts", facts.subscribers)
     else:

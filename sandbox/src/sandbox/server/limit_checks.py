@@ -131,7 +131,7 @@ def _find_pattern_refusal(asked: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _find_inline_refusal(members: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the refusal of an inline policy that its role has no room for, beside the others."""
+    """Return the refusal of an inline policy that is too large for its role, beside the others."""
     role, name = str(members.get("RoleName")), members.get("PolicyName")
     total = count_policy_characters(members.get("PolicyDocument", ""))
     if total + _count_inline(role, but=str(name)) <= MAX_INLINE_CHARACTERS:

@@ -126,7 +126,8 @@ def make_zip(files: dict[str, str]) -> bytes:
 def make_role(sandbox: Sandbox, service: str, *actions: str) -> str:
     """Create a role that the service may assume and that allows these actions. Return its ARN."""
     iam, name = sandbox.client("iam"), unique_name("role")
-    trust = policy_document({"Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+    assume = ["sts:AssumeRole", "sts:SetSourceIdentity"]
+    trust = policy_document({"Principal": {"Service": service}, "Action": assume})
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if actions:
         iam.put_role_policy(
