@@ -76,7 +76,9 @@ def test_data_and_policy_files_keep_their_versions(upgrade: Upgrade):
 
 
 def test_history_still_shows_every_run(upgrade: Upgrade):
-    before, after = ([run["run_id"] for run in it.history] for it in (upgrade.before, upgrade.after))
+    before, after = (
+        [run["run_id"] for run in it.history] for it in (upgrade.before, upgrade.after)
+    )
 
     assert before
     assert set(before) <= set(after)
