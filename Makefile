@@ -9,6 +9,8 @@ SHELL := bash
 PORT ?= 4566
 DATA ?=
 PARALLEL := -n 4 --dist loadfile
+# What `make test` leaves to other targets.
+OWN_TARGETS := browser core demo doctor policy s3_clients sam_local/test_invoke.py sam_local/test_use_container.py stages studio teardown upgrade
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH. .venv has one with pip, whatever the machine calls its own.
@@ -33,8 +35,7 @@ test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTES
 	  --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
 	# In the order of the folders: with xdist's own order, long files of few tests start last and one core waits for them.
 	.venv/bin/python -m pytest tests $(PARALLEL) --no-loadscope-reorder -m "not install" \
-	  --ignore=tests/core --ignore=tests/policy --ignore=tests/teardown --ignore=tests/sam_local/test_invoke.py \
-	  --ignore=tests/sam_local/test_use_container.py --ignore=tests/stages --ignore=tests/upgrade --ignore=tests/doctor --ignore=tests/demo --ignore=tests/studio --ignore=tests/browser $(PYTEST)
+	  $(addprefix --ignore=tests/,$(OWN_TARGETS)) $(PYTEST)
 	.venv/bin/python -m pytest sandbox/tests $(PARALLEL) -m "not install" $(PYTEST)
 
 lint: setup .tools/checkov/.made  ## Check style, types and templates
