@@ -82,7 +82,7 @@ test-teardown: setup build  ## Interrupt creation and deletion of the stack anyw
 
 # `make test` compares the decisions about a few keys.
 test-keys: setup  ## Compare decisions about 10,000 keys with another judge (KEYS=)
-	KEYS=$(or $(KEYS),10000) .venv/bin/python -m pytest sandbox/tests/keys -n 2 --dist load $(PYTEST)
+	KEYS=$(or $(KEYS),10000) .venv/bin/python -m pytest sandbox/tests/keys -n 2 --dist worksteal $(PYTEST)
 
 # Builds the latest release from the history of the clone.
 test-upgrade: setup build $(SPARK)  ## Deploy today's template over the latest release, which is in use

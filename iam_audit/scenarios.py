@@ -177,16 +177,21 @@ def write_bounds(deployment: Deployment) -> None:
     ):
         s3 = eva.client("s3")
         bounds = {"Bucket": deployment.policy_bucket, "Key": "bounds/bounds.yaml"}
-        read_log = partial(deployment.read_log, deployment.outputs["ReconcileGrants"])
         wait_until("no run is due", 0, lambda: deployment.count_messages("EventQueue"))
-        earlier = len(read_log())
+        earlier = count_runs(deployment)
         version = s3.put_object(**bounds, Body=b"version: 1\n")["VersionId"]
         s3.get_object(**bounds)
         s3.get_object(**bounds, VersionId=version)
-        wait_until("a run has read it", True, lambda: len(read_log()) > earlier)
+        wait_until("a run has read it", True, lambda: count_runs(deployment) > earlier)
         s3.delete_object(**bounds)
         found = s3.list_objects_v2(Bucket=deployment.policy_bucket, Prefix="bounds/")
         expect("it is gone again", 0, found["KeyCount"])
+
+
+def count_runs(deployment: Deployment) -> int:
+    """How many invocations of the reconciler have finished their runs, by its log."""
+    records = deployment.read_log(deployment.outputs["ReconcileGrants"])
+    return sum(record["message"] == "runs finished" for record in records)
 
 
 def grant_to_directory(deployment: Deployment) -> None:
