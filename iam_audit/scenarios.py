@@ -191,7 +191,7 @@ def write_bounds(deployment: Deployment) -> None:
 def count_runs(deployment: Deployment) -> int:
     """How many invocations of the reconciler have finished their runs, by its log."""
     records = deployment.read_log(deployment.outputs["ReconcileGrants"])
-    return sum(record["message"] == "runs finished" for record in records)
+    return sum(record.get("message") == "runs finished" for record in records)
 
 
 def grant_to_directory(deployment: Deployment) -> None:

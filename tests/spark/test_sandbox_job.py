@@ -187,7 +187,7 @@ def sandbox_jobs(start_sandbox: Callable[..., Sandbox]) -> SandboxJobs:
 
 def make_role(iam: Any, name: str, service: str, rights: list[dict[str, Any]]) -> str:
     trust = policy_document(
-        {"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetContext"]}
+        {"Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
     )
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy_document(*rights))
