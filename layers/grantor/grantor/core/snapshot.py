@@ -119,6 +119,8 @@ class Suspended:
 
     def find(self, grantee: Grantee, subjects: Iterable[str] = ()) -> Suspension | None:
         """The suspension that takes a grant from this grantee, for these subjects."""
+        if not self.grantees and not self.subjects:  # nearly always, and every grant asks
+            return None
         if found := self.grantees.get(grantee):
             return found
         return next((self.subjects[one] for one in subjects if one in self.subjects), None)
@@ -259,10 +261,8 @@ class Authority:
             return True
         if self.withholds(grant):
             return True
-        return any(
-            one in self.roles and iam_grantee(self.roles[one]) != grant.grantee
-            for one in reason.subjects
-        )
+        roles = [self.roles[one] for one in reason.subjects if one in self.roles]
+        return any(iam_grantee(role) != grant.grantee for role in roles) if roles else False
 
     def withholds(self, grant: Grant) -> bool:
         """Whether the grant is for a role that was made again and gets nothing."""

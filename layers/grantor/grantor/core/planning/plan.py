@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
+from grantor.core.rules import Mode
 from grantor.core.snapshot import Authority
 from grantor.settings import INTENT_GRACE
 
@@ -198,7 +199,9 @@ def find_leftovers(
     """The grants of ours that only additive files keep, whose rules are gone. Parameters as in
     compute_plan.
     """
-    found = []
+    found: list[LeftoverGrant] = []
+    if all(mode is Mode.AUTHORITATIVE for mode in authority.files.values()):
+        return ()
     for grant, entry in entries.items():
         is_ours = grant in actual and (entry.id == actual[grant] or grant in ours)
         if is_ours and grant not in wanted:
