@@ -5,12 +5,12 @@ them.
 """
 
 import http.client
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sandbox.testing.helpers import make_role
 from tests.browser.attack import CHROMIUM, PageRequest, list_attack, list_made
 from tests.conftest import ACCOUNT, Sandbox
 
@@ -49,29 +49,16 @@ def test_a_page_that_sends_three_requests_makes_no_role_and_runs_no_code(
 
 
 def test_a_page_whose_name_was_made_to_resolve_to_loopback_gets_no_credentials(target: Sandbox):
-    client = target.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sagemaker.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    role = client.create_role(RoleName="userA", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    role = make_role(target, "sagemaker.amazonaws.com")
     sagemaker = target.client("sagemaker")
-    settings = {"ExecutionRole": role["Arn"]}
+    settings = {"ExecutionRole": role}
     made = sagemaker.create_domain(
         DomainName="d", AuthMode="IAM", DefaultUserSettings=settings, SubnetIds=["subnet-1"], VpcId="vpc-1"
     )  # fmt: skip
     domain = made["DomainArn"].rpartition("/")[2]
     while sagemaker.describe_domain(DomainId=domain)["Status"] != "InService":
         pass
-    sagemaker.create_user_profile(
-        DomainId=domain, UserProfileName="userA", UserSettings={"ExecutionRole": role["Arn"]}
-    )
+    sagemaker.create_user_profile(DomainId=domain, UserProfileName="userA", UserSettings=settings)
     asked = PageRequest("GET", "/_sandbox/notebook?profile=userA")
 
     # The page is of the same origin then: the browser sends neither Origin nor Sec-Fetch.

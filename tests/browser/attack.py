@@ -14,20 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from sandbox.testing.helpers import policy_document
 from tests.conftest import ACCOUNT, REGION, Sandbox
 
 NAME = "from-a-page"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{NAME}"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
+TRUST = policy_document(
+    {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+)
 # What a browser adds to a request that such a page causes (Chromium 156).
 CHROMIUM = {
     "Origin": "http://attacker.example",
@@ -54,7 +48,7 @@ def list_attack(key: str, proof: Path) -> Iterator[PageRequest]:
         "Action": "CreateRole",
         "Version": "2010-05-08",
         "RoleName": NAME,
-        "AssumeRolePolicyDocument": json.dumps(TRUST),
+        "AssumeRolePolicyDocument": TRUST,
     }
     code = f"def handler(event, context): open({str(proof)!r}, 'w').write('it ran')"
     function = {

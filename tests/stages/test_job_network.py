@@ -1,8 +1,6 @@
 """A stack whose jobs run in a network of the account: its users' roles can create the interfaces."""
 
-from typing import Any
-
-from sandbox.testing.helpers import unique_name, wait_until
+from sandbox.testing.helpers import run_networked_job
 from tests.conftest import ACCOUNT
 from tests.teardown.empty_account import EmptyAccount
 
@@ -16,25 +14,6 @@ def create_network(account: EmptyAccount) -> tuple[str, str]:
     return str(subnet), str(group)
 
 
-def run_job(account: EmptyAccount, role: str, subnet: str, group: str) -> dict[str, Any]:
-    """The description of a job that ran as a role in a subnet and did nothing."""
-    client, name = account.client("sagemaker"), unique_name("job")
-    cluster = {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}
-    client.create_processing_job(
-        ProcessingJobName=name,
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
-        ProcessingResources={"ClusterConfig": cluster},
-        AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["true"]},
-        NetworkConfig={"VpcConfig": {"Subnets": [subnet], "SecurityGroupIds": [group]}},
-    )
-
-    def describe() -> dict[str, Any]:
-        return dict(client.describe_processing_job(ProcessingJobName=name))
-
-    wait_until(lambda: describe()["ProcessingJobStatus"] in ("Completed", "Failed"))
-    return describe()
-
-
 def test_jobs_run_in_the_subnets_that_the_stack_was_deployed_with(account: EmptyAccount):
     subnet, group = create_network(account)
     before = account.list_resources()
@@ -42,8 +21,10 @@ def test_jobs_run_in_the_subnets_that_the_stack_was_deployed_with(account: Empty
     made = stack.create(JobSubnets=subnet, JobSecurityGroups=group)
     assert made == "CREATE_COMPLETE", stack.describe_failures()
 
-    for role in ("grantor-usera-role", "grantor-userb-role"):
-        ended = run_job(account, role, subnet, group)
+    sagemaker = account.client("sagemaker")
+    for name in ("grantor-usera-role", "grantor-userb-role"):
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        ended = run_networked_job(sagemaker, role, subnet, group)
         assert ended["ProcessingJobStatus"] == "Completed", ended.get("FailureReason")
     assert stack.delete() == "DELETE_COMPLETE", stack.describe_failures()
     assert account.list_resources() == before

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from sandbox.testing.helpers import make_role, unique_name, wait_until
+from sandbox.testing.helpers import make_role, run_networked_job, unique_name, wait_until
 from tests.conftest import ROOT, Sandbox
 from tests.template.test_events import Template
 
@@ -38,21 +38,7 @@ class NetworkedJobs:
 
     def run(self, subnet: str, group: str) -> dict[str, Any]:
         """The description of a job that ran there and did nothing."""
-        client, name = self.sandbox.client("sagemaker"), unique_name("job")
-        cluster = {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}
-        client.create_processing_job(
-            ProcessingJobName=name,
-            RoleArn=self.role,
-            ProcessingResources={"ClusterConfig": cluster},
-            AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["true"]},
-            NetworkConfig={"VpcConfig": {"Subnets": [subnet], "SecurityGroupIds": [group]}},
-        )
-
-        def describe() -> dict[str, Any]:
-            return dict(client.describe_processing_job(ProcessingJobName=name))
-
-        wait_until(lambda: describe()["ProcessingJobStatus"] in ("Completed", "Failed"))
-        return describe()
+        return run_networked_job(self.sandbox.client("sagemaker"), self.role, subnet, group)
 
 
 @pytest.fixture(scope="module")

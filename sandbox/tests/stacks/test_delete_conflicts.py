@@ -1,11 +1,9 @@
 """What others have attached to a stack's IAM resources keeps these from being deleted."""
 
-import json
-
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.testing.helpers import make_user, unique_name
+from sandbox.testing.helpers import make_user, policy_document, unique_name
 
 PEOPLE = """
 Resources:
@@ -25,25 +23,15 @@ Resources:
       ManagedPolicyArns: [!Ref Reader]
       Policies: [{PolicyName: own, PolicyDocument: *nothing}]
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-NOTHING = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
-}
+TRUST = policy_document(
+    {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+)
+NOTHING = policy_document({"Effect": "Deny", "Action": "*", "Resource": "*"})
 ATTACHED = "Cannot delete a policy attached to entities."
 
 
 def attach_to_role(iam, policy):
-    iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=TRUST)
     iam.attach_role_policy(RoleName="theirs", PolicyArn=policy)
     return lambda: iam.detach_role_policy(RoleName="theirs", PolicyArn=policy)
 
@@ -61,9 +49,7 @@ def attach_to_group(iam, policy):
 
 
 def make_boundary(iam, policy):
-    iam.create_role(
-        RoleName="theirs", AssumeRolePolicyDocument=json.dumps(TRUST), PermissionsBoundary=policy
-    )
+    iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=policy)
     return lambda: iam.delete_role_permissions_boundary(RoleName="theirs")
 
 
@@ -90,7 +76,7 @@ def test_a_policy_that_others_use_keeps_its_stack_from_being_deleted(stacks, use
         ),
         (
             lambda iam: iam.put_role_policy(
-                RoleName="steward", PolicyName="end", PolicyDocument=json.dumps(NOTHING)
+                RoleName="steward", PolicyName="end", PolicyDocument=NOTHING
             ),
             "Cannot delete entity, must delete policies first.",
         ),
@@ -114,11 +100,10 @@ def test_what_the_template_attached_is_no_obstacle(stacks):
 def test_a_policy_may_bound_which_policies_are_detached_by_their_arn(own_stacks):
     iam = own_stacks.client("iam")
     ours, theirs = (
-        iam.create_policy(PolicyName=unique_name("p"), PolicyDocument=json.dumps(NOTHING))
-        for _ in range(2)
+        iam.create_policy(PolicyName=unique_name("p"), PolicyDocument=NOTHING) for _ in range(2)
     )
     arns = ours["Policy"]["Arn"], theirs["Policy"]["Arn"]
-    iam.create_role(RoleName="ana", Path="/a/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_role(RoleName="ana", Path="/a/", AssumeRolePolicyDocument=TRUST)
     iam.create_group(GroupName="team")
     for arn in arns:
         iam.attach_role_policy(RoleName="ana", PolicyArn=arn)

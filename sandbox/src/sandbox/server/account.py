@@ -12,10 +12,10 @@ from typing import Any
 
 from sandbox.access_grants import Caller, Role
 from sandbox.access_grants.service import GRANTS_PRINCIPAL
+from sandbox.server.enforcement import EVALUATOR, EnforcedCall, ask_evaluator
 from sandbox.server.judgements import note_judgement
 from sandbox.server.seams import use_seam
 
-EVALUATOR = "ministack.core.iam_evaluator"
 _get_account = use_seam("ministack.core.responses", "get_account_id", "")
 _get_region = use_seam("ministack.core.responses", "get_region", "")
 _key_of = use_seam("ministack.core.router", "extract_access_key_id", "headers, query_params=None")
@@ -262,25 +262,9 @@ def session_may(
 
     `context` are the condition keys of the call.
     """
-    who = use_seam(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(
-        key, account
-    )
-    asked = use_seam(EVALUATOR, "EvalContext")(
-        who.arn,
-        who.type,
-        who.account,
-        action,
-        resource,
-        region,
-        service_context={name.lower(): value for name, value in (context or {}).items()},
-        principal_keys=who.keys,
-    )
-    return bool(
-        use_seam(EVALUATOR, "evaluate", "ctx, policies, *limits")(
-            asked, who.policies, *who.limits
-        ).decision
-        == "Allow"
-    )
+    call = EnforcedCall(key, action, "", region, resource, dict(context or {}))
+    who, asked = ask_evaluator(call, account)
+    return bool(_evaluate(asked, who.policies, *who.limits).decision == "Allow")
 
 
 def function_may_log(config: dict[str, Any], group: str, exists: bool) -> bool:

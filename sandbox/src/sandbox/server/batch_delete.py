@@ -11,10 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.sax.saxutils import escape
 
-from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
+from sandbox.server.enforcement import (
+    EVALUATOR,
+    AuthorizedRequest,
+    Enforce,
+    EnforcedCall,
+    FindResource,
+    Refusal,
+    wrap_enforcement,
+    wrap_resource,
+)
 from sandbox.server.refusals import describe_denial
 from sandbox.server.s3_addresses import S3, refuse_key, split_address
-from sandbox.server.s3_authorization import ACTIONS, is_bypass, object_arn
+from sandbox.server.s3_authorization import is_bypass, object_arn
 from sandbox.server.s3_documents import (
     NAMESPACE,
     Answer,
@@ -57,8 +66,7 @@ _BATCH: ContextVar[Batch | None] = ContextVar("sandbox_batch", default=None)
 def install() -> None:
     """Judge each key by itself, and delete those that may be deleted."""
     wrap_seam("ministack.app", "app", "scope, receive, send", _forget_batch)
-    resource = "service, method, path, headers, body, query_params, region, account_id"
-    wrap_seam(ACTIONS, "extract_resource_arn", resource, _read_keys)
+    wrap_resource(_read_keys)
     wrap_enforcement(_judge_keys)
     wrap_seam(S3, "_delete_objects", "bucket_name, body, headers=None", _delete_allowed)
 
@@ -71,28 +79,17 @@ def _forget_batch(original: Callable[..., Awaitable[None]]) -> Callable[..., Awa
     return app
 
 
-def _read_keys(original: Callable[..., str]) -> Callable[..., str]:
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> str:
-        bucket, key = split_address(path)
-        if service != "s3" or key or method != "POST" or "delete" not in query_params:
-            return original(service, method, path, headers, body, query_params, region, account_id)
-        try:
-            entries, quiet = read_batch(body)
-        except BadDocumentError:  # `_delete_objects` says so
-            entries, quiet = [], False
-        _BATCH.set(Batch(bucket, entries, quiet, is_bypass(headers)))
-        return BatchArn(f"arn:aws:s3:::{bucket}")
-
-    return arn
+def _read_keys(request: AuthorizedRequest, find: FindResource) -> str:
+    bucket, key = split_address(request.path)
+    is_post = request.service == "s3" and request.method == "POST"
+    if not is_post or key or "delete" not in request.query_params:
+        return find(request)
+    try:
+        entries, quiet = read_batch(request.body)
+    except BadDocumentError:  # `_delete_objects` says so
+        entries, quiet = [], False
+    _BATCH.set(Batch(bucket, entries, quiet, is_bypass(request.headers)))
+    return BatchArn(f"arn:aws:s3:::{bucket}")
 
 
 def _judge_keys(call: EnforcedCall, decide: Enforce) -> Refusal:

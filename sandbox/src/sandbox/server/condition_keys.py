@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.server.account import request_scope
+from sandbox.server.enforcement import ACTIONS, AuthorizedRequest, FindResource, wrap_resource
 from sandbox.server.judgements import add_condition_keys
 from sandbox.server.seams import use_seam, wrap_seam
 
-ACTIONS = "ministack.core.iam_actions"
 TABLES = "ministack.services.dynamodb"
 EQUALITY = re.compile(r"\(?\s*(#?[\w.\-]+)\s*=\s*(:\w+)\s*\)?")
 _tables = use_seam(TABLES, "_tables")
+_mount_targets = use_seam("ministack.services.efs", "_mount_targets")
 _name_of = use_seam(TABLES, "_normalize_table_name", "value")
 _keys_of = use_seam(TABLES, "_resolve_index_keys", "table, index_name")
 TAGGING = "ministack.services.tagging"
-RESOURCE = "service, method, path, headers, body, query_params, region, account_id"
 Tagged = tuple[str, list[dict[str, str]]]
 
 
@@ -139,7 +139,7 @@ def _install_resource_tags() -> None:
     collectors = use_seam(TAGGING, "_RESOURCE_TAG_COLLECTORS")
     collectors["elasticfilesystem"] = use_seam(TAGGING, "_collect_efs", "")
     collectors["ec2"] = _list_security_groups
-    wrap_seam("ministack.core.iam_actions", "extract_resource_arn", RESOURCE, _judge_by_file_system)
+    wrap_resource(_judge_by_file_system)
     add_condition_keys(_tell_network)
 
 
@@ -150,25 +150,12 @@ def _list_security_groups() -> Iterator[Tagged]:
         yield f"arn:aws:ec2:{region}:{account}:security-group/{name}", tags.get(name, [])
 
 
-def _judge_by_file_system(original: Callable[..., str]) -> Callable[..., str]:
-    targets = use_seam("ministack.services.efs", "_mount_targets")
-
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> str:
-        _, found, target = path.partition("/mount-targets/")
-        if service == "elasticfilesystem" and found and target in targets:
-            return f"arn:aws:elasticfilesystem:{region}:{account_id}:file-system/{targets[target]['FileSystemId']}"  # noqa: E501  -- one text
-        return original(service, method, path, headers, body, query_params, region, account_id)
-
-    return arn
+def _judge_by_file_system(request: AuthorizedRequest, find: FindResource) -> str:
+    _, found, target = request.path.partition("/mount-targets/")
+    if request.service != "elasticfilesystem" or not found or target not in _mount_targets:
+        return find(request)
+    where = f"arn:aws:elasticfilesystem:{request.region}:{request.account_id}"
+    return f"{where}:file-system/{_mount_targets[target]['FileSystemId']}"
 
 
 def _tell_network(arn: str) -> dict[str, str]:

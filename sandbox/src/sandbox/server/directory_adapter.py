@@ -18,7 +18,7 @@ from sandbox.identity_center.applications import GRANTS_SCOPE, find_context, sig
 from sandbox.identity_center.directory_operations import list_resources
 from sandbox.server.account import ServerAccount, find_caller, find_role, request_scope
 from sandbox.server.control import ANSWERS
-from sandbox.server.enforcement import EVALUATOR
+from sandbox.server.enforcement import EVALUATOR, EnforcedCall, ask_evaluator
 from sandbox.server.seams import run_before_reset, use_seam
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -161,19 +161,8 @@ def _is_trusted(
 ) -> bool:
     """Return whether a policy that names principals lets the holder of the key do this."""
     account, region = request_scope()
-    who = use_seam(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(
-        key, account
-    )
-    asked = use_seam(EVALUATOR, "EvalContext")(
-        who.arn,
-        who.type,
-        who.account,
-        action,
-        resource,
-        region,
-        service_context=dict(known),
-        principal_keys=who.keys,
-    )
+    call = EnforcedCall(key, action, "", region, resource, dict(known))
+    who, asked = ask_evaluator(call, account)
     evaluate = use_seam(EVALUATOR, "evaluate_trust_policy", "trust_doc, caller_arn, ctx=None")
     return bool(evaluate(policy, who.arn, asked))
 

@@ -8,14 +8,20 @@ names. lambda:FunctionArn is the function of an event source mapping.
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from sandbox.server.enforcement import Enforce, EnforcedCall, Refusal, wrap_enforcement
+from sandbox.server.enforcement import (
+    ACTIONS,
+    AuthorizedRequest,
+    Enforce,
+    EnforcedCall,
+    FindResource,
+    Refusal,
+    wrap_enforcement,
+    wrap_resource,
+)
 from sandbox.server.judgements import add_condition_keys
 from sandbox.server.seams import use_seam, wrap_seam
 
-ACTIONS = "ministack.core.iam_actions"
-RESOURCE = "service, method, path, headers, body, query_params, region, account_id"
 MAPPINGS = "event-source-mappings"
 # By method and end of the path: actions that the server takes for others of Lambda, or for none.
 OWN_ACTIONS = {
@@ -36,7 +42,7 @@ class AlarmArns(str):
 def install() -> None:
     """Judge these calls as AWS does."""
     wrap_seam(ACTIONS, "_lambda_action", "method, path", _name_mapping_read)
-    wrap_seam(ACTIONS, "extract_resource_arn", RESOURCE, _correct_arn)
+    wrap_resource(_correct_arn)
     add_condition_keys(_tell_function)
     wrap_enforcement(_judge_each_alarm)
 
@@ -53,24 +59,13 @@ def _name_mapping_read(original: Callable[[str, str], str | None]) -> Callable[.
     return action
 
 
-def _correct_arn(original: Callable[..., str]) -> Callable[..., str]:
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> str:
-        target = str(headers.get("x-amz-target", ""))
-        if service == "monitoring" and target.endswith(".DescribeAlarms"):
-            return _find_alarms(body, f"arn:aws:cloudwatch:{region}:{account_id}:alarm:")
-        found = original(service, method, path, headers, body, query_params, region, account_id)
-        return found.replace(":rule/default/", ":rule/") if service == "events" else found
-
-    return arn
+def _correct_arn(request: AuthorizedRequest, find: FindResource) -> str:
+    target = str(request.headers.get("x-amz-target", ""))
+    if request.service == "monitoring" and target.endswith(".DescribeAlarms"):
+        alarms = f"arn:aws:cloudwatch:{request.region}:{request.account_id}:alarm:"
+        return _find_alarms(request.body, alarms)
+    found = find(request)
+    return found.replace(":rule/default/", ":rule/") if request.service == "events" else found
 
 
 def _find_alarms(body: bytes, prefix: str) -> str:

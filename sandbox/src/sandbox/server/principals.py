@@ -13,7 +13,16 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.server.control import current_switches
-from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
+from sandbox.server.enforcement import (
+    EVALUATOR,
+    RESOURCE_POLICY_PARAMETERS,
+    Enforce,
+    EnforcedCall,
+    Refusal,
+    ask_evaluator,
+    evaluate_resource_policy,
+    wrap_enforcement,
+)
 from sandbox.server.seams import use_seam, wrap_seam
 from sandbox.switches import AccountSwitches
 
@@ -39,7 +48,7 @@ def install() -> None:
     wrap_seam(
         EVALUATOR,
         "evaluate_resource_policy",
-        "doc, ctx, service=None, named_only=False, direct_only=False",
+        RESOURCE_POLICY_PARAMETERS,
         _keep_version,
     )
     wrap_seam(EVALUATOR, "_first_match", "ctx, stmts, effect", _fill_variables)
@@ -194,24 +203,8 @@ def _judge_root(call: EnforcedCall) -> Refusal:
     if not found or not found[0]:
         return None
     account = use_seam("ministack.core.responses", "get_account_id", "")()
-    who = use_seam(EVALUATOR, "resolve_principal", "access_key_id, account_id, credential=None")(
-        call.access_key_id, account
-    )
-    asked = use_seam(EVALUATOR, "EvalContext")(
-        who.arn,
-        who.type,
-        who.account,
-        call.action,
-        call.arn,
-        call.region,
-        service_context={name.lower(): value for name, value in (call.known or {}).items()},
-        principal_keys=who.keys,
-    )
-    result = use_seam(
-        EVALUATOR,
-        "evaluate_resource_policy",
-        "doc, ctx, service=None, named_only=False, direct_only=False",
-    )(found[0], asked)
+    who, asked = ask_evaluator(call, account)
+    result = evaluate_resource_policy(found[0], asked)
     if result.decision != "Deny":
         return None
     result.resource_policy_arn, result.principal_arn = call.arn, who.arn

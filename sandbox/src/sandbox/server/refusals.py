@@ -9,10 +9,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from sandbox.server.enforcement import ACTIONS, EVALUATOR, RESOURCE_POLICY_PARAMETERS
 from sandbox.server.seams import use_seam, wrap_seam
 
-EVALUATOR = "ministack.core.iam_evaluator"
-ACTIONS = "ministack.core.iam_actions"
 RESPONSE = (
     "service, action, principal_arn, request_id, *, error_code='', message='', headers=None, "
     "resource_arn='*', explicit_deny=False, resource_policy_arn=''"
@@ -33,7 +32,7 @@ def install() -> None:
     wrap_seam(
         EVALUATOR,
         "evaluate_resource_policy",
-        "doc, ctx, service=None, named_only=False, direct_only=False",
+        RESOURCE_POLICY_PARAMETERS,
         _keep_first,
     )
     wrap_seam(ACTIONS, "access_denied_response", RESPONSE, _word_refusals)

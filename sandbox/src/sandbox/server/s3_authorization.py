@@ -16,12 +16,17 @@ from functools import cache
 from typing import Any
 
 from sandbox.server.control import current_switches
-from sandbox.server.enforcement import EVALUATOR
+from sandbox.server.enforcement import (
+    ACTIONS,
+    EVALUATOR,
+    AuthorizedRequest,
+    FindResource,
+    wrap_resource,
+)
 from sandbox.server.s3_addresses import S3, split_address, split_copy_source
 from sandbox.server.seams import use_seam, wrap_seam
 from sandbox.switches import ObjectSwitches
 
-ACTIONS = "ministack.core.iam_actions"
 Check = tuple[str, str]  # action, ARN
 Query = Mapping[str, Any]
 ACL_HEADERS = ("x-amz-acl", "x-amz-grant-")
@@ -120,8 +125,7 @@ def is_bypass(headers: Mapping[str, str]) -> bool:
 def install() -> None:
     """Judge literal keys, and everything that a write needs. After `principals`."""
     wrap_seam(ACTIONS, "_s3_action", "method, path, query_params", _name_by_depth)
-    resource = "service, method, path, headers, body, query_params, region, account_id"
-    wrap_seam(ACTIONS, "extract_resource_arn", resource, _name_resource)
+    wrap_resource(_name_resource)
     checks = "method, path, headers, body, query_params"
     wrap_seam(ACTIONS, "s3_additional_checks", checks, _list_checks)
     wrap_seam(EVALUATOR, "_fnmatch_compile", "pattern, ignore_case", _match_all_letters)
@@ -137,23 +141,9 @@ def _name_by_depth(original: Callable[..., Any]) -> Callable[..., Any]:
     return name
 
 
-def _name_resource(original: Callable[..., str]) -> Callable[..., str]:
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> str:
-        bucket, key = split_address(path)
-        if service == "s3" and key:
-            return object_arn(bucket, key)
-        return original(service, method, path, headers, body, query_params, region, account_id)
-
-    return arn
+def _name_resource(request: AuthorizedRequest, find: FindResource) -> str:
+    bucket, key = split_address(request.path)
+    return object_arn(bucket, key) if request.service == "s3" and key else find(request)
 
 
 def _list_checks(_: Callable[..., list[Check]]) -> Callable[..., list[Check]]:

@@ -14,7 +14,14 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from sandbox.server.enforcement import EVALUATOR, Enforce, EnforcedCall, Refusal, wrap_enforcement
+from sandbox.server.enforcement import (
+    EVALUATOR,
+    Enforce,
+    EnforcedCall,
+    Refusal,
+    evaluate_resource_policy,
+    wrap_enforcement,
+)
 from sandbox.server.s3_addresses import FOR_S3
 from sandbox.server.seams import run_before_reset, use_seam, wrap_seam
 from sandbox.start_keys import StartKeys
@@ -183,11 +190,9 @@ def _judge_nobody(call: EnforcedCall) -> Refusal:
         region=call.region,
         service_context={name.lower(): value for name, value in (call.known or {}).items()},
     )
-    result = use_seam(
-        EVALUATOR,
-        "evaluate_resource_policy",
-        "doc, ctx, service=None, named_only=False, direct_only=False",
-    )(json.dumps(found[0]) if found and isinstance(found[0], dict) else found and found[0], asked)
+    document = found and found[0]
+    text = json.dumps(document) if isinstance(document, dict) else document
+    result = evaluate_resource_policy(text, asked)
     if result.decision == "Allow":
         return None
     result.principal_arn = "anonymous"

@@ -20,12 +20,17 @@ from xml.sax.saxutils import escape
 
 from sandbox.server.account import find_role, request_scope
 from sandbox.server.control import current_switches
-from sandbox.server.enforcement import EVALUATOR
+from sandbox.server.enforcement import (
+    EVALUATOR,
+    AuthorizedRequest,
+    FindResource,
+    evaluate_resource_policy,
+    wrap_resource,
+)
 from sandbox.server.seams import use_seam, wrap_seam
 from sandbox.switches import AccountSwitches
 
 IAM = "ministack.services.iam"
-RESOURCE = "service, method, path, headers, body, query_params, region, account_id"
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
 DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
 Parameters = Mapping[str, Any]
@@ -76,7 +81,7 @@ _SIMULATED: ContextVar[ContextKeys | None] = ContextVar("sandbox_simulated", def
 def install() -> None:
     """Answer for the operation, and authorize it by the entity that it is about."""
     use_seam(IAM, "_IAM_HANDLERS")["SimulatePrincipalPolicy"] = answer_simulation
-    wrap_seam("ministack.core.iam_actions", "extract_resource_arn", RESOURCE, _judge_by_entity)
+    wrap_resource(_judge_by_entity)
     wrap_seam(EVALUATOR, "_resolve_condition_key", "key, ctx", _know_given_keys)
 
 
@@ -169,11 +174,7 @@ def _decide(asked: Any, principal: SimulatedPrincipal, of_resource: str) -> tupl
     policies = list(principal.policies.values())
     decision = str(evaluate(asked, policies, *principal.boundary).decision)
     if of_resource:
-        about = use_seam(
-            EVALUATOR,
-            "evaluate_resource_policy",
-            "doc, ctx, service=None, named_only=False, direct_only=False",
-        )(of_resource, asked).decision
+        about = evaluate_resource_policy(of_resource, asked).decision
         decision = next((one for one in ("Deny", "Allow") if one in (decision, about)), decision)
     find = use_seam(EVALUATOR, "_first_match", "ctx, stmts, effect")
     effect = "Deny" if decision == "Deny" else "Allow"
@@ -189,22 +190,9 @@ def _know_given_keys(original: Callable[[str, Any], Any]) -> Callable[[str, Any]
     return resolve
 
 
-def _judge_by_entity(original: Callable[..., str]) -> Callable[..., str]:
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Any,
-        body: bytes,
-        query_params: Any,
-        region: str,
-        account_id: str,
-    ) -> str:
-        if service == "iam" and (source := _read_one(query_params or {}, "PolicySourceArn")):
-            return source
-        return original(service, method, path, headers, body, query_params, region, account_id)
-
-    return arn
+def _judge_by_entity(request: AuthorizedRequest, find: FindResource) -> str:
+    is_iam, parameters = request.service == "iam", request.query_params or {}
+    return (is_iam and _read_one(parameters, "PolicySourceArn")) or find(request)
 
 
 def _read_context(request: Parameters) -> dict[str, Any]:

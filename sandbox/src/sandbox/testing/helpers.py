@@ -138,6 +138,25 @@ def make_role(sandbox: Sandbox, service: str, *actions: str) -> str:
     return str(made)
 
 
+def run_networked_job(sagemaker: Any, role: str, subnet: str, group: str) -> dict[str, Any]:
+    """Run a processing job that does nothing, in a subnet; return its description at its end."""
+    name = unique_name("job")
+    cluster = {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=role,
+        ProcessingResources={"ClusterConfig": cluster},
+        AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["true"]},
+        NetworkConfig={"VpcConfig": {"Subnets": [subnet], "SecurityGroupIds": [group]}},
+    )
+
+    def describe() -> dict[str, Any]:
+        return dict(sagemaker.describe_processing_job(ProcessingJobName=name))
+
+    wait_until(lambda: describe()["ProcessingJobStatus"] in ("Completed", "Failed"))
+    return describe()
+
+
 def make_trail(sandbox: Sandbox) -> str:
     """Create a trail that logs all management events, and return its name.
 

@@ -18,7 +18,7 @@ from grantor.core.grant import PERMISSIONS, Grant, Permission
 from grantor.core.policy import value_types
 from grantor.core.policy.parser import read_top
 from grantor.core.policy.text_forms import SCOPE
-from grantor.core.policy.value_types import Form, Key, Listing, Number, Table, Version
+from grantor.core.policy.value_types import Form, Key, Listing, Number, Table, version_key
 from grantor.core.policy.variables import BUCKET, TextContext, Variables
 from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
 from grantor.core.rules import IamPrincipal, Job, ProfileName, Rule, Suspension
@@ -166,14 +166,7 @@ FILES = value_types.Mapping(
 BOUNDS = value_types.Mapping(
     "a bounds file",
     (
-        Key(
-            "version",
-            Version(1),
-            "The version of the language of bounds.",
-            "1",
-            required=True,
-            slips=("apiversion", "api_version", "schema"),
-        ),
+        version_key("the language of bounds"),
         Key(
             "folders",
             Table("folders", FOLDER, FILES),

@@ -30,7 +30,7 @@ from grantor.core.policy.value_types import (
     Number,
     Reserved,
     Table,
-    Version,
+    version_key,
 )
 from grantor.settings import MAX_GRANTS, MAX_PREFIX_FOLDERS
 
@@ -250,14 +250,7 @@ SUSPENSION = Mapping(
 POLICY = Mapping(
     "a policy file",
     (
-        Key(
-            "version",
-            Version(1),
-            "The version of the policy language.",
-            "1",
-            required=True,
-            slips=("apiversion", "api_version", "schema"),
-        ),
+        version_key("the policy language"),
         Key(
             "mode",
             Choice(

@@ -128,6 +128,13 @@ class Key:
     slips: tuple[str, ...] = ()
 
 
+def version_key(language: str) -> Key:
+    """The key that names the version of a language; there is one version so far."""
+    what = f"The version of {language}."
+    slips = ("apiversion", "api_version", "schema")
+    return Key("version", Version(1), what, "1", required=True, slips=slips)
+
+
 @dataclass(frozen=True)
 class Clash:
     """Two keys that cannot stand together, why, and what to write instead."""
