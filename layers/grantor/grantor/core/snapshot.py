@@ -274,8 +274,10 @@ class Authority:
 
     def may_revoke(self, reason: Reason, grant: Grant) -> bool:
         """Whether the reason may be removed from the grant when no rule wants it."""
-        if self.is_over(reason, grant):
-            return True
+        return self.is_over(reason, grant) or self.may_drop(reason)
+
+    def may_drop(self, reason: Reason) -> bool:
+        """Whether a reason that is not over may be removed when no rule wants it."""
         if not self.focus.includes(reason) or reason.file not in self.files:
             return False
         if self.hold_reason(reason):

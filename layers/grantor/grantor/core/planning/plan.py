@@ -265,10 +265,11 @@ class _PlanBuilder:
         """Decide on a grant that is in the ledger."""
         found = self.actual.get(grant)
         is_ours = found is not None and (found == entry.id or grant in self.ours)
-        if reasons := self._remaining_reasons(grant, entry):
+        over = self._find_over(grant, entry)
+        if reasons := self._remaining_reasons(grant, entry, over):
             self._keep_entry(grant, entry, reasons, is_ours)
         elif is_ours:
-            self.delete.append(self._make_delete(grant, entry, found or ""))
+            self.delete.append(self._make_delete(grant, entry, found or "", over))
         elif found is None and self._was_intended_lately(entry):
             why = f"a run began to create it at {entry.since}, and it may not be listed yet"
             self.on_hold.append(GrantOnHold(grant, why))
@@ -289,25 +290,34 @@ class _PlanBuilder:
         reasons = sort_reasons(self.wanted.get(grant, NO_REASONS))
         self.unmanaged.append(UnmanagedGrant(grant, reasons, self.actual[grant]))
 
-    def _remaining_reasons(self, grant: Grant, entry: LedgerEntry) -> Reasons:
-        """The reasons that hold after this run: those that rules want, and those that it may not
-        revoke.
+    def _find_over(self, grant: Grant, entry: LedgerEntry) -> Reasons:
+        """The reasons that no rule wants and that are over; each is judged once."""
+        gone = entry.reasons - self.wanted.get(grant, NO_REASONS)
+        if not gone:  # nearly always
+            return NO_REASONS
+        return frozenset(reason for reason in gone if self.authority.is_over(reason, grant))
+
+    def _remaining_reasons(self, grant: Grant, entry: LedgerEntry, over: Reasons) -> Reasons:
+        """The reasons that hold after this run: those that rules want, and those that are not over
+        and that it may not revoke.
         """
         wanted = self.wanted.get(grant, NO_REASONS)
         if entry.reasons == wanted:
             return wanted
-        may_revoke, gone = self.authority.may_revoke, entry.reasons - wanted
-        kept = {reason for reason in gone if not may_revoke(reason, grant)}
+        left = entry.reasons - wanted - over
+        kept = {reason for reason in left if not self.authority.may_drop(reason)}
         if grant not in self.actual:
             kept = {reason for reason in kept if not self.authority.is_leftover(reason, grant)}
         holds = filter(None, map(self.authority.hold_reason, kept))
         self.on_hold += [GrantOnHold(grant, why) for why in holds]
         return wanted | kept
 
-    def _make_delete(self, grant: Grant, entry: LedgerEntry, grant_id: str) -> Change:
+    def _make_delete(
+        self, grant: Grant, entry: LedgerEntry, grant_id: str, over: Reasons
+    ) -> Change:
         """Nobody is asked about a delete that was begun, or whose reasons are all over."""
-        is_over, suspensions = self.authority.is_over, self.authority.find_suspension
-        agreed = entry.state is State.LEAVING or all(is_over(one, grant) for one in entry.reasons)
+        suspensions = self.authority.find_suspension
+        agreed = entry.state is State.LEAVING or over >= entry.reasons
         because = sort_reasons(entry.reasons)
         suspension = next(filter(None, (suspensions(one, grant) for one in because)), None)
         by = suspension.id if suspension else ""
@@ -330,8 +340,8 @@ class _PlanBuilder:
             self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(reasons), self.actual[grant]))
         elif self.authority.renewed and grant.grantee in self.authority.renewed:
             # A grant for the role that was there before may be dead.
-            old = self._make_delete(grant, entry, self.actual[grant])
-            self.delete.append(replace(old, agreed=True))
+            actual = self.actual[grant]
+            self.delete.append(self._make_delete(grant, entry, actual, over=entry.reasons))
             self._add_create(grant, reasons)
         elif entry.reasons != reasons:
             because, before = sort_reasons(reasons), sort_reasons(entry.reasons)
