@@ -283,6 +283,39 @@ def test_what_a_long_chain_does_to_its_batch_is_a_switch(
     assert {"long", "fresh"} - set(dead) == seen
 
 
+# Sends the message's text on after three seconds, in which the test lets an hour pass.
+WORK_SLOWLY = """
+import os, time, boto3
+def handler(event, context):
+    time.sleep(3)
+    for record in event["Records"]:
+        boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=record["body"])
+"""
+
+
+def test_a_message_that_a_function_works_on_stays_invisible_while_time_passes(
+    chains: Chains,
+) -> None:
+    seen, queue = chains.queue(), chains.queue(VisibilityTimeout=30)
+    name = chains.deploy(WORK_SLOWLY, Timeout=10, Environment={"Variables": {"SEEN": seen}})
+    chains.sqs.send_message(QueueUrl=queue, MessageBody="once")
+    chains.feed(queue, name)
+    wait_until(lambda: count_invisible(chains, queue) == 1)
+    for _ in range(10):
+        chains.pass_time(360)
+    wait_until(lambda: count_invisible(chains, queue) == 0)
+
+    assert chains.read_bodies(seen, 1) == ["once"]
+    assert "Messages" not in chains.sqs.receive_message(QueueUrl=queue)
+
+
+def count_invisible(chains: Chains, queue: str) -> int:
+    """Return how many messages of a queue were received and not yet deleted."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    found = chains.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+    return int(found["Attributes"][name])
+
+
 def has_status(cloud: Any, stack: str, word: str) -> bool:
     return word in cloud.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
 

@@ -23,6 +23,9 @@ REQUIRED_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 PAUSE_AFTER_FAILURE = 1.0  # seconds from a failed batch to the next one
 # Event source mapping -> end of its batching window, in seconds since the epoch.
 WINDOW_ENDS: dict[str, float] = {}
+# Ids of the messages that a function is working on; received and noted under the lock.
+MESSAGES_IN_FLIGHT: set[str] = set()
+RECEIVING = threading.Lock()
 Mapping = dict[str, Any]
 
 
@@ -51,6 +54,7 @@ def install() -> None:
 def close_windows() -> None:
     """Close all windows."""
     WINDOW_ENDS.clear()
+    MESSAGES_IN_FLIGHT.clear()
 
 
 def _find_problem(mapping: Mapping) -> str | None:
@@ -235,6 +239,14 @@ def _apply_failure_report(_: Callable[..., None]) -> Callable[..., None]:
     def run(
         esm: Mapping, func_rec: Any, event: Any, batch: list[Any], queue_url: str, _: str
     ) -> None:
+        try:
+            run_batch(esm, func_rec, event, batch, queue_url)
+        finally:
+            MESSAGES_IN_FLIGHT.difference_update(message["id"] for message in batch)
+
+    def run_batch(
+        esm: Mapping, func_rec: Any, event: Any, batch: list[Any], queue_url: str
+    ) -> None:
         config = func_rec.get("config") or func_rec
         batch, trace = select_messages(config, batch)
         if not batch:
@@ -289,8 +301,12 @@ def _receive_full_batch(
 
     def receive(queue_url: str, max_number: int) -> list[Any]:
         batch: list[Any] = []
-        while len(batch) < max_number and (more := original(queue_url, max_number - len(batch))):
-            batch += more
+        with RECEIVING:
+            while len(batch) < max_number and (
+                more := original(queue_url, max_number - len(batch))
+            ):
+                batch += more
+            MESSAGES_IN_FLIGHT.update(message["id"] for message in batch)
         return batch
 
     return receive

@@ -1,8 +1,9 @@
 """/_sandbox/pass-time: what waits for a time is due as if so many seconds had passed.
 
 Messages are so much older and visible so much sooner, batching windows and pauses of queues end,
-and functions read a later time. Everything else keeps the machine's time: sessions, schedules,
-Studio, processing jobs.
+and functions read a later time. A message that a function is working on becomes visible no sooner:
+a function ends before its queue's visibility timeout. Everything else keeps the machine's time:
+sessions, schedules, Studio, processing jobs.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 from sandbox.functions.moved_clock import move_clock, read_moved_seconds
 from sandbox.server.control import ANSWERS
-from sandbox.server.event_sources import WINDOW_ENDS
+from sandbox.server.event_sources import MESSAGES_IN_FLIGHT, RECEIVING, WINDOW_ENDS
 from sandbox.server.lambda_functions import FUNCTION_CLOCK
 from sandbox.server.seams import use_seam
 
@@ -39,12 +40,17 @@ def answer_pass_time(method: str, _: dict[str, str], body: bytes) -> tuple[int, 
 
 
 def _age_messages(seconds: float) -> None:
-    with use_seam(SQS, "_queues_lock"):
+    with RECEIVING, use_seam(SQS, "_queues_lock"):
         for queue in use_seam(SQS, "_queues")._data.values():  # noqa: SLF001  -- all accounts' queues are there
             for message in queue["messages"]:
-                for name in MESSAGE_TIMES:
-                    if message.get(name) is not None:
-                        message[name] -= seconds
+                _age_message(message, seconds)
+
+
+def _age_message(message: dict[str, Any], seconds: float) -> None:
+    waits = message["id"] in MESSAGES_IN_FLIGHT
+    for name in MESSAGE_TIMES:
+        if message.get(name) is not None and not (waits and name == "visible_at"):
+            message[name] -= seconds
 
 
 def _end_pauses(seconds: float) -> None:
