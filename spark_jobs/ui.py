@@ -24,7 +24,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from abalone.formatting import print_line
+from framework.formatting import print_line
 
 EVENT_LOG_FOLDER = (
     "/opt/ml/processing/spark-events"  # where SageMaker's container writes the event log

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from abalone.contract import NUMBERS
-from abalone.measures import Measure
+from framework.measures import Measure
+from tests.abalone import NUMBERS
 
 SHA = "de37cdcdcaaa50c309d514f248f7c2302a5f1f88c168905eba23fe2fbc78449f"
 
@@ -13,12 +13,13 @@ SHA = "de37cdcdcaaa50c309d514f248f7c2302a5f1f88c168905eba23fe2fbc78449f"
 def manifest(**changes: Any) -> dict[str, Any]:
     """One of a run of 100 rows, two of them refused."""
     return {
-        "format": 1,
+        "format": 2,
         "run_id": "0123456789abcdef0123",
         "job": "grantor-abalone-0123456789abcdef0123-a1",
         "account": "111122223333",
         "code": "9d1c7b6e0f2a4c589d1c7b6e0f2a4c58",
-        "contract": {"version": "2"},
+        "contract": {"name": "abalone", "title": "Abalone features", "version": "2", "units": {}},
+        "parameters": {},
         "input": {
             "bucket": "data",
             "key": "UserA/abalone.csv",
@@ -32,7 +33,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "files": [file("train", 78), file("validation", 20), file("quarantine", 2)],
         "quarantine": {"height 0": 1, "not 9 columns": 1},
         "columns": {name: column([0, 40, 58, 0], 0.5) for name in NUMBERS},
-        "categories": {"F": 30, "I": 28, "M": 40},
+        "categories": {"sex": {"F": 30, "I": 28, "M": 40}},
         "sampled": 1,
         "header_lines": 0,
         "drift": [],
@@ -71,6 +72,6 @@ def nothing() -> dict[str, Any]:
         rows={"in": 7, "train": 0, "validation": 0, "quarantine": 7},
         quarantine={"not 9 columns": 7},
         columns=dict.fromkeys(NUMBERS, empty),
-        categories={"F": 0, "I": 0, "M": 0},
+        categories={"sex": {"F": 0, "I": 0, "M": 0}},
         files=[file("quarantine", 7)],
     )

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("module", ["abalone.formatting", "abalone.markup"])
+@pytest.mark.parametrize("module", ["framework.formatting", "framework.markup"])
 def test_examples_are_true(module: str):
     outcome = doctest.testmod(import_module(module))
 

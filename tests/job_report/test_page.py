@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from abalone.contract import NUMBERS
-from abalone.report import MAX_LISTED_ITEMS, render_page
-from abalone.stylesheet import STYLESHEET
+from framework.report import MAX_LISTED_ITEMS, render_page
+from framework.stylesheet import STYLESHEET
+from tests.abalone import NUMBERS
 from tests.job_report.manifests import column, file, manifest, nothing
 from tests.job_report.reading import read, section
 
@@ -16,7 +16,7 @@ BEFORE = manifest(
     at="2026-11-23T10:00:00+00:00",
     rows={"in": 50, "train": 40, "validation": 10, "quarantine": 0},
     columns={name: column([10, 30, 10, 0], 0.45) for name in NUMBERS},
-    categories={"F": 20, "I": 20, "M": 10},
+    categories={"sex": {"F": 20, "I": 20, "M": 10}},
 )
 NASTY = "<script>alert(1)</script>\"'&\u202e\x00\ud800"
 
@@ -265,7 +265,7 @@ def test_files_grants_and_lineage_are_those_of_the_manifest():
         "Run before it": "ffff456789abcdef0123",
         "Processing job": "grantor-abalone-0123456789abcdef0123-a1",
         "Code": "9d1c7b6e0f2a4c589d1c7b6e0f2a4c58",
-        "Contract": "version 2",
+        "Contract": "abalone, version 2",
         "Spark": "3.5.6-amzn-1",
         "Started": "2026-11-24 10:00:00Z",
         "Published": "2026-11-24 10:03:12Z",
@@ -366,3 +366,46 @@ def _luminance(colour: str) -> float:
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_report_of_a_script_has_no_features_and_says_how_many_rows_it_made():
+    made = render_page(
+        manifest(
+            rows={"in": 100, "kept": 98, "data": 12, "quarantine": 2},
+            columns={}, categories={}, parameters={"min_orders": 3},
+            files=[file("data", 12), file("quarantine", 2)],
+        )
+    )  # fmt: skip
+
+    assert read(made).first("h1").text == "100 rows in, 12 made by the script, 2 in quarantine"
+    assert [part.first("h2").text for part in read(made).all("section")] == [
+        "Rows", "Since last time", "Quarantine", "Files", "Access", "Lineage",
+    ]  # fmt: skip
+    assert "min_orders = 3" in section(made, "Lineage").text
+
+
+def test_a_batch_shows_how_many_objects_it_has():
+    source = manifest()["input"] | {"key": "in/*.csv", "objects": [{}, {}]}
+
+    assert (
+        "2, which the manifest names"
+        in section(render_page(manifest(input=source)), "Lineage").text
+    )
+
+
+def test_a_unit_and_a_column_without_bins_are_shown():
+    contract = manifest()["contract"] | {"units": {"length": "200 mm"}}
+    columns = {"length": column([], 0.5) | {"edges": []}}
+
+    features = section(render_page(manifest(contract=contract, columns=columns)), "Features")
+
+    assert features.first("h3").text == "length in 200 mm"
+    assert features.all("svg") == []
+
+
+def test_a_run_of_the_first_format_can_be_the_previous_one():
+    before = BEFORE | {"format": 1, "contract": {"version": "2"}, "categories": {"F": 20, "M": 30}}
+
+    table = section(render_page(manifest(), before), "Sex").first("table")
+
+    assert next(row[:4] for row in table.rows) == ["F", "30", "30.6 %", "40 %"]

@@ -4,8 +4,8 @@ the rest.
 
 import re
 
-from abalone.charts import LEFT, RIGHT, Histogram, Series, draw_histogram, draw_split
-from abalone.markup import Markup
+from framework.charts import LEFT, RIGHT, Histogram, Series, draw_histogram, draw_split
+from framework.markup import Markup
 from tests.job_report.reading import Element, read
 
 

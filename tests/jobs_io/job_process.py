@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.jobs_io.job_setup import JobSetup
 
 if TYPE_CHECKING:
-    from abalone.compute import ComputedRun, ComputeTask
+    from framework.compute import ComputedRun, ComputeTask
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run_job_in_process(
     make: "Callable[[ComputeTask], ComputedRun] | None" = None,
 ) -> FinishedJob:
     """Run a job in this process, which is faster; `make` can replace the computation."""
-    from abalone.job import main
+    from framework.job import main
 
     said = io.StringIO()
     with replace_environment(setup.build_environment()), redirect_stderr(said):
@@ -88,18 +88,21 @@ def replace_environment(variables: dict[str, str]) -> Iterator[None]:
 
 def compute_without_spark(task: "ComputeTask") -> "ComputedRun":
     """Compute what Spark would, in plain Python, with files of a hundred rows."""
-    from abalone import lines, measures
-    from abalone.compute import ComputedRun, check_quarantine
-    from abalone.exits import CONTRACT, JobFailed
-    from abalone.store import StagedStore
+    from framework import headers, lines, measures
+    from framework.compute import ComputedRun, check_quarantine
+    from framework.exits import CONTRACT, JobFailed
+    from framework.store import StagedStore
 
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        task.source.download_object(task.found, here / "input")
-        listed = list(lines.split_lines((here / "input").read_bytes()))
-        if wrong := lines.find_wrong_header(listed):
-            raise JobFailed(CONTRACT, lines.find_header_fault(listed[wrong - 1]))
-        results = [lines.transform_line(line) for line in listed]
+        contract = task.order.job.contract
+        listed = []
+        for found in task.found.objects:
+            task.source.download_object(found, here / "input")
+            listed += lines.split_lines((here / "input").read_bytes())
+        if wrong := headers.find_wrong_header(listed, contract):
+            raise JobFailed(CONTRACT, headers.find_header_fault(listed[wrong - 1], contract))
+        results = [lines.transform_line(line, contract) for line in listed]
         for split in ("train", "validation", "quarantine"):
             (here / "output" / split).mkdir(parents=True)
             rows = [text for name, text in results if name == split]
@@ -108,11 +111,12 @@ def compute_without_spark(task: "ComputeTask") -> "ComputedRun":
                 path.write_text(
                     "".join(f"{row}\n" for row in rows[at : at + 100]), errors="surrogateescape"
                 )
-        store = StagedStore(task.output, task.run_id, LocalClusterFolder(here), "", "")
+        store = StagedStore(task.output, task.run_id, LocalClusterFolder(here), (), "")
         counts = measures.collect_counts(
             observe_rows(results),
             Counter(text.partition("\t")[0] for split, text in results if split == "quarantine"),
             1,
+            contract,
         )
         task.summary.rows, task.summary.quarantine = dict(counts.rows), dict(counts.quarantine)
         task.summary.header_lines = counts.header_lines
@@ -123,8 +127,8 @@ def compute_without_spark(task: "ComputeTask") -> "ComputedRun":
 
 def observe_rows(results: list[tuple[str, str]]) -> dict[str, Any]:
     """Compute what Spark would observe of these rows."""
-    from abalone.contract import NUMBERS, SEXES
-    from abalone.measures import BILLION
+    from framework.measures import BILLION
+    from tests.abalone import FLAGS, NUMBERS
 
     texts = [text for split, text in results if split in ("train", "validation")]
     kept = [text.split(",") for text in texts]
@@ -134,7 +138,10 @@ def observe_rows(results: list[tuple[str, str]]) -> dict[str, Any]:
         "kept": len(kept),
         "train": sum(split == "train" for split, _ in results),
     }
-    seen |= {sex: sum(",".join(cells[1:3]) == hot for cells in kept) for sex, hot in SEXES.items()}
+    seen |= {
+        f"sex = {sex}": sum(",".join(cells[1:3]) == hot for cells in kept)
+        for sex, hot in FLAGS.items()
+    }
     for at, name in enumerate(NUMBERS):
         numbers = [float(cells[0 if name == "rings" else at + 3]) for cells in kept]
         ends = {"min": min(numbers, default=None), "max": max(numbers, default=None)}
@@ -157,6 +164,6 @@ class LocalClusterFolder:
 
 
 if __name__ == "__main__":
-    from abalone.job import main
+    from framework.job import main
 
     sys.exit(main(sys.argv[1:], compute_without_spark))

@@ -195,7 +195,7 @@ def set_up_job(sandbox: Sandbox, *grants: tuple[str, str]) -> JobSetup:
         ),
     )
     own_part = {
-        "Action": "s3:PutObject",
+        "Action": ["s3:PutObject", "s3:GetObject"],  # summary.json, inputs.json
         "Resource": f"arn:aws:s3:::{names.operations_bucket}/runs/{names.role}/*",
     }
     iam.put_role_policy(

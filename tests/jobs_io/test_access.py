@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from abalone.access import CredentialBroker
-from abalone.objects import ObjectFolder
+from framework.access import CredentialBroker
+from framework.objects import ObjectFolder
 from sandbox.testing.helpers import call_control, policy_document
 from tests.conftest import ACCOUNT, Sandbox
 from tests.jobs_io.input_rows import build_rows
@@ -17,7 +17,7 @@ from tests.jobs_io.job_setup import JobSetup, set_up_job
 from tests.jobs_io.output_reader import read_output
 
 if TYPE_CHECKING:
-    from abalone.compute import ComputedRun, ComputeTask
+    from framework.compute import ComputedRun, ComputeTask
 
 INPUT, OUTPUT = "Product/abalone.csv", "UserA/output"
 MISSING = [

@@ -7,11 +7,17 @@ import importlib
 import pytest
 from botocore.exceptions import ClientError
 
-from abalone import exits
-from abalone.arguments import JobOrder, QuarantineLimit, parse_arguments
-from abalone.configuration import build_configuration, spark_defaults
-from abalone.exits import JobFailed, explain_failure
-from abalone.store import S3A_UNSAFE_KEY
+from framework import exits
+from framework.arguments import JobOrder, QuarantineLimit, parse_arguments
+from framework.configuration import (
+    build_configuration,
+    endpoint_properties,
+    spark_defaults,
+)
+from framework.exits import JobFailed, explain_failure
+from framework.store import S3A_UNSAFE_KEY
+from framework.summary import RunSummary, time_step
+from tests.abalone import JOB
 
 FIVE = [
     "--account_id", "111122223333", "--s3_input_bucket", "in-1", "--s3_input_key_prefix", "UserA",
@@ -21,7 +27,7 @@ FIVE = [
 
 def test_the_articles_five_arguments_are_enough():
     assert parse_arguments(FIVE) == JobOrder(
-        "111122223333", "in-1", "UserA/abalone.csv", "out-1", "UserA/output/"
+        JOB, "111122223333", "in-1", "UserA/abalone.csv", "out-1", "UserA/output/"
     )
 
 
@@ -39,6 +45,7 @@ def test_the_launchers_further_arguments_are_accepted():
     assert parse_arguments(
         [*FIVE, *(word for name, value in options.items() for word in (f"--{name}", value))]
     ) == JobOrder(
+        JOB,
         "111122223333",
         "in-1",
         "UserA",
@@ -50,7 +57,7 @@ def test_the_launchers_further_arguments_are_accepted():
         "j",
         "s3://ops/runs/a/s.json",
         "staged",
-        QuarantineLimit("0.5%", 0.5, share=True),
+        quarantine_limit=QuarantineLimit("0.5%", 0.5, share=True),
     )
 
 
@@ -73,6 +80,34 @@ def test_the_input_can_be_a_folder_or_an_object(said: str, key: str):
     words[words.index("UserA")] = said
 
     assert parse_arguments(words).input_key == key
+
+
+def test_parameters_of_a_job_are_arguments_and_have_defaults():
+    words = [*FIVE, "--job", "orders"]
+
+    assert parse_arguments(words).parameters == {"min_orders": 1}
+    assert parse_arguments([*words, "--min_orders", "3"]).parameters == {"min_orders": 3}
+    assert parse_arguments(words).input_key == "UserA/orders.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("0", "--min_orders is a whole number from 1 up to 1000, not '0'"),
+        ("many", "--min_orders is a whole number from 1 up to 1000, not 'many'"),
+        ("1.5", "--min_orders is a whole number from 1 up to 1000, not '1.5'"),
+    ],
+)
+def test_a_wrong_parameter_is_named(value: str, why: str):
+    with pytest.raises(JobFailed) as failed:
+        parse_arguments([*FIVE, "--job", "orders", "--min_orders", value])
+
+    assert (failed.value.code, failed.value.sentence) == (2, f"The job was called wrongly: {why}.")
+
+
+def test_an_unknown_job_is_named_with_those_that_there_are():
+    with pytest.raises(JobFailed, match=r"there is no job 'wine'; the jobs here: abalone, churn"):
+        parse_arguments([*FIVE, "--job", "wine"])
 
 
 WRONG = [
@@ -131,6 +166,15 @@ def test_the_quarantine_limit_is_a_number_or_a_share_of_lines(
         )
         is too_many
     )
+
+
+def test_a_failure_passes_through_a_context_as_it_is():
+    failure = JobFailed(12, "why")
+
+    with pytest.raises(JobFailed) as caught, time_step(RunSummary(), "look"):
+        raise failure
+
+    assert caught.value is failure
 
 
 class Java(Exception):
@@ -273,6 +317,22 @@ def test_the_configuration_covers_only_the_buckets_of_the_data():
     ]
 
 
+def test_s3as_endpoint_is_set_only_where_the_container_writes_a_wrong_one():
+    regions = ("us-east-1", "cn-north-1", "us-gov-west-1", "eu-isoe-west-1")
+    seen = {region: endpoint_properties({"AWS_REGION": region}) for region in regions}
+
+    assert {region: values for region, values in seen.items() if values} == {
+        "eu-isoe-west-1": {"spark.hadoop.fs.s3a.endpoint": "s3.eu-isoe-west-1.cloud.adc-e.uk"}
+    }
+    assert endpoint_properties({}) == {}
+
+
+def test_an_endpoint_that_the_environment_names_comes_first():
+    named = {"AWS_REGION": "eusc-de-east-1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+
+    assert endpoint_properties(named) == {"spark.hadoop.fs.s3a.endpoint": "http://127.0.0.1:1"}
+
+
 @pytest.mark.parametrize(
     ("key", "sayable"),
     [
@@ -300,4 +360,4 @@ def test_some_keys_cannot_be_named_in_s3a(key: str, sayable: bool):
 
 @pytest.mark.parametrize("module", ["job"])
 def test_examples_are_true(module: str):
-    assert doctest.testmod(importlib.import_module(f"abalone.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"framework.{module}")).failed == 0

@@ -16,7 +16,7 @@ from tests.jobs_io.job_setup import JobSetup
 from tests.jobs_io.output_reader import read_output
 
 if TYPE_CHECKING:
-    from abalone.compute import ComputedRun, ComputeTask
+    from framework.compute import ComputedRun, ComputeTask
 
 KEY = "UserA/abalone.csv"
 HEADER = (

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from abalone import publish
-from abalone.access import CredentialBroker
-from abalone.exits import JobFailed
-from abalone.objects import ObjectFolder
+from framework import publish
+from framework.access import CredentialBroker
+from framework.exits import JobFailed
+from framework.objects import ObjectFolder
 from tests.conftest import ACCOUNT
 from tests.jobs_io.input_rows import build_rows
 from tests.jobs_io.job_process import compute_without_spark, replace_environment, run_job_in_process

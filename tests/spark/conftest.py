@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 
-# The job is imported as its container imports it: as the package `abalone`.
+# The job is imported as its container imports it: as the package `framework`.
 sys.path.insert(0, str(ROOT / "spark_jobs"))
 
 collect_ignore_glob = [] if importlib.util.find_spec("pyspark") else ["*.py"]

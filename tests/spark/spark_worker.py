@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from abalone.configuration import bucket_properties
+from framework.configuration import bucket_properties
 from sandbox.processing.container import RoleCredentials
 from tests.conftest import REGION, ROOT, Sandbox
 from tests.jobs_io.job_setup import JobSetup, build_endpoint_variables, build_java_options

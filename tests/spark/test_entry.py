@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from abalone.configuration import build_configuration
+from framework.configuration import build_configuration
 from sandbox.testing.helpers import policy_document, wait_until
 from tests.conftest import ROOT, Sandbox
 from tests.jobs_io.input_rows import build_rows
@@ -26,7 +26,7 @@ IMAGE = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing
 INSIDE, EVENTS = "/opt/ml/processing/input", "/opt/ml/processing/spark-events/"
 OWN = {
     "code": "code/preprocess.py",
-    "py-files": "code/abalone.zip",
+    "py-files": "code/framework.zip",
     "conf": "code/configuration.json",
 }
 
@@ -64,8 +64,14 @@ def packed(folder: Path) -> None:
     module.pack_jobs(ROOT / "spark_jobs", folder)
 
 
-def job(setup: JobSetup, name: str, arguments: list[str]) -> dict[str, Any]:
-    """A processing job from its start to its end."""
+def job(
+    setup: JobSetup,
+    name: str,
+    arguments: list[str],
+    machine: tuple[str, int] = ("ml.m5.xlarge", 2),
+    seconds: float = 120,
+) -> dict[str, Any]:
+    """A processing job from its start to its end, which comes within so many seconds."""
     sagemaker = setup.sandbox.client("sagemaker")
     inputs = [
         {
@@ -90,8 +96,8 @@ def job(setup: JobSetup, name: str, arguments: list[str]) -> dict[str, Any]:
         ProcessingInputs=inputs,
         ProcessingResources={
             "ClusterConfig": {
-                "InstanceType": "ml.m5.xlarge",
-                "InstanceCount": 2,
+                "InstanceType": machine[0],
+                "InstanceCount": machine[1],
                 "VolumeSizeInGB": 30,
             }
         },
@@ -120,7 +126,7 @@ def job(setup: JobSetup, name: str, arguments: list[str]) -> dict[str, Any]:
             else None
         )
 
-    return wait_until(over, 120) or {}
+    return wait_until(over, seconds) or {}
 
 
 def test_the_articles_five_arguments_make_a_published_run_by_s3a_and_a_failure_keeps_its_exit_code(

@@ -52,7 +52,9 @@ class SandboxJobs:
     role: str
     location_role: str
 
-    def runs(self, source: str, target: str) -> dict[str, Any]:
+    def runs(
+        self, source: str, target: str, machine: str = "ml.m5.xlarge", count: int = 2
+    ) -> dict[str, Any]:
         """A job from its start to its end; what Describe tells of it."""
         name, code = unique_name("job"), f"s3://{self.operations}/code"
         inputs = {
@@ -67,8 +69,8 @@ class SandboxJobs:
             RoleArn=self.role,
             ProcessingResources={
                 "ClusterConfig": {
-                    "InstanceType": "ml.m5.xlarge",
-                    "InstanceCount": 2,
+                    "InstanceType": machine,
+                    "InstanceCount": count,
                     "VolumeSizeInGB": 30,
                 }
             },
@@ -108,6 +110,7 @@ class SandboxJobs:
                 ],
                 "ContainerArguments": [source, target],
             },
+            StoppingCondition={"MaxRuntimeInSeconds": 3600},
         )
         over = ("Completed", "Failed", "Stopped")
         wait_until(
@@ -234,3 +237,28 @@ def test_a_job_without_a_grant_ends_with_its_own_exit_code_and_the_containers_me
     assert ended["ExitMessage"].endswith("returned non-zero exit status 10.")
     assert "You do not have READ permissions" in sandbox_jobs.output(ended["ProcessingJobName"])
     assert sandbox_jobs.keys("data", "UserB/") == []
+
+
+def test_a_single_machine_that_is_too_small_starts_nothing_and_is_stopped_at_its_time_limit(
+    sandbox_jobs: SandboxJobs,
+):
+    call_control(sandbox_jobs.sandbox, "faults", "POST", {"switches": {"job_starved_seconds": 20}})
+    ended = sandbox_jobs.runs(
+        "s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run2", "ml.m5.large", 1
+    )
+    took = ended["ProcessingEndTime"] - ended["ProcessingStartTime"]
+    printed = sandbox_jobs.output(ended["ProcessingJobName"])
+
+    assert (ended["ProcessingJobStatus"], took.total_seconds() >= 3600) == ("Stopped", True), (
+        printed
+    )
+    assert "no executor starts on 1 x ml.m5.large: Spark requests 7,704 MiB" in printed
+    assert sandbox_jobs.keys("data", "UserA/output/run2") == []
+
+
+def test_two_machines_of_that_size_run_the_job(sandbox_jobs: SandboxJobs):
+    ended = sandbox_jobs.runs(
+        "s3a://data/Product/numbers.txt", "s3a://data/UserA/output/run3", "ml.m5.large", 2
+    )
+
+    assert ended["ProcessingJobStatus"] == "Completed", ended

@@ -19,8 +19,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from abalone.compute import compute_run, open_session
-from abalone.job import main
+from framework.compute import compute_run
+from framework.job import main
+from framework.session import open_session
 
 # Java reads where the role's credentials are from its environment, which stays, or from these,
 # which can be set.

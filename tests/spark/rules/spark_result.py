@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from abalone import engine, lines
-from abalone.measures import Counts
+from framework import engine, lines
+from framework.contract import Contract
+from framework.measures import Counts
+from tests.abalone import CONTRACT
 from tests.spark.conftest import ROOT
 
 REAL = ROOT.parent / "shared/data/abalone.csv"
@@ -19,10 +21,15 @@ Splits = dict[str, list[str]]
 
 
 def run_spark(
-    spark: SparkSession, folder: Path, content: bytes, files: int = 1
+    spark: SparkSession,
+    folder: Path,
+    content: bytes,
+    files: int = 1,
+    contract: Contract = CONTRACT,
 ) -> tuple[Counts, Splits]:
-    (folder / "abalone.csv").write_bytes(content)
-    counts = engine.transform_file(spark, str(folder / "abalone.csv"), str(folder / "out"), files)
+    source, target = folder / contract.path, folder / "out"
+    source.write_bytes(content)
+    counts = engine.transform_files(spark, [str(source)], str(target), files, contract)
     return counts, read_splits(folder / "out")
 
 
@@ -37,10 +44,10 @@ def read_splits(out: Path) -> Splits:
     }
 
 
-def compute_splits(content: bytes) -> Splits:
+def compute_splits(content: bytes, contract: Contract = CONTRACT) -> Splits:
     found: Splits = {split: [] for split in SPLITS}
     for line in lines.split_lines(content):
-        split, text = lines.transform_line(line)
+        split, text = lines.transform_line(line, contract)
         if split != "header":
             found[split].append(text)
     return found

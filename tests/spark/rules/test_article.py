@@ -2,8 +2,9 @@
 
 import pytest
 
-from abalone.lines import split_lines, transform_line
 from benchmarks.spark.article_job import build_features, format_csv_line
+from framework.lines import split_lines
+from tests.abalone import transform_line
 from tests.spark.rules.spark_result import REAL, SAMPLE, compute_splits, run_spark
 
 
@@ -41,7 +42,7 @@ def test_all_rows_of_the_real_file_are_accounted_for(spark, tmp_path):
     counts, splits = run_spark(spark, tmp_path, REAL.read_bytes())
 
     assert counts.rows == {"in": 4177, "train": 3314, "validation": 861, "quarantine": 2}
-    assert counts.categories == {"M": 1528, "I": 1342, "F": 1307}
+    assert counts.categories == {"sex": {"M": 1528, "I": 1342, "F": 1307}}
     assert counts.quarantine == {"height 0": 2}
     assert {kind: len(rows) for kind, rows in splits.items()} == {
         "train": 3314,

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from abalone.contract import BINS, NUMBERS
-from abalone.drift import describe_drift
-from abalone.measures import Counts, Measure, encode_counts
+from framework.drift import describe_drift
+from framework.measures import Counts, Measure, encode_counts
+from tests.abalone import BINS, NUMBERS
 
 SHAPE = (0, 0, 100, 200, 400, 200, 100, *[0] * 14)
 HEIGHT = Measure(0.01, 0.5, 0.139, 0.042, 0.0, BINS["height"].edges, SHAPE)
 ROWS = {"in": 1000, "train": 800, "validation": 200, "quarantine": 0}
 SEXES = {"M": 366, "I": 321, "F": 313}
-BEFORE = Counts(ROWS, {}, SEXES, {"height": HEIGHT}, 1)
+BEFORE = Counts(ROWS, {}, {"sex": SEXES}, {"height": HEIGHT}, 1)
 
 
 def rows(many, refused=0):
@@ -43,10 +43,10 @@ SENTENCES = [
         ["new in quarantine: sex not M, F or I (1 row)"],
     ),
     (
-        {"categories": {"M": 500, "I": 187, "F": 313}},
+        {"categories": {"sex": {"M": 500, "I": 187, "F": 313}}},
         ["share of sex I moved from 32 % to 19 %", "share of sex M moved from 37 % to 50 %"],
     ),
-    ({"categories": {"M": 380, "I": 311, "F": 309}}, []),
+    ({"categories": {"sex": {"M": 380, "I": 311, "F": 309}}}, []),
     (
         {"columns": height(mean=0.205)},
         ["mean of height moved from 0.139 to 0.205 (+1.6 standard deviations)"],
@@ -68,7 +68,7 @@ SENTENCES = [
     (
         {
             "rows": rows(0),
-            "categories": dict.fromkeys("MIF", 0),
+            "categories": {"sex": dict.fromkeys("MIF", 0)},
             "columns": height(min=None, max=None, mean=None, deviation=None, counts=(0,) * 21),
         },
         ["0 rows in, previously 1,000"],
@@ -88,9 +88,15 @@ def test_without_an_earlier_run_there_is_no_drift():
 
 def test_random_differences_of_few_rows_are_no_drift():
     shape = (0, 0, 2, 1, 5, 1, 1, *[0] * 14)
-    few = Counts(rows(10), {}, {"M": 5, "I": 1, "F": 4}, height(mean=0.155, counts=shape), 1)
+    few = Counts(
+        rows(10), {}, {"sex": {"M": 5, "I": 1, "F": 4}}, height(mean=0.155, counts=shape), 1
+    )
     as_few = Counts(
-        rows(10), {}, {"M": 3, "I": 4, "F": 3}, height(counts=(0, 0, 1, 2, 4, 2, 1, *[0] * 14)), 1
+        rows(10),
+        {},
+        {"sex": {"M": 3, "I": 4, "F": 3}},
+        height(counts=(0, 0, 1, 2, 4, 2, 1, *[0] * 14)),
+        1,
     )
 
     assert describe_drift(encode_counts(few), encode_counts(as_few)) == []

@@ -6,12 +6,16 @@ from bisect import bisect
 from collections import Counter
 
 import pytest
+from pyspark.sql import Observation
+from pyspark.sql import functions as F  # noqa: N812  -- as users of Spark know it
 
-from abalone.contract import BINS, MAX_SAMPLE_ROWS, NUMBERS
-from abalone.engine import transform_file
-from abalone.exits import CONTRACT, JobFailed
-from abalone.lines import find_wrong_header, split_lines, transform_line
-from abalone.measures import decode_counts, encode_counts
+from framework import columns
+from framework.engine import MAX_METHOD_BYTES, derive_session, read_input, transform_files
+from framework.exits import CONTRACT as WRONG_INPUT
+from framework.exits import JobFailed
+from framework.lines import split_lines
+from framework.measures import decode_counts, encode_counts
+from tests.abalone import BINS, CONTRACT, NUMBERS, find_wrong_header, transform_line
 from tests.spark.rules.dirty_lines import build_dirty_lines as dirty
 from tests.spark.rules.spark_result import GOOD, compute_splits, read_splits, run_spark
 from tests.spark.rules.test_lines import FEATURES, IN_ORDER, REFUSED, SWAPPED, UCI
@@ -139,7 +143,7 @@ def test_a_header_in_another_order_below_the_first_line_fails_the_run(spark, tmp
     with pytest.raises(JobFailed, match="names the columns in another order") as refused:
         run_spark(spark, tmp_path, file(listed, "\r\n"))
 
-    assert refused.value.code == CONTRACT
+    assert refused.value.code == WRONG_INPUT
     assert "The file: Sex, Diameter, Length, Height" in str(refused.value)
     assert "The contract: sex, length, diameter, height" in str(refused.value)
 
@@ -188,7 +192,7 @@ def test_leftovers_of_a_dead_run_are_removed(spark, tmp_path):
 def test_a_file_name_with_special_characters_is_read_literally(spark, tmp_path):
     source = tmp_path / "a [1]{2} 100%25 *.csv"
     source.write_text(GOOD)
-    transform_file(spark, str(source), str(tmp_path / "out"), 1)
+    transform_files(spark, [str(source)], str(tmp_path / "out"), 1, CONTRACT)
 
     assert read_splits(tmp_path / "out") == compute_splits(GOOD.encode())
 
@@ -200,7 +204,7 @@ def test_a_line_too_long_for_memory_is_skipped_and_the_file_is_refused(spark, tm
     with pytest.raises(JobFailed, match="has a line of more than 1,048,576 bytes") as refused:
         run_spark(spark, tmp_path, content)
 
-    assert refused.value.code == CONTRACT
+    assert refused.value.code == WRONG_INPUT
 
 
 def test_a_line_just_short_enough_is_quarantined_completely(spark, tmp_path):
@@ -221,5 +225,20 @@ def test_only_the_histograms_of_a_large_file_use_a_sample_of_the_rows(spark, tmp
         sum(counts.columns["length"].counts),
     )
 
-    assert (kept, counts.sampled) == (150_000, -(-len(content) // (18 * MAX_SAMPLE_ROWS)))
+    assert (kept, counts.sampled) == (150_000, -(-len(content) // (18 * CONTRACT.sample_rows)))
     assert drawn < kept
+
+
+def test_java_compiles_each_method_of_abalones_pass(spark, tmp_path):
+    """Whole-stage code has one method for each step, and Java interprets a method that is too large."""
+    (tmp_path / "abalone.csv").write_text(GOOD)
+    session = derive_session(spark, 1)
+    lines = read_input(session, [str(tmp_path / "abalone.csv")], CONTRACT).coalesce(1)
+    classified = columns.classify_lines(lines, CONTRACT).observe(Observation(), F.sum("octets"))
+    written = columns.format_rows(classified.where("split < 3"), CONTRACT)
+
+    steps = written._jdf.queryExecution().debug().codegenToSeq()
+    sizes = [steps.apply(at)._3().maxMethodCodeSize() for at in range(steps.length())]
+
+    assert len(sizes) == 2
+    assert max(sizes) < MAX_METHOD_BYTES

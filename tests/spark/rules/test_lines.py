@@ -2,8 +2,8 @@
 
 import pytest
 
-from abalone.contract import COLUMNS
-from abalone.lines import find_header_fault, find_wrong_header, split_lines, transform_line
+from framework.lines import split_lines
+from tests.abalone import COLUMNS, find_header_fault, find_wrong_header, transform_line
 from tests.spark.rules.spark_result import GOOD
 
 FEATURES = [
