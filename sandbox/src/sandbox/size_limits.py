@@ -29,6 +29,13 @@ def count_policy_characters(document: Any) -> int:
     return len(re.sub(r"\s", "", text))
 
 
+def count_document_characters(document: Any) -> int:
+    """Return the characters of a document as it is sent: compact JSON, if it is no text yet."""
+    if isinstance(document, str):
+        return len(document)
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
 def count_inline_characters(policies: Any) -> int:
     """Return the characters of all inline policies of a template's role."""
     return sum(count_policy_characters(it.get("PolicyDocument", {})) for it in policies)
@@ -205,6 +212,19 @@ LIMITS: tuple[SizeLimit, ...] = (
     SizeLimit(
         "AWS::Events::Rule", "Description", 512, "model of events, RuleDescription",
         ("eventbridge.PutRule",), "Description", 0,
+    ),
+    SizeLimit(
+        "AWS::Events::Rule", "EventPattern", 2048,
+        "EventBridge User Guide, quotas: event pattern size (can be raised to 4,096)",
+        ("eventbridge.PutRule",), "EventPattern", 0, code="LimitExceededException",
+        measure=count_document_characters,
+        text="The requested resource exceeds the maximum number allowed.",
+    ),
+    SizeLimit(
+        "AWS::S3::BucketPolicy", "PolicyDocument", 20_480,
+        "S3 User Guide: bucket policies are limited to 20 KB in size", (),
+        measure=count_policy_characters,
+        text="Bucket policies are limited to 20480 bytes in size (PolicyTooLarge)",
     ),
     SizeLimit(
         "AWS::DynamoDB::Table", "TableName", 255, "API reference of CreateTable", (),

@@ -86,6 +86,9 @@ class JobSwitches:
     # in seconds.
     job_session_seconds: int = 3600
     job_stop_seconds: int = 5
+    # After how many seconds a job of Spark that can get no executor is stopped, as if its time
+    # limit had passed, for which it waits on AWS. 0: it does wait.
+    job_starved_seconds: int = 240
     # Whether each event of a job is delivered twice, as AWS says it may be.
     job_events_twice: bool = False
 
@@ -127,11 +130,15 @@ class AccountSwitches:
 
 @dataclass(frozen=True)
 class ObjectSwitches:
-    """The open question about S3's objects."""
+    """The open questions about S3's objects and buckets."""
 
     # Does a copy of an object that has tags need s3:GetObjectTagging on its source? Assumed yes:
     # the service authorization reference lists it for no copy, and people report that it is needed.
     copy_reads_tags: bool = True
+    # Does S3 return the notification configuration of a bucket letter by letter as it was sent?
+    # Assumed yes, because then a client that loses or reorders an entry of others is found out;
+    # otherwise it is sorted by kind.
+    bucket_texts_kept: bool = True
     # A tool, not a question: for how many seconds after EventBridge was enabled for a bucket do
     # its events get lost? AWS: the change takes around five minutes (300). Whether the events of
     # that time are lost or late is unknown. Assumed lost, as nobody promises them.

@@ -265,6 +265,12 @@ def test_a_container_that_fails_fails_its_job_with_its_exit_code_and_its_message
     assert runner.outputs(ended["ProcessingJobName"]) == {}
 
 
+def test_a_message_that_a_completed_job_leaves_is_its_exit_message(runner: JobRunner):
+    ended = runner.run("(folder / 'opt/ml/output/message').write_text('all is well')")
+
+    assert (ended["ProcessingJobStatus"], ended["ExitMessage"]) == ("Completed", "all is well")
+
+
 REASONS = [
     ("logs", "AlgorithmError: See job logs for more information"),
     ("message", "AlgorithmError: why, exit code: 2"),

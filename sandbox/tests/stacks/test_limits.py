@@ -11,6 +11,7 @@ from tests.stacks.conftest import CAPABILITIES
 from sandbox.size_limits import (
     LIMITS,
     SizeLimit,
+    count_document_characters,
     count_inline_characters,
     count_policy_characters,
     count_variable_bytes,
@@ -74,7 +75,8 @@ NEEDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"Content": {"S3Bucket": "b", "S3Key": "k"}},
         {"Content": {"ZipFile": b"z"}},
     ),
-    "AWS::Events::Rule": ({"ScheduleExpression": "rate(1 day)"},) * 2,
+    "AWS::Events::Rule": ({"ScheduleExpression": "rate(1 day)"}, {"Name": "r"}),
+    "AWS::S3::BucketPolicy": ({"Bucket": "b"}, {}),
     "AWS::DynamoDB::Table": (KEYS, KEYS),
     "AWS::CloudWatch::Alarm": (ALARM, ALARM | {"AlarmName": "a"}),
     "AWS::CloudWatch::Dashboard": ({"DashboardBody": "{}"},) * 2,
@@ -120,6 +122,8 @@ def make_value(limit: SizeLimit, size: int) -> Any:
         return grow_policy(base, size)
     if limit.measure is count_inline_characters:
         return [{"PolicyName": "p", "PolicyDocument": grow_policy(PLAIN, size)}]
+    if limit.measure is count_document_characters:
+        return '{"source":["' + "a" * (size - len('{"source":[""]}')) + '"]}'
     if limit.measure is len:
         return ["arn:aws:iam::aws:policy/ReadOnlyAccess"] * size
     starts = {"LocationScope": "s3://", "AliasName": "alias/"}
@@ -202,6 +206,31 @@ def refuse(sandbox: Sandbox, limit: SizeLimit, called: str) -> str:
 def make_client(sandbox: Sandbox, service: str) -> Any:
     """A client that leaves the judgement to the service."""
     return sandbox.client(service, parameter_validation=False)
+
+
+def test_a_role_has_ten_managed_policies_whoever_attaches_them(own_stacks):
+    iam = own_stacks.sandbox.client("iam")
+    iam.create_role(RoleName="full", AssumeRolePolicyDocument=json.dumps(TRUST))
+    arns = [
+        iam.create_policy(PolicyName=f"p{number}", PolicyDocument=json.dumps(PLAIN))["Policy"][
+            "Arn"
+        ]
+        for number in range(11)
+    ]
+    for arn in arns[:10]:
+        iam.attach_role_policy(RoleName="full", PolicyArn=arn)
+    one_more = {"PolicyDocument": PLAIN, "Roles": ["full"]}
+    resources = {"It": {"Type": "AWS::IAM::ManagedPolicy", "Properties": one_more}}
+
+    iam.attach_role_policy(RoleName="full", PolicyArn=arns[0])
+    with pytest.raises(ClientError, match="PoliciesPerRole: 10"):
+        iam.attach_role_policy(RoleName="full", PolicyArn=arns[10])
+    own_stacks.cloud.create_stack(
+        StackName="one-more", TemplateBody=json.dumps({"Resources": resources}),
+        Capabilities=CAPABILITIES,
+    )  # fmt: skip
+    assert own_stacks.settled("one-more") == "ROLLBACK_COMPLETE"
+    assert "PoliciesPerRole: 10" in own_stacks.why("one-more")["It"]
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,16 @@ def test_a_custom_resource_that_answers_failed_is_rolled_back_and_deleted(stacks
     assert asked(stacks) == ["asked to Create None", "asked to Delete half-made"]
 
 
+def test_a_custom_resource_in_a_nested_stack_is_sent_back_after_its_update_failed(stacks, parent):
+    fickle = CUSTOM.replace(' if event["RequestType"] == "Create" else "SUCCESS"', "")
+    stacks.create("outer", parent(fickle))
+
+    status = stacks.update("outer", parent(fickle.replace("Answer: SUCCESS", "Answer: FAILED")))
+
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert [line.split()[2] for line in asked(stacks)] == ["Create", "Update", "Update"]
+
+
 def asked(stacks: Any) -> list[str]:
     lines = stacks.client("logs").filter_log_events(
         logGroupName="/aws/lambda/answering", filterPattern="asked"

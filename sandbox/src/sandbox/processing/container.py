@@ -210,6 +210,10 @@ class Container:
             ),
         }
 
+    def is_starved(self) -> bool:
+        """Whether Spark in it waits for an executor that never starts."""
+        return self.path_of("/starved").exists()
+
     def read_message(self) -> str:
         """Return what the container left for ExitMessage.
 
@@ -226,7 +230,11 @@ def _write_submit_script(spark: Path | None) -> str:
             '#!/bin/sh\necho "the sandbox has no Spark: set SANDBOX_SPARK to a Python environment '
             'with pyspark" >&2\nexit 127\n'
         )
-    return f'#!/bin/sh\nexec "{spark}/bin/python" "{PROGRAMS}/smspark.py" "$@"\n'
+    start = (
+        f"import runpy, sys; sys.path[0] = {str(PROGRAMS)!r}; "
+        "runpy.run_module('smspark', run_name='__main__')"
+    )
+    return f'#!/bin/sh\nexec "{spark}/bin/python" -c "{start}" "$@"\n'
 
 
 def _list_programs() -> list[Path]:

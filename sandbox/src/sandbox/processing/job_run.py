@@ -132,6 +132,7 @@ class JobResult:
     status: str
     failure: str = ""
     message: str = ""
+    at_limit: bool = False  # it was stopped as if its time limit had passed
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ class JobRun:
             if each.continuous or (status == 0 and not stopped):
                 each.upload_changes()
         if stopped:
-            return JobResult("Stopped", message=message)
+            at_limit = not self.turn.stopping.is_set()
+            return JobResult("Stopped", message=message, at_limit=at_limit)
         return (
             JobResult("Failed", self._explain_failure(status, message), message)
             if status
@@ -209,7 +211,7 @@ class JobRun:
                 uploaded = now
                 for each in continuous:
                     each.upload_changes()
-            if not asked_to_end and (self.turn.stopping.is_set() or now - begun > self.job.limit):
+            if not asked_to_end and (self.turn.stopping.is_set() or now - begun > self._limit):
                 asked_to_end = now
                 process.terminate()
             if self.turn.killed.is_set() or (
@@ -217,6 +219,13 @@ class JobRun:
             ):
                 _kill_container(process)
         return bool(asked_to_end)
+
+    @property
+    def _limit(self) -> float:
+        """Seconds that the container may run; fewer if it can only wait for their end."""
+        wait = self.switches.job_starved_seconds
+        starved = wait and self.container.is_starved()
+        return min(wait, self.job.limit) if starved else self.job.limit
 
     def _start_process(self) -> subprocess.Popen[bytes]:
         asked = self.job.asked

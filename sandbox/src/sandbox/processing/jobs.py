@@ -172,12 +172,20 @@ class ProcessingJobs:
             return True
 
     def mark_ended(
-        self, job: ProcessingJob, status: str, failure: str = "", message: str = ""
+        self,
+        job: ProcessingJob,
+        status: str,
+        failure: str = "",
+        message: str = "",
+        *,
+        at_limit: bool = False,
     ) -> None:
-        """Note the job's end: Completed, Failed or Stopped."""
+        """Note the job's end: Completed, Failed or Stopped; `at_limit` if its time was over."""
         with self._lock:
             job.failure, job.message = _cut_to_kilobyte(failure), _cut_to_kilobyte(message)
             job.ended = self.clock()
+            if at_limit and job.started is not None:
+                job.ended = max(job.ended, job.started + job.limit)
             self.change_status(job, status)
         self._publish_changes()
 

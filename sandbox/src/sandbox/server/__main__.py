@@ -16,6 +16,7 @@ EXTENSIONS = (
     "s3_authorization",
     "s3_documents",
     "s3_uploads",
+    "bucket_configuration",
     "condition_keys",
     "dynamodb_checks",
     "simulation",

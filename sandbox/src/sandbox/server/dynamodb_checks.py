@@ -7,6 +7,7 @@ own key, and a transaction's item without its key. The texts are DynamoDB's.
 import json
 from collections.abc import Callable, Container, Iterator
 from contextvars import ContextVar
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from sandbox.server.seams import use_seam, wrap_seam
 
 TABLES = "ministack.services.dynamodb"
 WHOLE_BATCH = 16 * 2**20  # bytes in one answer of BatchGetItem (API reference)
+KEPT_EXPRESSIONS = 256  # each with its tokens
 SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 EXPRESSION_WORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
 # Set by the fault `unprocessed`: only the first half of the current batch is done.
@@ -40,7 +42,12 @@ _json: Callable[[TableRequest], Answer] = use_seam("ministack.core.responses", "
 
 
 def install() -> None:
-    """Check each request before the server's own handler sees it."""
+    """Check each request before the server's own handler sees it, and read each expression once.
+
+    The server reads it again for every item: a filtered scan of a page takes three times as long.
+    """
+    wrap_seam(TABLES, "_condition_syntax_error", "expr, slot", lru_cache(KEPT_EXPRESSIONS))
+    wrap_seam(TABLES, "_tokenize", "expr", _keep_tokens)
     for name, make in {
         "_update_item": _refuse_mistakes(_find_update_mistake),
         "_query": _refuse_mistakes(_find_filter_mistake),
@@ -49,6 +56,11 @@ def install() -> None:
         "_batch_get_item": _do_in_part("UnprocessedKeys"),
     }.items():
         wrap_seam(TABLES, name, "data", make)
+
+
+def _keep_tokens(original: Callable[[str], list[Any]]) -> Callable[[str], list[Any]]:
+    kept = lru_cache(KEPT_EXPRESSIONS)(lambda expression: tuple(original(expression)))
+    return lambda expr: list(kept(expr))
 
 
 def _refuse_mistakes(mistake: Callable[[TableRequest], str | None]) -> Callable[[Handler], Handler]:

@@ -43,6 +43,7 @@ MODULES = {
 }
 SIGNED_AS = {"eventbridge": "events", "cloudwatch": "monitoring"}
 MAX_INLINE_CHARACTERS = 10_240  # of all inline policies of a role
+MAX_ATTACHED_POLICIES = 10  # of a role; IAM User Guide, IAM and STS quotas (can be raised)
 
 
 def install() -> None:
@@ -113,6 +114,8 @@ def _find_refusal(operation: str, members: Mapping[str, Any]) -> tuple[str, str]
         return _find_network_refusal(kind, members)
     if operation == "iam.PutRolePolicy":
         return _find_inline_refusal(members)
+    if operation == "iam.AttachRolePolicy":
+        return _find_attachment_refusal(str(members.get("RoleName")), members.get("PolicyArn"))
     return _find_pattern_refusal(members) if operation == "ssm.PutParameter" else None
 
 
@@ -140,6 +143,15 @@ def _find_inline_refusal(members: Mapping[str, Any]) -> tuple[str, str] | None:
         "LimitExceeded",
         f"Maximum policy size of {MAX_INLINE_CHARACTERS} bytes exceeded for role {role}",
     )
+
+
+def _find_attachment_refusal(role: str, policy: Any) -> tuple[str, str] | None:
+    """Return the refusal of one more managed policy for a role that has as many as it may."""
+    known = use_seam("ministack.services.iam", "_roles").get(role) or {}
+    attached = set(known.get("AttachedPolicies") or ()) - {policy}
+    if len(attached) < MAX_ATTACHED_POLICIES:
+        return None
+    return "LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {MAX_ATTACHED_POLICIES}"
 
 
 def _count_inline(role: str, but: str) -> int:
@@ -190,6 +202,8 @@ def _guard_entry(kind: str, entry: Mapping[str, Any]) -> dict[str, Handler]:
 
     def updated(identifier: str, old: Properties, wanted: Properties, *others: Any) -> Any:
         changed = {name: it for name, it in wanted.items() if it != old.get(name)}
+        if "Roles" in changed:  # those that it is attached to count already
+            changed["Roles"] = [it for it in changed["Roles"] if it not in old.get("Roles", ())]
         _check_resource(kind, limits, changed | {"VpcId": wanted.get("VpcId")})
         return update(identifier, old, wanted, *others) if update else None
 
@@ -211,8 +225,16 @@ def _find_reasons(kind: str, limits: tuple[SizeLimit, ...], wanted: Properties) 
         yield f"{wrong[1]} (Service: Ec2, Status Code: 400, Error Code: {wrong[0]})"
     if kind == "AWS::SSM::Parameter" and (wrong := _find_pattern_refusal(wanted)):
         yield f"Resource handler returned message: {wrong[1]}"
-    if kind == "AWS::IAM::Policy":
-        for role in wanted.get("Roles") or ():
-            asked = {"RoleName": role} | dict(wanted)
-            if refusal := _find_inline_refusal(asked):
-                yield f"Resource handler returned message: {refusal[1]}"
+    yield from _find_role_reasons(kind, wanted)
+
+
+def _find_role_reasons(kind: str, wanted: Properties) -> Iterator[str]:
+    """Yield why the roles that a policy names cannot take it."""
+    for role in wanted.get("Roles") or ():
+        refusal = None
+        if kind == "AWS::IAM::ManagedPolicy":
+            refusal = _find_attachment_refusal(str(role), None)
+        elif kind == "AWS::IAM::Policy":
+            refusal = _find_inline_refusal({"RoleName": role} | dict(wanted))
+        if refusal:
+            yield f"Resource handler returned message: {refusal[1]}"

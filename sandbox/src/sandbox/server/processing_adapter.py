@@ -318,7 +318,13 @@ def _run_in_turn(where: tuple[str, str], jobs: ProcessingJobs, job: ProcessingJo
             if jobs.mark_started(job):
                 outcome = _run_safely(where, job, run)
                 if not run.killed.is_set():
-                    jobs.mark_ended(job, outcome.status, outcome.failure, outcome.message)
+                    jobs.mark_ended(
+                        job,
+                        outcome.status,
+                        outcome.failure,
+                        outcome.message,
+                        at_limit=outcome.at_limit,
+                    )
     finally:
         with _TURN:
             RUNNING_JOBS.pop(id(job), None)

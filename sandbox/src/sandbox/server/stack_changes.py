@@ -9,17 +9,16 @@ next try. The server by itself goes on deleting what the failed resource depends
 custom resource's function, and a rollback forgets what it could not delete. The reason and the
 events then name only what really failed.
 
-A custom resource that answers its creation with FAILED is then asked to delete what it has begun,
-as CloudFormation's rollback does. A nested stack that cannot be completed deletes what it created,
+A nested stack that cannot be completed deletes what it created,
 and one that cannot be deleted stays.
 """
 
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from typing import Any
 
+from sandbox.server import custom_resources
 from sandbox.server.seams import use_seam, wrap_seam
 
 CLOUD = "ministack.services.cloudformation"
@@ -31,10 +30,7 @@ FAILED_TO_DELETE = "The following resource(s) failed to delete: ["
 FAILED_DELETIONS: dict[str, set[str]] = {}  # by stack, of the current deletion or rollback
 # Of stacks that are being rolled back, whose records have none yet.
 TEMPLATES: dict[str, dict[str, Any]] = {}
-CUSTOM = "ministack.services.cloudformation.custom_resource"
 Answer = dict[str, Any]
-CUSTOM_TOKEN: ContextVar[str] = ContextVar("custom_resource_request", default="")
-FAILED_CREATIONS: dict[str, str | None] = {}  # physical ids, by the request that they answered
 STACK_TYPE = "AWS::CloudFormation::Stack"
 Handler = Callable[..., Any]
 
@@ -116,27 +112,21 @@ def _announce_update(original: Callable[..., Any]) -> Callable[..., Any]:
         attributes: Any = None,
     ) -> Any:
         if "ROLLBACK" not in stacks.get(stack, {}).get("StackStatus", ""):
-            _check_service_token(resource_type, old or {}, new or {})
+            custom_resources.check_service_token(resource_type, old or {}, new or {})
         if old != new and logical_id:
             _release_announcement((stack, logical_id), "UPDATE")
         if attributes is None:  # in a nested stack, where an unchanged resource would lose them
             attributes = (
                 stacks.get(stack, {}).get("_resources", {}).get(logical_id, {}).get("Attributes")
             )
-        return original(resource_type, identifier, old, new, stack, logical_id, attributes)
+        try:
+            return original(resource_type, identifier, old, new, stack, logical_id, attributes)
+        except Exception:
+            if logical_id:
+                custom_resources.note_attempt(resource_type, stacks.get(stack), logical_id, new)
+            raise
 
     return update
-
-
-def _check_service_token(resource_type: str, old: Answer, new: Answer) -> None:
-    """Raise ValueError if an update changes who answers for a custom resource.
-
-    Source: CloudFormation's reference of custom resources: updates of ServiceToken are not
-    supported; the sentence is that of its users' reports.
-    """
-    custom = resource_type.startswith("Custom::") or resource_type.endswith("::CustomResource")
-    if custom and old.get("ServiceToken") != new.get("ServiceToken"):
-        raise ValueError("Modifying service token is not allowed.")
 
 
 def _announce_creation(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -280,54 +270,6 @@ def _keep_after_rollback(
     return roll_back
 
 
-def _install_custom_resources() -> None:
-    """Note the answers, and follow a failed creation with a deletion."""
-    asked = (
-        "request_type, logical_id, props, stack_name, stack_id, resource_type, physical_id=None, "
-        "old_props=None"
-    )
-    wrap_seam(CUSTOM, "register_token", "token", _remember_token)
-    wrap_seam(CUSTOM, "deliver_response", "token, response", _note_failure)
-    wrap_seam(CUSTOM, "invoke_custom_resource", asked, _delete_after_failure)
-
-
-def _remember_token(original: Callable[[str], Any]) -> Callable[[str], Any]:
-    def register(token: str) -> Any:
-        CUSTOM_TOKEN.set(token)
-        return original(token)
-
-    return register
-
-
-def _note_failure(original: Callable[[str, Answer], bool]) -> Callable[[str, Answer], bool]:
-    def deliver(token: str, response: Answer) -> bool:
-        if response.get("Status") == "FAILED":
-            FAILED_CREATIONS[token] = response.get("PhysicalResourceId")
-        return original(token, response)
-
-    return deliver
-
-
-def _delete_after_failure(original: Callable[..., Any]) -> Callable[..., Any]:
-    def invoke(request: str, *about: Any, **more: Any) -> Any:
-        try:
-            return original(request, *about, **more)
-        except RuntimeError as failed:
-            begun = FAILED_CREATIONS.pop(CUSTOM_TOKEN.get(), None)
-            if request == "Create" and begun:
-                _undo_creation(lambda: original("Delete", *about, physical_id=begun), failed)
-            raise
-
-    return invoke
-
-
-def _undo_creation(delete: Callable[[], Any], failed: RuntimeError) -> None:
-    try:
-        delete()
-    except RuntimeError as left:
-        raise RuntimeError(f"{failed}; and its deletion failed too: {left}") from failed
-
-
 def make_nested_strict(handlers: dict[str, Any]) -> None:
     """Replace how the server's nested stacks fail and how they are deleted."""
     handlers[STACK_TYPE] |= {
@@ -389,4 +331,4 @@ def install() -> None:
     """Change how the server updates, deletes and rolls back, and what it reports."""
     _install_updates()
     _install_deletions()
-    _install_custom_resources()
+    custom_resources.install()
