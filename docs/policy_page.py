@@ -28,6 +28,7 @@ from grantor.core.policy.value_types import (
     Listing,
     Mapping,
     Number,
+    OneOrMore,
     Table,
     Version,
 )
@@ -93,8 +94,9 @@ def _describe_kind(kind: Kind) -> str:
             return join_words(f"`{word}`" for word in kind.words)
         case Either():
             return f"{_describe_kind(kind.text)}, or {_describe_kind(kind.other)}"
-        case Listing():
-            return f"a list; each item is {kind.item}"
+        case Listing() | OneOrMore():
+            one = f"{_describe_kind(kind.of)}, or " if isinstance(kind, OneOrMore) else ""
+            return f"{one}a list; each item is {kind.item}"
         case Table():
             return f"a mapping from {kind.key.name} to {kind.value.name}"
     names = {Flag: "`true` or `false`", Version: "`1`", Mapping: "a mapping"}
@@ -107,7 +109,7 @@ def _find_mappings(kind: Kind) -> Iterator[tuple[str, Mapping]]:
             yield kind.name, kind
             for key in kind.keys:
                 yield from _find_mappings(key.takes)
-        case Listing():
+        case Listing() | OneOrMore():
             yield from _find_mappings(kind.of)
         case Either():
             yield from _find_mappings(kind.other)

@@ -15,9 +15,12 @@ RULES = (
     '{name: a, to: {directory_group: "t-{prefix.name}"}, on: {each_prefix: s3://d-1/, scope: "s3://x-1/{prefix.name}.csv"}, allow: READ}',
     f"{{name: a, to: {{directory_user: ana@example.com}}, on: s3://data/a/*, allow: READ, application: {APPLICATION}}}",
     '{name: a, to: {role: "arn:aws:iam::{account}:role/a"}, on: "{area}/*", allow: READ}',
+    '{name: a, to: [{user: "arn:aws:iam::{account}:user/a"}, {directory_group: G}], on: [s3://data/a/*, {object: s3://data/b}], allow: READ}',
+    '{name: a, to: {profiles: {domain: [D, "*-x"], except: [a, "b*", {tags: {k: v}}]}}, on: s3://data/a/*, allow: READ, owner: ana}',
+    '{name: a, to: {each_profile: {domain: "?"}}, on: "s3://data/{domain.name}/*", allow: READ, until: "{profile.tags.end}", description: x y}',
 )
 ROLE = "arn:aws:iam::111122223333:role/x/a"
-MACHINES = "instances: {type: ml.m5.large, count: 1, volume: 16384}, time_limit: 5d"
+MACHINES = "instances: {type: ml.m5.xlarge, count: 1, volume: 16384}, time_limit: 5d"
 ACCESS = 'arguments: {access: "{profile.tags.access}", max_quarantine: "1%"}, shared_role: accepted'
 EACH = "as: {each_profile: {domain: D}}, on: "
 JOBS = (
@@ -25,7 +28,7 @@ JOBS = (
     f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.folder}}/x", output: "{{area}}/{{profile.folder}}/b/", {MACHINES}}}',
     f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.name}}.csv", input: "{{area}}/b", output: "{{area}}/c/{{profile.name}}/", {ACCESS}}}',
 )
-TOP = 'version: 1\nmode: additive\nvars: {account: "111122223333", area: "s3://{data_bucket}/x"}\n'
+TOP = 'version: 1\nmode: additive\nowner: data@example.com\ndescription: "all of it"\nvars: {account: "111122223333", area: "s3://{data_bucket}/x"}\n'
 
 
 def _lines(parts: tuple[str, ...]) -> str:

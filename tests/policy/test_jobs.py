@@ -6,14 +6,15 @@ from datetime import timedelta
 import botocore.session
 import pytest
 
-from abalone.arguments import parse_arguments
-from abalone.exits import JobFailed
+from framework.arguments import parse_arguments
+from framework.exits import JobFailed
 from grantor.core.diagnostics import Fault
 from grantor.core.policy import durations
-from grantor.core.policy.job_language import INSTANCES, JOB, SHIPPED_JOBS
+from grantor.core.policy.job_language import INSTANCES
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
 from grantor.core.policy.parser import parse_policy
 from grantor.core.policy.text_forms import INSTANCE, JOB_NAME, ROLE, TIME_LIMIT
-from grantor.core.policy.value_types import Choice, Number
+from grantor.core.policy.value_types import Number
 from grantor.core.rules import (
     RESERVED_ARGUMENTS,
     IamPrincipal,
@@ -58,7 +59,7 @@ def test_a_job_has_every_value_of_the_file():
         file="policy/a.yaml",
         name="a0",
         run="abalone",
-        runs_as=ProfileSelector("Lab", each=True),
+        runs_as=ProfileSelector(("Lab",), each=True),
         on="s3://company-data/{profile.folder}/a.csv",
         output="s3://company-data/{profile.folder}/out/",
         input="s3://company-data/Product/{profile.tags.team}",
@@ -100,14 +101,28 @@ def test_a_file_with_a_wrong_job_is_refused_though_its_rules_are_valid():
     found = parse_policy(
         "f",
         f"version: 1\nrules: [{rule}]\njobs:\n  - name: a\n    run: abalon\n    {ONE}\n".encode(),
+        job_types={"abalone": SHIPPED_JOB_TYPES["abalone"]},
     )
 
     assert [str(problem) for problem in found] == [
         (
-            "f:5:10: 'abalon' is not a job that ships with Grantor: "
-            "the only value of run is abalone; write run: abalone"
+            "f:5:10: unknown job type 'abalon': the only job type that ships is abalone; "
+            "did you mean abalone?"
         )
     ]
+
+
+def test_a_job_over_several_objects_has_its_pattern_its_pause_and_machines_by_size():
+    body = (
+        "as: {role: arn:aws:iam::111122223333:role/x/a}\n"
+        "    on: s3://lake/in/{day}/*.csv\n    quiet: 5m\n    instances: auto\n"
+        "    output: s3://{data_bucket}/out/{day}/\n    arguments: {max_quarantine: 0%}"
+    )
+    job = parse_job(body)
+
+    assert (job.on, job.output) == ("s3://lake/in/{day}/*.csv", "s3://company-data/out/{day}/")
+    assert (job.quiet, job.instances.is_auto) == (timedelta(minutes=5), True)
+    assert not parse_job(ONE).instances.is_auto
 
 
 @pytest.mark.parametrize("key", ["_READY", "a b.csv", "100%.csv", "ä.csv", "a+b", "README"])
@@ -200,15 +215,8 @@ def test_the_language_shows_the_defaults_of_a_job():
     assert ROLE.fits("arn:aws:iam::111122223333:role/x/a")
 
 
-def test_the_jobs_of_the_language_are_those_that_ship():
-    runs = JOB.keys_by_name["run"].takes
-
-    assert isinstance(runs, Choice)
-    assert runs.words.keys() == SHIPPED_JOBS.keys()
-
-
 @pytest.mark.parametrize(
-    "taken", [job.arguments for job in SHIPPED_JOBS.values()], ids=SHIPPED_JOBS
+    "taken", [job.parameters for job in SHIPPED_JOB_TYPES.values()], ids=SHIPPED_JOB_TYPES
 )
 def test_all_arguments_of_a_job_fit_into_a_request(taken: dict[str, object]):
     longest = SAGEMAKER.shape_for("ContainerArgument").metadata["max"]
@@ -239,7 +247,7 @@ ARTICLE = (
     ],
 )
 def test_the_jobs_code_accepts_what_the_language_accepts(name: str, value: str):
-    assert SHIPPED_JOBS["abalone"].arguments[name].fits(value)
+    assert SHIPPED_JOB_TYPES["abalone"].parameters[name].explain_value(value) is None
     assert parse_arguments([*ARTICLE, f"--{name}", value])
 
 
@@ -254,7 +262,7 @@ def test_the_jobs_code_accepts_what_the_language_accepts(name: str, value: str):
     ],
 )
 def test_the_language_refuses_what_the_jobs_code_refuses(name: str, value: str):
-    assert not SHIPPED_JOBS["abalone"].arguments[name].fits(value)
+    assert SHIPPED_JOB_TYPES["abalone"].parameters[name].explain_value(value)
     with pytest.raises(JobFailed):
         parse_arguments([*ARTICLE, f"--{name}", value])
 

@@ -12,7 +12,8 @@ from docs.policy_page import (
     render_bounds_schema,
     render_schema,
 )
-from grantor.core.planning.bounds import BOUNDS_FILE, FILES, JOBS, Bounds, parse_bounds
+from grantor.core.planning.bounds import BOUNDS_FILE, FILES, Bounds, parse_bounds
+from grantor.core.planning.job_bounds import JOBS
 from grantor.core.policy.grantee_types import EACH_PROFILE
 from grantor.core.policy.job_language import AS, INSTANCES, JOB
 from grantor.core.policy.language import ON, POLICY, RULE, TO

@@ -48,7 +48,7 @@ rules:
     team = Rule(
         file="policy/a.yaml",
         name="product-team",
-        to=ProfileSelector("Product-Domain"),
+        to=ProfileSelector(("Product-Domain",)),
         on="s3://company-data/Product/*",
         allow=Permission.READWRITE,
         line=5,
@@ -105,26 +105,26 @@ def test_a_file_is_authoritative_unless_it_says_otherwise(top: str, mode: Mode):
             "{user: arn:aws:iam::111122223333:user/x/ana}",
             IamPrincipal("arn:aws:iam::111122223333:user/x/ana"),
         ),
-        ("{profiles: {domain: D}}", ProfileSelector("D")),
-        ("{each_profile: {domain: D}}", ProfileSelector("D", each=True)),
-        ("{profiles: {domain: D, names: userA}}", ProfileSelector("D", ("userA",))),
-        ('{profiles: {domain: D, names: "*"}}', ProfileSelector("D", ("*",))),
+        ("{profiles: {domain: D}}", ProfileSelector(("D",))),
+        ("{each_profile: {domain: D}}", ProfileSelector(("D",), each=True)),
+        ("{profiles: {domain: D, names: userA}}", ProfileSelector(("D",), ("userA",))),
+        ('{profiles: {domain: D, names: "*"}}', ProfileSelector(("D",), ("*",))),
         (
             "{profiles: {domain: D, names: [user?, team-*]}}",
-            ProfileSelector("D", ("user?", "team-*")),
+            ProfileSelector(("D",), ("user?", "team-*")),
         ),
-        ('{profiles: {domain: D, names: ["12", "no"]}}', ProfileSelector("D", ("12", "no"))),
+        ('{profiles: {domain: D, names: ["12", "no"]}}', ProfileSelector(("D",), ("12", "no"))),
         (
             "{profiles: {domain: D, tags: {team: blue}}}",
-            ProfileSelector("D", tags=(("team", "blue"),)),
+            ProfileSelector(("D",), tags=(("team", "blue"),)),
         ),
         (
             "{profiles: {domain: D, tags: {z: a, b: c}}}",
-            ProfileSelector("D", tags=(("b", "c"), ("z", "a"))),
+            ProfileSelector(("D",), tags=(("b", "c"), ("z", "a"))),
         ),
         (
             '{profiles: {domain: D, tags: {"no": "0123", empty: "", Ünit: é}}}',
-            ProfileSelector("D", (), (("empty", ""), ("no", "0123"), ("Ünit", "é"))),
+            ProfileSelector(("D",), (), (("empty", ""), ("no", "0123"), ("Ünit", "é"))),
         ),
         ("{directory_user: ana@example.com}", DirectoryName("DIRECTORY_USER", "ana@example.com")),
         (f"{{directory_user: {UUID}}}", DirectoryName("DIRECTORY_USER", UUID)),
@@ -136,7 +136,7 @@ def test_a_file_is_authoritative_unless_it_says_otherwise(top: str, mode: Mode):
         (f"{{directory_group: {UUID.upper()}}}", DirectoryName("DIRECTORY_GROUP", UUID.upper())),
         (
             "\n      profiles:\n        domain: D\n        names:\n          - a\n",
-            ProfileSelector("D", ("a",)),
+            ProfileSelector(("D",), ("a",)),
         ),
     ],
 )
@@ -314,7 +314,7 @@ def test_variables_of_profiles_and_folders_remain(to: str, on: str, means: str):
         ),
         (
             '{profiles: {domain: D, tags: {team: "{prefix.name}"}}}',
-            ProfileSelector("D", tags=(("team", "{prefix.name}"),)),
+            ProfileSelector(("D",), tags=(("team", "{prefix.name}"),)),
         ),
         (
             '{directory_group: "team-{prefix.name}"}',
@@ -344,7 +344,7 @@ def test_a_files_own_variables_are_filled_in_each_with_those_above_it():
         "s3://company-data/teams/deep/x/*",
         ("s3://company-data/teams/deep/x/111122223333/*",),
     )
-    assert profiles.to == ProfileSelector("D", ("user*",), (("team", "D-1"),))
+    assert profiles.to == ProfileSelector(("D",), ("user*",), (("team", "D-1"),))
     assert profiles.on == "s3://company-data/teams/*"
 
 
@@ -433,3 +433,59 @@ def test_the_form_and_the_parser_agree_on_lengths_of_time(text: str):
 
 def test_libyaml_is_used_if_it_is_installed():
     assert LOADER is (yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+
+
+def test_a_rule_with_lists_is_each_grantee_at_each_place_under_one_name():
+    policy = parse_policy(
+        "policy/a.yaml",
+        b"""version: 1
+rules:
+  - name: a
+    to: [{user: "arn:aws:iam::111122223333:user/a"}, {each_profile: {domain: Lab}}]
+    on: [{each_prefix: s3://data/teams/}, {scope: s3://data/*, except: [s3://data/x/*]}]
+    allow: READ
+""",
+    )
+
+    assert isinstance(policy, Policy)
+    assert [(type(rule.to).__name__, rule.on, rule.each_prefix) for rule in policy.rules] == [
+        ("IamPrincipal", "s3://data/teams/{prefix.name}/*", "s3://data/teams/"),
+        ("IamPrincipal", "s3://data/*", ""),
+        ("ProfileSelector", "s3://data/teams/{prefix.name}/*", "s3://data/teams/"),
+        ("ProfileSelector", "s3://data/*", ""),
+    ]
+    assert {(rule.id, rule.line) for rule in policy.rules} == {("policy/a.yaml#a", 3)}
+    assert policy.count_rules() == 1
+
+
+@pytest.mark.parametrize(("items", "is_valid"), [(100, True), (142, False)])
+def test_a_file_has_a_limited_number_of_combinations(items: int, is_valid: bool):
+    to = ", ".join(f"{{role: arn:aws:iam::111122223333:role/r{n}}}" for n in range(items))
+    on = ", ".join(f"s3://data/p{n}/*" for n in range(items))
+    rule = f"to: [{to}], on: [{on}], allow: READ}}"
+    found = parse_policy("f", f"version: 1\nrules: [{{name: a, {rule}]".encode())
+
+    assert isinstance(found, Policy) is is_valid
+    assert is_valid or [str(one) for one in found] == [
+        (
+            "f:2:9: to and on make 20,164 combinations of a grantee and a place: a file may have 20,000 "
+            "in all its rules, and these exceed them; write fewer items, or move rules to another file"
+        )
+    ]
+
+
+def test_an_end_in_a_tag_is_its_key():
+    text = """version: 1
+rules:
+  - name: a
+    to: {profiles: {domain: Lab}}
+    on: s3://data/x/*
+    allow: READ
+    until: "{profile.tags.end date}"
+"""
+    policy = parse_policy("f", text.encode())
+
+    assert isinstance(policy, Policy)
+    assert [(rule.until_tag, rule.until, rule.lasts) for rule in policy.rules] == [
+        ("end date", None, None)
+    ]

@@ -38,7 +38,9 @@ def test_a_file_of_two_rules_enters_few_modules(name: str):
     text = (ROOT / "policy" / name).read_text()
     modules = {module for module, _ in trace_parse(text)}
 
-    assert len(modules) <= (MOST_MODULES if "rules:" in text else MOST_MODULES + 2), sorted(modules)
+    # A job also has a type, parameters, machines, patterns, and places that others may share.
+    most = MOST_MODULES if "rules:" in text else MOST_MODULES + 6
+    assert len(modules) <= most, sorted(modules)
 
 
 @pytest.mark.parametrize("text", GOOD)

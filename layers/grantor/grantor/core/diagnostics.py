@@ -169,9 +169,16 @@ class Problem:
     what: str
     why: str
     remedy: str
+    owner: str = ""  # whom to ask, if the file says so
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.what}: {self.why}; {self.remedy}"
+        return f"{self.file}:{self.line}:{self.column}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """The mistake without its place."""
+        owner = f" (owner: {self.owner})" if self.owner else ""
+        return f"{self.what}: {self.why}; {self.remedy}{owner}"
 
 
 @dataclass(frozen=True, order=True)

@@ -161,6 +161,10 @@ class Grant:
     scope: str
     application: str = ""
 
+    def __hash__(self) -> int:
+        """Of what nearly always differs: a plan of 100,000 grants looks each up several times."""
+        return hash((self.scope, self.grantee.identifier))
+
     def sort_key(self) -> tuple[str, str, str, str, str]:
         """The key by which grants are sorted for people; much faster than comparing field
         by field.
@@ -179,6 +183,7 @@ class Grant:
 
 
 PROFILE = "profile "
+DOMAIN = "domain "
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -242,6 +247,28 @@ def parse_profile_subject(subject: str) -> tuple[str, str] | None:
     return domain, name
 
 
+def domain_subject(domain: str) -> str:
+    """The subject of all profiles of a domain, where only some domains of a rule are on hold.
+
+    >>> domain_subject("Product-Domain")
+    'domain Product-Domain'
+    """
+    return f"{DOMAIN}{domain}"
+
+
+def includes_subject(subject: str, other: str) -> bool:
+    """Whether `other` is the subject, or a profile of the domain.
+
+    >>> [includes_subject(one, "profile Lab/ana") for one in ("domain Lab", "domain L")]
+    [True, False]
+    """
+    if subject == other:
+        return True
+    if not subject.startswith(DOMAIN):
+        return False
+    return other.startswith(profile_subject(subject.removeprefix(DOMAIN), ""))
+
+
 def prefix_subject(prefix: str) -> str:
     """The subject of a folder.
 
@@ -303,8 +330,9 @@ class LedgerEntry:
     refusal: str = ""  # why the last of them could not
 
     def with_state(self, state: State, grant_id: str | None = None) -> "LedgerEntry":
-        """The same grant in another state."""
-        return replace(self, state=state, id=self.id if grant_id is None else grant_id)
+        """The same grant in another state. What exists was not tried in vain."""
+        known = replace(self, state=state, id=self.id if grant_id is None else grant_id)
+        return known if state is State.INTENDED else replace(known, tried="", refusal="")
 
 
 @dataclass(frozen=True, order=True)
@@ -336,16 +364,25 @@ class Location:
         return scope.startswith(self.root) and scope != "s3://"
 
 
-def closest_location(scope: str, locations: Iterable[Location]) -> tuple[Location, str] | None:
-    """The closest location above `scope`, and the sub-prefix to request from it; None if none
-    covers the scope.
+def choose_location(scope: str, locations: Iterable[Location]) -> tuple[Location, str] | None:
+    """The location to make a grant for `scope` at, and the sub-prefix to request from it; None if
+    none covers the scope.
+
+    It is the closest one that covers the whole bucket. Locations inside of a bucket belong to
+    others, such as SageMaker Unified Studio, who could not delete them while a grant of ours is
+    there; so they come last.
 
     >>> locations = [Location("default", "s3://"), Location("2", "s3://data/")]
-    >>> closest_location("s3://data/team/x/*", locations)
+    >>> choose_location("s3://data/team/x/*", [*locations, Location("3", "s3://data/team/")])
     (Location(id='2', scope='s3://data/'), 'team/x/*')
     """
     above = [location for location in locations if location.covers(scope)]
     if not above:
         return None
-    best = max(above, key=lambda location: (len(location.root), location.id))
+    bucket = f"s3://{split_uri(scope)[0]}/"
+
+    def rank(location: Location) -> tuple[bool, int, str]:
+        return bucket.startswith(location.root), len(location.root), location.id
+
+    best = max(above, key=rank)
     return best, scope.removeprefix(best.root)

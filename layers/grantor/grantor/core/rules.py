@@ -4,10 +4,7 @@ The variables of the file itself are filled in. Those of profiles and folders re
 grant has other values.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,7 +12,19 @@ from grantor.core.grant import Permission
 
 # Meant to differ between any two profiles of a domain.
 PROFILE_VARIABLES = ("{profile.name}", "{profile.folder}")
+DOMAIN_VARIABLE = "{domain.name}"  # differs between profiles of two domains
 TAG_VARIABLE = "{profile.tags."  # how the variable of a tag begins
+
+Tags = tuple[tuple[str, str], ...]  # keys and values, sorted
+
+
+def is_glob(text: str) -> bool:
+    """Whether a name of a profile or domain stands for several.
+
+    >>> is_glob("team-*"), is_glob("userA")
+    (True, False)
+    """
+    return "*" in text or "?" in text
 
 
 @dataclass(frozen=True)
@@ -27,17 +36,30 @@ class IamPrincipal:
 
 @dataclass(frozen=True)
 class ProfileSelector:
-    """Studio profiles of a domain: those whose name matches one of `names` (names or globs) and
-    that carry all `tags`.
+    """Studio profiles of some domains (names or globs): those whose name matches one of `names`
+    (names or globs) and that carry all `tags`, without those whose name matches one of
+    `except_names` or that carry all tags of one of `except_tags`.
 
-    Without `names` and `tags`, all of the domain. With `each`, every profile has variables of its
-    own. A tag's value may contain {prefix.name}.
+    Without any of these, all of the domains. With `each`, every profile has variables of its own. A
+    tag's value may contain {prefix.name}.
     """
 
-    domain: str
+    domains: tuple[str, ...]
     names: tuple[str, ...] = ()
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: Tags = ()
     each: bool = False
+    except_names: tuple[str, ...] = ()
+    except_tags: tuple[Tags, ...] = ()
+
+    @property
+    def needs_tags(self) -> bool:
+        """Whether tags decide who is selected."""
+        return bool(self.tags or self.except_tags)
+
+    @property
+    def has_one_domain(self) -> bool:
+        """Whether it names a single domain, and no glob."""
+        return len(self.domains) == 1 and not is_glob(self.domains[0])
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,7 @@ class ProfileQuery:
     texts: tuple[str, ...] = ()
     until: datetime | None = None  # aware, UTC
     lasts: timedelta | None = None  # from the profile's creation
+    until_tag: str = ""  # the key of the profile's tag that says until when
     shared_role: bool = False  # it accepts that a profile's role is shared
     follows_folders: bool = False  # it also depends on which folders exist
     asker: str = "rule"  # what messages call it
@@ -71,8 +94,10 @@ class ProfileQuery:
     @property
     def needs_tags(self) -> bool:
         """Whether the profiles' tags must be read, which costs a call for each profile."""
-        return bool(self.selector.tags) or any(
-            TAG_VARIABLE in text for text in (self.scope, *self.texts)
+        return (
+            self.selector.needs_tags
+            or bool(self.until_tag)
+            or any(TAG_VARIABLE in text for text in (self.scope, *self.texts))
         )
 
     @property
@@ -100,6 +125,8 @@ RESERVED_ARGUMENTS = (
     "input_version",
     "job_name",
     "summary",
+    "job",
+    "inputs",
 )
 
 
@@ -113,25 +140,40 @@ class Instances:
     count: int = 2
     volume: int = 30
 
+    @property
+    def is_auto(self) -> bool:
+        """Whether they are chosen by the size of each input; see core/machines.py."""
+        return not self.type
+
+
+AUTO_INSTANCES = Instances("", 0, 0)
+
 
 @dataclass(frozen=True)
 class Job:
-    """One job. Variables of profiles remain in `on`, `input`, `output` and `arguments`."""
+    """One job. Variables of profiles remain in `on`, `input`, `output` and `arguments`, and so do
+    captures, {word}, whose values come from the key of an upload.
+
+    `on` and `input` are patterns as in key_pattern.py.
+    """
 
     file: str
     name: str
-    run: str  # which of the jobs that ship with Grantor
+    run: str  # the job type: a folder in spark_jobs/ that ships with the stack
     # The execution role, or profiles, each of which runs it as its own role.
     runs_as: IamPrincipal | ProfileSelector
-    on: str  # s3://bucket/key, one object, whose upload starts the job
+    on: str  # s3://bucket/key: the objects whose upload starts the job
     output: str  # s3://bucket/folder/, with a slash at its end
-    input: str = ""  # s3://bucket/key; empty is the uploaded object itself
+    input: str = ""  # s3://bucket/key; empty is what `on` says
+    # One run over all objects that match, once nothing has arrived for so long; 0 is none.
+    quiet: timedelta = timedelta()
     instances: Instances = Instances()
     time_limit: timedelta = timedelta(hours=1)
     arguments: tuple[tuple[str, str], ...] = ()  # passed to the job's code as --name value
     line: int = 1
     column: int = 1
     shared_role: bool = False  # the job accepts that a profile's role is shared
+    owner: str = ""  # whom to ask about it, as its file says
 
     @property
     def id(self) -> str:
@@ -150,7 +192,7 @@ class Job:
 
     @property
     def reads(self) -> str:
-        """The object that it reads."""
+        """The objects that it reads, as a pattern."""
         return self.input or self.on
 
     @property
@@ -176,7 +218,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Start:
-    """One job that an upload starts, with all variables filled in, also in the job's arguments."""
+    """One job that an upload starts, with all variables filled in, also in the job's arguments.
+
+    What it waits for and reads may be globs: then the run is over all objects that match.
+    """
 
     job: Job
     role: str  # ARN
@@ -184,6 +229,11 @@ class Start:
     upload: str  # s3://bucket/key
     input: str  # s3://bucket/key
     output: str  # s3://bucket/folder/
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether its input is all objects that match a glob."""
+        return "*" in self.input
 
 
 class Mode(StrEnum):
@@ -197,7 +247,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. Variables of profiles and prefixes remain in its texts."""
+    """One rule. Variables of profiles and prefixes remain in its texts.
+
+    A rule of a file that lists several grantees or places is several of these, which have one id:
+    each grantee at each place.
+    """
 
     file: str
     name: str
@@ -214,6 +268,9 @@ class Rule:
     application: str = ""
     shared_role: bool = False  # the rule accepts that a profile's role is shared
     raw_prefix: bool = False  # the rule accepts a scope that ends inside a name
+    until_tag: str = ""  # the key of the profile's tag that says until when
+    owner: str = ""  # whom to ask about it
+    description: str = ""
 
     @property
     def id(self) -> str:
@@ -243,8 +300,8 @@ class Rule:
     def query_profiles(self, selector: ProfileSelector) -> ProfileQuery:
         """What a rule with this selector needs to know about profiles."""
         return ProfileQuery(
-            selector, self.on, self.excepts, self.until, self.lasts, self.shared_role,
-            follows_folders=bool(self.each_prefix or self.excepts),
+            selector, self.on, self.excepts, self.until, self.lasts, self.until_tag,
+            self.shared_role, follows_folders=bool(self.each_prefix or self.excepts),
         )  # fmt: skip
 
 
@@ -304,97 +361,15 @@ class Policy:
     mode: Mode = Mode.AUTHORITATIVE
     jobs: tuple[Job, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
+    owner: str = ""  # whom to ask about it, and about rules and jobs that do not say
+    description: str = ""
 
+    @property
+    def names_owner(self) -> bool:
+        """Whether it says of any rule whom to ask, or what it is for."""
+        said = (rule.owner or rule.description for rule in self.rules)
+        return bool(self.owner or self.description) or any(said)
 
-@dataclass(frozen=True)
-class JobPlace:
-    """The places of a job for one profile or role; `name` says whose they are and is unique.
-
-    If `filled` is False, variables of profiles remain in the texts. Then the output only concerns
-    jobs with the same `runs_as`.
-    """
-
-    name: str
-    job: Job = field(compare=False)
-    on: str = field(compare=False)
-    input: str = field(compare=False)
-    output: str = field(compare=False)
-    filled: bool = field(default=True, compare=False)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def feeds(self, other: "JobPlace") -> bool:
-        """Whether this job may write what the other one waits for or reads."""
-        return other.on.startswith(self.output) or other.input.startswith(self.output)
-
-    def overlaps(self, other: "JobPlace") -> bool:
-        """Whether one of the two outputs contains the other."""
-        return self.output.startswith(other.output) or other.output.startswith(self.output)
-
-
-class JobPlaces:
-    """Places of jobs, indexed by their output."""
-
-    def __init__(self, places: Iterable[JobPlace]) -> None:
-        self._writing: dict[tuple[str, Hashable], list[JobPlace]] = defaultdict(list)
-        for place in places:
-            self._writing[place.output, None if place.filled else place.job.runs_as].append(place)
-
-    def find_overlapping(self, uri: str, place: JobPlace) -> Iterator[list[JobPlace]]:
-        """Yield the places whose output contains `uri`, which belongs to `place`.
-
-        Yields one list for each folder, in the order of their addition.
-        """
-        for slash in list(re.finditer("/", uri))[2:]:  # below s3:// and the bucket
-            for whose in (None, place.job.runs_as):
-                if found := self._writing.get((uri[: slash.end()], whose)):
-                    yield found
-
-    def find_feeders(self, place: JobPlace) -> list[JobPlace]:
-        """Return the other places whose output contains what this one waits for or reads."""
-        both = dict.fromkeys((place.on, place.input))
-        found = dict.fromkeys(
-            one for uri in both for over in self.find_overlapping(uri, place) for one in over
-        )
-        return [one for one in found if one != place]
-
-    def find_cycle(self, place: JobPlace) -> tuple[JobPlace, ...]:
-        """Return the shortest cycle through this place, itself first; empty without one."""
-        ways: list[tuple[JobPlace, ...]] = [(place,)]
-        seen = {place}
-        for way in ways:
-            for before in self.find_feeders(way[0]):
-                if before == place:
-                    return (place, *way[:-1])
-                if before not in seen:
-                    seen.add(before)
-                    ways.append((before, *way))
-        return ()
-
-    def find_cycles(self) -> list[list[JobPlace]]:
-        """Return cycles of places that feed each other, each in that order.
-
-        Every place is visited once.
-        """
-        found: list[list[JobPlace]] = []
-        done: set[JobPlace] = set()
-        for places in self._writing.values():
-            for start in places:
-                found += self._cycles_through(start, done)
-        return found
-
-    def _cycles_through(self, start: JobPlace, done: set[JobPlace]) -> Iterator[list[JobPlace]]:
-        """Yield the cycles reachable from `start`; `done` are the places already visited."""
-        way = {} if start in done else {start: iter(self.find_feeders(start))}
-        while way:
-            last, left = next(reversed(way.items()))
-            before = next(left, None)
-            if before is None:
-                done.add(last)
-                del way[last]
-            elif before in way:
-                circle = list(way)[list(way).index(before) :]
-                yield [before, *reversed(circle[1:])]
-            elif before not in done:
-                way[before] = iter(self.find_feeders(before))
+    def count_rules(self) -> int:
+        """How many rules the file has; one that lists several grantees or places counts once."""
+        return len({rule.name for rule in self.rules})

@@ -23,6 +23,7 @@ from grantor.core.grant import (
     Reason,
     find_made_again,
     iam_grantee,
+    includes_subject,
     profile_subject,
     sort_reasons,
 )
@@ -60,7 +61,9 @@ class Profile:
 class InputObject:
     """The latest version of an object: ETag without quotes, size in bytes, and S3's version id.
 
-    The version is "null" without versioning. `uploaded` is in seconds since the epoch.
+    The version is "null" without versioning. `uploaded` is in seconds since the epoch. A batch is
+    one as well: its URI is a glob, its members are the objects that match, and its ETag and version
+    are digests of theirs.
     """
 
     uri: str
@@ -68,6 +71,7 @@ class InputObject:
     size: int
     version: str = "null"
     uploaded: float = 0.0
+    members: tuple["InputObject", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,13 @@ class Hold:
     """
 
     rule: str
-    subject: str  # empty if the whole rule is on hold
+    subject: str  # or all profiles of a domain; empty if the whole rule is on hold
     why: str
 
     def covers(self, reason: Reason) -> bool:
         """Whether the reason is on hold."""
-        return reason.rule == self.rule and (not self.subject or self.subject in reason.subjects)
+        subjects = (includes_subject(self.subject, one) for one in reason.subjects)
+        return reason.rule == self.rule and (not self.subject or any(subjects))
 
 
 @dataclass(frozen=True)
@@ -146,9 +151,7 @@ class WantedGrants:
     notices: tuple[Notice, ...] = ()
 
     def __repr__(self) -> str:
-        """The same text for the same value in every process, which sets and mappings do not
-        guarantee.
-        """
+        """The same text for the same value in every process; sets and mappings vary."""
         grants = [(grant, sort_reasons(reasons)) for grant, reasons in self.grants.items()]
         outcomes = f"on_hold={self.on_hold}, rejected={self.rejected}, warnings={self.warnings}"
         return f"WantedGrants(grants={grants}, {outcomes})"
@@ -189,7 +192,7 @@ class Focus:
         return not self.subjects
 
     def includes(self, reason: Reason) -> bool:
-        """Whether a run with this focus reads everything that the reason follows from."""
+        """Whether a run with this focus reads all that the reason follows from."""
         return self.everything or any(subject in self.subjects for subject in reason.subjects)
 
     def __str__(self) -> str:
@@ -204,9 +207,8 @@ class Authority:
 
     now: datetime  # aware, UTC
     focus: Focus
-    files: Mapping[
-        str, Mode | None
-    ]  # the mode of each policy file that was read; None if it is proven to be deleted
+    # The mode of each policy file that was read; None if it is proven to be deleted
+    files: Mapping[str, Mode | None]
     on_hold: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)  # by rule
     # The role that each profile runs as now, by its subject; only profiles that were read.
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -375,9 +377,8 @@ class Snapshot:
     wanted: WantedGrants
     entries: Mapping[Grant, LedgerEntry]  # the ledger
     actual: Mapping[Grant, str]  # the grants that exist, each with its id
-    ours: frozenset[
-        Grant
-    ]  # of `actual`, those with our tag although the ledger has another id for them
+    # Of `actual`, those with our tag although the ledger has another id for them
+    ours: frozenset[Grant]
     authority: Authority
     pairs: frozenset[Pair] = frozenset()  # empty for a focused run
     # Of the roles and users that were read, as the ledger has them
@@ -389,9 +390,7 @@ class Snapshot:
         return self.authority.focus.everything and not self.inventory.unread
 
     def count_profiles(self) -> dict[str, int]:
-        """How many profiles each Studio domain has that was read completely; empty for a focused
-        run.
-        """
+        """How many profiles each domain has that was read completely; empty in a focused run."""
         if not self.authority.focus.everything:
             return {}
         found = Counter(profile.domain for profile in self.inventory.profiles)

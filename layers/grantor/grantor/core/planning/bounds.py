@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
+from grantor.core.data_buckets import NO_BUCKETS, ConnectedBuckets
 from grantor.core.diagnostics import Fault, Problem, join_words
 from grantor.core.grant import PERMISSIONS, Grant, Permission
+from grantor.core.planning.job_bounds import JOBS, JobBounds, list_some
 from grantor.core.policy import value_types
 from grantor.core.policy.parser import read_top
 from grantor.core.policy.text_forms import SCOPE
@@ -23,16 +25,10 @@ from grantor.core.policy.variables import BUCKET, TextContext, Variables
 from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
 from grantor.core.rules import IamPrincipal, Job, ProfileName, Rule, Suspension
 from grantor.core.scope import VARIABLE, find_scope_faults, normalize_scope
-from grantor.limits import MAX_PROCESSING_INSTANCES, MAX_PROCESSING_TIME, MAX_PROCESSING_VOLUME_GB
 from grantor.settings import (
     DEFAULT_BOUND_FOLDERS,
     DEFAULT_BOUND_GRANTS,
-    DEFAULT_BOUND_HOURS,
-    DEFAULT_BOUND_INSTANCES,
-    DEFAULT_BOUND_MACHINES,
-    DEFAULT_BOUND_VOLUME_GB,
     MAX_GRANTS,
-    MAX_LISTED_LOCATIONS,
 )
 
 BOUNDS_FILE = "bounds/bounds.yaml"  # its key in the policy bucket
@@ -58,12 +54,6 @@ PERMISSION = Form(
     "READ",
     "|".join(PERMISSIONS),
 )
-MACHINE = Form(
-    "an instance type or a glob",
-    "in a glob * matches any number of characters and ? matches one",
-    "ml.m5.*",
-    r"ml\.[a-z0-9*?.-]+",
-)
 SUSPENDABLE = Form(
     "whom a file may suspend",
     "it is DOMAIN/PROFILE, an ARN or a name of the directory; * and ? work as in file names",
@@ -71,47 +61,13 @@ SUSPENDABLE = Form(
     r"[^\[\]]+",
     longest=256,
 )
-JOBS = value_types.Mapping(
-    "jobs",
-    (
-        Key(
-            "machines",
-            Listing("an instance type", MACHINE),
-            "The instance types that jobs may use; `*` and `?` work as in file names.",
-            "[ml.m5.large, ml.m5.xlarge]",
-            slips=("types", "instances", "instance_types", "type"),
-        ),
-        Key(
-            "count",
-            Number(1, MAX_PROCESSING_INSTANCES, DEFAULT_BOUND_INSTANCES),
-            "Machines of one run, at most.",
-            "4",
-            slips=("instance_count", "number"),
-        ),
-        Key(
-            "hours",
-            Number(1, MAX_PROCESSING_TIME // HOUR, DEFAULT_BOUND_HOURS),
-            "Hours of one run, at most.",
-            "8",
-            slips=("time_limit", "time", "duration"),
-        ),
-        Key(
-            "volume",
-            Number(1, MAX_PROCESSING_VOLUME_GB, DEFAULT_BOUND_VOLUME_GB),
-            "GB of the data volume of each machine, at most.",
-            "100",
-            slips=("volume_gb", "disk", "size"),
-        ),
-    ),
-    "{machines: [ml.m5.xlarge], count: 4, hours: 8}",
-)
 FILES = value_types.Mapping(
     "a set of bounds",
     (
         Key(
             "scopes",
             Listing("a scope", SCOPE),
-            "Grants lie in these scopes. Default: the data bucket.",
+            "Grants lie in these scopes. Default: the data buckets.",
             '["s3://{data_bucket}/*"]',
             slips=("scope", "on", "where", "paths", "buckets"),
         ),
@@ -181,30 +137,6 @@ BOUNDS = value_types.Mapping(
 
 
 @dataclass(frozen=True)
-class JobBounds:
-    """The machines that jobs may have."""
-
-    machines: tuple[str, ...] = DEFAULT_BOUND_MACHINES  # globs of instance types
-    count: int = DEFAULT_BOUND_INSTANCES  # of one run
-    hours: int = DEFAULT_BOUND_HOURS  # of one run
-    volume: int = DEFAULT_BOUND_VOLUME_GB  # of each machine
-
-    def find_excess(self, job: Job) -> tuple[tuple[str, str, str], ...]:
-        """What of the job is outside: the key of the bounds, what the job has, and what it may
-        have.
-        """
-        has, hours = job.instances, job.time_limit / HOUR
-        is_known = any(fnmatchcase(has.type, glob) for glob in self.machines)
-        found = {
-            "machines": (is_known, has.type, _list_some(self.machines)),
-            "count": (has.count <= self.count, f"{has.count} machines", f"up to {self.count}"),
-            "hours": (hours <= self.hours, f"{hours:g} hours", f"up to {self.hours}"),
-            "volume": (has.volume <= self.volume, f"{has.volume:,} GB", f"up to {self.volume:,}"),
-        }
-        return tuple((key, had, may) for key, (fits, had, may) in found.items() if not fits)
-
-
-@dataclass(frozen=True)
 class FileBounds:
     """What each policy file in one folder may do. `accounts` are IDs, and scopes have no variables
     left.
@@ -217,7 +149,14 @@ class FileBounds:
     grants: int = DEFAULT_BOUND_GRANTS  # of one file
     at_most: int = DEFAULT_BOUND_FOLDERS  # of one rule for each_prefix
     suspend: tuple[str, ...] = ("*",)  # globs
-    jobs: JobBounds = JobBounds()
+    jobs: JobBounds = field(default_factory=JobBounds)
+    leaving: tuple[str, ...] = ()  # scopes of the buckets that are being removed from the stack
+
+    def explain_leaving(self, what: str) -> Fault:
+        """Say that something is in a bucket that is being removed from the stack."""
+        why = f"it is being removed from the stack: {list_some(self.leaving)}"
+        remedy = "take the rule out, or keep the bucket in the parameters of the stack"
+        return Fault(f"{what} is in a bucket that leaves", why, remedy)
 
     def explain_excess(self, what: str, key: str, may: str) -> Fault:
         """Say that something is outside of the bound `key`, and who can widen it."""
@@ -233,10 +172,14 @@ class Bounds:
     folders: Mapping[str, FileBounds]
 
     @classmethod
-    def build_default(cls, account: str, data_bucket: str) -> "Bounds":
-        """Those that hold without a bounds file."""
-        own = FileBounds(ALL_FILES, (f"s3://{data_bucket}/*",), (account,))
-        return cls({ALL_FILES: own})
+    def build_default(
+        cls, account: str, data_bucket: str, buckets: ConnectedBuckets = NO_BUCKETS
+    ) -> "Bounds":
+        """Those that hold without a bounds file. `data_bucket` is the first of the data buckets."""
+        names = dict.fromkeys((data_bucket, *buckets.names))
+        leaving = tuple(f"s3://{name}/*" for name in buckets.leaving)
+        scopes = tuple(f"s3://{name}/*" for name in names)
+        return cls({ALL_FILES: FileBounds(ALL_FILES, scopes, (account,), leaving=leaving)})
 
     def find(self, file: str) -> FileBounds:
         """The bounds of a policy file, by its key."""
@@ -275,6 +218,7 @@ class RuleBounds:
         scopes = self.bounds.scopes
         self.stems = tuple(scope[:-1] for scope in scopes if scope.endswith("*"))
         self.objects = frozenset(scopes)
+        self.leaving = tuple(scope[:-1] for scope in self.bounds.leaving)
         rights = {one for name in self.bounds.permissions for one in _list_rights(name)}
         self.has_rights = rights.issuperset(_list_rights(self.rule.allow))
 
@@ -289,21 +233,27 @@ class RuleBounds:
             (self.has_rights, str(self.rule.allow), "permissions"),
             (not is_iam or account in own.accounts, f"account {account}", "accounts"),
         )
+        if is_leaving := bool(self.leaving) and scope.startswith(self.leaving):
+            self.faults[own.explain_leaving(self.rule.on)] = None
         refused = [(what, key) for fits, what, key in checks if not fits]
         for what, key in refused:
-            self.faults[own.explain_excess(what, key, _list_some(getattr(own, key)))] = None
-        return not refused
+            self.faults[own.explain_excess(what, key, list_some(getattr(own, key)))] = None
+        return not refused and not is_leaving
 
 
 def parse_bounds(
-    file: str, body: bytes, account: str, data_bucket: str
+    file: str,
+    body: bytes,
+    account: str,
+    data_bucket: str,
+    buckets: ConnectedBuckets = NO_BUCKETS,
 ) -> "Bounds | tuple[Problem, ...]":
     """The bounds of a file, or all that is wrong with it, in the file's order."""
     reader = PolicyReader(file)
     reader.main_key = "folders"
     top = read_top(reader, body, BOUNDS)
     given = top.fields("folders") if top else None
-    folders = dict(Bounds.build_default(account, data_bucket).folders)
+    folders = dict(Bounds.build_default(account, data_bucket, buckets).folders)
     context = TextContext(reader, Variables({}), data_bucket)
     listed = [
         (folder, values)
@@ -361,12 +311,6 @@ def _list_rights(permission: str) -> tuple[Permission, ...]:
     """The permissions that it is made of."""
     combined = PERMISSIONS[Permission(permission)].combines
     return combined or (Permission(permission),)
-
-
-def _list_some(words: Iterable[str]) -> str:
-    listed = list(words)
-    more = ["others"] if len(listed) > MAX_LISTED_LOCATIONS else []
-    return join_words([*listed[:MAX_LISTED_LOCATIONS], *more], "and")
 
 
 def _name_suspended(suspension: Suspension) -> str:

@@ -16,29 +16,31 @@ or folder, and keep its grants.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from grantor.core.diagnostics import Fault, quote_text
-from grantor.core.grant import Grant, Grantee, Reason, parse_profile_subject, prefix_subject
+from grantor.core.diagnostics import Fault
+from grantor.core.grant import (
+    Grant,
+    Grantee,
+    Reason,
+    domain_subject,
+    parse_profile_subject,
+    prefix_subject,
+)
 from grantor.core.planning.bounds import Bounds, RuleBounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
+    carries_tags,
     check_domain,
+    fill_tags,
     find_end,
-    find_suspended,
+    find_unmatched,
+    has_ended,
     has_passed,
-    has_tags,
-    matches_name,
+    list_needed_domains,
     resolve_execution_role,
     resolve_grantee,
-)
-from grantor.core.planning.lint import (
-    explain_missing,
-    explain_no_association,
-    explain_no_folders,
-    explain_unknown_tag,
 )
 from grantor.core.planning.profile_conflicts import (
     ConflictCheck,
@@ -59,6 +61,12 @@ from grantor.core.planning.scopes import (
     list_open_folders,
     prefix_values,
     profile_values,
+)
+from grantor.core.planning.suspensions import find_suspended
+from grantor.core.planning.unmatched import (
+    explain_missing,
+    explain_no_association,
+    explain_no_folders,
 )
 from grantor.core.rules import Mode, Policy, ProfileQuery, ProfileSelector, Rule, Suspension
 from grantor.core.snapshot import NOBODY, Focus, Hold, Inventory, Profile, WantedGrants
@@ -110,8 +118,10 @@ class _Expansion:
 
     def suspend(self, suspensions: Iterable[Suspension]) -> None:
         """Let no rule give these anything."""
+        if not (listed := tuple(suspensions)):
+            return
         outcomes = RuleOutcomes()
-        self.suspended = find_suspended(suspensions, self.inventory, outcomes)
+        self.suspended = find_suspended(listed, self.inventory, outcomes)
         if self.focus.everything:
             self.outcomes.rejected |= outcomes.rejected
             self.outcomes.warnings |= outcomes.warnings
@@ -133,31 +143,27 @@ class _Expansion:
         query = rule.profile_query
         if query is None or not gives_own_folder(query):
             return
-        is_unread = f"domain {query.selector.domain}" in self.inventory.unread
-        if not (is_unread or not self.focus.everything):
+        if self.focus.everything and not self._has_unread(query.selector):
             return
         folders = self.inventory.folders.get(rule.each_prefix, ()) if rule.each_prefix else ("",)
-        for profile in self.profiles.list_known(query.selector.domain):
+        for profile in self.profiles.list_known(query.selector):
             for name in folders:
                 self._claim_folder(rule, query, profile, prefix_values(name) if name else {})
 
     def _claim_folder(
         self, rule: Rule, query: ProfileQuery, profile: Profile, values: Mapping[str, str]
     ) -> None:
-        if not matches_name(query.selector, profile.domain, profile.name):
-            return
-        is_read = self.profiles.is_read(profile)
+        is_read, now = self.profiles.is_read(profile), self.inventory.now
         with suppress(RuleRejected):
-            tags = tuple((key, fill_variables(text, values)) for key, text in query.selector.tags)
+            selector = fill_tags(query.selector, values)
             scope = fill_variables(rule.on, {**profile_values(profile), **values})
-            if not is_read or (has_tags(tags, profile) and not self._has_ended(query, profile)):
+            gives = carries_tags(selector, profile) and not has_ended(query, profile, now)
+            if not is_read or gives:
                 self.claims.add(FolderClaim(scope, rule, profile, is_read, is_expanded=False))
 
-    def _has_ended(self, query: ProfileQuery, profile: Profile) -> bool:
-        try:
-            return has_passed(find_end(query, profile), self.inventory.now)
-        except NotRead:
-            return False
+    def _has_unread(self, selector: ProfileSelector) -> bool:
+        domains = list_needed_domains(selector, self.inventory.domains)
+        return any(f"domain {domain}" in self.inventory.unread for domain in domains)
 
     def settle_disputes(self) -> None:
         """Grant no scope that rules give to profiles of two roles; what they have stays."""
@@ -243,9 +249,7 @@ class _RuleExpansion:
     def expand(self) -> None:
         """Raise RuleRejected or NotRead if that concerns the whole rule."""
         if isinstance(self.rule.to, ProfileSelector):
-            check_domain(self.rule.to.domain, self.run.inventory)
-            self._check_names(self.rule.to)
-            self._check_tags(self.rule.to)
+            self._check_selector(self.rule.to)
         if not self.rule.each_prefix:
             self._expand_grantees({}, ())
             return
@@ -270,15 +274,14 @@ class _RuleExpansion:
     def _expand_profiles(
         self, selector: ProfileSelector, values: Mapping[str, str], subjects: Subjects
     ) -> None:
-        run = self.run
-        tags = tuple((key, fill_variables(value, values)) for key, value in selector.tags)
-        selected = run.profiles.select_profiles(selector, tags)
+        run, selector = self.run, fill_tags(selector, values)
+        selected = run.profiles.select_profiles(selector)
         if not self._includes_all_profiles(subjects):
             selected = [one for one in selected if one.subject in run.focus.subjects]
             if not selected:
                 return
         conflicts = ConflictCheck(
-            self.rule.query_profiles(selector), values, tags, run.profiles, run.inventory.now
+            self.rule.query_profiles(selector), values, run.profiles, run.inventory.now
         )
         common = None if selector.each else self._list_scopes(values)
         for profile in selected:
@@ -366,26 +369,23 @@ class _RuleExpansion:
             raise NotRead(f"the folders of {base} could not be read: {why}")
         return self.run.inventory.folders.get(base, ())
 
-    def _check_names(self, selector: ProfileSelector) -> None:
-        for name in selector.names:
-            if not self.run.profiles.matches_any(selector.domain, name):
-                what = f"no profile of {selector.domain} matches {quote_text(name)}"
-                why = "it may be a typing mistake, or the profile may not exist yet"
-                remedy = "correct the name, or keep it for a future profile"
-                self.run.warn(self.rule, Fault(what, why, remedy))
-
-    def _check_tags(self, selector: ProfileSelector) -> None:
-        """Warn of tags that no profile carries. Those with a folder's name in them are data."""
-        run, everybody = self.run, replace(selector, names=(), tags=())
-        for tag in selector.tags:
-            if "{" not in tag[1] and not run.profiles.select_profiles(everybody, (tag,)):
-                known = {one for p in run.profiles.select_profiles(everybody, ()) for one in p.tags}
-                run.warn(self.rule, explain_unknown_tag(selector.domain, tag, known))
+    def _check_selector(self, selector: ProfileSelector) -> None:
+        """Check the domains, each on hold alone if there are several, and whom else it names."""
+        inventory = self.run.inventory
+        for domain in list_needed_domains(selector, inventory.domains):
+            if selector.has_one_domain:
+                check_domain(domain, inventory)
+            else:
+                with self.run.outcomes.collect(self.rule, domain_subject(domain)):
+                    check_domain(domain, inventory)
+        if self.run.focus.everything:
+            for fault in find_unmatched(selector, self.run.profiles, inventory.domains):
+                self.run.warn(self.rule, fault)
 
     def _warn_of_no_folders(self, base: str) -> None:
         folders = self.run.inventory.folders
         below = (f"{level}{name}/" for level, names in folders.items() for name in names)
-        if not folders.get(base):
+        if base in folders and not folders[base]:
             self.run.warn(self.rule, explain_no_folders(base, [*folders, *below]))
 
     def _is_in_focus(self, subjects: Subjects) -> bool:

@@ -5,50 +5,92 @@ the inventory.
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from grantor.core.diagnostics import Fault, find_nearest, join_words, quote_text
-from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject, profile_subject
+from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject
 from grantor.core.planning.scopes import (
     NotRead,
-    RuleOutcomes,
     RuleRejected,
     UnusableName,
     fill_variables,
 )
+from grantor.core.planning.unmatched import (
+    explain_unknown_domains,
+    explain_unknown_name,
+    explain_unknown_tag,
+)
+from grantor.core.policy.durations import parse_until
 from grantor.core.policy.grantee_types import DIRECTORY_ID, DIRECTORY_TYPES
-from grantor.core.policy.text_forms import ROLE, USER
+from grantor.core.policy.text_forms import END, ROLE, USER
 from grantor.core.rules import (
     DirectoryName,
     IamPrincipal,
-    ProfileName,
     ProfileQuery,
     ProfileSelector,
-    Suspension,
+    Tags,
+    is_glob,
 )
-from grantor.core.snapshot import Inventory, Profile, Suspended
-from grantor.settings import GUARD_SUSPENDED_PEOPLE, MAX_LISTED_NAMES
+from grantor.core.snapshot import Inventory, Profile
 
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)  # a rule that lasts longer ends here
 
-Tags = tuple[tuple[str, str], ...]
 WILDCARD = re.compile(r"[*?\[]")
+
+
+def matches_domain(selector: ProfileSelector, domain: str) -> bool:
+    """Whether the selector includes profiles of this domain."""
+    return domain in selector.domains or _matches_any(domain, selector.domains)
+
+
+def select_domains(selector: ProfileSelector, names: Iterable[str]) -> list[str]:
+    """Those of the domains that the selector includes, sorted."""
+    return list(_match_domains(selector.domains, frozenset(names)))
+
+
+@lru_cache(1024)
+def _match_domains(patterns: tuple[str, ...], names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if _matches_any(name, patterns)))
 
 
 def matches_name(selector: ProfileSelector, domain: str, name: str) -> bool:
     """Whether the selector includes the profile, as far as domain and name decide."""
-    if domain != selector.domain:
+    if not matches_domain(selector, domain):
         return False
-    return not selector.names or any(fnmatchcase(name, pattern) for pattern in selector.names)
+    if selector.names and not _matches_any(name, selector.names):
+        return False
+    return not _matches_any(name, selector.except_names)
 
 
-def has_tags(tags: Tags, profile: Profile) -> bool:
-    """Whether the profile carries all of these."""
+def _matches_any(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def fill_tags(selector: ProfileSelector, values: Mapping[str, str]) -> ProfileSelector:
+    """The selector with the variables of a folder filled in. Raises UnusableName if one has no
+    usable value.
+    """
+    if not values or not selector.needs_tags:
+        return selector
+    tags, *excepted = (
+        tuple((key, fill_variables(value, values)) for key, value in each)
+        for each in (selector.tags, *selector.except_tags)
+    )
+    return replace(selector, tags=tags, except_tags=tuple(excepted))
+
+
+def carries_tags(selector: ProfileSelector, profile: Profile) -> bool:
+    """Whether the selector includes the profile, as far as its tags decide."""
+    if not _has_all(selector.tags, profile):
+        return False
+    return not any(_has_all(tags, profile) for tags in selector.except_tags)
+
+
+def _has_all(tags: Tags, profile: Profile) -> bool:
     return all(tag in profile.tags for tag in tags)
 
 
@@ -60,28 +102,45 @@ class ProfileIndex:
         profiles = sorted(inventory.profiles, key=_sort_key)
         self._read = {profile.subject: profile for profile in profiles}
 
-    def select_profiles(self, selector: ProfileSelector, tags: Tags) -> list[Profile]:
-        """The profiles read that the selector includes; `tags` are its tags, filled in."""
-        found: Iterable[Profile] = self._domains.get(selector.domain, {}).values()
-        if selector.names:
-            domain = selector.domain
-            names = {name for pattern in selector.names for name in self._match(domain, pattern)}
-            found = [self._domains[domain][name] for name in sorted(names)]
-        elif tags:
-            found = self._by_tag.get((selector.domain, *tags[0]), ())
-        return [profile for profile in found if has_tags(tags, profile)]
+    def select_profiles(self, selector: ProfileSelector) -> list[Profile]:
+        """The profiles read that the selector includes; its tags are filled in."""
+        found = [
+            profile
+            for domain in _match_domains(selector.domains, self._domain_names)
+            for profile in self._select_in(domain, selector)
+        ]
+        names = selector.except_names
+        if not (names or selector.needs_tags):
+            return found
+        return [
+            profile
+            for profile in found
+            if carries_tags(selector, profile) and not _matches_any(profile.name, names)
+        ]
 
-    def matches_any(self, domain: str, pattern: str) -> bool:
-        """Whether a name or glob matches the name of any profile read."""
-        return any(True for _ in self._match(domain, pattern))
+    def _select_in(self, domain: str, selector: ProfileSelector) -> Iterable[Profile]:
+        """Those of a domain that may be included, as the most selective key finds them."""
+        profiles = self._domains[domain]
+        if selector.names:
+            names = {name for pattern in selector.names for name in self._match(domain, pattern)}
+            return [profiles[name] for name in sorted(names)]
+        if selector.tags:
+            return self._by_tag.get((domain, *selector.tags[0]), ())
+        return profiles.values()
+
+    def matches_any(self, domains: Iterable[str], pattern: str) -> bool:
+        """Whether a name or glob matches the name of any profile read of these domains."""
+        return any(True for domain in domains for _ in self._match(domain, pattern))
 
     def is_read(self, profile: Profile) -> bool:
         """Whether more than its name and its role is known."""
         return profile.subject in self._read
 
-    def list_known(self, domain: str) -> list[Profile]:
-        """All profiles of the domain: those read, and those of which name and role are known."""
-        return [profile for profile in self._all if profile.domain == domain]
+    def list_known(self, selector: ProfileSelector) -> list[Profile]:
+        """All profiles that the selector may include: those read, and those of which name and role
+        are known.
+        """
+        return [one for one in self._all if matches_name(selector, one.domain, one.name)]
 
     def list_sharers(self, role: str) -> list[Profile]:
         """All profiles that run as this role, in any domain."""
@@ -117,6 +176,10 @@ class ProfileIndex:
             domain: {profile.name: profile for profile in profiles}
             for domain, profiles in grouped.items()
         }
+
+    @cached_property
+    def _domain_names(self) -> frozenset[str]:
+        return frozenset(self._domains)
 
     @cached_property
     def _sorted_names(self) -> Mapping[str, list[str]]:
@@ -175,6 +238,27 @@ def _starting_with(start: str, ordered: list[str]) -> Iterator[str]:
         yield ordered[at]
 
 
+def find_unmatched(
+    selector: ProfileSelector, profiles: ProfileIndex, domains: Iterable[str]
+) -> Iterator[Fault]:
+    """What the selector names and no profile has. Tags with a folder's name in them are data."""
+    existing = tuple(domains)
+    included = select_domains(selector, existing)
+    for glob in selector.domains:
+        if existing and is_glob(glob) and not select_domains(ProfileSelector((glob,)), included):
+            yield explain_unknown_domains(glob)
+    if not included:
+        return
+    for name in (*selector.names, *selector.except_names):
+        if not profiles.matches_any(included, name):
+            yield explain_unknown_name(name, join_words(selector.domains, "and"))
+    for tag in (*selector.tags, *(one for tags in selector.except_tags for one in tags)):
+        everybody = ProfileSelector(selector.domains)
+        if "{" not in tag[1] and not profiles.select_profiles(replace(everybody, tags=(tag,))):
+            known = {one for each in profiles.select_profiles(everybody) for one in each.tags}
+            yield explain_unknown_tag(join_words(selector.domains, "and"), tag, known)
+
+
 def is_directory_id(who: str) -> bool:
     """Whether a user or group is given by id, so that no name has to be looked up."""
     return bool(DIRECTORY_ID.fullmatch(who))
@@ -207,6 +291,23 @@ def resolve_execution_role(profile: Profile) -> Grantee:
         return iam_grantee(profile.role)
     what = f"profile {profile.name} has no execution role, and neither has its domain"
     raise RuleRejected(Fault(what, "a grant needs a role", "give the profile an execution role"))
+
+
+def check_domains(selector: ProfileSelector, inventory: Inventory) -> None:
+    """Check all domains that the selector names or matches, as check_domain."""
+    for domain in list_needed_domains(selector, inventory.domains):
+        check_domain(domain, inventory)
+
+
+def list_needed_domains(selector: ProfileSelector, known: Iterable[str]) -> list[str]:
+    """The domains that the selector names, which may not exist, and those that it matches."""
+    return list(_list_needed(selector.domains, frozenset(known)))
+
+
+@lru_cache(1024)
+def _list_needed(patterns: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...]:
+    named = (one for one in patterns if not is_glob(one))
+    return tuple(sorted({*named, *_match_domains(patterns, known)}))
 
 
 def check_domain(domain: str, inventory: Inventory) -> None:
@@ -247,139 +348,12 @@ def _resolve_directory_name(
     raise RuleRejected(fault, warns="{" in to.who)  # then a folder's name is in it
 
 
-def find_suspended(
-    suspensions: Iterable[Suspension], inventory: Inventory, outcomes: RuleOutcomes
-) -> Suspended:
-    """Whom the suspensions concern now: a profile also suspends every role that it runs as, as far
-    as that was read. What has no effect, or more than it says, is recorded in `outcomes`.
-    """
-    grantees: dict[Grantee, Suspension] = {}
-    subjects: dict[str, Suspension] = {}
-    for one in sorted(suspensions, key=lambda one: (one.file, one.line, one.column)):
-        if has_passed(one.until, inventory.now):
-            what = f"it ended at {one.until:%Y-%m-%d %H:%M}Z"
-            outcomes.warn(one, Fault(what, "it suspends nobody any more", "remove it"))
-        elif isinstance(one.who, ProfileName):
-            subject = profile_subject(one.who.domain, one.who.name)
-            subjects.setdefault(subject, one)
-            for role in _find_roles(subject, inventory, one, outcomes):
-                grantees.setdefault(iam_grantee(role), one)
-        else:
-            with suppress(NotRead):  # the inventory says what could not be read
-                try:
-                    grantees.setdefault(resolve_grantee(one.who, {}, inventory), one)
-                except RuleRejected as error:
-                    outcomes.reject(one, error.fault)
-    return Suspended(grantees, subjects)
-
-
-def _find_roles(
-    subject: str, inventory: Inventory, suspension: Suspension, outcomes: RuleOutcomes
-) -> list[str]:
-    """The roles that a suspended profile runs as; warns if there is none, or others have it."""
-    roles = sorted(
-        role for role, sharers in inventory.sharing.items() if role and subject in sharers
-    )
-    domain = (parse_profile_subject(subject) or ("", ""))[0]
-    if not roles and inventory.domains and f"domain {domain}" not in inventory.unread:
-        what, why = f"there is no {subject}", "nobody is suspended until there is one"
-        outcomes.warn(suspension, Fault(what, why, "correct the name, or remove the suspension"))
-    for role in roles:
-        others = sorted(inventory.sharing[role] - {subject})
-        if others:
-            more = ["others"] if len(others) > MAX_LISTED_NAMES else []
-            names = join_words([*others[:MAX_LISTED_NAMES], *more], "and")
-            what = f"{iam_grantee(role)} is also the role of {names}"
-            why = "S3 Access Grants knows roles, not profiles, so they are suspended as well"
-            outcomes.warn(suspension, Fault(what, why, "give each a role of its own"))
-    return roles
-
-
-@dataclass(frozen=True)
-class SuspensionReview:
-    """What suspensions that no run has accepted yet require: an approval if there are causes."""
-
-    people: tuple[str, ...] = ()  # whom they concern, with those of the last day, if too many
-    outside: tuple[Suspension, ...] = ()  # outside of the bounds of their file
-    agreed: tuple[Suspension, ...] = ()  # those of files that need no approval for them
-
-
-def review_suspensions(
-    new: Iterable[Suspension],
-    recent: Iterable[Suspension],
-    outside: Collection[Suspension],
-    suspended: Suspended,
-    inventory: Inventory,
-) -> SuspensionReview:
-    """Whether a kill switch may be a weapon: `new` suspensions concern more people, with those of
-    the last day (`recent`), than may be suspended without asking, or some are `outside`.
-
-    Files that concern the fewest people come first, so that a file that suspends everybody cannot
-    keep another's suspension from its effect.
-    """
-    holders = _list_holders(suspended)
-    known = _list_people(recent, holders, inventory)
-    files: dict[str, list[Suspension]] = defaultdict(list)
-    for one in new:
-        files[one.file].append(one)
-    people = {file: _list_people(ones, holders, inventory) for file, ones in files.items()}
-    agreed: list[Suspension] = []
-    total, so_far = known.union(*people.values()), known
-    for file in sorted(files, key=lambda file: (len(people[file]), file)):
-        fits = not people[file] or len(so_far | people[file]) <= GUARD_SUSPENDED_PEOPLE
-        if fits and not any(one in outside for one in files[file]):
-            so_far |= people[file]
-            agreed += files[file]
-    too_many = bool(files) and total != known and len(total) > GUARD_SUSPENDED_PEOPLE
-    named = tuple(sorted(total)) if too_many else ()
-    asked = tuple(one for ones in files.values() for one in ones if one in outside)
-    return SuspensionReview(named, asked, tuple(agreed))
-
-
-def explain_review(review: SuspensionReview) -> tuple[str, ...]:
-    """Why the suspensions require an approval; empty if they do not."""
-    causes = []
-    if review.people:
-        more = review.people[MAX_LISTED_NAMES:]
-        names = join_words(
-            [*review.people[:MAX_LISTED_NAMES], *(["others"] if more else [])], "and"
-        )
-        causes.append(
-            f"it suspends {len(review.people)} people within a day: {names}; "
-            f"more than {GUARD_SUSPENDED_PEOPLE}"
-        )
-    causes += [
-        f"{one.file}:{one.line} suspends {one.name}, outside of the bounds of this file"
-        for one in review.outside
-    ]
-    return tuple(causes)
-
-
-def _list_holders(suspended: Suspended) -> dict[Suspension, list[Grantee]]:
-    found: dict[Suspension, list[Grantee]] = defaultdict(list)
-    for grantee, suspension in suspended.grantees.items():
-        found[suspension].append(grantee)
-    return found
-
-
-def _list_people(
-    suspensions: Iterable[Suspension],
-    holders: Mapping[Suspension, list[Grantee]],
-    inventory: Inventory,
-) -> frozenset[str]:
-    """Whom the suspensions concern: the profiles that run as a role, or the role itself."""
-    return frozenset(
-        name
-        for one in suspensions
-        for grantee in holders.get(one, ())
-        for name in inventory.sharing.get(grantee.identifier) or [str(grantee)]
-    )
-
-
 def find_end(query: ProfileQuery, profile: Profile) -> datetime | None:
     """When the rule ends for this profile; None for never. Raises NotRead if that depends on an
-    unknown time.
+    unknown time, UnusableName if the profile's tag does not say.
     """
+    if query.until_tag:
+        return _read_end(query.until_tag, profile)
     if query.lasts is None:
         return query.until
     if profile.created is None:
@@ -387,6 +361,31 @@ def find_end(query: ProfileQuery, profile: Profile) -> datetime | None:
             f"the rule's time runs from the creation of {profile.subject}, which is not known"
         )
     return profile.created + min(query.lasts, LAST_MOMENT - profile.created)
+
+
+def has_ended(query: ProfileQuery, profile: Profile, now: datetime) -> bool:
+    """Whether the rule gives the profile nothing any more; False if nobody knows."""
+    try:
+        return has_passed(find_end(query, profile), now)
+    except UnusableName:
+        return True
+    except NotRead:
+        return False
+
+
+def _read_end(key: str, profile: Profile) -> datetime:
+    """Until when the profile's tag says."""
+    tagged = dict(profile.tags).get(key)
+    if tagged is None:
+        what, why = f"it has no tag {key}", "the tag says when the rule ends for the profile"
+        remedy = f"give the profile a tag {key} with a date, such as {END.example}"
+        raise UnusableName(Fault(what, why, remedy))
+    found = parse_until(tagged)
+    if isinstance(found, datetime):
+        return found
+    what, why = f"its tag {key} is {quote_text(tagged)}", "that is no day on which a rule can end"
+    remedy = f"write a date in the tag, such as {END.example}, or a time in UTC"
+    raise UnusableName(Fault(what, why, remedy))
 
 
 def has_passed(until: datetime | None, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from grantor.core.diagnostics import Fault, Problem, find_nearest, quote_text, show_text
+from grantor.core.diagnostics import Fault, Problem, find_nearest, show_text
 from grantor.core.grant import (
     PERMISSIONS,
     Grant,
@@ -43,9 +43,11 @@ def lint_rules(wanted: WantedGrants, policies: Iterable[Policy]) -> tuple[Proble
     """
     rules = {rule.id: rule for policy in policies for rule in policy.rules}
     givers = {grant: _find_ends(reasons) for grant, reasons in wanted.grants.items()}
+    pointless = _find_pointless_ends(givers)
     found = [
         *_warn_of_duplicates(givers),
-        *_warn_of_covered(givers),
+        *_warn_of_covered(givers, pointless),
+        *_warn_of_pointless_ends(pointless, rules),
         *_warn_of_halves(givers),
         *_warn_of_buckets(givers),
         *_warn_of_joined_variables(rules.values()),
@@ -137,22 +139,6 @@ def _explain_ignored(key: str) -> Problem:
     return Problem(show_text(key), 1, 1, "nobody reads this file", why, remedy)
 
 
-def explain_missing(grantee: Grantee) -> Fault:
-    """A role or user of this account that does not exist."""
-    noun = grantee.identifier.split(":")[5].partition("/")[0]
-    what = f"there is no {noun} {grantee}"
-    why = "S3 Access Grants takes no grant for it, so runs try again until there is one"
-    return Fault(what, why, f"create the {noun}, or correct or remove its name")
-
-
-def explain_no_association(grantee: Grantee) -> Fault:
-    """A user or group of the directory, while the instance knows no directory."""
-    what = f"the S3 Access Grants instance is not associated with IAM Identity Center ({grantee})"
-    why = "it makes no grant for users and groups of a directory, and those there are serve nobody"
-    remedy = "associate it: aws s3control associate-access-grants-identity-center"
-    return Fault(what, why, remedy)
-
-
 def report_principals(
     wanted: WantedGrants, principals: Principals, withheld: Container[Grantee]
 ) -> WantedGrants:
@@ -187,35 +173,6 @@ def _explain_unlisted(kind: str, said: str) -> Problem:
     what = f"the {kind}s of the account could not be listed: {said}"
     why = f"no run sees whether a {kind} exists, or was deleted and made again"
     return Problem("policy/", 1, 1, what, why, f"allow iam:List{kind.title()}s")
-
-
-def explain_unknown_tag(
-    domain: str, tag: tuple[str, str], known: Iterable[tuple[str, str]]
-) -> Fault:
-    """A tag that no profile of a domain carries; `known` are those that some carry."""
-    key, value = tag
-    values = sorted(other for name, other in known if name == key)
-    near = find_nearest(value, values)
-    remedy = "correct the tag, or keep it for a future profile"
-    if near:
-        remedy = f"did you mean {quote_text(near)}?"
-    elif not values and (name := find_nearest(key, sorted({name for name, _ in known}))):
-        remedy = f"did you mean the tag {quote_text(name)}?"
-    what = f"no profile of {domain} has the tag {quote_text(key)} with {quote_text(value)}"
-    why = "it may be a typing mistake, or no profile may have it yet"
-    return Fault(what, why, remedy)
-
-
-def explain_no_folders(base: str, known: Iterable[str]) -> Fault:
-    """A prefix without any folder; `known` are folders of its bucket."""
-    parent, _, name = base.rstrip("/").rpartition("/")
-    pairs = (one.rstrip("/").rpartition("/") for one in known if one != base)
-    near = find_nearest(name, sorted({other for above, _, other in pairs if above == parent}))
-    remedy = "correct it, or keep it for future folders"
-    if near:
-        remedy = f"did you mean {parent}/{near}/?"
-    why = "it may be a typing mistake, or nobody may have written there yet"
-    return Fault(f"there are no folders in {base}", why, remedy)
 
 
 class Cover(NamedTuple):
@@ -333,8 +290,48 @@ def _format_end(end: datetime) -> str:
     return "without end" if end == LAST_MOMENT else f"until {end:%Y-%m-%d %H:%M}Z"
 
 
-def _warn_of_covered(givers: Givers) -> Warnings:
+PointlessEnds = Mapping[tuple[str, str], list[tuple[Grant, Grant]]]  # by the two rules
+
+
+def _find_pointless_ends(givers: Givers) -> PointlessEnds:
+    """Grants that end, each with a wider one that another rule gives the same grantee without end;
+    by the rule that ends and the other one. Of two rules for one grant _warn_of_duplicates warns.
+    """
+    found: dict[tuple[str, str], list[tuple[Grant, Grant]]] = defaultdict(list)
+    ending = {grant.grantee for grant, ends in givers.items() if _find_ending(ends)}
+    some = {grant: ends for grant, ends in givers.items() if grant.grantee in ending}
+    for grants in _group_by_grantee(some).values():
+        for grant, above in _walk_scopes(grants, some):
+            endless = [
+                (by, outer)
+                for by, (end, outer) in above.reach[grant.permission].items()
+                if end == LAST_MOMENT
+            ]
+            for rule in _find_ending(some[grant]):
+                for by, outer in endless:
+                    found[rule, by].append((grant, outer))
+    return found
+
+
+def _find_ending(ends: Ends) -> list[str]:
+    """The rules that give a grant, and end; none if another one gives the same without end."""
+    return [] if LAST_MOMENT in ends.values() else list(ends)
+
+
+def _warn_of_pointless_ends(pointless: PointlessEnds, rules: Mapping[str, Rule]) -> Warnings:
+    for (rule, by), pairs in pointless.items():
+        grant, outer = min(pairs, key=lambda pair: pair[0].sort_key())
+        more = f", and on {len(pairs) - 1:,} more" if len(pairs) > 1 else ""
+        what = f"its end has no effect on {grant}{more}"
+        why = f"{by} on line {rules[by].line} gives {outer} without end"
+        remedy = "give the other rule an end, or except there whom this rule is for"
+        yield rule, Fault(what, why, remedy)
+
+
+def _warn_of_covered(givers: Givers, pointless: PointlessEnds) -> Warnings:
     for cover in find_covered(givers):
+        if (cover.rule, cover.by) in pointless:
+            continue
         what = f"{cover.by} covers all that it grants, as {cover.outer} covers {cover.inner}"
         remedy = "remove it, or narrow the other rule if it grants more than you mean"
         yield cover.rule, Fault(what, "everybody keeps the same access without it", remedy)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
 from grantor.core.rules import Mode
@@ -37,14 +37,16 @@ class Action(StrEnum):
     RESTORE = "restore"  # a managed grant that the ledger had lost is entered again
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One grant to create because of `reasons`, to delete because these no longer hold, or to keep
     because of these instead of those `before`; `grant_id` is the service's.
 
     A delete is `agreed` if an earlier run began it, or all its reasons are over, as
     Authority.is_over says: the guard does not ask about it. A create is `drift` if the ledger knew
     the grant as live, so that somebody else has deleted it.
+
+    A named tuple, because a plan may have 200,000: to make one takes a third of the time that a
+    frozen dataclass takes.
     """
 
     action: Action
@@ -184,7 +186,9 @@ def find_doubtful(
     are ours.
     """
     doubtful = (
-        grant for grant, entry in entries.items() if grant in actual and entry.id != actual[grant]
+        grant
+        for grant, entry in entries.items()
+        if (found := actual.get(grant)) is not None and found != entry.id
     )
     return tuple(sorted(doubtful, key=Grant.sort_key))
 
@@ -232,12 +236,12 @@ def compute_plan(
     builder.on_hold += withheld
     for grant, entry in entries.items():
         builder.judge_entry(grant, entry)
-    for grant in wanted:
+    for grant, reasons in wanted.items():
         if grant not in entries:
-            builder.judge_unrecorded(grant)
-    for grant in actual:
+            builder.judge_unrecorded(grant, reasons)
+    for grant, grant_id in actual.items():
         if grant not in entries and grant not in wanted:
-            builder.add_unmanaged(grant)
+            builder.add_unmanaged(grant, NO_REASONS, grant_id)
     leftover = find_leftovers(wanted, entries, actual, doubtful, authority)
     return replace(builder.build(), leftover=leftover)
 
@@ -262,61 +266,57 @@ class _PlanBuilder:
         self.on_hold: list[GrantOnHold] = []
 
     def judge_entry(self, grant: Grant, entry: LedgerEntry) -> None:
-        """Decide on a grant that is in the ledger."""
-        found = self.actual.get(grant)
-        is_ours = found is not None and (found == entry.id or grant in self.ours)
-        over = self._find_over(grant, entry)
-        if reasons := self._remaining_reasons(grant, entry, over):
-            self._keep_entry(grant, entry, reasons, is_ours)
-        elif is_ours:
-            self.delete.append(self._make_delete(grant, entry, found or "", over))
+        """Decide on a grant that is in the ledger. Each mapping is asked once: there may be 100,000
+        grants.
+        """
+        found, wanted = self.actual.get(grant), self.wanted.get(grant, NO_REASONS)
+        over, reasons = NO_REASONS, wanted
+        if entry.reasons != wanted:
+            gone = entry.reasons - wanted
+            over = frozenset([one for one in gone if self.authority.is_over(one, grant)])
+            reasons = wanted | self._find_kept(grant, gone - over, found)
+        if reasons:
+            self._keep_entry(entry, reasons, wanted, found)
+        elif found is not None and self._is_ours(entry, found):
+            self.delete.append(self._make_delete(entry, found, over))
         elif found is None and self._was_intended_lately(entry):
             why = f"a run began to create it at {entry.since}, and it may not be listed yet"
             self.on_hold.append(GrantOnHold(grant, why))
         else:
             self.removals.append(grant)
             if found is not None:
-                self.add_unmanaged(grant)
+                self.add_unmanaged(grant, wanted, found)
 
-    def judge_unrecorded(self, grant: Grant) -> None:
+    def judge_unrecorded(self, grant: Grant, wanted: Reasons) -> None:
         """Decide on a wanted grant that is not in the ledger."""
-        if grant in self.actual:
-            self.add_unmanaged(grant)
+        if (found := self.actual.get(grant)) is not None:
+            self.add_unmanaged(grant, wanted, found)
         else:
-            self._add_create(grant, self.wanted[grant])
+            self._add_create(grant, wanted)
 
-    def add_unmanaged(self, grant: Grant) -> None:
+    def add_unmanaged(self, grant: Grant, wanted: Reasons, grant_id: str) -> None:
         """Note an existing grant that is not ours."""
-        reasons = sort_reasons(self.wanted.get(grant, NO_REASONS))
-        self.unmanaged.append(UnmanagedGrant(grant, reasons, self.actual[grant]))
+        self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(wanted), grant_id))
 
-    def _find_over(self, grant: Grant, entry: LedgerEntry) -> Reasons:
-        """The reasons that no rule wants and that are over; each is judged once."""
-        gone = entry.reasons - self.wanted.get(grant, NO_REASONS)
-        if not gone:  # nearly always
-            return NO_REASONS
-        return frozenset(reason for reason in gone if self.authority.is_over(reason, grant))
-
-    def _remaining_reasons(self, grant: Grant, entry: LedgerEntry, over: Reasons) -> Reasons:
-        """The reasons that hold after this run: those that rules want, and those that are not over
-        and that it may not revoke.
+    def _find_kept(self, grant: Grant, left: Reasons, found: str | None) -> Reasons:
+        """Those of the reasons, which no rule wants and which are not over, that this run may not
+        revoke.
         """
-        wanted = self.wanted.get(grant, NO_REASONS)
-        if entry.reasons == wanted:
-            return wanted
-        left = entry.reasons - wanted - over
+        if not left:  # nearly always
+            return NO_REASONS
         kept = {reason for reason in left if not self.authority.may_drop(reason)}
-        if grant not in self.actual:
+        if found is None:
             kept = {reason for reason in kept if not self.authority.is_leftover(reason, grant)}
         holds = filter(None, map(self.authority.hold_reason, kept))
         self.on_hold += [GrantOnHold(grant, why) for why in holds]
-        return wanted | kept
+        return frozenset(kept)
 
-    def _make_delete(
-        self, grant: Grant, entry: LedgerEntry, grant_id: str, over: Reasons
-    ) -> Change:
+    def _is_ours(self, entry: LedgerEntry, found: str) -> bool:
+        return found == entry.id or entry.grant in self.ours
+
+    def _make_delete(self, entry: LedgerEntry, grant_id: str, over: Reasons) -> Change:
         """Nobody is asked about a delete that was begun, or whose reasons are all over."""
-        suspensions = self.authority.find_suspension
+        grant, suspensions = entry.grant, self.authority.find_suspension
         agreed = entry.state is State.LEAVING or over >= entry.reasons
         because = sort_reasons(entry.reasons)
         suspension = next(filter(None, (suspensions(one, grant) for one in because)), None)
@@ -328,27 +328,26 @@ class _PlanBuilder:
         return intended and datetime.fromisoformat(entry.since) > self.authority.now - INTENT_GRACE
 
     def _keep_entry(
-        self, grant: Grant, entry: LedgerEntry, reasons: Reasons, is_ours: bool
+        self, entry: LedgerEntry, reasons: Reasons, wanted: Reasons, found: str | None
     ) -> None:
-        if grant not in self.actual:
-            wanted = self.wanted.get(grant, NO_REASONS)
+        grant = entry.grant
+        if found is None:
             # An additive reason that no rule is known to want keeps a grant, and never makes one.
             if any(reason in wanted or not reason.additive for reason in reasons):
                 self._add_create(grant, reasons, drift=entry.state is State.LIVE)
-        elif not is_ours:
+        elif not self._is_ours(entry, found):
             self.removals.append(grant)
-            self.unmanaged.append(UnmanagedGrant(grant, sort_reasons(reasons), self.actual[grant]))
+            self.add_unmanaged(grant, reasons, found)
         elif self.authority.renewed and grant.grantee in self.authority.renewed:
             # A grant for the role that was there before may be dead.
-            actual = self.actual[grant]
-            self.delete.append(self._make_delete(grant, entry, actual, over=entry.reasons))
+            self.delete.append(self._make_delete(entry, found, over=entry.reasons))
             self._add_create(grant, reasons)
         elif entry.reasons != reasons:
             because, before = sort_reasons(reasons), sort_reasons(entry.reasons)
-            change = Change(Action.UPDATE, grant, because, self.actual[grant], before=before)
+            change = Change(Action.UPDATE, grant, because, found, before=before)
             self.update.append(change)
-        elif entry.state is not State.LIVE or entry.id != self.actual[grant]:
-            self.corrections.append(entry.with_state(State.LIVE, self.actual[grant]))
+        elif entry.state is not State.LIVE or entry.id != found:
+            self.corrections.append(entry.with_state(State.LIVE, found))
 
     def _add_create(self, grant: Grant, reasons: Reasons, *, drift: bool = False) -> None:
         self.create.append(Change(Action.CREATE, grant, sort_reasons(reasons), drift=drift))

@@ -10,7 +10,7 @@ FolderClaims.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice, product
 
@@ -18,11 +18,10 @@ from grantor.core.diagnostics import Fault, join_words
 from grantor.core.grant import covers, iam_grantee, profile_subject
 from grantor.core.planning.grantees import (
     ProfileIndex,
-    Tags,
-    find_end,
-    has_passed,
-    has_tags,
+    carries_tags,
+    has_ended,
     matches_name,
+    select_domains,
 )
 from grantor.core.planning.scopes import (
     VARIABLE,
@@ -31,7 +30,13 @@ from grantor.core.planning.scopes import (
     fill_variables,
     profile_values,
 )
-from grantor.core.rules import PROFILE_VARIABLES, ProfileQuery, Rule
+from grantor.core.rules import (
+    DOMAIN_VARIABLE,
+    PROFILE_VARIABLES,
+    ProfileQuery,
+    ProfileSelector,
+    Rule,
+)
 from grantor.core.snapshot import Inventory, Profile
 from grantor.settings import MAX_LISTED_NAMES
 
@@ -53,13 +58,12 @@ def list_folder_neighbours(
 
 @dataclass
 class ConflictCheck:
-    """Judges one rule or job, in one folder: `values` are the folder's variables, `tags` the
-    selector's, filled in.
+    """Judges one rule or job, in one folder: `values` are the folder's variables, which the tags of
+    the query's selector have filled in.
     """
 
     query: ProfileQuery
     values: Mapping[str, str]
-    tags: Tags
     profiles: ProfileIndex
     now: datetime  # aware, UTC
     _roles: dict[str, Verdict] = field(default_factory=dict)
@@ -114,7 +118,7 @@ class ConflictCheck:
         unread = query.needs_neighbours and not self.profiles.is_read(other)
         if unread or (query.lasts and other.created is None):
             return None
-        return has_tags(self.tags, other) and not has_passed(find_end(query, other), self.now)
+        return carries_tags(query.selector, other) and not has_ended(query, other, self.now)
 
     def _overlap(self, profile: Profile, other: Profile) -> bool:
         mine, theirs = self._fill_texts(profile), self._fill_texts(other)
@@ -181,10 +185,17 @@ class FolderClaim:
         return self.rule.id, self.profile.subject
 
     def disputes(self, other: "FolderClaim") -> bool:
-        """Whether both would reach the other's data. Within one rule, ConflictCheck judges."""
-        if self.rule.id == other.rule.id or self.profile.role == other.profile.role:
+        """Whether both would reach the other's data. Within one rule and domain, ConflictCheck
+        judges.
+        """
+        if self.group == other.group or self.profile.role == other.profile.role:
             return False
         return self.profile.subject != other.profile.subject
+
+    @property
+    def group(self) -> tuple[int, str]:
+        """The claims that need no comparison with each other: of one rule, and of one domain."""
+        return id(self.rule), self.profile.domain
 
 
 class FolderClaims:
@@ -192,11 +203,11 @@ class FolderClaims:
 
     def __init__(self) -> None:
         self._claims: dict[str, dict[tuple[str, str], FolderClaim]] = defaultdict(dict)
-        self._rules: set[str] = set()
+        self._groups: set[tuple[int, str]] = set()
 
     def add(self, claim: FolderClaim) -> None:
         """Note a claim; one that this run would grant comes after its comparison."""
-        self._rules.add(claim.rule.id)
+        self._groups.add(claim.group)
         self._claims[claim.scope][claim.key] = claim
 
     def find_disputes(self) -> Iterator[tuple[FolderClaim, RuleRejected | NotRead]]:
@@ -205,7 +216,7 @@ class FolderClaims:
         """
         found: dict[FolderClaim, set[FolderClaim]] = defaultdict(set)
         levels: list[tuple[str, list[FolderClaim]]] = []
-        for scope in sorted(self._claims, key=_outermost_first) if len(self._rules) > 1 else ():
+        for scope in sorted(self._claims, key=_outermost_first) if len(self._groups) > 1 else ():
             while levels and not covers(levels[-1][0], scope):
                 levels.pop()
             claims = list(self._claims[scope].values())
@@ -217,14 +228,14 @@ class FolderClaims:
                         found[other].add(one)
         for claim, others in found.items():
             if claim.is_expanded:
-                yield claim, _judge_dispute(others)
+                yield claim, _judge_dispute(claim, others)
 
 
 def _outermost_first(scope: str) -> tuple[str, bool]:
     return scope.removesuffix("*"), not scope.endswith("*")
 
 
-def _judge_dispute(others: Iterable[FolderClaim]) -> RuleRejected | NotRead:
+def _judge_dispute(claim: FolderClaim, others: Iterable[FolderClaim]) -> RuleRejected | NotRead:
     listed = sorted(others, key=lambda one: one.key)
     if not any(one.is_read for one in listed):
         names = _name_some(one.profile for one in listed)
@@ -233,6 +244,8 @@ def _judge_dispute(others: Iterable[FolderClaim]) -> RuleRejected | NotRead:
     what = f"its scope overlaps with that of {first.profile.subject}, which {first.rule.id} gives"
     why = "each would reach the other's data, although their roles differ"
     remedy = "write another scope in one of the two rules, or rename one of the profiles"
+    if first.profile.domain != claim.profile.domain:
+        remedy = "write {domain.name} in the scope, or rename one of the profiles"
     return RuleRejected(Fault(what, why, remedy))
 
 
@@ -242,18 +255,68 @@ def gives_own_folder(query: ProfileQuery) -> bool:
     return query.selector.each and own
 
 
-def find_rivals(queries: Iterable[ProfileQuery], profiles: Iterable[Profile]) -> frozenset[str]:
+def find_rivals(
+    queries: Iterable[ProfileQuery], profiles: Iterable[Profile], domains: Iterable[str]
+) -> frozenset[str]:
     """The profiles, as subjects, that may have a folder of one of these, by the queries of all
-    rules; those of its own domain and name are among them. Whether they exist is unknown.
+    rules; those of its own domain and name are among them. `domains` are the names of those that
+    exist; whether the profiles exist is unknown.
     """
-    own = [query for query in queries if gives_own_folder(query)]
-    found = set()
-    for profile in profiles:
-        for query in own:
-            if matches_name(query.selector, profile.domain, profile.name):
-                names = _fill_known(query.scope, profile).rstrip("*").split("/")
-                found |= {subject for rival in own for subject in _name_rivals(rival, names)}
-    return frozenset(found)
+    rivals = _list_rivals(queries, domains)
+    names = _list_own_names([query for query, _ in rivals], profiles)
+    return frozenset(
+        subject
+        for query, domain in rivals
+        for own in names
+        if _may_meet(query.scope, domain, own)
+        for subject in _name_rivals(query, domain, own)
+    )
+
+
+def find_rival_domains(
+    queries: Iterable[ProfileQuery], profiles: Iterable[Profile], domains: Iterable[str]
+) -> frozenset[str]:
+    """The domains of which every profile may have a folder of one of these, because a scope ends
+    inside a name.
+    """
+    rivals = _list_rivals(queries, domains)
+    names = _list_own_names([query for query, _ in rivals], profiles)
+    return frozenset(
+        domain
+        for query, domain in rivals
+        if query.ends_inside_name and any(_may_meet(query.scope, domain, own) for own in names)
+    )
+
+
+def _list_rivals(
+    queries: Iterable[ProfileQuery], domains: Iterable[str]
+) -> list[tuple[ProfileQuery, str]]:
+    """The queries that give profiles scopes of their own, each with each of its domains."""
+    known, own = tuple(domains), filter(gives_own_folder, queries)
+    return [(query, domain) for query in own for domain in select_domains(query.selector, known)]
+
+
+def _list_own_names(
+    queries: Iterable[ProfileQuery], profiles: Iterable[Profile]
+) -> list[tuple[str, ...]]:
+    """The scopes that the queries give these profiles, split at their slashes."""
+    asked = tuple(dict.fromkeys(queries))
+    scopes = (
+        _fill_known(query.scope, profile)
+        for profile in profiles
+        for query in asked
+        if matches_name(query.selector, profile.domain, profile.name)
+    )
+    return [tuple(scope.rstrip("*").split("/")) for scope in dict.fromkeys(scopes)]
+
+
+def _may_meet(scope: str, domain: str, names: tuple[str, ...]) -> bool:
+    """Whether a scope of a profile of this domain may overlap with the one of these names: none of
+    the names that both have in full differs. What variables stand for is unknown.
+    """
+    parts = scope.replace(DOMAIN_VARIABLE, domain).rstrip("*").split("/")
+    pairs = zip(parts[:-1], names[:-1], strict=False)
+    return all(mine == other or "{" in mine or "{" in other for mine, other in pairs)
 
 
 def _fill_known(text: str, profile: Profile) -> str:
@@ -263,9 +326,12 @@ def _fill_known(text: str, profile: Profile) -> str:
     return text
 
 
-def _name_rivals(query: ProfileQuery, names: list[str]) -> Iterator[str]:
-    """The profiles whose own name would stand in the query's scope where these names stand."""
-    for part, name in zip(query.scope.rstrip("*").split("/"), names, strict=False):
+def _name_rivals(query: ProfileQuery, domain: str, names: tuple[str, ...]) -> Iterator[str]:
+    """The profiles of the domain whose own name would stand in the query's scope where these names
+    stand.
+    """
+    scope = query.scope.replace(DOMAIN_VARIABLE, domain)
+    for part, name in zip(scope.rstrip("*").split("/"), names, strict=False):
         own = next((one for one in PROFILE_VARIABLES if one in part), "")
         if own:
             before, _, after = part.partition(own)
@@ -273,8 +339,8 @@ def _name_rivals(query: ProfileQuery, names: list[str]) -> Iterator[str]:
             pattern = "(.+)".join(".*".join(map(re.escape, one.split("\0"))) for one in around)
             if match := re.fullmatch(pattern, name):
                 for spelled in (match[1], match[1][:1].swapcase() + match[1][1:]):
-                    if matches_name(query.selector, query.selector.domain, spelled):
-                        yield profile_subject(query.selector.domain, spelled)
+                    if matches_name(query.selector, domain, spelled):
+                        yield profile_subject(domain, spelled)
 
 
 def needs_tags(queries: Iterable[ProfileQuery]) -> bool:
@@ -294,10 +360,14 @@ def find_neighbours(queries: Iterable[ProfileQuery], inventory: Inventory) -> fr
     return frozenset(
         neighbour.subject
         for query in closer
-        for profile in profiles.select_profiles(query.selector, ())
+        for profile in profiles.select_profiles(_without_tags(query.selector))
         for neighbour in _list_neighbours(query, profile, profiles)
         if not profiles.is_read(neighbour)
     )
+
+
+def _without_tags(selector: ProfileSelector) -> ProfileSelector:
+    return replace(selector, tags=(), except_tags=())
 
 
 def _list_neighbours(

@@ -346,12 +346,14 @@ def encode_problem(problem: Problem, severity: str) -> Json:
         "what": problem.what,
         "why": problem.why,
         "remedy": problem.remedy,
+        **({"owner": problem.owner} if problem.owner else {}),
     }
 
 
 def decode_problem(value: Mapping[str, Any]) -> Problem:
     """The diagnostic without its severity."""
-    return Problem(*(value[name] for name in ("file", "line", "column", "what", "why", "remedy")))
+    names = ("file", "line", "column", "what", "why", "remedy")
+    return Problem(**{name: value[name] for name in names}, owner=value.get("owner", ""))
 
 
 def encode_change(change: Change) -> Json:

@@ -50,11 +50,6 @@ def list_queries(rules: Iterable[Rule]) -> tuple[ProfileQuery, ...]:
     return tuple(query for rule in rules if (query := rule.profile_query))
 
 
-def list_domains(queries: Iterable[ProfileQuery]) -> frozenset[str]:
-    """The Studio domains, by name, whose profiles are needed."""
-    return frozenset(query.selector.domain for query in queries)
-
-
 def count_needed_folders(rules: Iterable[Rule]) -> dict[str, int]:
     """How many folders of each base must be listed, to know them all or to know that there are too
     many.

@@ -142,7 +142,8 @@ def locate_fault(rule: Rule | Job | Suspension, fault: Fault, about: str = "") -
     """
     whom = f" for {about if about.isprintable() else quote_text(about)}" if about else ""
     what = f"{rule.title}{whom}: {fault.what}"
-    return Problem(rule.file, rule.line, rule.column, what, fault.why, fault.remedy)
+    owner = "" if isinstance(rule, Suspension) else rule.owner
+    return Problem(rule.file, rule.line, rule.column, what, fault.why, fault.remedy, owner)
 
 
 def is_usable_name(name: str) -> bool:
@@ -180,11 +181,12 @@ def fill_variables(text: str, values: Mapping[str, str]) -> str:
 def profile_values(profile: Profile) -> dict[str, str]:
     """The values of a profile's variables.
 
-    >>> profile_values(Profile("Product-Domain", "userA", "role/a", None, (("team", "blue"),)))
-    {'profile.name': 'userA', 'profile.folder': 'UserA', 'profile.tags.team': 'blue'}
+    >>> profile_values(Profile("Lab", "ana", "role/a", None, (("x", "1"),)))
+    {'domain.name': 'Lab', 'profile.name': 'ana', 'profile.folder': 'Ana', 'profile.tags.x': '1'}
     """
     tags = {f"profile.tags.{key}": value for key, value in profile.tags}
-    return {"profile.name": profile.name, "profile.folder": profile.folder} | tags
+    own = {"profile.name": profile.name, "profile.folder": profile.folder}
+    return {"domain.name": profile.domain} | own | tags
 
 
 def prefix_values(name: str) -> dict[str, str]:

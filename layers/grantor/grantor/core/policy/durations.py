@@ -4,9 +4,11 @@ import calendar
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from grantor.core.diagnostics import Fault, quote_text
+from grantor.core.policy.yaml_tree import Fields, PolicyReader
 from grantor.limits import MAX_PROCESSING_TIME
 from grantor.settings import LAST_END_YEAR
 
@@ -18,6 +20,7 @@ SPAN = re.compile(r"([1-9]\d{0,3})([hdw])", re.ASCII)
 LOOSE_SPAN = re.compile(r"([1-9]\d{0,3})\s*(h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
 LIMIT = re.compile(r"([1-9]\d{0,3})([mhd])", re.ASCII)
 LOOSE_LIMIT = re.compile(r"([1-9]\d{0,6})\s*(s|m|h|d|w)[a-z]*", re.ASCII | re.IGNORECASE)
+UNTIL_TAG = re.compile(r"\{profile\.tags\.([^{}]+)\}")
 UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -26,6 +29,39 @@ UNITS = {
     "w": timedelta(weeks=1),
 }
 LIMIT_FORM = "expected a whole number and m, h or d, for minutes, hours or days, up to 5d"
+
+
+@dataclass(frozen=True)
+class RuleEnd:
+    """When a rule ends: at a moment, at what a profile's tag says, after a time; or never."""
+
+    until: datetime | None = None
+    tag: str = ""
+    lasts: timedelta | None = None
+
+
+def parse_ends(rule: Fields, reader: PolicyReader) -> RuleEnd:
+    """When a rule ends; what is wrong with that is reported."""
+    until, lasts = rule.text("until"), rule.text("for")
+    tag = UNTIL_TAG.fullmatch(until.value) if until else None
+    end = _parse_end(until.value) if until and not tag else None
+    length = parse_span(lasts.value) if lasts else None
+    for given, found in ((until, end), (lasts, length)):
+        if given and isinstance(found, Fault):
+            reader.add(given, *found)
+    return RuleEnd(
+        None if isinstance(end, Fault) else end,
+        tag[1] if tag else "",
+        None if isinstance(length, Fault) else length,
+    )
+
+
+def _parse_end(text: str) -> datetime | Fault:
+    if "{" not in text:
+        return parse_until(text)
+    why = "of variables, an end can only be one tag of each profile, with nothing around it"
+    remedy = 'write a date, or until: "{profile.tags.KEY}"'
+    return Fault(f"{quote_text(text)} is not an end", why, remedy)
 
 
 def parse_until(text: str) -> datetime | Fault:

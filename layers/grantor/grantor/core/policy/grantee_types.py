@@ -13,7 +13,7 @@ from grantor.core.policy.text_forms import (
     APPLICATION,
     DIRECTORY_GROUP,
     DIRECTORY_USER,
-    DOMAIN,
+    DOMAINS,
     PROFILE_NAME,
     ROLE,
     TAG_KEY,
@@ -149,14 +149,28 @@ def _explain_directory_arn(text: str, kind: str, form: Form) -> Fault:
     return form.describe_misfit(text, f"directory_{kind}: ")
 
 
+EXCEPTION = Mapping(
+    "an exception",
+    (
+        Key(
+            "tags",
+            Table("tags", TAG_KEY, TAG_VALUE),
+            "Profiles that carry all of these tags.",
+            "{kind: contractor}",
+            required=True,
+            slips=("tag", "labels"),
+        ),
+    ),
+    "{tags: {kind: contractor}}",
+)
 PROFILE_KEYS = (
     Key(
         "domain",
-        DOMAIN,
-        "The Studio domain.",
+        Either(DOMAINS, Listing("a Studio domain's name or a glob", DOMAINS)),
+        "The Studio domain, or several; `*` and `?` work as in file names.",
         "Product-Domain",
         required=True,
-        slips=("domain_name", "domain_id", "studio"),
+        slips=("domain_name", "domain_id", "studio", "domains"),
     ),
     Key(
         "names",
@@ -172,6 +186,13 @@ PROFILE_KEYS = (
         "Only profiles that carry all of these tags.",
         "{team: blue}",
         slips=("tag", "labels"),
+    ),
+    Key(
+        "except",
+        Listing("a profile's name, a glob, or tags", Either(PROFILE_NAME, EXCEPTION)),
+        "Not these: profiles with such a name, or that carry all of these tags.",
+        "[guest, {tags: {kind: contractor}}]",
+        slips=("exclude", "excludes", "excepts", "but_not", "not", "without"),
     ),
 )
 PROFILES = Mapping("profiles", PROFILE_KEYS, "{domain: Product-Domain}")
@@ -239,7 +260,7 @@ GRANTEE_TYPES = (
             "each_profile",
             EACH_PROFILE,
             "Studio profiles, each with its own variables: "
-            "`{profile.name}`, `{profile.folder}`, `{profile.tags.KEY}`.",
+            "`{profile.name}`, `{profile.folder}`, `{profile.tags.KEY}`, `{domain.name}`.",
             EACH_PROFILE.example,
             slips=("each_profiles", "every_profile", "each"),
         ),

@@ -1,55 +1,24 @@
-"""The jobs of the policy language, and the jobs that ship with Grantor, which they can run.
+"""The jobs of the policy language: what a policy file says about which upload starts what."""
 
-SHIPPED_JOBS is the one place that lists the jobs that ship. The policy language, the JSON schema,
-the packer (functions/start_spark_job/pack.py), the launcher and the outcome of a run look a job up
-there by its name, which is the value of `run` in a policy file. docs/jobs.md says how to add one.
-"""
-
-import collections.abc
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from grantor.core.diagnostics import Fault
 from grantor.core.policy.grantee_types import EACH_PROFILE, GRANTEE_TYPES, SHARED_ROLE
 from grantor.core.policy.text_forms import (
-    ACCESS,
     ARGUMENT,
     ARGUMENT_NAME,
+    AUTO,
     INSTANCE,
     JOB_NAME,
+    JOB_TYPE_NAME,
     OUTPUT,
-    QUARANTINE,
+    QUIET,
     ROLE,
     TIME_LIMIT,
     UPLOAD,
 )
-from grantor.core.policy.value_types import Choice, Form, Key, Mapping, Number, Table
+from grantor.core.policy.value_types import Either, Key, Mapping, Number, Table
 from grantor.limits import MAX_PROCESSING_INSTANCES, MAX_PROCESSING_VOLUME_GB
-
-
-@dataclass(frozen=True)
-class ShippedJob:
-    """One job: its code in spark_jobs/, and what policy files and messages say about it."""
-
-    name: str  # `run` in a policy file
-    summary: str  # of what it makes, for the documentation of the language
-    package: str  # a folder in spark_jobs/, which spark-submit gets as a zip
-    entry: str  # a script in spark_jobs/, which spark-submit runs
-    # What a policy file can pass, besides Grantor's own arguments
-    arguments: collections.abc.Mapping[str, Form]
-    input_remedy: str  # what to do about an input that breaks the job's contract
-
-
-_JOBS = (
-    ShippedJob(
-        name="abalone",
-        summary="features of the Abalone data for training, in sets for training and validation",
-        package="abalone",
-        entry="preprocess.py",
-        arguments={"max_quarantine": QUARANTINE, "access": ACCESS},
-        input_remedy="upload a file with abalone's nine columns, as lines of plain text",
-    ),
-)
-SHIPPED_JOBS: collections.abc.Mapping[str, ShippedJob] = {job.name: job for job in _JOBS}
 
 INPUT = replace(UPLOAD, example='"s3://{data_bucket}/Product/abalone.csv"')
 NOT_A_ROLE = Fault(
@@ -130,12 +99,9 @@ JOB = Mapping(
         ),
         Key(
             "run",
-            Choice(
-                "a job that ships with Grantor",
-                {name: job.summary for name, job in SHIPPED_JOBS.items()},
-            ),
-            "Which of the jobs that ship with Grantor.",
-            "abalone",
+            JOB_TYPE_NAME,
+            "The job type: a folder in `spark_jobs/` that ships with the stack.",
+            JOB_TYPE_NAME.example,
             required=True,
             slips=("code", "script", "program", "entry", "entrypoint", "image", "runs"),
         ),
@@ -150,30 +116,39 @@ JOB = Mapping(
         Key(
             "on",
             UPLOAD,
-            "The one object, in the data bucket, whose upload starts the job.",
+            "The object whose upload starts the job, or a pattern of objects.",
             UPLOAD.example,
             required=True,
             slips=("when", "trigger", "upload", "event", "object", "scope", "where", "starts_on"),
         ),
         Key(
+            "quiet",
+            QUIET,
+            "Wait until nothing has arrived for so long, then make one run over all objects that "
+            "match: seconds or minutes, from 10s to 15m.",
+            QUIET.example,
+            slips=("batch", "wait", "pause", "debounce", "settle", "window", "delay"),
+        ),
+        Key(
             "input",
             INPUT,
-            "The one object, in the data bucket, that the job reads. Default: the uploaded object.",
+            "The object that the job reads, or a pattern of objects. Default: what `on` says.",
             INPUT.example,
             slips=("in", "inputs", "source", "reads", "from", "data"),
         ),
         Key(
             "output",
             OUTPUT,
-            "The folder, in the data bucket, that the job writes to.",
+            "The folder that the job writes to.",
             OUTPUT.example,
             required=True,
             slips=("out", "outputs", "target", "writes", "destination", "into", "folder"),
         ),
         Key(
             "instances",
-            INSTANCES,
-            "The machines of each run. Default: two `ml.m5.xlarge` with 30 GB each.",
+            Either(AUTO, INSTANCES, takes_lists=False),
+            "The machines of each run; `auto` chooses them by the size of the input. "
+            "Default: two `ml.m5.xlarge` with 30 GB each.",
             INSTANCES.example,
             slips=("instance", "machines", "cluster", "resources", "nodes"),
         ),
@@ -188,7 +163,7 @@ JOB = Mapping(
         Key(
             "arguments",
             Table("arguments", ARGUMENT_NAME, ARGUMENT),
-            "Further arguments for the job's code, each passed as `--NAME VALUE`.",
+            "Values for the parameters of the job type, each passed as `--NAME VALUE`.",
             '{max_quarantine: "1%"}',
             slips=("args", "parameters", "params", "options", "environment"),
         ),

@@ -20,6 +20,7 @@ from grantor.core.policy.value_types import (
     Listing,
     Mapping,
     Number,
+    OneOrMore,
     Reserved,
     Table,
     Version,
@@ -47,7 +48,8 @@ def _to_schema(kind: Kind) -> Schema:
 
 
 def _form_schema(form: Form) -> Schema:
-    found: Schema = {"type": "string"} | ({} if form.may_be_empty else {"minLength": 1})
+    types = ["string", "number", "boolean"] if form.scalar else "string"
+    found: Schema = {"type": types} | ({} if form.may_be_empty else {"minLength": 1})
     if form.pattern:
         # A text with a variable in it has its form only when the variable has a value.
         found["pattern"] = f"^(?:{form.pattern})$" + (r"|\{" if form.variables else "")
@@ -63,8 +65,13 @@ def _choice_schema(choice: Choice) -> Schema:
 
 
 def _list_schema(listing: Listing) -> Schema:
-    unique = {"uniqueItems": True} if isinstance(listing.of, Form) else {}
+    unique = {} if isinstance(listing.of, Mapping) else {"uniqueItems": True}
     return {"type": "array", "minItems": 1, "items": _to_schema(listing.of), **unique}
+
+
+def _several_schema(several: OneOrMore) -> Schema:
+    listed = _list_schema(several.listing) | {"uniqueItems": True}
+    return {"anyOf": [_to_schema(several.of), listed]}
 
 
 def _table_schema(table: Table) -> Schema:
@@ -101,7 +108,8 @@ def _key_schema(key: Key) -> Schema:
 
 def _idle_schema(idle: IneffectiveKey) -> Schema:
     among = {"type": "object", "anyOf": [{"required": [name]} for name in idle.among]}
-    return {"required": [idle.key, idle.beside], "properties": {idle.beside: among}}
+    listed = {"anyOf": [among, {"type": "array", "contains": among}]}
+    return {"required": [idle.key, idle.beside], "properties": {idle.beside: listed}}
 
 
 WRITERS: dict[type, Callable[[Any], Schema]] = {
@@ -112,6 +120,7 @@ WRITERS: dict[type, Callable[[Any], Schema]] = {
     Number: lambda number: {"type": "integer", "minimum": number.least, "maximum": number.most},
     Either: lambda either: {"anyOf": [_to_schema(either.text), _to_schema(either.other)]},
     Listing: _list_schema,
+    OneOrMore: _several_schema,
     Table: _table_schema,
     Mapping: _mapping_schema,
     Reserved: lambda _: {"not": {}},

@@ -8,12 +8,15 @@ from grantor.core.policy.text_forms import (
     APPLICATION,
     BASE,
     BECAUSE,
+    DESCRIPTION,
     END,
     OBJECT,
+    OWNER,
     PROFILE_ID,
     RULE_NAME,
     SCOPE,
     SPAN,
+    UNTIL,
     VALUE,
     VARIABLE_NAME,
 )
@@ -28,6 +31,7 @@ from grantor.core.policy.value_types import (
     Listing,
     Mapping,
     Number,
+    OneOrMore,
     Reserved,
     Table,
     version_key,
@@ -42,7 +46,8 @@ TO = Mapping(
     tuple(each.key for each in GRANTEE_TYPES),
     "{profiles: {domain: Product-Domain}}",
     one_of=tuple(each.key.name for each in GRANTEE_TYPES),
-    only_one="a rule is for one type of grantee",
+    only_one="one grantee has one type",
+    several="write to: [{KEY: …}, {KEY: …}]",
 )
 ON = Mapping(
     "on",
@@ -104,6 +109,30 @@ ON = Mapping(
         DependentKey("at_most", "each_prefix", "only each_prefix finds folders as they come"),
     ),
 )
+
+
+def describe_keys(part: str) -> tuple[Key, Key]:
+    """The keys that say whose a file or rule is, and what it is for."""
+    default = "" if part == "file" else " Default: what the file says."
+    also = ", and to ask about rules and jobs" if part == "file" else ""
+    return (
+        Key(
+            "owner",
+            OWNER,
+            f"Whom to ask about the {part}{also}; reports and alerts name them.{default}",
+            OWNER.example,
+            slips=("owners", "contact", "team", "owned_by", "maintainer", "responsible"),
+        ),
+        Key(
+            "description",
+            DESCRIPTION,
+            f"What the {part} is for.{default}",
+            DESCRIPTION.example,
+            slips=("desc", "comment", "note", "about", "because", "why"),
+        ),
+    )
+
+
 NO_DENY = Fault(
     "a rule cannot deny",
     "S3 Access Grants has no deny, so no rule takes away what another one grants",
@@ -128,16 +157,16 @@ RULE = Mapping(
         ),
         Key(
             "to",
-            TO,
-            "Who.",
+            OneOrMore("a grantee", TO),
+            "Who, or a list of them.",
             TO.example,
             required=True,
             slips=("who", "for_whom", "grantee", "principal", "grantees"),
         ),
         Key(
             "on",
-            Either(SCOPE, ON),
-            "Where.",
+            OneOrMore("a place", Either(SCOPE, ON)),
+            "Where, or a list of places.",
             SCOPE.example,
             required=True,
             slips=("where", "scope", "path", "prefix", "resource", "bucket"),
@@ -157,8 +186,9 @@ RULE = Mapping(
         ),
         Key(
             "until",
-            END,
-            "When the rule ends: a date (including the whole day, in UTC) or a time in UTC.",
+            UNTIL,
+            "When the rule ends: a date (including the whole day, in UTC) or a time in UTC. "
+            '`"{profile.tags.KEY}"` is the date or time in a tag of each profile.',
             END.example,
             slips=("expires", "expiry", "expiration", "end", "ends", "valid_until", "not_after"),
         ),
@@ -184,6 +214,7 @@ RULE = Mapping(
             "true",
             slips=("raw", "prefix_raw"),
         ),
+        *describe_keys("rule"),
     ),
     "{name: …, to: …, on: …, allow: …}",
     part="rule",
@@ -273,6 +304,7 @@ POLICY = Mapping(
             '{team_area: "s3://{data_bucket}/teams"}',
             slips=("variables", "var", "params", "parameters", "locals"),
         ),
+        *describe_keys("file"),
         Key(
             "rules",
             Listing("a rule", RULE),

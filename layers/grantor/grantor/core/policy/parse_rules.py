@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
+from itertools import product
 
 from grantor.core import scope
 from grantor.core.diagnostics import Fault, TextCheck, quote_text
@@ -15,10 +15,10 @@ from grantor.core.policy.grantee_types import (
     find_application_faults,
     find_runner_faults,
 )
-from grantor.core.policy.text_forms import DOMAIN, PROFILE_ID, PROFILE_NAME, TAG_VALUE
+from grantor.core.policy.text_forms import DOMAINS, PROFILE_ID, PROFILE_NAME, TAG_VALUE
 from grantor.core.policy.value_types import Form
 from grantor.core.policy.variables import BUCKET, PREFIX, Contexts, TextContext
-from grantor.core.policy.yaml_tree import Fields, Items, PolicyReader, Text, Tree
+from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text, Tree
 from grantor.core.rules import (
     DirectoryName,
     IamPrincipal,
@@ -26,10 +26,14 @@ from grantor.core.rules import (
     ProfileSelector,
     Rule,
     Suspension,
+    Tags,
 )
 from grantor.core.scope import VARIABLE
+from grantor.settings import MAX_RULE_COMBINATIONS
 
 FOLDER = f"{{{PREFIX}}}"
+NEVER = durations.RuleEnd()
+REPEATED = ("the list already contains it", "remove one of them")
 RuleGrantee = IamPrincipal | ProfileSelector | DirectoryName
 
 
@@ -43,59 +47,116 @@ class RulePlace:
     at_most: int = 0
 
 
-def parse_rule(rule: Fields, contexts: Contexts) -> Rule | None:
-    """The rule; None if something is wrong with it, which is then reported."""
-    profile, prefix = _allowed_variables(rule)
+def parse_rule(rule: Fields, contexts: Contexts, most: int) -> list[Rule]:
+    """The rule, for each grantee at each place, `most` of them; none if something is wrong with it,
+    which is then reported.
+    """
+    whom, where = rule.listed("to"), rule.listed("on")
     plain = contexts[False, False]
     name, allow = rule.text("name"), rule.text("allow")
-    until, lasts = _parse_ends(rule, plain.reader)
-    to = parse_grantee(fields, contexts[False, prefix]) if (fields := rule.fields("to")) else None
+    ends = "until" in rule.values or "for" in rule.values
+    end = durations.parse_ends(rule, plain.reader) if ends else NEVER
+    grantees = _parse_grantees(whom, contexts[False, _follow_folders(where)])
     raw_prefix = _has_word(rule, "raw_prefix", "true")
-    on = rule.values.get("on")
-    place = parse_place(on, contexts[profile, prefix], raw_prefix=raw_prefix) if on else None
+    profile = _have_profile_variables(whom)
+    places = _parse_places(where, contexts, profile=profile, raw_prefix=raw_prefix)
     given = rule.text("application")
     application = plain.check_text(given, find_application_faults) if given else ""
-    if not (name and allow and to and place):
-        return None
-    return Rule(
-        file=plain.reader.file,
-        name=name.value,
-        to=to,
-        on=place.scope,
-        allow=Permission(allow.value),
-        line=rule.line,
-        column=rule.column,
-        each_prefix=place.each_prefix,
-        at_most=place.at_most,
-        excepts=place.excepts,
-        until=until,
-        lasts=lasts,
-        application=plain.fill_bucket(application or ""),
-        shared_role=_has_word(rule, "shared_role", "accepted"),
-        raw_prefix=raw_prefix,
-    )
+    if end.tag:
+        _check_tag_has_profiles(rule, end.tag, grantees, plain.reader)
+    if not (name and allow) or _has_too_many(rule, len(grantees) * len(places), most, plain.reader):
+        return []
+    return [
+        Rule(
+            file=plain.reader.file,
+            name=name.value,
+            to=to,
+            on=place.scope,
+            allow=Permission(allow.value),
+            line=rule.line,
+            column=rule.column,
+            each_prefix=place.each_prefix,
+            at_most=place.at_most,
+            excepts=place.excepts,
+            until=end.until,
+            lasts=end.lasts,
+            until_tag=end.tag,
+            application=plain.fill_bucket(application or ""),
+            shared_role=_has_word(rule, "shared_role", "accepted"),
+            raw_prefix=raw_prefix,
+            owner=rule.value_of("owner"),
+            description=rule.value_of("description"),
+        )
+        for to, place in product(grantees, places)
+    ]
 
 
-def _allowed_variables(rule: Fields) -> tuple[bool, bool]:
-    """Whether variables of a profile, and of a prefix, may stand in this rule.
+def _has_too_many(rule: Fields, count: int, most: int, reader: PolicyReader) -> bool:
+    if count <= most:
+        return False
+    what = f"to and on make {count:,} combinations of a grantee and a place"
+    why = f"a file may have {MAX_RULE_COMBINATIONS:,} in all its rules, and these exceed them"
+    reader.add(rule, what, why, "write fewer items, or move rules to another file")
+    return True
 
-    They may where `to` or `on` is wrong itself: one message about that is enough.
+
+def _parse_grantees(whom: Iterable[Tree], context: TextContext) -> list[RuleGrantee]:
+    found = [(one, parse_grantee(one, context)) for one in whom if isinstance(one, Fields)]
+    return _refuse_repeated("to", found, context.reader)
+
+
+def _parse_places(
+    where: Iterable[Tree], contexts: Contexts, *, profile: bool, raw_prefix: bool
+) -> list[RulePlace]:
+    found = [
+        (one, parse_place(one, contexts[profile, _follows_folders(one)], raw_prefix=raw_prefix))
+        for one in where
+    ]
+    return _refuse_repeated("on", found, contexts[False, False].reader)
+
+
+def _refuse_repeated[Item](
+    key: str, given: Iterable[tuple[Tree, Item | None]], reader: PolicyReader
+) -> list[Item]:
+    """The items that are right; two that mean the same are reported."""
+    seen: list[Item] = []
+    for tree, item in given:
+        if item in seen:
+            shown = quote_text(tree.value) if isinstance(tree, Text) else f"an item of {key}"
+            reader.add(tree, f"{shown} is repeated", *REPEATED)
+        elif item is not None:
+            seen.append(item)
+    return seen
+
+
+def _have_profile_variables(whom: Iterable[Tree]) -> bool:
+    """Whether variables of a profile may stand in `on`: all items of `to` have them, or are wrong,
+    and one message about that is enough.
     """
-    to, on = rule.fields("to"), rule.values.get("on")
-    profile = not (to and to.values) or "each_profile" in to.keys
-    prefix = "each_prefix" in on.keys or not on.values if isinstance(on, Fields) else on is None
-    return profile, prefix
+    for one in whom:
+        if isinstance(one, Fields) and one.values and "each_profile" not in one.keys:
+            return False
+    return True
 
 
-def _parse_ends(rule: Fields, reader: PolicyReader) -> tuple[datetime | None, timedelta | None]:
-    until, lasts = rule.text("until"), rule.text("for")
-    end = durations.parse_until(until.value) if until else None
-    length = durations.parse_span(lasts.value) if lasts else None
-    for given, found in ((until, end), (lasts, length)):
-        if given and isinstance(found, Fault):
-            reader.add(given, *found)
-    valid_length = None if isinstance(length, Fault) else length
-    return None if isinstance(end, Fault) else end, valid_length
+def _follow_folders(where: Iterable[Tree]) -> bool:
+    """Whether the variable of a prefix may stand in `to`: each place has it."""
+    return all(map(_follows_folders, where))
+
+
+def _follows_folders(place: Tree) -> bool:
+    """Whether a place has the variable of a prefix, or is wrong itself."""
+    return isinstance(place, Fields) and ("each_prefix" in place.keys or not place.values)
+
+
+def _check_tag_has_profiles(
+    rule: Fields, tag: str, grantees: Iterable[RuleGrantee], reader: PolicyReader
+) -> None:
+    given = rule.text("until")
+    if given and not all(isinstance(one, ProfileSelector) for one in grantees):
+        why = "only profiles have tags, and each item of to must be profiles or each_profile"
+        remedy = "write a date, or a rule of its own for the others"
+        reader.add(given, f"{{profile.tags.{tag}}} has no value", why, remedy)
 
 
 def _has_word(rule: Fields, key: str, word: str) -> bool:
@@ -173,31 +234,37 @@ def _find_grantee_faults(grantee_type: GranteeType, text: str) -> Iterable[Fault
 
 
 def _parse_profiles(chosen: Fields, context: TextContext, *, each: bool) -> ProfileSelector | None:
-    given, tag_fields = chosen.text("domain"), chosen.fields("tags")
-    domain = context.check_text(given, partial(_find_profile_faults, DOMAIN)) if given else None
-    check_name = partial(_find_profile_faults, PROFILE_NAME)
-    check_tag = partial(_find_form_faults, TAG_VALUE)
-    names = [context.check_text(name, check_name) for name in _text_items(chosen, "names")]
+    excepted = chosen.listed("except")
+    domains = _check_names(chosen.listed("domain"), CHECK_DOMAIN, context)
+    names = _check_names(chosen.listed("names"), CHECK_NAME, context)
+    except_names = _check_names(excepted, CHECK_NAME, context)
+    tags = _parse_tags(chosen, context)
+    except_tags = [_parse_tags(one, context) for one in excepted if isinstance(one, Fields)]
+    if not domains or names is None or except_names is None or tags is None or None in except_tags:
+        return None
+    kept = tuple(one for one in except_tags if one is not None)
+    return ProfileSelector(domains, names, tags, each, except_names, kept)
+
+
+def _check_names(
+    given: Iterable[Tree], check: TextCheck, context: TextContext
+) -> tuple[str, ...] | None:
+    """The names of domains or profiles among these; None if one is wrong."""
+    found = [context.check_text(one, check) for one in given if isinstance(one, Text)]
+    return None if None in found else tuple(context.fill_bucket(one) for one in found if one)
+
+
+def _parse_tags(chosen: Fields, context: TextContext) -> Tags | None:
+    given = chosen.fields("tags")
+    if given is None:
+        return ()
     tags = {
-        key: context.check_text(value, check_tag)
-        for key, value in (tag_fields.values.items() if tag_fields else ())
+        key: context.check_text(value, CHECK_TAG)
+        for key, value in given.values.items()
         if isinstance(value, Text)
     }
-    if domain is None or None in names or None in tags.values():
-        return None
-    fill = context.fill_bucket
-    return ProfileSelector(
-        fill(domain),
-        tuple(fill(name) for name in names if name),
-        tuple(sorted((key, fill(value)) for key, value in tags.items() if value is not None)),
-        each,
-    )
-
-
-def _text_items(chosen: Fields, key: str) -> list[Text]:
-    found = chosen.values.get(key)
-    items = found.values if isinstance(found, Items) else (found,)
-    return [item for item in items if isinstance(item, Text)]
+    filled = [(key, context.fill_bucket(tag)) for key, tag in tags.items() if tag is not None]
+    return tuple(sorted(filled)) if len(filled) == len(tags) else None
 
 
 def _find_form_faults(form: Form, text: str) -> Iterable[Fault]:
@@ -210,6 +277,11 @@ def _find_profile_faults(form: Form, text: str) -> Iterable[Fault]:
         remedy = f'select them by a tag: tags: {{team: "{FOLDER}"}}'
         return (Fault(f"{FOLDER} in {form.name}", why, remedy),)
     return _find_form_faults(form, text)
+
+
+CHECK_DOMAIN = partial(_find_profile_faults, DOMAINS)
+CHECK_NAME = partial(_find_profile_faults, PROFILE_NAME)
+CHECK_TAG = partial(_find_form_faults, TAG_VALUE)
 
 
 def parse_place(on: Tree, context: TextContext, *, raw_prefix: bool) -> RulePlace | None:

@@ -3,21 +3,20 @@
 The steps: bytes, text, tree, a tree that fits the language, rules and jobs. Each step reports what
 is wrong and goes on with the rest, so that the file's owner sees all mistakes at once. No input
 raises an exception.
-
-Also here: what YAML takes an unquoted word for where its author means a text. YAML 1.1 (which
-most programs read) has more such words than 1.2 (which most editors check); a word that either of
-them misreads must be quoted. https://yaml.org/type/ lists those of 1.1.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from grantor.core.diagnostics import Fault, Problem, is_invisible, join_words, quote_text
 from grantor.core.policy import value_errors
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES, JobTypes
 from grantor.core.policy.language import POLICY
-from grantor.core.policy.parse_jobs import parse_job, refuse_conflicts
+from grantor.core.policy.parse_job_places import refuse_conflicts
+from grantor.core.policy.parse_jobs import parse_job
 from grantor.core.policy.parse_rules import parse_rule, parse_suspension
 from grantor.core.policy.value_errors import ValueContext
 from grantor.core.policy.value_types import (
@@ -29,6 +28,7 @@ from grantor.core.policy.value_types import (
     Listing,
     Mapping,
     Number,
+    OneOrMore,
     Reserved,
     Table,
     Version,
@@ -42,32 +42,20 @@ from grantor.core.policy.yaml_tree import (
     Text,
     Tree,
     decode_body,
+    explain_misread,
     unquoted_variable,
 )
 from grantor.core.rules import Job, Mode, Policy, Rule, Suspension
-from grantor.settings import MAX_QUOTED_CHARACTERS
+from grantor.settings import MAX_QUOTED_CHARACTERS, MAX_RULE_COMBINATIONS
 
-NUMBER = r"[-+]?(\.\d[\d_]*|\d[\d_]*(\.[\d_]*)?)(e[-+]?\d+)?|0[box][\da-f_]+|[-+]?\.inf|\.nan"
-MISREAD_WORDS = tuple(
-    (re.compile(pattern, re.ASCII | re.IGNORECASE), reader, meaning)
-    for pattern, reader, meaning in (
-        ("y|yes|on", "YAML 1.1", "true"),
-        ("n|no|off", "YAML 1.1", "false"),
-        ("true|false", "YAML", "a boolean"),
-        ("~|null", "YAML", "null"),
-        ("0[0-7_]+", "YAML 1.1", "an octal number"),
-        (r"\d{4}-\d\d?-\d\d?([t\s].*)?", "YAML 1.1", "a date"),
-        (r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?", "YAML 1.1", "a number in base 60"),
-        (NUMBER, "YAML", "a number"),
-        ("<<|=", "YAML 1.1", "a special sign"),
-    )
-)
-MISREAD_STARTS = frozenset("0123456789+-.~<=yYnNoOtTfF")
 WHOLE_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
 def parse_policy(
-    file: str, body: bytes, data_bucket: str = "data-bucket"
+    file: str,
+    body: bytes,
+    data_bucket: str = "data-bucket",
+    job_types: JobTypes = SHIPPED_JOB_TYPES,
 ) -> Policy | tuple[Problem, ...]:
     """The file's rules and jobs, or all that is wrong with it, in the file's order.
 
@@ -75,7 +63,7 @@ def parse_policy(
     """
     reader = PolicyReader(file)
     top = read_top(reader, body, POLICY)
-    policy = _build_policy(reader, top, data_bucket) if top else Policy(file, ())
+    policy = _build_policy(reader, top, data_bucket, job_types) if top else Policy(file, ())
     return reader.sorted_problems() or policy
 
 
@@ -89,27 +77,46 @@ def read_top(reader: PolicyReader, body: bytes, kind: Mapping) -> Fields | None:
     return checked if isinstance(checked, Fields) else None
 
 
-def _build_policy(reader: PolicyReader, top: Fields, data_bucket: str) -> Policy:
+def _build_policy(
+    reader: PolicyReader, top: Fields, data_bucket: str, job_types: JobTypes
+) -> Policy:
     own, mode = read_variables(top, reader), top.text("mode")
+    owner, description = (top.value_of(key) for key in ("owner", "description"))
+    rules = _parse_rules(reader, top, build_contexts(reader, own, data_bucket))
+    jobs = _parse_jobs(reader, top, build_contexts(reader, own, data_bucket, "job"), job_types)
     return Policy(
         reader.file,
-        _parse_rules(reader, top, build_contexts(reader, own, data_bucket)),
+        _add_default(rules, owner, description) if owner or description else rules,
         Mode(mode.value) if mode else Mode.AUTHORITATIVE,
-        _parse_jobs(reader, top, build_contexts(reader, own, data_bucket, "job")),
+        tuple(replace(job, owner=owner) for job in jobs) if owner else jobs,
         _parse_suspensions(top, build_contexts(reader, own, data_bucket, "suspension")),
+        owner,
+        description,
+    )
+
+
+def _add_default(rules: tuple[Rule, ...], owner: str, description: str) -> tuple[Rule, ...]:
+    """The rules with what their file says, as far as they do not say so themselves."""
+    return tuple(
+        replace(rule, owner=rule.owner or owner, description=rule.description or description)
+        for rule in rules
     )
 
 
 def _parse_rules(reader: PolicyReader, top: Fields, contexts: Contexts) -> tuple[Rule, ...]:
     given = [fields for fields in top.items("rules") if isinstance(fields, Fields)]
-    found = tuple(rule for fields in given if (rule := parse_rule(fields, contexts)))
+    found: list[Rule] = []
+    for fields in given:
+        found += parse_rule(fields, contexts, MAX_RULE_COMBINATIONS - len(found))
     _refuse_same_names(reader, given, "rule")
-    return found
+    return tuple(found)
 
 
-def _parse_jobs(reader: PolicyReader, top: Fields, contexts: Contexts) -> tuple[Job, ...]:
+def _parse_jobs(
+    reader: PolicyReader, top: Fields, contexts: Contexts, job_types: JobTypes
+) -> tuple[Job, ...]:
     given = [fields for fields in top.items("jobs") if isinstance(fields, Fields)]
-    found = [(fields, job) for fields in given if (job := parse_job(fields, contexts))]
+    found = [(fields, job) for fields in given if (job := parse_job(fields, contexts, job_types))]
     _refuse_same_names(reader, given, "job")
     if found:
         refuse_conflicts(found, reader)
@@ -133,28 +140,13 @@ def _refuse_same_names(reader: PolicyReader, parts: list[Fields], called: str) -
             reader.add(name, what, why, "give each its own name")
 
 
-def explain_misread(word: str) -> Fault | None:
-    """What goes wrong if `word` is not quoted; None if every YAML reads the text that is written.
-
-    >>> print(explain_misread("no").why)
-    YAML 1.1 reads it as false, but a text is expected
-    >>> print(explain_misread("0123").remedy, explain_misread("user*"))
-    write "0123" None
-    """
-    if word[:1] not in MISREAD_STARTS:
-        return None
-    for pattern, reader, meaning in MISREAD_WORDS:
-        if pattern.fullmatch(word):
-            why = f"{reader} reads it as {meaning}, but a text is expected"
-            return Fault(f"{quote_text(word)} is not quoted", why, f'write "{word}"')
-    return None
-
-
 @lru_cache(256)
-def value_of_key(key: str, required: bool = True, part: str = "rule") -> ValueContext:
+def value_of_key(
+    key: str, required: bool = True, part: str = "rule", several: str = ""
+) -> ValueContext:
     """The context of a key's value."""
     name = key if len(key) <= MAX_QUOTED_CHARACTERS else f"{key[:MAX_QUOTED_CHARACTERS]}…"
-    return ValueContext(name, f"{name}: ", required, part)
+    return ValueContext(name, f"{name}: ", required, part, several.replace("KEY", name))
 
 
 def check_text(tree: Tree, form: Form, at: ValueContext) -> Text | Fault:
@@ -210,7 +202,7 @@ def refuse_reserved(_: Tree, of: Reserved, at: ValueContext) -> Fault:
 def is_text_like(tree: Tree, either: Either) -> bool:
     """Whether its author meant the text, where a text or something longer can stand."""
     if isinstance(either.other, Mapping) and isinstance(tree, Items):
-        return True
+        return either.takes_lists
     known = either.other.keys_by_name if isinstance(either.other, Mapping) else {}
     return isinstance(tree, Text) or (bool(name := unquoted_variable(tree)) and name not in known)
 
@@ -231,6 +223,7 @@ class Validator:
             Number: check_number,
             Either: self._check_either,
             Listing: self._check_list,
+            OneOrMore: self._check_several,
             Table: self._check_table,
             Mapping: self._check_mapping,
             Reserved: refuse_reserved,
@@ -259,15 +252,19 @@ class Validator:
         item = ValueContext(f"an item of {at.label}", "- ", part=at.part)
         checked = [self.check_tree(given, listing.of, item) for given in tree.values]
         kept = tuple(good for good in checked if good is not None)
-        self._refuse_repeated(kept, at)
+        self._refuse_repeated(kept)
         return Items(kept, tree.line, tree.column)
 
-    def _refuse_repeated(self, kept: tuple[Tree, ...], at: ValueContext) -> None:
+    def _check_several(self, tree: Tree, several: OneOrMore, at: ValueContext) -> Tree | Fault:
+        kind = several.listing if isinstance(tree, Items) else several.of
+        return self.checks[type(kind)](tree, kind, at)
+
+    def _refuse_repeated(self, kept: tuple[Tree, ...]) -> None:
         seen: set[str] = set()
         for item in kept:
             if isinstance(item, Text):
                 if item.value in seen:
-                    self.reader.add(item, *value_errors.explain_repeated(item.value, at))
+                    self.reader.add(item, *value_errors.explain_repeated(item.value))
                 seen.add(item.value)
 
     def _check_table(self, tree: Tree, table: Table, at: ValueContext) -> Tree | Fault:
@@ -292,7 +289,8 @@ class Validator:
         for name, value in tree.values.items():
             if key := known.get(name):
                 place = tree.keys[name] if isinstance(key.takes, Reserved) else value
-                context = value_of_key(name, key.required or name in mapping.one_of, part)
+                needed = key.required or name in mapping.one_of
+                context = value_of_key(name, needed, part, mapping.several)
                 if (good := self.check_tree(place, key.takes, context)) is not None:
                     kept.values[name] = good
         self._refuse_missing(tree, mapping, meant | tree.keys.keys())
@@ -317,14 +315,11 @@ class Validator:
 
     def _refuse_combinations(self, tree: Fields, mapping: Mapping, part: str) -> None:
         """Report keys that cannot stand together."""
-        chosen = [name for name in tree.keys if name in mapping.one_of]
-        if mapping.only_one and len(chosen) > 1:
-            what = f"{mapping.name} has {join_words(chosen, 'and')}"
-            remedy = f"write a {part} for each"
-            self.reader.add(tree.keys[chosen[1]], what, mapping.only_one, remedy)
+        if mapping.only_one and len(tree.keys) > 1:
+            self._refuse_second(tree, mapping, part)
         for clash in mapping.clashes:
-            pair = [tree.keys[name] for name in (clash.first, clash.second) if name in tree.keys]
-            if len(pair) == 2:
+            if clash.first in tree.keys and clash.second in tree.keys:
+                pair = (tree.keys[clash.first], tree.keys[clash.second])
                 later = max(pair, key=lambda key: (key.line, key.column))
                 what = f"{clash.first} and {clash.second} are both given"
                 self.reader.add(later, what, clash.why, clash.remedy)
@@ -333,7 +328,20 @@ class Validator:
                 what = f"{dependent.key} without {dependent.beside}"
                 self.reader.add(key, what, dependent.why, f"remove {dependent.key}")
         for ineffective in mapping.ineffective:
-            beside = tree.fields(ineffective.beside)
-            there = [name for name in beside.keys if name in ineffective.among] if beside else []
-            if there and (key := tree.keys.get(ineffective.key)):
-                self.reader.add(key, *value_errors.explain_ineffective(ineffective, there[0]))
+            if key := tree.keys.get(ineffective.key):
+                beside = (one for one in tree.listed(ineffective.beside) if isinstance(one, Fields))
+                there = [name for one in beside for name in one.keys if name in ineffective.among]
+                for name in there[:1]:
+                    self.reader.add(key, *value_errors.explain_ineffective(ineffective, name))
+
+    def _refuse_second(self, tree: Fields, mapping: Mapping, part: str) -> None:
+        """Report a second key where only one can stand."""
+        chosen = [name for name in tree.keys if name in mapping.one_of]
+        if len(chosen) < 2:
+            return
+        what = f"{mapping.name} has {join_words(chosen, 'and')}"
+        each = ", ".join(f"{{{name}: …}}" for name in chosen)
+        remedy = (
+            f"write {mapping.name}: [{each}]" if mapping.several else f"write a {part} for each"
+        )
+        self.reader.add(tree.keys[chosen[1]], what, mapping.only_one, remedy)

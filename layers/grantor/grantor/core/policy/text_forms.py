@@ -95,6 +95,13 @@ DOMAIN = Form(
     63,
     variables=True,
 )
+DOMAINS = replace(
+    DOMAIN,
+    name="a Studio domain's name or a glob",
+    description="a domain's name has up to 63 letters, digits and hyphens, "
+    "and in a glob * matches any number of them and ? matches one",
+    pattern=r"[A-Za-z0-9*?](?:-*[A-Za-z0-9*?])*",
+)
 PROFILE_NAME = Form(
     "a profile's name or a glob",
     "a profile's name has up to 63 letters, digits and hyphens, "
@@ -118,6 +125,18 @@ BECAUSE = Form(
     '"laptop stolen, ticket 4711"',
     longest=500,
 )
+OWNER = Form(
+    "an owner",
+    "say in up to 200 characters whom to ask: a team, an address or a channel",
+    "data-platform@example.com",
+    longest=200,
+)
+DESCRIPTION = Form(
+    "a description",
+    "say in up to 500 characters what it is for",
+    '"notebooks of the product team"',
+    longest=500,
+)
 TAG_KEY = Form("a tag's key", "a tag's key has up to 128 characters", "team", longest=128)
 TAG_VALUE = Form(
     "a tag's value",
@@ -134,6 +153,13 @@ END = Form(
     r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?",
     unquoted=True,
 )
+UNTIL = replace(
+    END,
+    name="a date or a time, or a profile's tag that holds one",
+    description="a date includes the whole day in UTC, a time is in UTC, and "
+    '"{profile.tags.KEY}" is what each profile\'s tag says',
+    variables=True,
+)
 SPAN = Form(
     "a length of time",
     "write a whole number and h, d or w, for hours, days or weeks",
@@ -144,16 +170,25 @@ SPAN = Form(
 
 # Of jobs. The bounds are those of SageMaker's model.
 JOB_NAME = replace(RULE_NAME, name="a job's name", example="abalone")
+JOB_TYPE_NAME = Form(
+    "a job type's name",
+    "it is the name of a folder in spark_jobs/: up to 63 lower-case letters, digits, hyphens and "
+    "underscores, with a letter first",
+    "abalone",
+    r"[a-z][a-z0-9_-]{0,62}",
+    variables=True,  # parse_jobs.py explains what is wrong with it
+)
 UPLOAD = Form(
-    "one object",
-    "one object is s3://{data_bucket}/KEY, without a *",
+    "an object or a pattern of objects",
+    "it is s3://BUCKET/KEY, s3://BUCKET/FOLDER/* for everything below a folder, or a key with * "
+    "and {word} for parts of it",
     '"s3://{data_bucket}/{profile.folder}/abalone.csv"',
-    r"s3://.*[^/*]",
+    r"s3://.*[^/]",
     variables=True,
 )
 OUTPUT = Form(
     "a folder",
-    "a folder is s3://{data_bucket}/FOLDER/, with a slash at the end and no *",
+    "a folder is s3://BUCKET/FOLDER/, with a slash at the end and no *",
     '"s3://{data_bucket}/{profile.folder}/output/"',
     r"s3://.*/",
     variables=True,
@@ -172,6 +207,39 @@ TIME_LIMIT = Form(
     r"[1-9]\d{0,3}[mhd]",
     unquoted=True,
 )
+QUIET = Form(
+    "a length of time",
+    "write a whole number and s or m, for seconds or minutes, from 10s to 15m",
+    "30s",
+    r"[1-9]\d{0,3}[sm]",
+    unquoted=True,
+)
+AUTO = Form(
+    "auto",
+    "auto chooses the machines by the size of the input",
+    "auto",
+    "auto",
+    variables=True,  # as above
+)
+INTEGER_VALUE = Form(
+    "a whole number",
+    "a whole number has up to 15 digits",
+    "10",
+    r"-?(?:0|[1-9]\d{0,14})",
+    unquoted=True,
+    scalar=True,
+)
+NUMBER_VALUE = Form(
+    "a number",
+    "a number has digits, and perhaps a point and more digits",
+    "0.5",
+    r"-?\d{1,15}(?:\.\d{1,15})?",
+    unquoted=True,
+    scalar=True,
+)
+BOOLEAN_VALUE = Form(
+    "true or false", "write true or false", "true", "true|false", unquoted=True, scalar=True
+)
 ARGUMENT_NAME = Form(
     "an argument's name",
     "a name has up to 254 lower-case letters, digits and underscores, and starts with a letter",
@@ -184,6 +252,8 @@ ARGUMENT = Form(
     '"1%"',
     longest=MAX_CONTAINER_ARGUMENT_CHARACTERS,
     variables=True,
+    unquoted=True,
+    scalar=True,
 )
 QUARANTINE = Form(
     "a number of lines or a share",

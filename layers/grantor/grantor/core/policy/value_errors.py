@@ -9,6 +9,7 @@ from typing import NamedTuple
 from grantor.core.diagnostics import Fault, find_nearest, is_invisible, join_words, quote_text
 from grantor.core.policy.value_types import (
     Choice,
+    Either,
     Form,
     IneffectiveKey,
     Listing,
@@ -33,6 +34,7 @@ class ValueContext(NamedTuple):
     lead: str
     required: bool = True
     part: str = "rule"  # or job: what the value is a part of
+    several: str = ""  # what to write for several of these values
 
 
 def explain_text(tree: Tree, form: Form, at: ValueContext) -> Fault:
@@ -42,7 +44,7 @@ def explain_text(tree: Tree, form: Form, at: ValueContext) -> Fault:
     why = f"expected {form.name}"
     if isinstance(tree, Items) and tree.values:
         only = _text_of(tree) if len(tree.values) == 1 else ""
-        several = f"write one of them here, and a {at.part} for each of the others"
+        several = at.several or f"write one of them here, and a {at.part} for each of the others"
         return Fault(f"{at.label} is a list", why, f"write {at.lead}{only}" if only else several)
     values = list(tree.values.values()) if isinstance(tree, Fields) else []
     inside = values[0] if len(values) == 1 else None
@@ -101,12 +103,13 @@ def explain_list(tree: Tree, listing: Listing, at: ValueContext) -> Fault:
     """Explain a value that should have been a list of one or more items."""
     what = f"{at.label} is {_describe_tree(tree)}"
     why = f"expected a list in which each item is {listing.item}"
-    if isinstance(tree, Text) and tree.value and isinstance(listing.of, Form):
+    if isinstance(tree, Text) and tree.value and not isinstance(listing.of, Mapping):
         return Fault(what, why, f"write {at.lead}[{_to_flow(tree.value)}]")
     if isinstance(tree, Fields) and tree.values and isinstance(listing.of, Mapping):
         remedy = "write - before the first key of each item, and indent its other keys to match"
         return Fault(what, why, remedy)
-    example = listing.of.flow_example if isinstance(listing.of, Form) else listing.of.example
+    of = listing.of.text if isinstance(listing.of, Either) else listing.of
+    example = of.flow_example if isinstance(of, Form) else of.example
     return Fault(what, why, f"write for example {at.lead}[{example}]{_or_omit(at)}")
 
 
@@ -127,7 +130,8 @@ def explain_mapping(tree: Tree, mapping: Mapping, at: ValueContext) -> Fault:
         return Fault(what, why, f"write {at.lead}{mapping.example}, without - or [ ]")
     word = _text_of(tree)
     for key in mapping.keys if len(mapping.required_names) < 2 else ():
-        if isinstance(key.takes, Form) and key.takes.pattern and key.takes.fits(word):
+        form = key.takes.text if isinstance(key.takes, Either) else key.takes
+        if isinstance(form, Form) and form.pattern and form.fits(word):
             return Fault(what, why, f"write {at.lead}{{{key.name}: {_to_flow(word)}}}")
     return Fault(what, why, f"write for example {at.lead}{mapping.example}")
 
@@ -169,9 +173,9 @@ def explain_incomplete(mapping: Mapping) -> Fault:
     return Fault(f"{mapping.name} is incomplete", f"it needs {join_words(mapping.one_of)}", remedy)
 
 
-def explain_repeated(value: str, at: ValueContext) -> Fault:
+def explain_repeated(value: str) -> Fault:
     """Explain an item that a list contains already."""
-    why = f"{at.label} already contains it"
+    why = "the list already contains it"
     return Fault(f"{quote_text(value)} is repeated", why, "remove one of them")
 
 

@@ -24,6 +24,7 @@ class Form:
     variables: bool = False  # {…} may stand in it, so only parsing shows whether it has the form
     may_be_empty: bool = False
     unquoted: bool = False  # may be a word that YAML does not take for a text, such as a date
+    scalar: bool = False  # may be a number, true or false as well, in YAML's sense
 
     def fits(self, text: str) -> bool:
         """Whether `text` has the form; a variable in it counts as a word."""
@@ -89,7 +90,20 @@ class Listing:
     """A list of one or more items, none of them twice."""
 
     item: str  # what one is called, with its article
-    of: "Form | Mapping"
+    of: "Form | Mapping | Either"
+
+
+@dataclass(frozen=True)
+class OneOrMore:
+    """A value, or a list of one or more such values."""
+
+    item: str  # what one is called, with its article
+    of: "Form | Mapping | Either"
+
+    @property
+    def listing(self) -> Listing:
+        """The list."""
+        return Listing(self.item, self.of)
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,7 @@ class Either:
 
     text: Form
     other: "Listing | Mapping"
+    takes_lists: bool = True  # a list stands for several texts
 
 
 @dataclass(frozen=True)
@@ -180,13 +195,14 @@ class Mapping:
     never: dict[str, Fault] = field(default_factory=dict)  # keys that people write, and why not
     never_means: str = ""  # the key that such a key stands in place of
     dependent: tuple[DependentKey, ...] = ()
+    several: str = ""  # what to write for several values of a key, which stands for KEY
 
     @cached_property
     def keys_by_name(self) -> dict[str, Key]:
         """The keys by name."""
         return {key.name: key for key in self.keys}
 
-    @property
+    @cached_property
     def required_names(self) -> list[str]:
         """The names of the keys that cannot be omitted."""
         return [key.name for key in self.keys if key.required]
@@ -197,4 +213,5 @@ class Mapping:
         return [key.name for key in self.keys if not isinstance(key.takes, Reserved)]
 
 
-Kind = Form | Choice | Version | Number | Flag | Listing | Table | Reserved | Either | Mapping
+Scalar = Form | Choice | Version | Number | Flag
+Kind = Scalar | Listing | OneOrMore | Table | Reserved | Either | Mapping

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from grantor.core.diagnostics import Fault, TextCheck, find_nearest, quote_text
+from grantor.core.key_pattern import CAPTURE
 from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
 from grantor.settings import MAX_LISTED_VARIABLES, MAX_VARIABLE_CHARACTERS
 
 BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 BUCKET = "data_bucket"
 PREFIX = "prefix.name"
-PROFILE = ("profile.name", "profile.folder")
+PROFILE = ("profile.name", "profile.folder", "domain.name")
 PROFILE_TAG = re.compile(r"profile\.tags\.[^{}]+")
 # Where a profile's variables are available, and what a rule or job must say to have them.
 PROFILE_PLACES = {"rule": "on", "job": "on, input, output and arguments"}
@@ -47,6 +48,8 @@ class Variables:
     later: AbstractSet[str] = frozenset()  # names that get their value further down in the file
     broken: AbstractSet[str] = frozenset()  # names whose value is wrong and has been reported
     part: str = "rule"  # or job or suspension: what the text is a part of
+    # Captures of a job's `on` that have a value here; None where the text itself defines them.
+    captures: AbstractSet[str] | None = frozenset()
 
     def fill_text(self, text: str) -> tuple[str, tuple[Fault, ...]]:
         """`text` with the values of the file's own variables, and what is wrong with the others.
@@ -77,7 +80,12 @@ class Variables:
 
     def _explain_name(self, name: str) -> Fault | None:
         of_profile = name in PROFILE or PROFILE_TAG.fullmatch(name)
-        if name == BUCKET or (of_profile and self.profile) or (name == PREFIX and self.prefix):
+        if (
+            name == BUCKET
+            or (of_profile and self.profile)
+            or (name == PREFIX and self.prefix)
+            or self._is_capture(name)
+        ):
             return None
         what = f"{{{name}}} has no value"
         if self.part == "suspension" and (of_profile or name == PREFIX):
@@ -92,7 +100,12 @@ class Variables:
         if name in self.later:
             why = "vars are read from top to bottom, and it is not defined yet"
             return Fault(what, why, f"define {name} above this line")
-        return self._explain_unknown(name)
+        return self.explain_unknown(name)
+
+    def _is_capture(self, name: str) -> bool:
+        if self.captures is None:
+            return CAPTURE.fullmatch(f"{{{name}}}") is not None
+        return name in self.captures
 
     def _explain_prefix(self, what: str) -> Fault:
         if self.part == "job":
@@ -102,11 +115,17 @@ class Variables:
         why = "it is available in to and on, and only with on: {each_prefix: …}"
         return Fault(what, why, f"write {key}, or remove the variable")
 
-    def _explain_unknown(self, name: str) -> Fault:
+    def list_known(self) -> list[str]:
+        """The names of the variables that have a value here."""
         known = [BUCKET]
         known += [*PROFILE, "profile.tags.KEY"] if self.profile else []
         known += [PREFIX] if self.prefix else []
         known += islice(self.values, MAX_LISTED_VARIABLES)
+        return [*known, *sorted(self.captures or ())]
+
+    def explain_unknown(self, name: str) -> Fault:
+        """Say that a variable is unknown, and which ones are known here."""
+        known = self.list_known()
         near = find_nearest(name.strip(), known)
         remedy = f"did you mean {{{near}}}?" if near else "write one of these, or add it to vars"
         what = f"unknown variable {quote_text(f'{{{name}}}')}"
@@ -186,7 +205,7 @@ def _read_value(given: Text | None, key: Text, context: TextContext) -> str | No
 def _is_fixed(given: Text, context: TextContext) -> bool:
     """Whether the value is the same for all profiles and folders; if not, that is reported."""
     for found in BRACES.findall(given.value):
-        if found.startswith(("profile.", "prefix.")):
+        if found.startswith(("profile.", "prefix.", "domain.")):
             what, why = f"{{{found}}} in vars", "a variable of the file has one value everywhere"
             remedy = f"write {{{found}}} in the rule or job itself"
             context.reader.add(given, what, why, remedy)

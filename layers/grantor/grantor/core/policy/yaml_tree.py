@@ -151,6 +151,18 @@ class Fields(NamedTuple):
         found = self.values.get(key)
         return found.values if isinstance(found, Items) else ()
 
+    def value_of(self, key: str) -> str:
+        """The text under `key`; "" if there is none."""
+        found = self.values.get(key)
+        return found.value if isinstance(found, Text) else ""
+
+    def listed(self, key: str) -> tuple["Tree", ...]:
+        """The items of the list under `key`, or the one value that stands in its place."""
+        found = self.values.get(key)
+        if isinstance(found, Items):
+            return found.values
+        return () if found is None else (found,)
+
     def fields(self, key: str) -> "Fields | None":
         """The mapping under `key`, if there is one."""
         found = self.values.get(key)
@@ -320,3 +332,41 @@ class _TreeBuilder:
             self.open[-1].nodes.append(node)
         else:
             self.root = node
+
+
+# What YAML takes an unquoted word for, where its author means a text. YAML 1.1 (which most programs
+# read) has more such words than 1.2 (which most editors check); a word that either of them misreads
+# must be quoted. https://yaml.org/type/ lists those of 1.1.
+NUMBER = r"[-+]?(\.\d[\d_]*|\d[\d_]*(\.[\d_]*)?)(e[-+]?\d+)?|0[box][\da-f_]+|[-+]?\.inf|\.nan"
+MISREAD_WORDS = tuple(
+    (re.compile(pattern, re.ASCII | re.IGNORECASE), reader, meaning)
+    for pattern, reader, meaning in (
+        ("y|yes|on", "YAML 1.1", "true"),
+        ("n|no|off", "YAML 1.1", "false"),
+        ("true|false", "YAML", "a boolean"),
+        ("~|null", "YAML", "null"),
+        ("0[0-7_]+", "YAML 1.1", "an octal number"),
+        (r"\d{4}-\d\d?-\d\d?([t\s].*)?", "YAML 1.1", "a date"),
+        (r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?", "YAML 1.1", "a number in base 60"),
+        (NUMBER, "YAML", "a number"),
+        ("<<|=", "YAML 1.1", "a special sign"),
+    )
+)
+MISREAD_STARTS = frozenset("0123456789+-.~<=yYnNoOtTfF")
+
+
+def explain_misread(word: str) -> Fault | None:
+    """What goes wrong if `word` is not quoted; None if every YAML reads the text that is written.
+
+    >>> print(explain_misread("no").why)
+    YAML 1.1 reads it as false, but a text is expected
+    >>> print(explain_misread("0123").remedy, explain_misread("user*"))
+    write "0123" None
+    """
+    if word[:1] not in MISREAD_STARTS:
+        return None
+    for pattern, reader, meaning in MISREAD_WORDS:
+        if pattern.fullmatch(word):
+            why = f"{reader} reads it as {meaning}, but a text is expected"
+            return Fault(f"{quote_text(word)} is not quoted", why, f'write "{word}"')
+    return None
