@@ -1,11 +1,14 @@
-"""Pack the code of the jobs that ship, from spark_jobs/, for the launcher; `sam build` runs this.
+"""Pack the code of the job types that ship, from spark_jobs/, for the launcher; `sam build` runs
+this.
 
     python3.12 pack.py SPARK_JOBS FOLDER
 
-For each job, FOLDER gets a folder with the job's name. It holds the entry script, the package as a
-zip, and code.json: the hash over names and bytes of the job's sources, under which the launcher
-stores the code in S3; the version of the job's data contract; and the Spark configuration. The same
-sources give the same bytes on every machine.
+Each folder of SPARK_JOBS with a job.yaml is a job type. For each, FOLDER gets a folder with its
+name. It holds the entry script, framework.zip with the framework and the job type's own files, and
+code.json: the hash over names and bytes of these sources, under which the launcher stores the code
+in S3; the version of the data contract; and the Spark configuration. YAML becomes JSON, because
+the job's container has no PyYAML; this program needs it. The same sources give the same bytes on
+every machine. Exits with 1 if a file of a job type is wrong, and says what is.
 """
 
 import hashlib
@@ -13,37 +16,35 @@ import json
 import sys
 import zipfile
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from grantor.core.policy.job_language import ShippedJob
-
-LAYER = Path(__file__).parent / ".layer"  # its core needs nothing but the standard library
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
-BUCKET_PLACEHOLDER = "{data_bucket}"  # the launcher replaces it by the name of the data bucket
+BUCKET_PLACEHOLDER = "{data_bucket}"  # the launcher replaces it by the name of a data bucket
+ENTRY, PACKAGE = "preprocess.py", "framework"
 
 
 def pack_jobs(sources: Path, folder: Path) -> None:
-    """Pack every job that ships."""
-    sys.dont_write_bytecode = True
-    sys.path[:0] = [str(sources), str(LAYER)]
-    from grantor.core.policy.job_language import SHIPPED_JOBS
+    """Pack every job type. Raises ContractError if one of its files is wrong."""
+    from framework.configuration import build_configuration
+    from framework.job_files import list_jobs, pack_files, read_job
 
-    for job in SHIPPED_JOBS.values():
-        pack_job(job, sources, folder / job.name)
+    configuration = build_configuration(BUCKET_PLACEHOLDER)
+    for name in list_jobs(sources):
+        files = read_sources(sources / PACKAGE) | pack_files(sources, name)
+        contract = read_job(name, sources).contract.version
+        description = {"contract": str(contract), "configuration": configuration}
+        pack_job((sources / ENTRY).read_bytes(), files, folder / name, description)
 
 
-def pack_job(job: "ShippedJob", sources: Path, folder: Path) -> None:
-    """Pack one job into its folder."""
-    entry = (sources / job.entry).read_bytes()
-    package = read_sources(sources / job.package)
+def pack_job(
+    entry: bytes, files: Mapping[str, bytes], folder: Path, description: Mapping[str, object]
+) -> None:
+    """Pack one job type into its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / job.entry).write_bytes(entry)
-    write_zip(package, folder / f"{job.package}.zip")
-    description = {"code": hash_files({job.entry: entry, **package}), **_read_metadata(job)}
-    (folder / "code.json").write_text(json.dumps(description, indent=1))
+    (folder / ENTRY).write_bytes(entry)
+    write_zip(files, folder / f"{PACKAGE}.zip")
+    code = hash_files({ENTRY: entry, **files})
+    (folder / "code.json").write_text(json.dumps({"code": code, **description}, indent=1))
 
 
 def read_sources(package: Path) -> dict[str, bytes]:
@@ -76,15 +77,17 @@ def hash_files(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:32]
 
 
-def _read_metadata(job: "ShippedJob") -> dict[str, Any]:
-    """Read what only the job's code knows, from two modules that need only the standard library."""
-    contract = import_module(f"{job.package}.contract")
-    configuration = import_module(f"{job.package}.configuration")
-    return {
-        "contract": str(contract.VERSION),
-        "configuration": configuration.build_configuration(BUCKET_PLACEHOLDER),
-    }
+def main(sources: Path, folder: Path) -> None:
+    """Pack the job types of a folder, or exit with what is wrong with them."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(sources))
+    from framework.descriptor import ContractError
+
+    try:
+        pack_jobs(sources, folder)
+    except ContractError as mistakes:
+        sys.exit(str(mistakes))
 
 
 if __name__ == "__main__":
-    pack_jobs(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

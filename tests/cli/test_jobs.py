@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantor.aws.job_store import JobRun, JobStore, WaitingUpload
-from grantor.cli.jobs import UploadOverview, console_url
-from grantor.core.jobs.match import NearMiss
+from grantor.cli.jobs import (
+    JobDetails,
+    UploadOverview,
+    console_url,
+    format_job,
+    waiting_value,
+)
+from grantor.core.jobs.near_misses import NearMiss
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
 from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
@@ -360,3 +366,27 @@ def test_a_run_older_than_any_time_limit_is_not_running_even_without_a_recorded_
             "Z  abalone for userA was begun, and its end is not recorded: see SageMaker's console"
         )
     )
+
+
+def test_a_run_over_several_objects_says_how_many_they_are_and_where_they_are_listed():
+    pattern = "s3://data/UserA/in/2026-11-30/*.csv"
+    folder = f"s3://operations/runs/role-userA/{NAME}-a1/"
+    run = replace(
+        DONE, upload=pattern, input=pattern, inputs=12, folder=folder, machines="1 x ml.m5.xlarge"
+    )
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    lines = list(JobDetails(run, [run], [], "eu-west-1", now).lines())
+
+    assert f"input     {pattern}: 12 objects, 191,873 bytes" in lines
+    assert f"objects   {folder}inputs.json" in lines
+    assert "machines  1 x ml.m5.xlarge" in lines
+    assert f"on {pattern} (12 objects), report" in list(format_job(run, now))[1]
+
+
+def test_a_batch_that_waits_says_since_when_and_when_the_last_object_has_arrived():
+    batch = WaitingUpload("s3://data/in/*", 60.0, 120.0, 1, "daily: wait", 90.0, 30.0)
+    single = WaitingUpload("s3://data/a.csv", 60.0, 0.0, 0, "daily: wait")
+
+    assert waiting_value(batch)["arrived"] == "1970-01-01T00:01:30Z"
+    assert waiting_value(batch)["began"] == "1970-01-01T00:00:30Z"
+    assert (waiting_value(single)["arrived"], waiting_value(single)["began"]) == (None, None)

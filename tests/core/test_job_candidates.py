@@ -13,7 +13,7 @@ from grantor.core.rules import IamPrincipal, Job, ProfileSelector
 from grantor.core.snapshot import Inventory, Profile
 
 ROLE = "arn:aws:iam::111122223333:role/"
-EACH = ProfileSelector("Lab", each=True)
+EACH = ProfileSelector(("Lab",), each=True)
 OWN = Job(
     "policy/a.yaml",
     "own",
@@ -123,7 +123,7 @@ def test_profiles_that_the_job_does_not_select_are_left_out(
     names: tuple[str, ...], meant: set[str]
 ):
     found = find_candidates(
-        [replace(OWN, runs_as=ProfileSelector("Lab", names, each=True))], "s3://data/Ana/a.csv"
+        [replace(OWN, runs_as=ProfileSelector(("Lab",), names, each=True))], "s3://data/Ana/a.csv"
     )
 
     assert find_subjects(found, "s3://data/Ana/a.csv") == {f"profile Lab/{name}" for name in meant}

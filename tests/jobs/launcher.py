@@ -230,7 +230,7 @@ def write_job_code(folder: Path, code: str = "c0de" * 8) -> Path:
     job = folder / "abalone"
     job.mkdir(parents=True, exist_ok=True)
     (job / "preprocess.py").write_text("")
-    (job / "abalone.zip").write_bytes(b"zip")
+    (job / "framework.zip").write_bytes(b"zip")
     configuration = [
         {"Classification": "spark-defaults", "Properties": {"bucket.{data_bucket}.on": "true"}}
     ]

@@ -63,7 +63,7 @@ def test_the_jobs_code_and_its_configuration_stand_where_the_request_says(
     assert [one["Key"] for one in listed] == [
         f"{code}/conf/{DATA}/configuration.json",
         f"{code}/preprocess.py",
-        f"{code}/py-files/abalone.zip",
+        f"{code}/py-files/framework.zip",
     ]
     body = (
         launcher.setup.client("s3")

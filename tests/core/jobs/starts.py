@@ -8,7 +8,7 @@ from grantor.core.snapshot import InputObject
 
 ROLE = "arn:aws:iam::111122223333:role/sagemaker-usera-role"
 JOB = Job(
-    "policy/article.yaml", "abalone", "abalone", ProfileSelector("Product-Domain", each=True),
+    "policy/article.yaml", "abalone", "abalone", ProfileSelector(("Product-Domain",), each=True),
     "s3://data/{profile.folder}/abalone.csv", "s3://data/{profile.folder}/output/",
 )  # fmt: skip
 START = Start(

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.jobs.match import (
-    NearMiss,
-    find_near_miss,
-    list_starts,
-    may_be_near_miss,
-    plan_starts,
-)
+from grantor.core.jobs.match import list_starts, plan_starts
+from grantor.core.jobs.near_misses import NearMiss, find_near_miss, may_be_near_miss
 from grantor.core.planning.bounds import Bounds
 from grantor.core.rules import IamPrincipal
 from grantor.core.snapshot import Inventory, Profile
@@ -100,7 +95,7 @@ def test_the_sentence_names_both_and_what_to_do(key: str, end: str) -> None:
 
 def test_the_starts_of_all_profiles_are_those_that_their_uploads_plan() -> None:
     bounds = Bounds.build_default("111122223333", "data")
-    arguments = (("access", "{profile.name}"),)
+    arguments = (("note", "{profile.name}"),)
     jobs = (replace(JOB, arguments=arguments), SHARED)
     listed = list(list_starts(jobs, TEAM))
     planned = [
@@ -110,4 +105,4 @@ def test_the_starts_of_all_profiles_are_those_that_their_uploads_plan() -> None:
     ]
 
     assert listed == planned
-    assert listed[0] == replace(START, job=replace(JOB, arguments=(("access", "userA"),)))
+    assert listed[0] == replace(START, job=replace(JOB, arguments=(("note", "userA"),)))

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abalone.contract import COLUMNS
-from abalone.exits import WRONG_HEADER
-from abalone.lines import find_header_fault
+from framework.exits import WRONG_HEADER
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
 from grantor.core.jobs.outcome import (
     REMEDIES,
@@ -19,6 +17,7 @@ from grantor.core.jobs.outcome import (
     explain_quota,
     parse_summary,
 )
+from tests.abalone import COLUMNS, find_header_fault
 
 LABEL = "abalone for userA"
 SUMMARY = {
@@ -146,7 +145,8 @@ def test_a_completed_run_is_described_in_a_sentence(reported: JobSummary, senten
             FailureCause.INFRASTRUCTURE,
             137,
         ),
-        (exited(-9), FailureCause.INTERNAL, -9),
+        (exited(-9), FailureCause.INFRASTRUCTURE, -9),
+        ("AlgorithmError: , exit code: 247", FailureCause.INFRASTRUCTURE, 247),
         (
             "InternalServerError: We encountered an internal error. Please try again.",
             FailureCause.INFRASTRUCTURE,
@@ -262,6 +262,55 @@ def test_without_a_summary_sagemakers_own_text_is_shown() -> None:
         ': the job says "the end";'
         in derive_outcome(LABEL, failed("ClientError", message="the end"), JobSummary()).sentence
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "why"),
+    [
+        (
+            20,
+            "CalledProcessError): spark failed with a non-zero exit code: Command 'spark-submit'",
+            "Spark ended with an error, and the job has left no summary that says why; see the job",
+        ),
+        (
+            247,
+            "CalledProcessError): spark failed with a non-zero exit code: Command 'spark-submit",
+            "the driver was killed, mostly because its machine had no more memory; it is tried",
+        ),
+        (
+            1,
+            "KeyError): error running Spark job: 'z9.8xlarge'",
+            "AWS's container does not know the instance type ml.z9.8xlarge; name another one (instan",
+        ),
+        (
+            1,
+            "KeyError): error running Spark job: 'Properties'",
+            "AWS's container says \"error running Spark job: 'Properties'\"; see the job's log",
+        ),
+        (
+            1,
+            "ValueError): error preparing for spark submit: Found zero files in /opt/ml/x",
+            "AWS's container says \"error preparing for spark submit: Found zero files in /opt/ml/x",
+        ),
+        (1, "MissingParameter): Couldn't parse input.", "AWS's container says \"Couldn't parse in"),
+    ],
+    ids=["a failure of Spark", "a killed driver", "a machine", "a key", "a file", "no detail"],
+)
+def test_without_a_summary_the_message_of_awss_container_is_explained(
+    code: int, message: str, why: str
+) -> None:
+    job = failed(
+        f"AlgorithmError: , exit code: {code}", message=f"Algorithm Error: (caused by {message}"
+    )
+
+    assert f": {why}" in derive_outcome(LABEL, job, JobSummary()).sentence
+
+
+def test_a_machine_that_awss_container_does_not_know_is_not_tried_again() -> None:
+    message = "Algorithm Error: (caused by KeyError): error running Spark job: 'z9.8xlarge'"
+    job = failed("AlgorithmError: , exit code: 1", message=message)
+
+    assert derive_outcome(LABEL, job, JobSummary()).cause is FailureCause.SET_UP
 
 
 def test_a_job_that_never_started_has_no_duration() -> None:

@@ -153,6 +153,8 @@ def test_one_start_asks_for_code_configuration_and_traces_in_the_operations_buck
                 name,
                 "--summary",
                 f"{folder}/summary.json",
+                "--job",
+                "abalone",
             ],
             "ContainerEntrypoint": [
                 "smspark-submit",
@@ -306,7 +308,7 @@ def test_a_description_has_the_hash_of_the_request_that_it_describes() -> None:
         (
             replace(START, job=replace(JOB, arguments=tuple((f"a{n}", "1") for n in range(41)))),
             "us-east-1",
-            "has 102 arguments",
+            "has 104 arguments",
         ),
         (START, "us-iso-east-1", "no Spark image for SageMaker Processing in us-iso-east-1"),
     ],

@@ -11,6 +11,7 @@ from grantor.core.jobs.decide import (
     choose_swept,
     is_swept_age,
     is_unreported,
+    sort_starts,
 )
 from grantor.core.rules import Start
 from grantor.core.snapshot import InputObject
@@ -33,7 +34,7 @@ def build_starts(count: int) -> list[Start]:
 def test_all_inputs_are_swept_if_they_are_few() -> None:
     starts = build_starts(MAX_SWEPT_INPUTS)
 
-    assert choose_swept(starts[::-1], AT) == starts
+    assert choose_swept(sort_starts(starts[::-1]), AT, MAX_SWEPT_INPUTS) == starts
 
 
 @pytest.mark.parametrize("count", [MAX_SWEPT_INPUTS + 1, 3 * MAX_SWEPT_INPUTS, 1_234])
@@ -42,7 +43,8 @@ def test_many_inputs_are_swept_in_turn_and_never_more_than_the_limit_at_once(cou
     sweeps = -(-count // MAX_SWEPT_INPUTS)
     for first in (0, 7, 1_000):
         chosen = [
-            choose_swept(starts, (first + number) * SWEEP_SECONDS + 3.5) for number in range(sweeps)
+            choose_swept(starts, (first + number) * SWEEP_SECONDS + 3.5, MAX_SWEPT_INPUTS)
+            for number in range(sweeps)
         ]
         seen = {start.upload for found in chosen for start in found}
 

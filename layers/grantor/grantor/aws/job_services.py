@@ -18,16 +18,27 @@ from botocore.exceptions import ClientError
 from grantor.aws.clients import RetryableError, error_code, error_message, retryable
 from grantor.aws.job_store import JobStore
 from grantor.aws.queues import UploadQueue
-from grantor.aws.s3 import OperationsBucket, Uploads
+from grantor.aws.s3 import OperationsBucket
 from grantor.aws.services import Services, build_services
+from grantor.aws.uploads import Uploads
 from grantor.core.jobs.decide import JobDescription, JobStatus
-from grantor.core.jobs.request import CodeVersion, JobNetwork, LaunchEnvironment, hash_request
-from grantor.core.policy.job_language import SHIPPED_JOBS, ShippedJob
+from grantor.core.jobs.request import (
+    CodeVersion,
+    JobNetwork,
+    LaunchEnvironment,
+    configuration_path,
+    hash_request,
+)
+from grantor.core.policy.job_types import ENTRY
+from grantor.core.rules import Start
+from grantor.core.snapshot import InputObject
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-BUCKET_PLACEHOLDER = "{data_bucket}"  # in the configuration, in place of the data bucket
+BUCKET_PLACEHOLDER = "{data_bucket}"  # in the configuration, in place of a data bucket
+PACKAGE = "framework.zip"  # the framework and the job type's own files, for spark-submit
+DESCRIPTION = "code.json"  # of each packed job type
 # In the ValidationException of DescribeProcessingJob
 NOT_FOUND_TEXT = "Could not find requested job"
 # In a ValidationException: SageMaker cannot assume the role, perhaps because it is new
@@ -140,7 +151,6 @@ def _epoch_seconds(time: datetime | None) -> float:
 class JobCode:
     """The code of one job, in the folder that functions/start_spark_job/pack.py makes for it."""
 
-    job: ShippedJob
     folder: Path
 
     @cached_property
@@ -153,23 +163,32 @@ class JobCode:
         """The folder of the code in the operations bucket."""
         return f"code/{self.code.hash}/"
 
-    def build_files(self, data_bucket: str) -> Mapping[str, bytes]:
-        """Build what must be in the operations bucket before a job on this data bucket starts.
+    def build_files(self, *buckets: str) -> Mapping[str, bytes]:
+        """Build what must be in the operations bucket before a job on these data buckets starts.
 
         One hash has the same bytes in every version of Grantor: what is there is compared.
         """
-        root, zip_name = self.root, f"{self.job.package}.zip"
-        configuration: Sequence[Any] = self._description["configuration"]
-        written = json.dumps(configuration, indent=1).replace(BUCKET_PLACEHOLDER, data_bucket)
+        root = self.root
+        configuration = [_name_buckets(one, buckets) for one in self._description["configuration"]]
         return {
-            f"{root}{self.job.entry}": (self.folder / self.job.entry).read_bytes(),
-            f"{root}py-files/{zip_name}": (self.folder / zip_name).read_bytes(),
-            f"{root}conf/{data_bucket}/configuration.json": written.encode(),
+            f"{root}{ENTRY}": (self.folder / ENTRY).read_bytes(),
+            f"{root}py-files/{PACKAGE}": (self.folder / PACKAGE).read_bytes(),
+            f"{root}{configuration_path(buckets)}": json.dumps(configuration, indent=1).encode(),
         }
 
     @cached_property
     def _description(self) -> Mapping[str, Any]:
-        return dict(json.loads((self.folder / "code.json").read_text()))
+        return dict(json.loads((self.folder / DESCRIPTION).read_text()))
+
+
+def _name_buckets(classification: Mapping[str, Any], buckets: Sequence[str]) -> Mapping[str, Any]:
+    """A part of the configuration, with each property of a bucket for each of these buckets."""
+    properties = {
+        name.replace(BUCKET_PLACEHOLDER, bucket): value
+        for name, value in classification["Properties"].items()
+        for bucket in (buckets if BUCKET_PLACEHOLDER in name else buckets[:1])
+    }
+    return {**classification, "Properties": properties}
 
 
 @dataclass(frozen=True)
@@ -204,12 +223,13 @@ class JobServices:
 
     services: Services
     names: JobNames
-    code_folder: Path  # with a folder for each job that ships
+    code_folder: Path  # with a folder for each job type that ships
 
     @cached_property
     def codes(self) -> Mapping[str, JobCode]:
-        """The code of each job that ships, by the job's name."""
-        return {name: JobCode(job, self.code_folder / name) for name, job in SHIPPED_JOBS.items()}
+        """The code of each job type that ships, by its name."""
+        found = sorted(self.code_folder.glob(f"*/{DESCRIPTION}"))
+        return {path.parent.name: JobCode(path.parent) for path in found}
 
     def read_roles(self) -> frozenset[str]:
         """Read the roles that jobs may run as: ARNs, in which * and ? are wildcards. One call.
@@ -253,12 +273,20 @@ class JobServices:
     def queue(self) -> UploadQueue:
         return UploadQueue(self.services.clients.sqs, self.names.upload_queue)
 
-    def place_code(self, code: JobCode, data_bucket: str) -> None:
+    def read_input(self, start: Start) -> InputObject | None:
+        """Read what a start reads: one object, or the objects of a batch; None if nothing is there.
+
+        Costs one call, or for a batch a call per 1,000 versions. Raises BatchTooLarge.
+        """
+        reader = self.uploads.read_batch if start.is_batch else self.uploads.read_latest
+        return reader(start.input)
+
+    def place_code(self, code: JobCode, buckets: Sequence[str]) -> None:
         """Make sure that the job's code, and nothing else, is where the job's request points to.
 
         Costs four calls. Raises CodeChanged.
         """
-        self.operations.place_code(code.root, code.build_files(data_bucket))
+        self.operations.place_code(code.root, code.build_files(*buckets))
 
     def clock(self) -> float:
         """The time in seconds since the epoch."""

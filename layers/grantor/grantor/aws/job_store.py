@@ -23,7 +23,7 @@ from typing import Any
 
 from grantor.aws.dynamodb import DynamoDBTable
 from grantor.core.jobs.decide import FailureCause, InputStatus, JobStatus
-from grantor.core.jobs.match import NearMiss
+from grantor.core.jobs.near_misses import NearMiss
 from grantor.core.jobs.outcome import JobOutcome
 from grantor.core.jobs.request import Attempt
 from grantor.settings import (
@@ -47,7 +47,7 @@ class JobRun:
     name: str
     at: str
     job: str = ""  # policy/a.yaml#abalone
-    program: str = ""  # `run` in the policy file: a name in SHIPPED_JOBS
+    program: str = ""  # `run` in the policy file: the job type
     label: str = ""  # abalone for userA
     role: str = ""
     profile: str = ""
@@ -71,6 +71,8 @@ class JobRun:
     folder: str = ""  # s3://operations/runs/ROLE/NAME/, with spark-events/ and summary.json
     # Versions of the input since the last run that no run was for: replaced, or the same again
     passed_over: int = 0
+    inputs: int = 1  # objects that it reads; those of a batch match `input`
+    machines: str = ""  # 2 x ml.m5.xlarge
 
     @classmethod
     def from_attempt(
@@ -96,6 +98,8 @@ class JobRun:
             attempt=attempt.number,
             folder=folder,
             passed_over=passed_over,
+            inputs=len(given.members) or 1,
+            machines=f"{start.job.instances.count} x {start.job.instances.type}",
         )
 
     @property
@@ -149,7 +153,9 @@ class JobPointer:
 class WaitingUpload:
     """An upload that waits, and why.
 
-    `due` is when its own message comes, 0 if it has none; times are seconds since the epoch.
+    `due` is when its own message comes, 0 if it has none; times are seconds since the epoch. A
+    batch that waits until uploads pause also has when the last one has `arrived`, and when the
+    batch `began` to wait; otherwise both are 0.
     """
 
     upload: str
@@ -157,6 +163,8 @@ class WaitingUpload:
     due: float
     attempt: int
     why: str
+    arrived: float = 0.0
+    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -312,7 +320,8 @@ def _parse_run(item: Mapping[str, Any]) -> JobRun:
 
 def _parse_waiting(item: Mapping[str, Any]) -> WaitingUpload:
     since, due = float(item["since"]), float(item["due"])
-    return WaitingUpload(item["upload"], since, due, item["attempt"], item["why"])
+    arrived, began = float(item.get("arrived", 0)), float(item.get("began", 0))
+    return WaitingUpload(item["upload"], since, due, item["attempt"], item["why"], arrived, began)
 
 
 def _parse_missed(item: Mapping[str, Any]) -> MissedInput:

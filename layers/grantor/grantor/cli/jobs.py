@@ -23,7 +23,7 @@ from grantor.cli.output import (
 from grantor.cli.session import CommandError, Session
 from grantor.core.grant import LedgerEntry, State, covers, iam_grantee
 from grantor.core.jobs.decide import JobStatus, StartAction
-from grantor.core.jobs.match import NearMiss
+from grantor.core.jobs.near_misses import NearMiss
 from grantor.core.jobs.request import role_name
 
 # By the first characters of a Region's name.
@@ -185,12 +185,18 @@ def format_job(run: JobRun, now: datetime) -> Iterator[str]:
     """Format a run in two lines: when, and its outcome; then name, duration, input and report."""
     yield f"{format_time(run.at)}  {describe_job(run, now)}"
     report = f", report {run.report}" if run.report else ""
-    yield f"  {run.name}, {_format_took(run)}on {run.input}{report}"
+    count = f" ({format_count(run.inputs, 'object')})" if run.inputs > 1 else ""
+    yield f"  {run.name}, {_format_took(run)}on {run.input}{count}{report}"
 
 
 def waiting_value(upload: WaitingUpload) -> dict[str, Any]:
     """Return a waiting upload as plain values, with timestamps."""
-    times = {"since": format_seconds(upload.since), "due": format_seconds(upload.due)}
+    times: dict[str, Any] = {
+        "since": format_seconds(upload.since),
+        "due": format_seconds(upload.due),
+        "arrived": format_seconds(upload.arrived) if upload.arrived else None,
+        "began": format_seconds(upload.began) if upload.began else None,
+    }
     return asdict(upload) | times
 
 
@@ -262,7 +268,12 @@ class JobDetails:
         yield "as", f"role/{role_name(run.role)}"
         yield "upload", run.upload if run.upload != run.input else ""
         size = format_count(run.size, "byte")
-        yield "input", f"{run.input}, version {run.version}, ETag {run.etag}, {size}"
+        if run.inputs > 1:
+            yield "input", f"{run.input}: {format_count(run.inputs, 'object')}, {size}"
+            yield "objects", f"{run.folder}inputs.json"
+        else:
+            yield "input", f"{run.input}, version {run.version}, ETag {run.etag}, {size}"
+        yield "machines", run.machines
         yield "passed", _format_passed(run.passed_over)
         yield "output", run.output
         yield "rows", _format_counts(run.rows)

@@ -21,34 +21,24 @@ from botocore.exceptions import ClientError
 
 from grantor.aws.clients import CONNECTION_ERRORS, RetryableError, map_concurrently
 from grantor.aws.job_services import JobServices
-from grantor.aws.job_store import WaitingUpload
 from grantor.aws.queues import Record, parse_record, retry_sooner
-from grantor.core.jobs.decide import choose_swept, is_swept_age, is_unreported
-from grantor.core.jobs.match import (
-    find_candidates,
-    find_near_miss,
-    find_subjects,
-    list_starts,
-    may_be_near_miss,
-    plan_starts,
-)
-from grantor.core.jobs.request import compute_input_id, compute_run_id
-from grantor.core.rules import Job, Start
+from grantor.core.jobs.match import find_candidates, find_subjects, list_batches, plan_starts
+from grantor.core.jobs.near_misses import find_near_miss, may_be_near_miss
+from grantor.core.rules import Job
 from grantor.core.snapshot import Focus, Inventory
 from grantor.core.triggers import UploadTrigger, parse_upload_trigger
 from grantor.jobs import finish
 from grantor.jobs.finish import logger, metrics
 from grantor.jobs.start import JobStarter, RetryWhen, StartResult
-from grantor.reconcile.policies import PolicySet, read_policies
-from grantor.reconcile.read import read_all_profiles, read_some_profiles
+from grantor.jobs.sweep import InputSweep
+from grantor.jobs.waiting import WaitingRecord
+from grantor.reconcile.policies import PolicySet, read_policies_in_force
+from grantor.reconcile.read_profiles import read_all_profiles, read_some_profiles
 from grantor.settings import (
     MAX_NEAR_MISSES,
     MAX_SWEPT_INPUTS,
     MAX_UPLOADS_PER_PASS,
-    UPLOAD_ALERT_SECONDS,
     UPLOAD_MARGIN_SECONDS,
-    UPLOAD_RETRY_ATTEMPTS,
-    UPLOAD_RETRY_SLACK_SECONDS,
 )
 
 # What an AWS call raises if its answer cannot be had.
@@ -97,6 +87,17 @@ class Invocation:
         )
         return [sentence for upload in uploads for sentence in self._process_upload(upload)]
 
+    def name_group(self, trigger: UploadTrigger) -> str:
+        """Name what the launcher looks at because of a trigger; triggers of one name are processed
+        together.
+        """
+        if not trigger.upload:
+            return str(trigger)
+        try:
+            return " ".join(self._get_processor().list_batches(trigger.upload))
+        except Exception:  # noqa: BLE001  -- processing it finds that again, and reports it
+            return trigger.upload
+
     def _process_upload(self, trigger: UploadTrigger) -> list[str]:
         if self._jobs.clock() > self._deadline:
             raise RetryableError("this invocation has no time left for it")
@@ -120,7 +121,8 @@ class Invocation:
     def _list_uploads(self, trigger: UploadTrigger) -> Iterator[UploadTrigger]:
         """Yield the uploads to process because of a trigger."""
         if trigger.upload:
-            yield trigger
+            for about in self._get_processor().list_batches(trigger.upload):
+                yield replace(trigger, upload=about)
         elif trigger.ended:
             if upload := finish.settle_ended_job(self._jobs, trigger.ended):
                 yield UploadTrigger(upload=upload)
@@ -149,7 +151,7 @@ class Invocation:
         try:
             processor = self._get_processor()
             processor.forget_near_misses()
-            found = [one for one in processor.find_unreported() if one.upload not in waiting]
+            found = [one for one in processor.sweep.find_unreported() if one.upload not in waiting]
         except UNREADABLE:
             logger.exception("the inputs of jobs could not be swept; the next sweep tries again")
             return []
@@ -173,32 +175,24 @@ class UploadProcessor:
         Raises RetryableError or ClientError if something cannot be read or written.
         """
         candidates = find_candidates(self._every_job, trigger.upload)
-        results = self._start_jobs(candidates, trigger) if candidates else []
-        if candidates or trigger.waiting:
-            self._record_waiting(trigger, results)
+        if not candidates and not trigger.waiting:
+            return self._report_near_miss(trigger.upload)
+        record = WaitingRecord(self.jobs, trigger)
+        checked = [(job, record.check_pause(job)) for job in candidates]
+        settled = tuple(job for job, paused in checked if not paused)
+        results = [paused for _, paused in checked if paused]
+        results += self._start_jobs(settled, trigger) if settled else []
+        record.update(results)
         return results or self._report_near_miss(trigger.upload)
 
-    def find_unreported(self) -> list[UploadTrigger]:
-        """Find new objects at the inputs of jobs that no event has reported.
+    def list_batches(self, upload: str) -> tuple[str, ...]:
+        """What the launcher looks at because of an upload: itself, or batches."""
+        return list_batches(self._every_job, upload)
 
-        Costs the lists of the profiles, and at most two calls for each of MAX_SWEPT_INPUTS inputs,
-        however many objects the bucket has. Raises as process_upload does.
-        """
-        starts = list_starts(self._every_job, self._every_profile)
-        chosen = choose_swept(list(starts), self.jobs.clock())
-        found = map_concurrently(self._judge_input, chosen)
-        return merge_triggers(filter(None, found))
-
-    def _judge_input(self, start: Start) -> UploadTrigger | None:
-        found = self.jobs.uploads.read_latest(start.upload)
-        if found is None or not is_swept_age(found, self.jobs.clock()):
-            return None
-        held = self.jobs.store.read_input(compute_input_id(start))
-        code = self.jobs.codes[start.job.run].code
-        run = compute_run_id(start, found, code) if start.input == start.upload else ""
-        if not is_unreported(held.status, found, run):
-            return None
-        return UploadTrigger(start.upload, at=found.uploaded, versions=(found.version,))
+    @cached_property
+    def sweep(self) -> "InputSweep":
+        """Looks at the inputs of all jobs, for all profiles."""
+        return InputSweep(self.jobs, self._every_job, self._every_profile)
 
     def forget_near_misses(self) -> None:
         """Forget near misses that have been deleted since, which most people rename.
@@ -265,48 +259,6 @@ class UploadProcessor:
             return Inventory(now)
         return read_some_profiles(services, queries, Focus.build(subjects), now)
 
-    def _record_waiting(self, trigger: UploadTrigger, results: list[StartResult]) -> None:
-        """Record whether to look at the upload again; enqueue a message if that is to be soon.
-
-        An upload has one message of its own at a time.
-        """
-        store, waiting = self.jobs.store, self.jobs.store.read_waiting(trigger.upload)
-        pending = [result for result in results if result.retry is not RetryWhen.NEVER]
-        why = "; ".join(result.sentence for result in pending)
-        if not pending:
-            if waiting:
-                store.delete_waiting(trigger.upload)
-        elif soon := [result.delay for result in pending if result.retry is RetryWhen.SOON]:
-            self._retry_soon(trigger, waiting, why, 0.0 if 0.0 in soon else min(soon))
-        elif waiting is None or (waiting.due, waiting.why) != (0.0, why):
-            since = waiting.since if waiting else self.jobs.clock()
-            store.record_waiting(WaitingUpload(trigger.upload, since, 0.0, 0, why))
-
-    def _retry_soon(
-        self, trigger: UploadTrigger, waiting: WaitingUpload | None, why: str, delay: float
-    ) -> None:
-        now = self.jobs.clock()
-        since = waiting.since if waiting and waiting.why == why else now
-        finish.report_waiting(why)
-        if now - since > UPLOAD_ALERT_SECONDS:
-            sentence = f"{trigger.upload} has waited for {(now - since) / 60:.0f} minutes: {why}"
-            finish.alert_once(self.jobs, "a job waits", sentence, why)
-        if waiting and waiting.due > now and waiting.attempt != trigger.attempt:
-            return  # its message is in the queue
-        due, attempt = self._enqueue_retry(trigger, now, delay)
-        self.jobs.store.record_waiting(WaitingUpload(trigger.upload, since, due, attempt, why))
-
-    def _enqueue_retry(self, trigger: UploadTrigger, now: float, delay: float) -> tuple[float, int]:
-        """Enqueue a message about the upload; return when it has arrived, and its number.
-
-        Returns (0, 0) without a message if events about all waiting uploads are soon enough.
-        """
-        if trigger.attempt >= UPLOAD_RETRY_ATTEMPTS or (trigger.waiting and not trigger.attempt):
-            return 0.0, 0
-        attempt = trigger.attempt + 1
-        seconds = self.jobs.queue.enqueue_later(replace(trigger, attempt=attempt), delay)
-        return now + seconds + UPLOAD_RETRY_SLACK_SECONDS, attempt
-
 
 def merge_triggers(triggers: Iterable[UploadTrigger]) -> list[UploadTrigger]:
     """Merge the triggers of each upload, with the earliest time and the last attempt."""
@@ -321,6 +273,7 @@ def merge_triggers(triggers: Iterable[UploadTrigger]) -> list[UploadTrigger]:
             granted=first.granted or trigger.granted,
             waiting=first.waiting or trigger.waiting,
             versions=tuple(dict.fromkeys((*first.versions, *trigger.versions))),
+            arrived=max(first.arrived, trigger.arrived),
         )
     return list(merged.values())
 
@@ -336,7 +289,7 @@ def _handle_batch(
             failed.append(record)
         else:
             trigger = parse_upload_trigger(event)
-            groups.setdefault(str(trigger), []).append((record, trigger))
+            groups.setdefault(invocation.name_group(trigger), []).append((record, trigger))
     events = [trigger.id for group in groups.values() for _, trigger in group]
     logger.info("events received", triggers=list(groups), events=events)
     for about, group in groups.items():
@@ -361,5 +314,4 @@ def _read_policies(jobs: JobServices) -> PolicySet:
 
     Files that are kept in memory are read again only if they have changed.
     """
-    services = jobs.services
-    return read_policies(services.policy_files, services.run_store.read_accepted(), services.names)
+    return read_policies_in_force(jobs.services)

@@ -10,8 +10,9 @@ from grantor.aws.clients import RetryableError
 from grantor.aws.job_services import JobServices, NameTaken, QuotaReached, RequestRefused
 from grantor.aws.job_store import InputItem, JobRun
 from grantor.aws.s3 import CodeChanged
-from grantor.aws.services import Services
-from grantor.core.grant import Grant, iam_grantee, profile_subject, split_uri
+from grantor.aws.services import EarlyReads, Services
+from grantor.core.grant import Grant, iam_grantee, profile_subject
+from grantor.core.jobs.batches import INPUTS_FILE, BatchTooLarge, QuietCheck, dump_inputs
 from grantor.core.jobs.decide import (
     FailureCause,
     InputStatus,
@@ -38,11 +39,12 @@ from grantor.core.jobs.request import (
     compute_run_id,
     format_job_name,
     hash_request,
+    list_buckets,
     run_folder,
 )
 from grantor.core.planning.expand import expand_rules
 from grantor.core.planning.required_reads import filter_rules
-from grantor.core.rules import IamPrincipal, Policy, Rule, Start
+from grantor.core.rules import IamPrincipal, Instances, Policy, Rule, Start
 from grantor.core.snapshot import Focus, InputObject, WantedGrants
 from grantor.core.triggers import UploadTrigger
 from grantor.jobs import finish
@@ -59,6 +61,7 @@ class RetryWhen(Enum):
     NEVER = "nothing is left to do"
     ON_EVENT = "at the next event: a run ends, grants change, the schedule fires"
     SOON = "soon, by a message of its own"
+    PAUSE = "when uploads pause, by a message of its own"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class StartResult:
     sentence: str
     retry: RetryWhen = RetryWhen.NEVER
     delay: float = 0.0  # seconds until there is something to do, if that is known
+    arrived: float = 0.0  # when the last object of a batch has arrived, if uploads have to pause
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class _InputCheck:
     run: str
     description: JobDescription | None
     decision: StartDecision
+
+    @property
+    def uploaded(self) -> float:
+        """When the newest object of the input was put, in seconds since the epoch; 0 for none."""
+        return self.input.uploaded if self.input else 0.0
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,24 @@ class JobStarter:
 
         Raises RetryableError or ClientError if something cannot be read or written.
         """
+        try:
+            return self._start_job(start)
+        except BatchTooLarge as reason:
+            sentence = f"{start.job.id} starts no run: {reason}"
+            cause = f"{start.job.id} on {start.input} has too many objects"
+            finish.alert_once(self.jobs, "a batch is too large", sentence, cause)
+            return StartResult(sentence, RetryWhen.ON_EVENT)
+
+    def _start_job(self, start: Start) -> StartResult:
         for _ in range(JOB_START_ROUNDS):
             check = self._check_input(start)
+            quiet = QuietCheck(
+                start.job, start.upload, check.uploaded, check.uploaded, self.jobs.clock()
+            )
+            if start.job.quiet and check.uploaded and quiet.seconds_left > 0:
+                return StartResult(
+                    quiet.sentence, RetryWhen.PAUSE, quiet.seconds_left, check.uploaded
+                )
             if check.decision.action is StartAction.SETTLE and check.description:
                 finish.settle_run(self.jobs, check.held, check.description)
             elif check.decision.action is not StartAction.START or not check.input:
@@ -108,7 +133,7 @@ class JobStarter:
 
     def _check_input(self, start: Start) -> _InputCheck:
         held = self.jobs.store.read_input(compute_input_id(start))
-        found = self.jobs.uploads.read_latest(start.input)
+        found = self.jobs.read_input(start)
         run = compute_run_id(start, found, self.jobs.codes[start.job.run].code) if found else ""
         in_progress = held.status.status is JobStatus.IN_PROGRESS
         description = self.jobs.jobs.describe_job(held.status.name) if in_progress else None
@@ -166,6 +191,7 @@ class JobStarter:
         None if another invocation was faster; then the caller looks at the input again.
         """
         now = datetime.fromtimestamp(self.jobs.clock(), UTC)
+        start = self._complete_start(start, found)
         grants = check_role_grants(self.jobs.services, self.policies, start, now)
         if grants.answer is PreflightAnswer.MISSING:
             why = f"{start.job.id} on {start.input}: {grants.sentence}"
@@ -184,7 +210,7 @@ class JobStarter:
             finish.alert_once(self.jobs, "a job cannot be requested", f"{attempt.label}: {reason}")
             return StartResult(str(reason), RetryWhen.ON_EVENT)
         try:
-            self.jobs.place_code(code, split_uri(start.input)[0])
+            self.jobs.place_code(code, list_buckets(start))
         except CodeChanged as changed:
             why = (
                 f"{attempt.label} does not start, because somebody has changed its code in "
@@ -193,6 +219,9 @@ class JobStarter:
             )
             finish.alert_once(self.jobs, "the code of a job was changed", why)
             return StartResult(why, RetryWhen.ON_EVENT)
+        if found.members:
+            folder = run_folder(self.jobs.names.operations_bucket, start.role, name)
+            self.jobs.operations.put_small(f"{folder}{INPUTS_FILE}", dump_inputs(found))
         run = self._build_run_record(attempt, check.held.status.version)
         status = check.held.status
         claim = status.claim_attempt(
@@ -203,11 +232,22 @@ class JobStarter:
             return None
         return _StartClaim(self.jobs, check.held, claimed, run, self.trigger).create_job(request)
 
+    def _complete_start(self, start: Start, found: InputObject) -> Start:
+        """Add what follows from the input: the machines for its size."""
+        job = start.job
+        if job.instances.is_auto:
+            bounds = self.policies.bounds.find(job.file).jobs
+            # A job for which the bounds allow no machine is refused before.
+            job = replace(job, instances=bounds.choose_machines(found.size) or Instances())
+        return replace(start, job=job)
+
     def _build_run_record(self, attempt: Attempt, before: str) -> JobRun:
         """Build the record of an attempt; `before` is the last input's version, or ""."""
         folder = run_folder(self.jobs.names.operations_bucket, attempt.start.role, attempt.name)
         uploads = self.jobs.uploads
-        passed_over = uploads.count_versions_between(attempt.input, before) if before else 0
+        passed_over = 0
+        if before and not attempt.input.members:
+            passed_over = uploads.count_versions_between(attempt.input, before)
         return JobRun.from_attempt(attempt, self.jobs.clock(), folder, passed_over)
 
 
@@ -304,7 +344,8 @@ def _expand_policies(
     if not rules:
         return WantedGrants()
     suspensions = [one for policy in listed for one in policy.suspensions]
-    return expand_rules(listed, read_focused(services, rules, focus, now, suspensions), focus)
+    with EarlyReads(services) as early:
+        return expand_rules(listed, read_focused(early, rules, focus, now, suspensions), focus)
 
 
 def _select_role_rules(policy: Policy, role: str) -> Policy:

@@ -1,6 +1,6 @@
 """Decide what to do about a job's input, from the status of its last run and what is there now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -15,7 +15,6 @@ from grantor.settings import (
     JOB_CLAIM_SECONDS,
     MAX_JOB_FAILURES,
     MAX_REMEMBERED_RUNS,
-    MAX_SWEPT_INPUTS,
     SWEEP_SECONDS,
     SWEPT_AFTER_SECONDS,
     SWEPT_UPLOAD_AGE,
@@ -258,17 +257,24 @@ def _decide_first(current: InputStatus, wanted: WantedRun, now: float) -> StartD
     return StartDecision(StartAction.START, current.tried.get(wanted.run, 0) + 1)
 
 
-def choose_swept(starts: Sequence[Start], now: float) -> Sequence[Start]:
-    """Choose the starts whose inputs the sweep at `now` (seconds since the epoch) looks at.
+def sort_starts(starts: Iterable[Start]) -> list[Start]:
+    """Sort starts by what they wait for, so that each sweep has them in the same order."""
+    return sorted(starts, key=lambda start: (start.upload, start.job.id))
 
-    That is at most MAX_SWEPT_INPUTS. Of more, each sweep takes the next ones, so that the sweeps
-    look at all of them in turn; the time says which, so nothing has to be remembered.
+
+def choose_swept[Swept](ordered: Sequence[Swept], now: float, most: int) -> Sequence[Swept]:
+    """Choose what the sweep at `now` (seconds since the epoch) looks at, at most `most` of it.
+
+    Of more, each sweep takes the next ones, so that the sweeps look at all of them in turn; the
+    time says which, so nothing has to be remembered.
+
+    >>> [choose_swept("abcde", sweep * SWEEP_SECONDS, 2) for sweep in (0, 1, 2)]
+    [['a', 'b'], ['c', 'd'], ['e', 'a']]
     """
-    ordered = sorted(starts, key=lambda start: (start.upload, start.job.id))
-    if len(ordered) <= MAX_SWEPT_INPUTS:
+    if len(ordered) <= most:
         return ordered
-    begin = int(now // SWEEP_SECONDS) * MAX_SWEPT_INPUTS % len(ordered)
-    return [*ordered[begin:], *ordered[:begin]][:MAX_SWEPT_INPUTS]
+    begin = int(now // SWEEP_SECONDS) * most % len(ordered)
+    return [*ordered[begin:], *ordered[:begin]][:most]
 
 
 def is_swept_age(found: InputObject, now: float) -> bool:

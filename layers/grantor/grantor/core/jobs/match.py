@@ -1,27 +1,30 @@
-"""Match an upload with jobs: which ones it starts, as whom, and why others are refused; and which
-job's input it has missed by a few letters.
+"""Match an upload with jobs: which ones it starts, as whom, and why others are refused.
+
+What an upload starts depends on what the launcher looks at because of it: the upload itself, or the
+batch that it is a part of. A batch is named by the pattern of its objects, with all variables and
+captures filled in, as s3://data/in/2026-11-30/*.csv. That name matches its own pattern.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from grantor.core.diagnostics import Fault, Problem
-from grantor.core.grant import profile_subject, split_uri
+from grantor.core.grant import profile_subject
+from grantor.core.job_places import JobPlace
 from grantor.core.jobs.preflight import Arguments, StartValidator
+from grantor.core.key_pattern import TOKEN, KeyPattern, fill_captures
 from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
-    check_domain,
+    check_domains,
     matches_name,
     resolve_execution_role,
 )
 from grantor.core.planning.profile_conflicts import ConflictCheck
 from grantor.core.planning.scopes import (
-    VARIABLE,
     NotRead,
     RuleRejected,
     fill_variables,
@@ -29,21 +32,44 @@ from grantor.core.planning.scopes import (
     profile_values,
 )
 from grantor.core.rules import (
+    DOMAIN_VARIABLE,
     PROFILE_VARIABLES,
     IamPrincipal,
     Job,
-    JobPlace,
     ProfileSelector,
     Start,
+    is_glob,
 )
 from grantor.core.snapshot import Inventory, Profile
 
+# A variable of a profile or domain; captures have no dot.
+OWN_VARIABLE = re.compile(r"\{[a-z]+\.[^{}]*\}")
+
 
 def find_candidates(jobs: Iterable[Job], upload: str) -> tuple[Job, ...]:
-    """Return the jobs that `upload` (s3://bucket/key) may start, depending on which profiles
-    exist.
+    """Return the jobs that `upload` (s3://bucket/key, or a batch) may start, depending on which
+    profiles exist.
     """
-    return tuple(job for job in jobs if _can_start(job, upload))
+    return tuple(
+        job for job in jobs if _can_start(job, upload) and name_batch(job, upload) == upload
+    )
+
+
+def list_batches(jobs: Iterable[Job], upload: str) -> tuple[str, ...]:
+    """Return what the launcher looks at because of an object: for each job that it may start, the
+    object itself or its batch. None may be for it; then it is the object.
+    """
+    named = (name_batch(job, upload) for job in jobs if _can_start(job, upload))
+    return tuple(dict.fromkeys(named)) or (upload,)
+
+
+def name_batch(job: Job, upload: str) -> str:
+    """Return the job's `on` with the values that the key of this upload gives; "" if it does not
+    match.
+    """
+    pattern = _parse_pattern(job.on)
+    values = pattern.match(upload)
+    return "" if values is None else pattern.fill(values).text
 
 
 def find_subjects(jobs: Iterable[Job], upload: str) -> frozenset[str] | None:
@@ -51,41 +77,38 @@ def find_subjects(jobs: Iterable[Job], upload: str) -> frozenset[str] | None:
 
     None if the key does not tell, so that every profile is possible.
     """
-    found = [
-        (job.runs_as.domain, _profile_names(job, job.runs_as, upload))
-        for job in jobs
-        if isinstance(job.runs_as, ProfileSelector)
-    ]
-    if any(names is None for _, names in found):
-        return None
-    return frozenset(
-        profile_subject(domain, name) for domain, names in found for name in names or ()
-    )
+    found: set[str] = set()
+    for job in jobs:
+        if isinstance(job.runs_as, ProfileSelector):
+            subjects = _profile_subjects(job, job.runs_as, upload)
+            if subjects is None:
+                return None
+            found |= subjects
+    return frozenset(found)
 
 
 def _can_start(job: Job, upload: str) -> bool:
-    if not isinstance(job.runs_as, ProfileSelector):
-        return job.on == upload
-    return (
-        _upload_pattern(job.on).fullmatch(upload) is not None
-        and _profile_names(job, job.runs_as, upload) != frozenset()
-    )
+    if _parse_pattern(job.on).match(upload) is None:
+        return False
+    to = job.runs_as
+    return not isinstance(to, ProfileSelector) or _profile_subjects(job, to, upload) != frozenset()
 
 
-def _profile_names(job: Job, to: ProfileSelector, upload: str) -> frozenset[str] | None:
-    """Return the names of the profiles that the upload may belong to; None if any name is
-    possible.
+def _profile_subjects(job: Job, to: ProfileSelector, upload: str) -> frozenset[str] | None:
+    """Return the profiles that the upload may belong to; None if the key does not tell a name, or
+    only a glob names the domain.
     """
-    found = _upload_pattern(job.on).fullmatch(upload)
-    names = (
-        [_names_for_value(variable, found[group]) for variable, group in _segment_variables(job.on)]
-        if found
-        else []
-    )
-    if not names:
+    found = _parse_pattern(job.on).match(upload) or {}
+    values = [(name, found[name[1:-1]]) for name in _segment_variables(job.on) if found]
+    names = [_names_for_value(*one) for one in values if one[0] in PROFILE_VARIABLES]
+    domains = {value for variable, value in values if variable == DOMAIN_VARIABLE}
+    if not names or not (domains or not any(map(is_glob, to.domains))):
         return None
     return frozenset(
-        name for name in frozenset.intersection(*names) if matches_name(to, to.domain, name)
+        profile_subject(domain, name)
+        for domain in domains or to.domains
+        for name in frozenset.intersection(*names)
+        if matches_name(to, domain, name)
     )
 
 
@@ -103,24 +126,16 @@ def _names_for_value(variable: str, value: str) -> frozenset[str]:
 
 
 @lru_cache(1024)
-def _upload_pattern(on: str) -> re.Pattern[str]:
-    """Compile `on` with each variable as a group, which matches a name or a part of one."""
-    return re.compile("([^/]+)".join(map(re.escape, VARIABLE.split(on)[::2])))
+def _parse_pattern(on: str) -> KeyPattern:
+    return KeyPattern(on)
 
 
 @lru_cache(1024)
-def _segment_variables(on: str) -> tuple[tuple[str, int], ...]:
-    """Return the variables whose value the key tells, each with the number of its group.
-
-    Those are the variables that fill a whole segment between two slashes.
-    """
-    found, group = [], 0
-    for segment in on.split("/"):
-        inside = [variable[0] for variable in VARIABLE.finditer(segment)]
-        if len(inside) == 1 and inside[0] in PROFILE_VARIABLES:
-            found.append((inside[0], group + 1))
-        group += len(inside)
-    return tuple(found)
+def _segment_variables(on: str) -> tuple[str, ...]:
+    """Return the variables whose value the key tells: those that are alone in their segment."""
+    known = (*PROFILE_VARIABLES, DOMAIN_VARIABLE)
+    alone = (found[0] for segment in on.split("/") if len(found := TOKEN.findall(segment)) == 1)
+    return tuple(dict.fromkeys(variable for variable in alone if variable in known))
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,7 @@ def plan_starts(
     may_pass: frozenset[str],
     bounds: Bounds,
 ) -> StartPlan:
-    """Plan what `upload` (s3://bucket/key) starts, of all `jobs`, whose order does not matter.
+    """Plan what `upload` (s3://bucket/key, or a batch) starts, of all `jobs` in any order.
 
     The inventory needs the profiles of the domains that the candidates' profile queries name, with
     sharing and what is unread. `may_pass` are the ARNs, in which * and ? are wildcards, of the
@@ -186,12 +201,10 @@ class _StartPlanner:
         if isinstance(to, IamPrincipal):
             self._add_start(_fill_places(job, None), to.arn, job.arguments, None)
             return
-        check_domain(to.domain, self.inventory)
-        sharing = ConflictCheck(
-            job.query_profiles(to), {}, to.tags, self.profiles, self.inventory.now
-        )
-        for profile in self.profiles.select_profiles(to, to.tags):
-            if _fill_upload_uri(job.on, profile) == self.upload:
+        check_domains(to, self.inventory)
+        sharing = ConflictCheck(job.query_profiles(to), {}, self.profiles, self.inventory.now)
+        for profile in self.profiles.select_profiles(to):
+            if _matches_upload(job.on, profile, self.upload):
                 self._add_profile_start(job, profile, sharing)
 
     def _add_profile_start(self, job: Job, profile: Profile, sharing: ConflictCheck) -> None:
@@ -208,6 +221,8 @@ class _StartPlanner:
     def _add_start(
         self, place: JobPlace, role: str, arguments: Arguments, profile: Profile | None
     ) -> None:
+        values = KeyPattern(place.on).match(self.upload) or {}
+        place, arguments = _fill_place(place, values), _fill_values(arguments, values)
         faults = list(self._validator.find_faults(place, role, arguments))
         self.refused |= {
             locate_fault(place.job, fault, profile.subject if profile else "") for fault in faults
@@ -218,7 +233,6 @@ class _StartPlanner:
     @cached_property
     def _validator(self) -> StartValidator:
         return StartValidator(
-            self.upload,
             self.may_pass,
             [place for job in self.jobs for place in self._list_places(job)],
         )
@@ -228,7 +242,7 @@ class _StartPlanner:
         if isinstance(job.runs_as, IamPrincipal):
             yield _fill_places(job, None)
             return
-        for profile in self.profiles.select_profiles(job.runs_as, job.runs_as.tags):
+        for profile in self.profiles.select_profiles(job.runs_as):
             try:
                 yield _fill_places(job, profile)
             except RuleRejected:
@@ -236,25 +250,44 @@ class _StartPlanner:
 
 
 def _fill_places(job: Job, profile: Profile | None) -> JobPlace:
-    """Fill in the job's places for a profile; raises RuleRejected if a variable has no value."""
+    """Fill in the job's places for a profile, and leave captures.
+
+    Raises RuleRejected if a variable has no value.
+    """
     if profile is None:
         return JobPlace(f"job {job.id}", job, job.on, job.reads, job.output)
-    on, reads, output = (
-        fill_variables(text, profile_values(profile)) for text in (job.on, job.reads, job.output)
-    )
+    values = profile_values(profile)
+    on, reads, output = (_fill_own(text, values) for text in (job.on, job.reads, job.output))
     return JobPlace(f"job {job.id} for {profile.subject}", job, on, reads, output)
 
 
-def _fill_upload_uri(on: str, profile: Profile) -> str:
-    """Return the upload that starts the profile's job; "" if a variable has no value."""
+def _fill_own(text: str, values: Mapping[str, str]) -> str:
+    return OWN_VARIABLE.sub(lambda found: fill_variables(found[0], values), text)
+
+
+def _fill_place(place: JobPlace, captured: Mapping[str, str]) -> JobPlace:
+    on, reads, output = (
+        fill_captures(text, captured) for text in (place.on, place.input, place.output)
+    )
+    return replace(place, on=on, input=reads, output=output)
+
+
+def _fill_values(arguments: Arguments, captured: Mapping[str, str]) -> Arguments:
+    return tuple((name, fill_captures(value, captured)) for name, value in arguments)
+
+
+def _matches_upload(on: str, profile: Profile, upload: str) -> bool:
+    """Whether the upload starts the profile's job; it does not if a variable has no value."""
     try:
-        return fill_variables(on, profile_values(profile))
+        pattern = KeyPattern(_fill_own(on, profile_values(profile)))
     except RuleRejected:
-        return ""
+        return False
+    values = pattern.match(upload)
+    return values is not None and pattern.fill(values).text == upload
 
 
 def _fill_arguments(job: Job, values: Mapping[str, str]) -> Arguments:
-    return tuple((name, fill_variables(value, values)) for name, value in job.arguments)
+    return tuple((name, _fill_own(value, values)) for name, value in job.arguments)
 
 
 def _build_start(
@@ -269,91 +302,25 @@ def _build_start(
 def list_starts(jobs: Iterable[Job], inventory: Inventory) -> Iterator[Start]:
     """Yield what the input of each job would start for each profile of the inventory.
 
-    Nothing is validated. Leaves out profiles without a role or without a value for a variable.
+    Captures remain; fill_start fills them. Nothing is validated. Leaves out profiles without a role
+    or without a value for a variable.
     """
     profiles = ProfileIndex(inventory)
     for job in jobs:
         if isinstance(job.runs_as, IamPrincipal):
             yield _build_start(_fill_places(job, None), job.runs_as.arn, job.arguments, None)
             continue
-        for profile in profiles.select_profiles(job.runs_as, job.runs_as.tags):
+        for profile in profiles.select_profiles(job.runs_as):
             with suppress(RuleRejected):
                 role = resolve_execution_role(profile).identifier
                 arguments = _fill_arguments(job, profile_values(profile))
                 yield _build_start(_fill_places(job, profile), role, arguments, profile)
 
 
-# What people's machines add to the name of a file, once case, blanks and the like are gone: the
-# number of a copy, the word for one, and one suffix more.
-COPY_MARK = re.compile(r"\(\d+\)|^copyof|copy\d*$")
-FILE_SUFFIXES = re.compile(r"(?:\.(?:csv|tsv|txt|gz|zip|bz2|xz|zst|xlsx?|bak|part))+$")
-IGNORED_SIGNS = re.compile(r"[\s_+-]|%20")
-COMPRESSED = (".gz", ".zip", ".bz2", ".xz", ".zst")
-
-
-@dataclass(frozen=True)
-class NearMiss:
-    """An upload that starts nothing, and that nearly has the name of a job's input."""
-
-    upload: str  # s3://bucket/key
-    nearest: str  # s3://bucket/key, whose upload starts the job
-    job: str  # policy/a.yaml#abalone
-
-    def __str__(self) -> str:
-        file, _, name = self.job.partition("#")
-        how = ", not compressed" if self.upload.casefold().endswith(COMPRESSED) else ""
-        return (
-            f"{_quote_key(self.upload)} starts nothing: job {name} of {file} waits for "
-            f"{_quote_key(self.nearest)}, and names are compared letter by letter; "
-            f"upload it under that name{how}"
-        )
-
-
-def _quote_key(uri: str) -> str:
-    return uri if uri.isascii() and uri.isprintable() and " " not in uri else repr(uri)
-
-
-def may_be_near_miss(jobs: Iterable[Job], upload: str) -> bool:
-    """Whether the upload is nearly the input of a job, for some profile that may exist.
-
-    It needs no reads, since it is asked about every object that starts nothing.
-    """
-    name = _simplify_key(upload)
-    return any(_near_pattern(job.on).fullmatch(name) for job in jobs)
-
-
-def find_near_miss(jobs: Iterable[Job], upload: str, inventory: Inventory) -> NearMiss | None:
-    """Return the input of a job that the upload was most likely meant for; None if there is none.
-
-    The inventory needs every profile of the jobs.
-    """
-    name = _simplify_key(upload)
-    near = [job for job in jobs if _near_pattern(job.on).fullmatch(name)]
-    found = [
-        NearMiss(upload, start.upload, start.job.id)
-        for start in list_starts(near, inventory)
-        if _simplify_key(start.upload) == name
-    ]
-    exact = any(one.nearest == upload for one in found)
-    return None if exact else min(found, key=lambda one: (one.nearest, one.job), default=None)
-
-
-@lru_cache(4096)
-def _simplify_key(uri: str) -> str:
-    """Return the URI without what people get wrong in names: case, blanks, marks of copies, one
-    suffix more, slashes at the beginning or doubled.
-
-    >>> _simplify_key("s3://b/usera/abalone (1).CSV"), _simplify_key("s3://b//User A/abalone.gz")
-    ('s3://b/usera/abalone', 's3://b/usera/abalone')
-    """
-    bucket, key = split_uri(uri)
-    plain = IGNORED_SIGNS.sub("", unicodedata.normalize("NFKC", key).casefold())
-    *folders, name = [part for part in plain.split("/") if part] or [""]
-    return "/".join((f"s3://{bucket}", *folders, COPY_MARK.sub("", FILE_SUFFIXES.sub("", name))))
-
-
-@lru_cache(1024)
-def _near_pattern(on: str) -> re.Pattern[str]:
-    """Compile `on` as simplified names match it; each variable is a name or a part of one."""
-    parts = _simplify_key(VARIABLE.sub("\0", on)).split("\0")
-    return re.compile("[^/]*".join(map(re.escape, parts)))
+def fill_start(start: Start, captured: Mapping[str, str]) -> Start:
+    """Return a start with the values that an upload gives the captures."""
+    job = replace(start.job, arguments=_fill_values(start.job.arguments, captured))
+    upload, reads, output = (
+        fill_captures(text, captured) for text in (start.upload, start.input, start.output)
+    )
+    return replace(start, job=job, upload=upload, input=reads, output=output)

@@ -11,10 +11,12 @@ from typing import Any
 
 from grantor.core.diagnostics import is_invisible, parse_json
 from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
-from grantor.core.policy.job_language import SHIPPED_JOBS
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
 from grantor.settings import MAX_JOB_SUMMARY_BYTES, MAX_OUTCOME_CHARACTERS
 
 EXIT_PATTERN = re.compile(r"(?:returned non-zero exit status|exit code:?) (-?\d{1,3})")
+# Of a driver that was killed: as a shell counts it, and as Python does, also in one byte.
+KILLED_CODES = (137, -9, 247)
 EXIT_CAUSES = {
     2: FailureCause.SET_UP,  # wrong arguments
     10: FailureCause.ACCESS,
@@ -23,8 +25,17 @@ EXIT_CAUSES = {
     13: FailureCause.QUARANTINE,
     14: FailureCause.CAPABILITY,
     20: FailureCause.INTERNAL,
-    137: FailureCause.INFRASTRUCTURE,  # killed, mostly for lack of memory
+    **dict.fromkeys(KILLED_CODES, FailureCause.INFRASTRUCTURE),
 }
+# How AWS's container begins the message with which it replaces the job's own: the class of the
+# exception that caused the failure, what failed, and the exception's text, cut to 1 KB in all.
+# Source: aws/sagemaker-spark-container, src/smspark/errors.py and cli.py.
+CONTAINER_MESSAGE = re.compile(
+    r"Algorithm Error: \(caused by (\w+)\): ([^:]+)(?:: (.*))?", re.DOTALL
+)
+SPARK_FAILED = "CalledProcessError"  # the exception's text is the command line, and no reason
+# The container sizes Spark by a list of instance types, and fails for one that is not in it.
+UNKNOWN_MACHINE = re.compile(r"'([a-z][a-z0-9-]{1,15}\.(?:medium|(?:\d{0,2}x)?large))'")
 # SageMaker's message of ResourceLimitExceeded, whose words for what it counts differ.
 QUOTA_PATTERN = re.compile(
     r"limit '([\w. -]{1,80})' is (\d{1,9}) \w+, with current utilization of (\d{1,9}) \w+ "
@@ -119,7 +130,7 @@ def derive_outcome(
     """Derive the outcome of a run.
 
     `label` is what a sentence calls the run, such as "abalone for userA"; `program` is the job's
-    name in SHIPPED_JOBS.
+    type.
     """
     code = _find_exit_code(job.reason, summary)
     seconds = max(0.0, job.ended - job.began) if job.began else 0.0
@@ -129,10 +140,7 @@ def derive_outcome(
     cause = _find_cause(job, code, seconds)
     verb = "was stopped" if job.status is JobStatus.STOPPED else "failed"
     number = f" (exit {code})" if code is not None else ""
-    said = summary.sentence or _clean_text(job.message)
-    reason = _clean_text(job.reason)
-    why = _quote_job(said) if said else _quote_text("SageMaker says", reason) if reason else ""
-    why = f"its summary.json is not valid: {summary.fault}" if summary.fault else why
+    why = _explain_failure(job, summary, code)
     remedy = "" if summary.sentence else _find_remedy(cause, program)
     head = f"{label} {verb}: {cause}{number}" + (f": {why}" if why else "")
     sentence = "; ".join(filter(None, (head, remedy, NEXT_STEPS.get(cause, ""))))
@@ -179,6 +187,39 @@ def parse_summary(text: bytes) -> JobSummary:
         header_lines=_read_counts({"lines": found.get("header_lines")}).get("lines", 0),
         **texts,
     )
+
+
+def _explain_failure(job: JobDescription, summary: JobSummary, code: int | None) -> str:
+    """Say why a run failed, from the first source that knows it; "" if none does."""
+    if summary.fault:
+        return f"its summary.json is not valid: {summary.fault}"
+    if summary.sentence:
+        return _quote_job(summary.sentence)
+    if code in KILLED_CODES:
+        return "the driver was killed, mostly because its machine had no more memory"
+    if container := CONTAINER_MESSAGE.match(job.message):
+        return _explain_container(*container.groups(""))
+    if message := _clean_text(job.message):
+        return _quote_job(message)
+    reason = _clean_text(job.reason)
+    return _quote_text("SageMaker says", reason) if reason else ""
+
+
+def _explain_container(error: str, what: str, detail: str) -> str:
+    """Say what AWS's container reports; it overwrites the message that the job has left."""
+    if error == SPARK_FAILED:
+        return "Spark ended with an error, and the job has left no summary that says why"
+    if machine := _find_unknown_machine(error, detail):
+        return (
+            f"AWS's container does not know the instance type ml.{machine}; name another one "
+            "(instances: {type: …})"
+        )
+    return _quote_text("AWS's container says", f"{what}: {detail}" if detail else what)
+
+
+def _find_unknown_machine(error: str, detail: str) -> str:
+    found = UNKNOWN_MACHINE.fullmatch(detail.strip()) if error == "KeyError" else None
+    return found[1] if found else ""
 
 
 def _describe_success(summary: JobSummary) -> str:
@@ -253,8 +294,9 @@ def _describe_quarantine(summary: JobSummary) -> str:
 
 
 def _find_remedy(cause: FailureCause, program: str) -> str:
-    if cause is FailureCause.CONTRACT and program in SHIPPED_JOBS:
-        return SHIPPED_JOBS[program].input_remedy
+    kind = SHIPPED_JOB_TYPES.get(program)
+    if cause is FailureCause.CONTRACT and kind and kind.input_remedy:
+        return kind.input_remedy
     return REMEDIES.get(cause, "")
 
 
@@ -263,6 +305,9 @@ def _find_cause(job: JobDescription, code: int | None, seconds: float) -> Failur
         return FailureCause.SUMMARY
     if job.status is JobStatus.STOPPED:
         return FailureCause.TIME if job.limit and seconds >= job.limit else FailureCause.STOPPED
+    container = CONTAINER_MESSAGE.match(job.message)
+    if container and _find_unknown_machine(container[1], container[3] or ""):
+        return FailureCause.SET_UP
     if code is not None:
         return EXIT_CAUSES.get(code, FailureCause.INTERNAL)
     if job.reason.startswith(CODE_ERROR_PREFIXES):

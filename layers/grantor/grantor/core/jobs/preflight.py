@@ -6,6 +6,9 @@ and a list of what is below `key/` need READ; it reads, writes and copies the ou
 READWRITE in one grant. That grant may be on exactly the output folder: no request is for the folder
 itself, since a run writes below OUTPUT/runs/RUN/ and its plain files are put one by one.
 
+A batch needs READ on everything that begins like its objects, in one grant: the job asks once for
+all of them, and S3A's requests for each of them are covered, too.
+
 A job with access: staged calls GetDataAccess itself: for READ on the key, and for READ and WRITE on
 the output, which may be two grants.
 """
@@ -19,8 +22,11 @@ from fnmatch import fnmatchcase
 
 from grantor.core.diagnostics import Fault, join_words, quote_text
 from grantor.core.grant import Grant, Permission, covers, iam_grantee
+from grantor.core.job_places import JobPlace, JobPlaces
+from grantor.core.key_pattern import KeyPattern
 from grantor.core.planning.rendering import Home, describe_grantee
-from grantor.core.rules import JobPlace, JobPlaces, Start, Suspension
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
+from grantor.core.rules import Start, Suspension
 from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
 from grantor.settings import MAX_LISTED_NAMES
 
@@ -73,13 +79,21 @@ class Need:
 
 def list_needs(start: Start) -> tuple[Need, ...]:
     """List what the job's requests need."""
-    folder, output = f"{start.input[: start.input.rindex('/')]}/*", f"{start.output}*"
+    output, is_staged = f"{start.output}*", STAGED_ARGUMENT in start.job.arguments
+    read = Need(Permission.READ, output, output, output)
+    writes = (
+        (read, replace(read, permission=Permission.WRITE))
+        if is_staged
+        else (replace(read, permission=Permission.READWRITE),)
+    )
+    if start.is_batch:
+        pattern = KeyPattern(start.input)
+        scope, folder = f"{pattern.stem}*", f"{pattern.stem_folder}*"
+        return (Need(Permission.READ, scope, scope, folder), *writes)
+    folder = f"{start.input[: start.input.rindex('/')]}/*"
     key = Need(Permission.READ, start.input, start.input, folder)
-    if STAGED_ARGUMENT in start.job.arguments:
-        read = Need(Permission.READ, output, output, output)
-        return (key, read, replace(read, permission=Permission.WRITE))
     below = Need(Permission.READ, f"everything below {start.input}/", f"{start.input}/*", folder)
-    return (key, below, Need(Permission.READWRITE, output, output, output))
+    return (key, *writes) if is_staged else (key, below, *writes)
 
 
 def find_unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
@@ -87,7 +101,8 @@ def find_unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
     grantee = iam_grantee(start.role)
     # A grant with an application is for sessions that Identity Center made; a job's role has none.
     own = [grant for grant in grants if grant.grantee == grantee and not grant.application]
-    return tuple(need for need in list_needs(start) if not any(map(need.is_met_by, own)))
+    needs = list_needs(start)
+    return tuple(need for need in needs if not any(map(need.is_met_by, own)))
 
 
 def check_grants(
@@ -160,7 +175,8 @@ def _propose_rules(start: Start, missing: Iterable[Need]) -> str:
         _format_rule(start, number, scope, permission)
         for number, (scope, permission) in enumerate(scopes.items(), 1)
     )
-    head = f"To grant it, add below `rules:` in {start.job.file}:"
+    owner = f", or ask its owner, {start.job.owner}" if start.job.owner else ""
+    head = f"To grant it, add below `rules:` in {start.job.file}{owner}:"
     return "\n".join([head, *rules])
 
 
@@ -184,7 +200,6 @@ class StartValidator:
     `may_pass` are patterns of the ARNs of roles; `places` are those of all known jobs.
     """
 
-    upload: str
     may_pass: frozenset[str]
     places: Sequence[JobPlace]
 
@@ -192,8 +207,8 @@ class StartValidator:
         """Yield everything that is wrong with one start."""
         if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
             yield self._role_fault(role)
-        yield from self._bucket_faults(place)
         yield from _length_faults(place, arguments)
+        yield from _value_faults(place, arguments)
         yield from self._overlap_faults(place)
 
     def _role_fault(self, role: str) -> Fault:
@@ -208,17 +223,6 @@ class StartValidator:
             why,
             "add the role to JobRoles, or run the job as another",
         )
-
-    def _bucket_faults(self, place: JobPlace) -> Iterator[Fault]:
-        bucket = self.upload[: self.upload.index("/", len("s3://")) + 1]
-        for called, uri in (("input", place.input), ("output", place.output)):
-            if not uri.startswith(bucket):
-                why = f"jobs read and write in the bucket of the upload, {bucket}"
-                yield Fault(
-                    f"its {called} {quote_text(uri)} is in another bucket",
-                    why,
-                    f"write {called}: s3://{{data_bucket}}/…",
-                )
 
     def _overlap_faults(self, place: JobPlace) -> Iterator[Fault]:
         if place.feeds(place):
@@ -256,6 +260,15 @@ def _length_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
                 why,
                 "shorten the names in it",
             )
+
+
+def _value_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
+    """Yield what is wrong with values that only the upload or the profile has given."""
+    kind = SHIPPED_JOB_TYPES.get(place.job.run)
+    parameters = kind.parameters if kind else {}
+    for name, value in arguments:
+        if (parameter := parameters.get(name)) and (fault := parameter.explain_value(value)):
+            yield fault
 
 
 def _object_key(uri: str) -> str:

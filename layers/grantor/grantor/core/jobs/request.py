@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantor.core.grant import split_uri
-from grantor.core.policy.job_language import SHIPPED_JOBS
+from grantor.core.jobs.batches import INPUTS_FILE
+from grantor.core.policy.job_types import ENTRY
 from grantor.core.rules import Instances, Start
 from grantor.core.snapshot import InputObject
 from grantor.core.triggers import JOB_NAME_PREFIX
@@ -82,7 +83,9 @@ class Attempt:
 def compute_run_id(start: Start, given: InputObject, code: CodeVersion) -> str:
     """Return 20 hex digits for this content, processed by this code into this output.
 
-    The version id is not part of it: the same content, uploaded again, is the same run.
+    Neither versions nor machines are part of it: the same content, uploaded again, is the same run.
+    The ETag of a batch covers the key and the ETag of each of its objects, and the hash of the code
+    covers the job type.
     """
     bucket, key = split_uri(given.uri)
     essence = {
@@ -251,25 +254,31 @@ def build_attempt_request(attempt: Attempt, environment: LaunchEnvironment) -> d
     """
     start, code = attempt.start, f"s3://{environment.operations}/code/{environment.code}"
     what = SparkSubmission(
-        app=f"{code}/{SHIPPED_JOBS[start.job.run].entry}",
+        app=f"{code}/{ENTRY}",
         py_files=f"{code}/py-files",
-        configuration=f"{code}/conf/{split_uri(start.input)[0]}/configuration.json",
+        configuration=f"{code}/{configuration_path(list_buckets(start))}",
         events=f"{run_folder(environment.operations, start.role, attempt.name)}spark-events/",
         arguments=_check_arguments(build_arguments(attempt, environment)),
     )
-    seconds, tags = (
-        int(start.job.time_limit.total_seconds()),
-        {"grantor:stack": environment.stack, "grantor:job": start.job.name},
-    )
-    terms = JobTerms(
-        start.role,
-        image_uri(environment.region),
-        start.job.instances,
-        seconds,
-        environment.network,
-        tags,
-    )
+    seconds = int(start.job.time_limit.total_seconds())
+    tags = {"grantor:stack": environment.stack, "grantor:job": start.job.name}
+    image, machines = image_uri(environment.region), start.job.instances
+    terms = JobTerms(start.role, image, machines, seconds, environment.network, tags)
     return build_request(attempt.name, what, terms)
+
+
+def list_buckets(start: Start) -> tuple[str, ...]:
+    """List the buckets that a job reads and writes: one or two."""
+    return tuple(dict.fromkeys(split_uri(uri)[0] for uri in (start.input, start.output)))
+
+
+def configuration_path(buckets: Sequence[str]) -> str:
+    """Return the path of the Spark configuration for jobs on these buckets, below their code.
+
+    >>> configuration_path(("data",)), configuration_path(("data", "features"))
+    ('conf/data/configuration.json', 'conf/data/features/configuration.json')
+    """
+    return f"conf/{'/'.join(buckets)}/configuration.json"
 
 
 def run_folder(operations: str, role: str, name: str) -> str:
@@ -284,9 +293,16 @@ def run_folder(operations: str, role: str, name: str) -> str:
 
 
 def build_arguments(attempt: Attempt, environment: LaunchEnvironment) -> list[str]:
-    """Build the job's arguments: the article's five, the run's identity, and the policy file's."""
+    """Build the job's arguments: the article's five, the run's identity, and the policy file's.
+
+    For a batch, inputs.json says what the job reads, and the key is the pattern of its objects.
+    """
     start, given = attempt.start, attempt.input
     (source, key), (target, folder) = split_uri(start.input), split_uri(start.output)
+    place = run_folder(environment.operations, start.role, attempt.name)
+    version = {"input_etag": given.etag, "input_version": given.version}
+    if start.is_batch:
+        version = {"inputs": f"{place}{INPUTS_FILE}"}
     arguments = {
         "account_id": environment.account,
         "s3_input_bucket": source,
@@ -294,10 +310,10 @@ def build_arguments(attempt: Attempt, environment: LaunchEnvironment) -> list[st
         "s3_output_bucket": target,
         "s3_output_key_prefix": folder.rstrip("/"),
         "run_id": attempt.run,
-        "input_etag": given.etag,
-        "input_version": given.version,
+        **version,
         "job_name": attempt.name,
-        "summary": f"{run_folder(environment.operations, start.role, attempt.name)}summary.json",
+        "summary": f"{place}summary.json",
+        "job": start.job.run,
         **dict(start.job.arguments),
     }
     return [word for name, value in arguments.items() for word in _format_option(name, value)]
