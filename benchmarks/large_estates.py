@@ -5,13 +5,13 @@ grants at once, without requests, and they are written to the engine's own ledge
 engine must find nothing to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from grantor.aws.access_grants import OWNER
 from grantor.aws.services import Services
-from grantor.core.grant import Grant, LedgerEntry, State, closest_location
+from grantor.core.grant import Grant, LedgerEntry, State, choose_location
 from grantor.core.planning.plan import Change
 from grantor.reconcile.lease import exclusive_lease
 from grantor.reconcile.run import judge_run
@@ -27,18 +27,28 @@ GRANTS_PER_PROFILE = FILES * RULES_PER_FILE  # every profile has a grant from ea
 
 def create_many_grants(setup: GrantorSetup, profiles: int) -> Services:
     """Create a hundred grants for each of so many profiles; the warm services of the last run."""
+    files = {f"team-{number}": write_policy(number) for number in range(FILES)}
+    return create_wanted_grants(setup, files, profiles, GRANTS_PER_PROFILE)
+
+
+def create_wanted_grants(
+    setup: GrantorSetup, files: Mapping[str, str], profiles: int, each: int
+) -> Services:
+    """Create what policy files (texts by name) give so many profiles: `each` grants for each of
+    them. Returns the warm services of the last run.
+    """
     setup.names = replace(setup.names, guard_limits=GUARD_LIMITS)
-    setup.set_switches(grants_quota=2 * GRANTS_PER_PROFILE * profiles + 1000)
-    for number in range(FILES):
-        setup.put_policy(f"team-{number}", write_policy(number))
+    setup.set_switches(grants_quota=2 * each * profiles + 1000)
+    for name, text in files.items():
+        setup.put_policy(name, text)
     create_profiles(setup, range(profiles))
     services = setup.build_services()
     found = judge_run(services, {"everything": None})
     wanted = found.plan.create if found else ()
-    if len(wanted) != profiles * GRANTS_PER_PROFILE:
+    if len(wanted) != profiles * each:
         raise RuntimeError(
             f"the policy files want {len(wanted):,} grants, "
-            f"not {GRANTS_PER_PROFILE} for each of {profiles:,} profiles"
+            f"not {each} for each of {profiles:,} profiles"
         )
     _write_ledger(services, wanted, _create_grants(setup, services, wanted))
     report = setup.reconcile(services=services)
@@ -90,7 +100,7 @@ def _create_grants(setup: GrantorSetup, services: Services, wanted: Sequence[Cha
 
 
 def _build_request(grant: Grant, locations: Any) -> dict[str, Any]:
-    found = closest_location(grant.scope, locations)
+    found = choose_location(grant.scope, locations)
     if found is None:
         raise ValueError(f"no location covers {grant.scope}")
     location, sub_prefix = found

@@ -1,9 +1,9 @@
-"""The job's pass and session as they ship.
+"""A job's pass and session as they ship.
 
 Validation, quarantine, features, a stable split, and all counts of the drift report.
 
-python grantor_job.py abalone.csv out: out/train, out/validation and out/quarantine are written,
-and the counts are printed as JSON.
+python grantor_job.py abalone abalone.csv out: out/train, out/validation and out/quarantine are
+written, and the counts are printed as JSON.
 """
 
 import json
@@ -13,19 +13,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "spark_jobs"))
 
-from abalone import drift, engine, measures
-from abalone.compute import open_session
+from framework import drift, engine, measures
+from framework.job_files import read_job
+from framework.session import open_session
 
 BYTES_PER_FILE = 64 << 20  # of input for each output file, as in the job
 
 
-def main(source: str, target: str) -> None:
+def main(job: str, source: str, target: str) -> None:
     """Write the output, and print the counts."""
+    contract = read_job(job).contract
     with open_session() as spark:
         wanted = ceil(Path(source).stat().st_size / BYTES_PER_FILE)
         files = min(wanted, spark.sparkContext.defaultParallelism)
-        counts = measures.encode_counts(engine.transform_file(spark, source, target, files))
-        print(json.dumps(counts["rows"] | {"drift": drift.describe_drift(counts, counts)}))
+        counts = engine.transform_files(spark, [source], target, files, contract)
+        encoded = measures.encode_counts(counts)
+        drifted = drift.describe_drift(encoded, encoded, contract.drift)
+        print(json.dumps(encoded["rows"] | {"drift": drifted}))
 
 
 if __name__ == "__main__":

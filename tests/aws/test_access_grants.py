@@ -19,7 +19,7 @@ from grantor.aws.access_grants import (
     ownership_tags,
 )
 from grantor.aws.clients import RetryableError
-from grantor.core.grant import Grant, Grantee, Location, Permission, closest_location
+from grantor.core.grant import Grant, Grantee, Location, Permission, choose_location
 from grantor.limits import MAX_TAG_VALUE_CHARACTERS
 from sandbox.in_process import access_grants
 from sandbox.switches import GrantSwitches
@@ -42,7 +42,7 @@ class GrantsSetup:
         self.ana = Grantee("IAM", scenario.user)
 
     def make(self, grant: Grant, **tags: str) -> str:
-        found = closest_location(grant.scope, self.grants.list_locations())
+        found = choose_location(grant.scope, self.grants.list_locations())
         assert found
         return self.grants.create_grant(grant, *found, tags)
 

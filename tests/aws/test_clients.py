@@ -47,7 +47,7 @@ def test_each_client_is_created_once_in_the_region_of_the_environment_and_retrie
 def test_importing_the_module_creates_no_client():
     script = (
         "import grantor.aws.clients as c, boto3; assert boto3.DEFAULT_SESSION is None; "
-        "assert vars(c.Clients()) == {'_region': None}"
+        "assert vars(c.Clients()) == {'_region': None, '_profile': None}"
     )
 
     subprocess.run(

@@ -210,6 +210,42 @@ def test_many_grants_are_written_in_their_order_in_transactions_of_ninety(ledger
     ]
 
 
+def test_writes_that_are_joined_share_a_transaction_and_the_last_one_on_an_item_counts(
+    table: DynamoDBTable, lease: Lease
+):
+    joining, calls = Ledger(table).joining(lease), count_calls(table._client)
+    joining.mark_leaving([entry()])
+    joining.write_intent([entry(), entry(BEN)])
+    joining.forget_grants([entry(BEN).grant])
+    before = dict(calls)
+    joining.flush()
+    joining.flush()
+
+    assert (before, dict(calls)) == ({}, {"TransactWriteItems": 1})
+    assert list(joining.iterate_entries()) == [entry().with_state(State.INTENDED)]
+
+
+def test_joined_writes_wait_for_no_more_than_a_transaction_takes(
+    table: DynamoDBTable, lease: Lease
+):
+    joining, calls = Ledger(table).joining(lease), count_calls(table._client)
+    joining.mark_leaving(entry(ANA, f"s3://data/{n:04}/*") for n in range(300))
+
+    assert calls["TransactWriteItems"] == 4
+
+
+def test_a_pair_is_known_once_it_is_written(table: DynamoDBTable, lease: Lease):
+    ledger = Ledger(table)
+    joining = ledger.joining(lease)
+    joining.write_intent([entry()])
+    known_before = set(ledger.paired)
+    LeaseStore(table).acquire("faster", {}, 61, 60)
+    with pytest.raises(LeaseLost):
+        joining.flush()
+
+    assert (known_before, ledger.paired) == (set(), set())
+
+
 def test_no_transaction_is_larger_than_dynamodb_takes(ledger: Ledger):
     # 130 KB, packed
     noise = [
@@ -286,6 +322,17 @@ def test_a_write_that_keeps_conflicting_is_a_retryable_error(ledger: Ledger):
 
     with pytest.raises(RetryableError, match="keep conflicting"):
         ledger.confirm_entries([entry()])
+
+
+def test_items_that_others_write_meanwhile_are_read_again(table: DynamoDBTable):
+    table.put_item({"pk": "meta", "sk": "sweep", "at": "now"})
+    conflict = cancelled("TransactionConflict", "None")
+    replace_answers(table._client, "TransactGetItems", *[conflict] * 3)
+
+    assert table.get_items(("meta", "sweep"), ("meta", "guard")) == [
+        {"pk": "meta", "sk": "sweep", "at": "now"},
+        None,
+    ]
 
 
 READS: dict[str, Callable[[Ledger], object]] = {

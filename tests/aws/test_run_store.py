@@ -11,11 +11,20 @@ import pytest
 from grantor.aws.clients import LeaseLost
 from grantor.aws.dynamodb import DynamoDBTable
 from grantor.aws.lease import Lease, LeaseStore
-from grantor.aws.run_store import AcceptedVersion, PlanAltered, RunRecord, RunStore, Sweep
+from grantor.aws.ledger import Ledger
+from grantor.aws.run_store import (
+    AcceptedVersion,
+    PlanAltered,
+    RunRecord,
+    RunStore,
+    Sweep,
+    encode_acceptance,
+    encode_sweep,
+)
 from grantor.core.planning.approvals import Decision, PendingPlan
 from grantor.core.planning.guard import Baseline
 from grantor.core.planning.rendering import format_timestamp
-from grantor.core.snapshot import TOTAL
+from grantor.core.snapshot import TOTAL, Window
 from grantor.core.triggers import PolicyWrite
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, 250_000, tzinfo=UTC)
@@ -27,13 +36,14 @@ def records(table: DynamoDBTable) -> RunStore:
     return RunStore(table)
 
 
-def test_the_accepted_version_of_each_policy_file_is_known(records: RunStore, lease: Lease):
-    records.record_accepted(
-        lease, {"policy/a.yaml": FIRST, "policy/b.yaml": AcceptedVersion("v7", '"e7"')}
-    )
-    records.record_accepted(
-        lease, {"policy/b.yaml": AcceptedVersion("v8", '"e8"')}, gone=["policy/a.yaml"]
-    )
+def test_the_accepted_version_of_each_policy_file_is_known(
+    table: DynamoDBTable, records: RunStore, lease: Lease
+):
+    write = Ledger(table).with_lease(lease).write_actions
+    both = {"policy/a.yaml": FIRST, "policy/b.yaml": AcceptedVersion("v7", '"e7"')}
+    write(encode_acceptance(both, gone=[]))
+    other = {"policy/b.yaml": AcceptedVersion("v8", '"e8"')}
+    write(encode_acceptance(other, gone=["policy/a.yaml"]))
 
     assert records.read_accepted() == {"policy/b.yaml": AcceptedVersion("v8", '"e8"')}
 
@@ -43,10 +53,11 @@ def test_a_holder_that_has_lost_the_lease_accepts_nothing(
 ):
     LeaseStore(table).acquire("faster", {}, 61, 60)
 
+    ledger = Ledger(table).with_lease(lease)
     with pytest.raises(LeaseLost):
-        records.record_accepted(lease, {"policy/a.yaml": FIRST})
+        ledger.write_actions(encode_acceptance({"policy/a.yaml": FIRST}, gone=[]))
     with pytest.raises(LeaseLost):
-        records.record_sweep(lease, Sweep("2026-11-24"))
+        ledger.write_actions([encode_sweep(Sweep("2026-11-24"))])
     assert (records.read_accepted(), records.read_last_sweep()) == ({}, Sweep())
 
 
@@ -232,12 +243,14 @@ def test_an_alert_is_about_each_of_its_problems_for_a_day(records: RunStore):
     assert not records.was_alerted(["one"], NOW + timedelta(hours=25))
 
 
-def test_the_last_sweep_is_known(records: RunStore, lease: Lease):
+def test_the_last_sweep_is_known(table: DynamoDBTable, records: RunStore, lease: Lease):
     owned = {TOTAL: (40, 3), "policy/a.yaml": (40, 3)}
     baseline = Baseline(owned, {"policy/a.yaml#team": 12}, {"Product-Domain": 2})
-    records.record_sweep(lease, Sweep("2026-11-24T10:00:00Z", baseline))
+    sweep = Sweep("2026-11-24T10:00:00Z", baseline)
+    Ledger(table).with_lease(lease).write_actions([encode_sweep(sweep)])
 
-    assert records.read_last_sweep() == Sweep("2026-11-24T10:00:00Z", baseline)
+    assert records.read_last_sweep() == sweep
+    assert records.read_guard() == (sweep, Window())
     assert records.read_last_sweep().owned == 40
 
 

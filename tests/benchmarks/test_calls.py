@@ -17,6 +17,14 @@ rules:
     on: {{each_prefix: "s3://{{data_bucket}}/teams/"}}
     allow: READ
 """
+ONE_RULE = """\
+version: 1
+rules:
+  - name: one
+    to: {{role: "{role}"}}
+    on: s3://{{data_bucket}}/{name}/*
+    allow: READ
+"""
 
 
 @pytest.mark.parametrize("profiles", [1, 11])
@@ -55,6 +63,25 @@ def test_an_upload_into_a_folder_with_many_grants_costs_pages_and_not_a_call_for
     assert (created, again.done) == (60, [])
     assert bare.count_calls() == {"ListAccessGrants": 1, "ListAccessGrantsLocations": 1}
     assert sum(bare.count_calls("dynamodb").values()) < 10
+
+
+def test_a_changed_rule_costs_three_transactions_and_one_read_of_what_the_guard_needs(
+    bare: GrantorSetup,
+) -> None:
+    role, services = bare.create_role("auditor"), bare.build_services()
+    for name in ("old", "new"):
+        bare.reset_call_counts()
+        bare.put_policy("one", ONE_RULE.format(role=role, name=name))
+        report = bare.reconcile(services=services)
+
+    assert (report.created, report.deleted) == (1, 1)
+    assert bare.count_calls("dynamodb") == {
+        "PutItem": 3,  # the lease is taken and released, and the run recorded
+        "Query": 2,  # accepted versions, pending plans
+        "Scan": 1,
+        "TransactGetItems": 1,
+        "TransactWriteItems": 3,  # before the create, after it, after the delete
+    }
 
 
 def test_a_figure_over_its_bound_does_not_hold() -> None:

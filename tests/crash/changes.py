@@ -242,7 +242,7 @@ def _fail_run_before_it_confirms(setup: GrantorSetup) -> None:
         "message": "not now",
     }
     setup.set_faults(
-        {"service": "dynamodb", "operation": "TransactWriteItems", "after": 3, **refusal}
+        {"service": "dynamodb", "operation": "TransactWriteItems", "after": 1, **refusal}
     )
     with suppress(ClientError):
         setup.reconcile()

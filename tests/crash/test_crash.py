@@ -5,6 +5,7 @@ changes; `make test-crash` tests all.
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from grantor.reconcile.handler import publish_quietly
 from grantor.reconcile.lease import run_until_drained
 from sandbox.testing.helpers import call_control
 from tests.crash import changes
-from tests.crash.aws_state import AwsState
+from tests.crash.aws_state import AwsState, LedgerTable
 from tests.crash.changes import ARTICLE_GRANTS, Change
 from tests.crash.fork_server import RUN_SECONDS, build_clients
 from tests.crash.forked_runs import TIMEOUT_SECONDS, ForkedRuns
@@ -24,9 +25,7 @@ from tests.grantor_setup import ARTICLE_POLICY, EVERYTHING, GrantorSetup
 SECONDS_WITHIN_LEASE = 30.0  # the lease of a dead run is still held then
 CHOSEN_CHANGES = (
     changes.a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger,
-    changes.read_becomes_readwrite,
     changes.a_policy_file_is_deleted,
-    changes.a_rule_wants_what_somebody_else_has_made,
     changes.a_plan_of_25_deletes_that_nobody_approves,
 )
 
@@ -43,6 +42,15 @@ def test_the_run_after_a_kill_repairs_everything_whichever_write_was_the_last(
         for number in kills.write_numbers
         if (broken := kills.find_violations(number))
     } == {}
+
+
+def test_counts_of_the_guard_compare_alike_whichever_hour_a_run_was_in() -> None:
+    def read(hours: str) -> Any:
+        item = {"pk": "meta", "sk": "guard", "hours": hours}
+        return LedgerTable({("meta", "guard"): item}).data_of_no_run
+
+    assert read('{"7":{"":[0,4]},"8":{"":[1,2],"a":[1,2]}}') == read('{"9":{"":[1,6],"a":[1,2]}}')
+    assert read('{"7":{"":[0,4]}}') != read('{"7":{"":[0,5]}}')
 
 
 def test_a_trigger_within_the_lease_of_a_dead_run_stays_pending_and_the_next_run_covers_both(

@@ -98,11 +98,11 @@ def test_an_approved_gift_that_takes_several_runs_needs_one_approval(setup: Gran
 def test_what_a_run_takes_and_gives_is_recorded_and_an_approval_begins_anew(
     thirty_grants: GrantorSetup,
 ) -> None:
-    ledger = thirty_grants.build_services().ledger
-    assert ledger.read_window().sums[TOTAL].given == 31
+    store = thirty_grants.build_services().run_store
+    assert store.read_guard()[1].sums[TOTAL].given == 31
     thirty_grants.put_policy("many", build_rules(20))
     assert thirty_grants.reconcile().deleted == 10
-    assert ledger.read_window().sums["policy/many.yaml"].deleted == 10
+    assert store.read_guard()[1].sums["policy/many.yaml"].deleted == 10
     assert_run_changes_nothing(thirty_grants)
 
     thirty_grants.put_policy("many", build_rules(5))
@@ -112,7 +112,7 @@ def test_what_a_run_takes_and_gives_is_recorded_and_an_approval_begins_anew(
     )
     thirty_grants.decide(report)
     assert thirty_grants.reconcile().deleted == 15
-    assert ledger.read_window().sums == {}
+    assert store.read_guard()[1].sums == {}
     thirty_grants.put_policy("many", build_rules(4))
     assert thirty_grants.reconcile().deleted == 1
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import botocore
 import botocore.session
 from botocore import exceptions
 from botocore.config import Config
@@ -125,15 +126,20 @@ def map_concurrently[T, R](read: Callable[[T], R], items: Iterable[T]) -> list[R
         return list(pool.map(read, listed))
 
 
+# CloudTrail shows it. botocore composes a text of its own for each call, twice, in a quarter of the
+# time that a call costs here (measured).
+USER_AGENT = f"Grantor Botocore/{botocore.__version__}"
 # Adaptive mode slows down when throttled. The timeouts are short enough for a run to report a
 # service that does not answer.
 CLIENT_CONFIG = Config(
+    user_agent=USER_AGENT,
     retries={"mode": "adaptive", "max_attempts": CALL_ATTEMPTS},
     connect_timeout=CONNECT_TIMEOUT_SECONDS,
     read_timeout=READ_TIMEOUT_SECONDS,
 )
 # A function that runs out of time cannot wait for long; its queue can.
 LAUNCH_CONFIG = Config(
+    user_agent=USER_AGENT,
     retries={"mode": "standard", "max_attempts": LAUNCH_CALL_ATTEMPTS},
     connect_timeout=CONNECT_TIMEOUT_SECONDS,
     read_timeout=LAUNCH_READ_TIMEOUT_SECONDS,
@@ -206,13 +212,21 @@ class Clients:
     sso_admin: "SSOAdminClient" = _lazy_client("sso-admin")
     sts: "STSClient" = _lazy_client("sts")
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(self, region: str | None = None, profile: str | None = None) -> None:
         self._region = region
+        self._profile = profile
 
     @cached_property
     def session(self) -> botocore.session.Session:
-        """A session with the environment's credentials, and its Region unless another was given."""
-        session = botocore.session.get_session()
+        """A session with the environment's credentials, and its Region unless another was given.
+
+        A profile comes before all else in the environment. With the profile "" the environment's
+        own (AWS_PROFILE) is left out.
+        """
+        without = {"profile": (None, None, None, None)} if self._profile == "" else None
+        session = botocore.session.Session(without)
+        if self._profile:
+            session.set_config_variable("profile", self._profile)
         if self._region:
             session.set_config_variable("region", self._region)
         return prepare_session(session)

@@ -242,14 +242,14 @@ def read_stack(
         not isinstance(instance, Unread) and bool(instance["directory"]),
         attempt(
             "s3:ListAccessGrantsLocations, iam:GetRole",
-            lambda: _read_location(clients, owner, outputs["DataBucket"]),
+            lambda: choose_fact(clients, list_locations(clients, owner), outputs["DataBucket"]),
         ),
         attempt(
             "dynamodb:DescribeTable, dynamodb:DescribeContinuousBackups",
             lambda: _read_ledger(clients, outputs["Ledger"]),
         ),
-        _read_bucket(clients, outputs["DataBucket"]),
-        _read_bucket(clients, outputs["PolicyBucket"]),
+        read_bucket(clients, outputs["DataBucket"]),
+        read_bucket(clients, outputs["PolicyBucket"]),
         _pick(health, "triggers", _find_triggers),
         _pick(
             health,
@@ -294,10 +294,16 @@ def _find_part(what: str) -> str:
     return "other" if what in ("EventQueue", "UploadQueue", "age of messages") else "triggers"
 
 
-def _read_location(clients: "Clients", owner: str, bucket: str) -> LocationFact | None:
-    """The location with the longest scope over the bucket, and its role."""
+def list_locations(clients: "Clients", owner: str) -> list[Mapping[str, Any]]:
+    """Every location as S3 describes it; a call for each 1,000."""
     pages = clients.s3control.list_access_grants_locations
-    found = _list_pages(pages, "AccessGrantsLocationsList", AccountId=owner)
+    return [*_list_pages(pages, "AccessGrantsLocationsList", AccountId=owner)]
+
+
+def choose_fact(
+    clients: "Clients", found: Iterable[Mapping[str, Any]], bucket: str
+) -> LocationFact | None:
+    """The location with the longest scope over the bucket, and its role; a call."""
     covering = [
         one
         for one in found
@@ -333,7 +339,8 @@ def _read_ledger(clients: "Clients", name: str) -> LedgerFact:
     return LedgerFact(name, found["TableStatus"] == "ACTIVE", protected, recovery == "ENABLED")
 
 
-def _read_bucket(clients: "Clients", name: str) -> BucketFact:
+def read_bucket(clients: "Clients", name: str) -> BucketFact:
+    """The settings of a bucket; two calls."""
     s3 = clients.s3
     return BucketFact(
         name,

@@ -7,7 +7,7 @@ each item of the ledger, would take twice the time.
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -97,6 +97,17 @@ class DynamoDBTable:
             answer = self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)
         return decode_item(answer["Item"]) if "Item" in answer else None
 
+    def get_items(self, *keys: tuple[str, str]) -> list[Item | None]:
+        """Read some items as they are at one moment; None for each that does not exist.
+
+        Costs one call. Raises RetryableError if writes keep conflicting.
+        """
+        gets = [{"Get": {"Key": encode_item({"pk": pk, "sk": sk})}} for pk, sk in keys]
+        answer = self._send_transaction(self._client.transact_get_items, gets)
+        return [
+            decode_item(one["Item"]) if one.get("Item") else None for one in answer["Responses"]
+        ]
+
     def query_partition(self, pk: str, backwards: bool = False) -> Iterator[Item]:
         """Iterate over a partition by sort key. Costs a call per megabyte, made as it is read."""
         pages = self._client.get_paginator("query").paginate(
@@ -181,22 +192,22 @@ class DynamoDBTable:
             "ExpressionAttributeNames": {"#token": "token"},
             "ExpressionAttributeValues": encode_item({":token": token, ":holder": holder}),
         }
+        write = self._client.transact_write_items
         for batch in _batch_actions(actions):
-            self._write_transaction([{"ConditionCheck": check}, *batch])
+            self._send_transaction(write, [{"ConditionCheck": check}, *batch])
 
-    def _write_transaction(self, actions: Sequence[Action]) -> None:
-        items: Any = [
+    def _send_transaction(self, send: Callable[..., Any], actions: Sequence[Action]) -> Any:
+        """The answer to a transaction of these actions."""
+        items = [
             {kind: {**what, "TableName": self.name} for kind, what in action.items()}
             for action in actions
         ]
         for attempt in range(TRANSACTION_ATTEMPTS):
             try:
                 with retryable():
-                    self._client.transact_write_items(TransactItems=items)
+                    return send(TransactItems=items)
             except ClientError as error:
                 _raise_unless_conflict(error)
-            else:
-                return
             sleep_before_retry(attempt)
         raise RetryableError("other writes keep conflicting with those of the ledger")
 
@@ -209,6 +220,21 @@ def put_action(item: Item) -> Action:
 def delete_action(pk: str, sk: str) -> Action:
     """The action that deletes an item if it exists."""
     return {"Delete": {"Key": encode_item({"pk": pk, "sk": sk})}}
+
+
+def merge_actions(actions: Iterable[Action]) -> list[Action]:
+    """The last action on each item, in the place of the first: a transaction has one for each.
+
+    >>> merge_actions([put_action({"pk": "a", "sk": "1", "n": 1}), delete_action("a", "1")])
+    [{'Delete': {'Key': {'pk': {'S': 'a'}, 'sk': {'S': '1'}}}}]
+    """
+    return list({_find_key(action): action for action in actions}.values())
+
+
+def _find_key(action: Action) -> tuple[str, str]:
+    ((what, details),) = action.items()
+    key = details["Item" if what == "Put" else "Key"]
+    return key["pk"]["S"], key["sk"]["S"]
 
 
 def sleep_before_retry(attempt: int) -> None:

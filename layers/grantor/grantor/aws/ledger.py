@@ -18,7 +18,14 @@ from datetime import datetime
 from itertools import chain, starmap
 from typing import Any
 
-from grantor.aws.dynamodb import Action, DynamoDBTable, Item, delete_action, put_action
+from grantor.aws.dynamodb import (
+    Action,
+    DynamoDBTable,
+    Item,
+    delete_action,
+    merge_actions,
+    put_action,
+)
 from grantor.aws.lease import Lease
 from grantor.core.grant import (
     Grant,
@@ -33,7 +40,10 @@ from grantor.core.grant import (
 )
 from grantor.core.snapshot import Tally, Window
 from grantor.limits import MAX_SORT_KEY_BYTES
-from grantor.settings import MAX_PLAIN_CHARACTERS
+from grantor.settings import MAX_PLAIN_CHARACTERS, TRANSACTION_ITEMS
+
+_Pair = tuple[str, str]  # a subject, and the partition key of a grantee
+WINDOW_KEY = ("meta", "guard")
 
 
 def pack_reasons(reasons: Iterable[Reason]) -> str | bytes:
@@ -85,17 +95,32 @@ class Ledger:
 
     Every method that writes costs a transaction per 90 items. It raises LeaseLost if the lease has
     passed to another run; then earlier transactions are written, and later ones are not.
+
+    One that is `joining` keeps what its methods write until `flush`, as long as that fits into one
+    transaction. So writes that follow each other without another call between share one.
     """
 
     table: DynamoDBTable
     lease: Lease | None = None
-    paired: set[tuple[str, str]] = field(default_factory=set)  # pairs that are known to be written
+    paired: set[_Pair] = field(default_factory=set)  # pairs that are known to be written
     # Of the grantees that have been read, who each was when that was last recorded
     identities: dict[Grantee, Identity] = field(default_factory=dict)
+    kept: "_KeptWrites | None" = None
 
     def with_lease(self, lease: Lease) -> "Ledger":
         """The same ledger for the holder of a lease."""
         return replace(self, lease=lease)
+
+    def joining(self, lease: Lease) -> "Ledger":
+        """The same ledger for the holder of a lease, who calls `flush` before anything that has to
+        come after the writes.
+        """
+        return replace(self, lease=lease, kept=_KeptWrites())
+
+    def flush(self) -> None:
+        """Write what is kept; no call if nothing is."""
+        if self.kept and (writes := self.kept.take()).actions:
+            self._send(merge_actions(writes.actions), writes.pairs)
 
     def iterate_entries(self) -> Iterator[LedgerEntry]:
         """Iterate over all our grants.
@@ -140,7 +165,7 @@ class Ledger:
     def remove_pairs(self, pairs: Iterable[Pair]) -> None:
         """Delete pairs whose subject no longer gives the grantee anything."""
         keys = sorted({(subject, _partition_key(grantee)) for subject, grantee in pairs})
-        self._write_actions(
+        self.write_actions(
             action
             for subject, grantee in keys
             for action in (
@@ -149,6 +174,8 @@ class Ledger:
             )
         )
         self.paired.difference_update(keys)
+        if self.kept:
+            self.kept.pairs.difference_update(keys)
 
     def read_grantee(self, grantee: Grantee) -> tuple[list[LedgerEntry], frozenset[str]]:
         """Read a grantee's grants, and the subjects behind them now or before.
@@ -187,7 +214,7 @@ class Ledger:
 
     def forget_grants(self, grants: Iterable[Grant]) -> None:
         """Delete the entries of grants that are gone."""
-        self._write_actions(
+        self.write_actions(
             [
                 delete_action(_partition_key(grant.grantee), _sort_key(grant))
                 for grant in set(grants)
@@ -197,7 +224,7 @@ class Ledger:
     def record_identities(self, changed: Mapping[Grantee, Identity | None]) -> None:
         """Record who these grantees are; of those with None nothing is known any more."""
         if changed:
-            self._write_actions(starmap(_encode_identity, sorted(changed.items())))
+            self.write_actions(starmap(_encode_identity, sorted(changed.items())))
 
     def _note_identity(self, item: Item) -> Item:
         if "granted" in item:
@@ -205,20 +232,9 @@ class Ledger:
             self.identities[_parse_grantee(item["pk"])] = identity
         return item
 
-    def read_window(self) -> Window:
-        """Read what runs have taken and given lately; empty if nobody has recorded it. One call."""
-        item = self.table.get_item("meta", "guard")
-        hours = unpack_json(item["hours"]) if item else {}
-        return Window(
-            {
-                int(hour): {file: Tally(*counts) for file, counts in tallies.items()}
-                for hour, tallies in hours.items()
-            }
-        )
-
     def record_window(self, window: Window) -> None:
         """Record what runs have taken and given lately."""
-        self._write_actions([_encode_window(window)])
+        self.write_actions([_encode_window(window)])
 
     def _write_entries(
         self, entries: Iterable[LedgerEntry], state: State, window: Window | None = None
@@ -233,19 +249,43 @@ class Ledger:
         puts = (put_action(_encode_entry(entry)) for entry in latest.values())
         self._write_pairs(pairs, [*counts, *puts])
 
-    def _write_pairs(
-        self, pairs: AbstractSet[tuple[str, str]], then: Sequence[Action] = ()
-    ) -> None:
+    def _write_pairs(self, pairs: AbstractSet[_Pair], then: Sequence[Action] = ()) -> None:
         new = pairs - self.paired
         if new or then:
             actions = chain.from_iterable(map(_pair_actions, sorted(new)))
-            self._write_actions([*actions, *then])
-        self.paired.update(new)
+            self.write_actions([*actions, *then], new)
 
-    def _write_actions(self, actions: Iterable[Action]) -> None:
+    def write_actions(
+        self, actions: Iterable[Action], pairs: AbstractSet[_Pair] = frozenset()
+    ) -> None:
+        """Execute these actions in their turn; after them, these pairs are known to be written."""
+        if self.kept is None:
+            self._send(actions, pairs)
+            return
+        self.kept.actions += actions
+        self.kept.pairs |= pairs
+        if len(self.kept.actions) >= TRANSACTION_ITEMS:
+            self.flush()
+
+    def _send(self, actions: Iterable[Action], pairs: AbstractSet[_Pair]) -> None:
         if self.lease is None:
             raise RuntimeError("the ledger is written only under a lease: ledger.with_lease(lease)")
         self.table.write_under_lease(self.lease.token, self.lease.holder, actions)
+        self.paired.update(pairs)
+
+
+@dataclass
+class _KeptWrites:
+    """Actions that wait for `flush`, and the pairs that are known to be written after them."""
+
+    actions: list[Action] = field(default_factory=list)
+    pairs: set[_Pair] = field(default_factory=set)
+
+    def take(self) -> "_KeptWrites":
+        """What waits; it waits no more."""
+        taken = replace(self)
+        self.actions, self.pairs = [], set()
+        return taken
 
 
 def _partition_key(grantee: Grantee) -> str:
@@ -275,7 +315,7 @@ def _hash_parts(*parts: str) -> str:
     return f"sha256 {hashlib.sha256(repr(parts).encode()).hexdigest()}"
 
 
-def _pair_actions(pair: tuple[str, str]) -> tuple[Action, Action]:
+def _pair_actions(pair: _Pair) -> tuple[Action, Action]:
     subject, grantee = pair
     backwards = {"pk": grantee, "sk": _subject_key(subject), "subject": subject}
     return put_action({"pk": subject, "sk": grantee}), put_action(backwards)
@@ -301,7 +341,19 @@ def _encode_window(window: Window) -> Action:
         str(hour): {file: tally.counts for file, tally in sorted(tallies.items())}
         for hour, tallies in sorted(window.hours.items())
     }
-    return put_action({"pk": "meta", "sk": "guard", "hours": pack_json(hours)})
+    pk, sk = WINDOW_KEY
+    return put_action({"pk": pk, "sk": sk, "hours": pack_json(hours)})
+
+
+def parse_window(item: Item | None) -> Window:
+    """The window of its item; an empty one without an item."""
+    hours = unpack_json(item["hours"]) if item else {}
+    return Window(
+        {
+            int(hour): {file: Tally(*counts) for file, counts in tallies.items()}
+            for hour, tallies in hours.items()
+        }
+    )
 
 
 def _encode_entry(entry: LedgerEntry) -> Item:

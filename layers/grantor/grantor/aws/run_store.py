@@ -11,16 +11,18 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from grantor.aws.dynamodb import DynamoDBTable, Item, delete_action, put_action
+from grantor.aws.bucket_store import split_groups
+from grantor.aws.dynamodb import Action, DynamoDBTable, Item, delete_action, put_action
 from grantor.aws.lease import Lease
-from grantor.aws.ledger import pack_json, unpack_json
+from grantor.aws.ledger import WINDOW_KEY, pack_json, parse_window, unpack_json
 from grantor.aws.notifications import limit_lists, shorten_lists
+from grantor.core.data_buckets import BucketGroup
 from grantor.core.diagnostics import dump_json
 from grantor.core.planning.approvals import Decision, PendingPlan
 from grantor.core.planning.guard import Baseline
 from grantor.core.planning.rendering import format_timestamp
 from grantor.core.rules import Suspension, parse_suspended
-from grantor.core.snapshot import TOTAL
+from grantor.core.snapshot import TOTAL, Window
 from grantor.core.triggers import PolicyWrite
 from grantor.settings import (
     ALERT_QUIET_TIME,
@@ -40,6 +42,7 @@ from grantor.settings import (
 )
 
 DECISIONS_INDEX = "approvals"  # of the table: what people say about a plan, by its hash
+SWEEP_KEY = ("meta", "sweep")
 DECISION_OF = "approval "  # before the id of the caller, in the partition key
 
 
@@ -93,24 +96,15 @@ class RunStore:
         self._table = table
 
     def read_accepted(self) -> dict[str, AcceptedVersion]:
-        """The accepted version of each policy file, by its key; a call for each megabyte, some
+        """The accepted version of each policy file, by its key; calls as for read_policy_state."""
+        return self.read_policy_state()[0]
+
+    def read_policy_state(self) -> tuple[dict[str, AcceptedVersion], list[BucketGroup]]:
+        """The accepted versions, and the stack's existing buckets; a call for each megabyte, some
         5,000 files.
         """
-        return {item["sk"]: _parse_accepted(item) for item in self._table.query_partition("policy")}
-
-    def record_accepted(
-        self, lease: Lease, files: Mapping[str, AcceptedVersion], gone: Iterable[str] = ()
-    ) -> None:
-        """Put these versions in force, and the files `gone` out of force; one transaction for each
-        90 of them.
-        """
-        puts = [
-            put_action({"pk": "policy", "sk": key, **_encode_accepted(accepted)})
-            for key, accepted in files.items()
-        ]
-        self._table.write_under_lease(
-            lease.token, lease.holder, [*puts, *(delete_action("policy", key) for key in gone)]
-        )
+        files, groups = split_groups(self._table.query_partition("policy"))
+        return {item["sk"]: _parse_accepted(item) for item in files}, groups
 
     def record_pending_plan(
         self, lease: Lease, plan: PendingPlan, document: Mapping[str, Any], now: datetime
@@ -238,26 +232,14 @@ class RunStore:
                 version, at = item["version"], item["written"]
                 yield PolicyWrite(file, version, at, item["principal"], item["arn"])
 
-    def record_sweep(self, lease: Lease, sweep: Sweep) -> None:
-        """Record a run that has read everything; one transaction. Of very many rules, only those
-        with the most grants.
-        """
-        found = sweep.baseline
-        most = sorted(found.rules, key=lambda rule: (-found.rules[rule], rule))[:MAX_GUARD_COUNTS]
-        counts = [dict(sorted(found.owned.items())), {one: found.rules[one] for one in most}]
-        item = {"at": sweep.at, "owned": sweep.owned, "profiles": found.profiles}
-        put = put_action({"pk": "meta", "sk": "sweep", **item, "counts": pack_json(counts)})
-        self._table.write_under_lease(lease.token, lease.holder, [put])
-
     def read_last_sweep(self) -> Sweep:
         """The last complete sweep; an empty one if there was none. One call."""
-        item = self._table.get_item("meta", "sweep")
-        if not item:
-            return Sweep()
-        number = item["owned"]  # version 0.2.0 recorded no other counts
-        owned, rules = unpack_json(item.get("counts", f'[{{"{TOTAL}":[{number},{number}]}},{{}}]'))
-        by_file = {file: (every, settled) for file, (every, settled) in owned.items()}
-        return Sweep(item["at"], Baseline(by_file, rules, item["profiles"]))
+        return _parse_sweep(self._table.get_item(*SWEEP_KEY))
+
+    def read_guard(self) -> tuple[Sweep, Window]:
+        """The last complete sweep, and what runs have taken and given lately; one call for both."""
+        sweep, window = self._table.get_items(SWEEP_KEY, WINDOW_KEY)
+        return _parse_sweep(sweep), parse_window(window)
 
     def record_sessions_end(self, ended: Mapping[str, Any]) -> None:
         """Record that somebody has ended the sessions of vended credentials; one call."""
@@ -311,6 +293,31 @@ class RunStore:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def encode_acceptance(files: Mapping[str, AcceptedVersion], gone: Iterable[str]) -> list[Action]:
+    """The actions that put these versions in force, and the files `gone` out of force."""
+    items = {key: _encode_accepted(accepted) for key, accepted in files.items()}
+    puts = [put_action({"pk": "policy", "sk": key, **item}) for key, item in items.items()]
+    return [*puts, *(delete_action("policy", key) for key in gone)]
+
+
+def encode_sweep(sweep: Sweep) -> Action:
+    """The action that records a complete run; of very many rules, those with the most grants."""
+    found, (pk, sk) = sweep.baseline, SWEEP_KEY
+    most = sorted(found.rules, key=lambda rule: (-found.rules[rule], rule))[:MAX_GUARD_COUNTS]
+    counts = [dict(sorted(found.owned.items())), {one: found.rules[one] for one in most}]
+    item = {"at": sweep.at, "owned": sweep.owned, "profiles": found.profiles}
+    return put_action({"pk": pk, "sk": sk, **item, "counts": pack_json(counts)})
+
+
+def _parse_sweep(item: Item | None) -> Sweep:
+    if not item:
+        return Sweep()
+    number = item["owned"]  # version 0.2.0 recorded no other counts
+    owned, rules = unpack_json(item.get("counts", f'[{{"{TOTAL}":[{number},{number}]}},{{}}]'))
+    by_file = {file: (every, settled) for file, (every, settled) in owned.items()}
+    return Sweep(item["at"], Baseline(by_file, rules, item["profiles"]))
 
 
 def _encode_accepted(accepted: AcceptedVersion) -> Item:

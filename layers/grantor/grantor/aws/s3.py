@@ -5,12 +5,12 @@ like none.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from itertools import dropwhile, islice, takewhile
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,8 +24,10 @@ from grantor.aws.clients import (
 )
 from grantor.core.grant import split_uri
 from grantor.core.planning.bounds import BOUNDS_FILE
-from grantor.core.snapshot import InputObject
-from grantor.settings import MAX_COUNTED_VERSIONS, MAX_JOB_SUMMARY_BYTES, MAX_POLICY_FILE_BYTES
+from grantor.settings import (
+    MAX_JOB_SUMMARY_BYTES,
+    MAX_POLICY_FILE_BYTES,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -123,8 +125,7 @@ class PolicyFiles:
         unread = [
             key for key in keys if not self._is_unchanged(key) and not self._is_too_large(key)
         ]
-        if len(unread) > 1:
-            map_concurrently(self._read_quietly, unread)
+        map_concurrently(self._read_quietly, unread)
 
     def read_file(self, key: str, version: str = "") -> PolicyFile:
         """Read a file as it is, or as it was in a version.
@@ -229,57 +230,10 @@ class Folders:
         return tuple(sorted(islice(filter(None, names), most)))
 
 
-class Uploads:
-    """The objects of every bucket whose versions may be listed."""
-
-    def __init__(self, client: "S3Client") -> None:
-        self._client = client
-
-    def read_latest(self, uri: str) -> InputObject | None:
-        """Read the latest version of the object at s3://bucket/key; None if there is none.
-
-        Costs one call.
-        """
-        bucket, key = split_uri(uri)
-        with retryable():
-            # Keys come in order, and of each key the newest version first: the object comes before
-            # all keys that begin with its key.
-            answer = self._client.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
-        for found in answer.get("Versions", []):
-            if found["Key"] == key and found["IsLatest"]:
-                modified = found["LastModified"].timestamp()
-                etag = found["ETag"].strip('"')
-                return InputObject(uri, etag, found["Size"], found["VersionId"], modified)
-        return None
-
-    def count_versions_between(self, given: InputObject, known: str) -> int:
-        """Count the versions between the version `known` and this one, at most 10,000.
-
-        Returns 0 if `known` is not found. Costs a call per 1,000 versions.
-        """
-        with retryable():
-            older = dropwhile(
-                lambda version: version != given.version, self._iterate_versions(given.uri)
-            )
-            for count, version in enumerate(islice(older, 1, None)):
-                if version == known or count == MAX_COUNTED_VERSIONS:
-                    return count
-        return 0
-
-    def _iterate_versions(self, uri: str) -> Iterator[str]:
-        """Iterate over the ids of the object's versions, newest first."""
-        bucket, key = split_uri(uri)
-        paginator = self._client.get_paginator("list_object_versions")
-        pages: Any = paginator.paginate(Bucket=bucket, Prefix=key)
-        listed = (found for page in pages for found in page.get("Versions", ()))
-        same_key = takewhile(lambda found: found["Key"] == key, listed)
-        return (found["VersionId"] for found in same_key)
-
-
 # It exists, or is being written
 ALREADY_PUT_CODES = ("PreconditionFailed", "ConditionalRequestConflict")
 # Of another data bucket, in a folder of code: no job on this one gets it.
-OTHER_CONFIGURATION = re.compile(r"conf/[a-z0-9.-]+/configuration\.json")
+OTHER_CONFIGURATION = re.compile(r"conf/[a-z0-9.-]+(?:/[a-z0-9.-]+)?/configuration\.json")
 
 
 class CodeChanged(RuntimeError):
@@ -345,6 +299,11 @@ class OperationsBucket:
             raise
         if not same:
             raise CodeChanged(key, "has another content")
+
+    def put_small(self, uri: str, body: bytes) -> None:
+        """Write an object. Costs one call."""
+        with retryable():
+            self._client.put_object(Bucket=self.bucket, Key=split_uri(uri)[1], Body=body)
 
     def read_small(self, uri: str) -> bytes:
         """Read a small object; b"" if it does not exist.

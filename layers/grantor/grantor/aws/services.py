@@ -2,9 +2,11 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Self
 
 from grantor.aws.access_grants import AccessGrants
 from grantor.aws.clients import Clients
@@ -14,11 +16,14 @@ from grantor.aws.lease import LeaseStore
 from grantor.aws.ledger import Ledger
 from grantor.aws.notifications import Notifications
 from grantor.aws.queues import EventQueue
-from grantor.aws.run_store import RunStore
+from grantor.aws.run_store import RunStore, Sweep
 from grantor.aws.s3 import Folders, PolicyFiles
 from grantor.aws.studio import KnownProfile, PrincipalLists, Studio
+from grantor.core.grant import Grant, LedgerEntry, Location, Pair
 from grantor.core.planning.guard import GuardLimits
 from grantor.core.planning.rendering import Home
+from grantor.core.snapshot import Window
+from grantor.settings import CONCURRENT_CALLS
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,85 @@ class Services:
     def queue(self) -> EventQueue:
         return EventQueue(self.clients.sqs, self.names.event_queue)
 
+    @cached_property
+    def executor(self) -> ThreadPoolExecutor:
+        """For reads beside each other. Its threads stay: to start one takes as long as a call."""
+        return ThreadPoolExecutor(CONCURRENT_CALLS)
+
     def clock(self) -> float:
         """The time in seconds since the epoch."""
         return time.time()
+
+
+@dataclass
+class EarlyReads:
+    """Reads of a run that depend on nothing else. Each begins in a thread of its own when it is
+    first named here; the run waits for it where it needs its result.
+
+    As a context manager it waits in the end for all that have begun, also if the run has failed.
+    """
+
+    services: Services
+    _begun: list[Future[Any]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wait(self._begun)
+
+    def begin[**P, T](
+        self, read: Callable[P, T], *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        """Begin a read in a thread of its own."""
+        future = self.services.executor.submit(read, *arguments, **named)
+        self._begun.append(future)
+        return future
+
+    def begin_everything(self) -> None:
+        """Begin what a run over everything reads, whatever the policy files say."""
+        _ = self.ledger, self.domains, self.locations, self.grants
+
+    @cached_property
+    def ledger(self) -> Future[tuple[list[LedgerEntry], frozenset[Pair]]]:
+        return self.begin(self.services.ledger.read_all)
+
+    @cached_property
+    def domains(self) -> Future[dict[str, str]]:
+        return self.begin(self.services.studio.list_domains)
+
+    @cached_property
+    def locations(self) -> Future[tuple[Location, ...]]:
+        return self.begin(self.services.grants.list_locations)
+
+    @cached_property
+    def grants(self) -> Future[dict[Grant, str]]:
+        known = _LedgerIds(self.ledger)
+        return self.begin(self.services.grants.list_grants, known=known)
+
+    @cached_property
+    def guard(self) -> Future[tuple[Sweep, Window]]:
+        return self.begin(self.services.run_store.read_guard)
+
+    def read_domains(self) -> dict[str, str]:
+        """The ids of the Studio domains by name; waits for them."""
+        return self.domains.result()
+
+    def iterate_pairs(self) -> Iterator[Pair]:
+        """The pairs of the ledger; waits for them when the first is asked for."""
+        yield from self.ledger.result()[1]
+
+
+@dataclass(frozen=True)
+class _LedgerIds(Container[str]):
+    """The ids of the grants in the ledger, once it is read. Only for a grant that S3 has twice does
+    anybody ask.
+    """
+
+    ledger: Future[tuple[list[LedgerEntry], frozenset[Pair]]]
+
+    def __contains__(self, grant_id: object) -> bool:
+        return any(entry.id == grant_id for entry in self.ledger.result()[0])
 
 
 def build_services(environment: Mapping[str, str] | None = None) -> Services:

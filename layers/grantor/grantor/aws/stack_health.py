@@ -7,7 +7,7 @@ person finds them there.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,9 @@ IN_ALARM = "ALARM"  # the state of CloudWatch
 # Guide, "Available CloudWatch metrics for Amazon SQS").
 AGE_WINDOW = timedelta(minutes=20)
 AGE_PERIOD_SECONDS = 60
-ALARM_STACK = ("AWS::CloudFormation::Stack", "Operations")  # the nested stack with the alarms
+NESTED = "AWS::CloudFormation::Stack"
+ALARM_STACK = "Operations"  # the nested stack with the alarms
+BUCKET_STACKS = tuple(f"Buckets{number}" for number in range(1, 9))  # with rules of their own
 MAX_NAMED_ALARMS = 100  # AlarmNames of DescribeAlarms (model of cloudwatch)
 
 
@@ -115,9 +117,9 @@ class StackHealth:
 def read_stack_health(clients: "Clients", stack: str, now: datetime) -> StackHealth:
     """Read the health of a stack, by its name.
 
-    Costs two calls for its resources and those of its alarms' nested stack, one for each rule,
-    mapping and queue, one for all alarms, and one for the age of the oldest message of each queue:
-    18 calls for the template as it is.
+    Costs a call for its resources, for those of its alarms' nested stack and for those of each
+    group of existing buckets, one for each rule, mapping and queue, one for all alarms, and one for
+    the age of the oldest message of each queue: 18 calls for the template without such buckets.
     """
     return _HealthReader(clients, now).read_all(stack)
 
@@ -141,10 +143,18 @@ class _HealthReader:
         )
 
     def _list_resources(self, stack: str) -> list[StackResource]:
-        """The resources of the stack and of those nested in it, except Studio's."""
+        """The resources of the stack and of those nested in it, except Studio's. Those of buckets
+        have the names of their stacks before theirs.
+        """
         found = self._list_own(stack, stack)
-        nested = [one.id for one in found if (one.kind, one.name) == ALARM_STACK]
-        return [*found, *(one for arn in nested for one in self._list_own(arn, ALARM_STACK[1]))]
+        nested = {one.name: one.id for one in found if one.kind == NESTED}
+        resources = list(found)
+        if ALARM_STACK in nested:
+            resources += self._list_own(nested[ALARM_STACK], ALARM_STACK)
+        for name in sorted(nested.keys() & set(BUCKET_STACKS)):
+            own = self._list_own(nested[name], name)
+            resources += [replace(one, name=f"{name}.{one.name}") for one in own]
+        return resources
 
     def _list_own(self, stack: str, name: str) -> list[StackResource]:
         client = self.clients.cloudformation

@@ -1,21 +1,26 @@
-"""The credentials that S3 Access Grants has vended: sessions of the location's role.
+"""The credentials that S3 Access Grants vends: how a caller gets them, and how all of them end.
 
-A grant that is deleted does not end them. AWS's way to do that is an inline policy on the role that
-denies everything to sessions issued before a time: IAM User Guide, "Revoke IAM role temporary
-security credentials". IAM takes seconds to apply it. Errors of AWS pass unchanged, except those
-that say that there is no such policy.
+They are sessions of the location's role. A grant that is deleted does not end them. AWS's way to do
+that is an inline policy on the role that denies everything to sessions issued before a time: IAM
+User Guide, "Revoke IAM role temporary security credentials". IAM takes seconds to apply it. Errors
+of AWS pass unchanged, except those that say that there is no such policy.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import error_code, retryable
+from grantor.core.data_access import CallerGrant, DataRequest, VendedCredentials
+from grantor.core.grant import Permission
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3control import S3ControlClient
 
 POLICY_NAME = "grantor-end-sessions"
 ISSUED = "aws:TokenIssueTime"
@@ -30,6 +35,46 @@ def build_deny(before: datetime) -> dict[str, Any]:
     condition = {"DateLessThan": {ISSUED: f"{before.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def vend_credentials(
+    client: "S3ControlClient", account: str, request: DataRequest
+) -> VendedCredentials:
+    """Get credentials for the data of an account as the client's caller. Costs one call."""
+    wanted: dict[str, Any] = {"Target": request.target, "Permission": str(request.permission)}
+    if request.minimal:
+        wanted["Privilege"] = "Minimal"
+        wanted |= {"TargetType": "Object"} if request.is_object else {}
+    if request.seconds:
+        wanted["DurationSeconds"] = request.seconds
+    with retryable():
+        answer = client.get_data_access(AccountId=account, **wanted)
+    keys = answer["Credentials"]
+    return VendedCredentials(
+        keys["AccessKeyId"],
+        keys["SecretAccessKey"],
+        keys["SessionToken"],
+        keys["Expiration"],
+        request.permission,
+        answer["MatchedGrantTarget"],
+    )
+
+
+def list_caller_grants(
+    client: "S3ControlClient", account: str, bucket: str
+) -> tuple[CallerGrant, ...]:
+    """List the grants that the client's caller has in a bucket. Costs a call per page."""
+    pages = client.get_paginator("list_caller_access_grants").paginate(
+        AccountId=account, GrantScope=f"s3://{bucket}/"
+    )
+    with retryable():
+        found = [item for page in pages for item in page.get("CallerAccessGrantsList", [])]
+    return tuple(
+        CallerGrant(
+            Permission(item["Permission"]), item["GrantScope"], item.get("ApplicationArn") or ""
+        )
+        for item in found
+    )
 
 
 class VendedSessions:
@@ -78,6 +123,39 @@ class VendedSessions:
                 return False
             raise
         return True
+
+
+class StackSessions:
+    """The sessions of all roles of a stack's locations, by the roles' names."""
+
+    def __init__(self, client: Any, roles: Iterable[str]) -> None:
+        self.roles = tuple(roles)
+        self._sessions = [VendedSessions(client, role) for role in self.roles]
+
+    @classmethod
+    def of_stack(cls, client: Any, outputs: Mapping[str, str]) -> "StackSessions":
+        """Those of the roles that a stack's outputs name; without roles if it has none."""
+        named = outputs.get("LocationRoles") or outputs.get("LocationRole") or ""
+        return cls(client, filter(None, named.split(",")))
+
+    def read_end(self) -> datetime | None:
+        """Before which time the sessions of every role have ended; None if those of one were not.
+        A call for each role.
+        """
+        ends = [one.read_end() for one in self._sessions]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
+    def end_before_now(self, now: datetime) -> datetime:
+        """End every session that exists now; returns the first time before which they were issued.
+        Two calls for each role.
+        """
+        return min(one.end_before_now(now) for one in self._sessions)
+
+    def undo(self) -> bool:
+        """Remove the policies; False if there is none. A call for each role."""
+        removed = [one.undo() for one in self._sessions]
+        return any(removed)
 
 
 def _parse_deny(document: Any) -> datetime | None:

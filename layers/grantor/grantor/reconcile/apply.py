@@ -20,9 +20,8 @@ from grantor.aws.access_grants import (
     ownership_tags,
 )
 from grantor.aws.clients import LeaseLost, RetryableError, error_code, error_message
-from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
-from grantor.aws.run_store import Sweep
+from grantor.aws.run_store import Sweep, encode_sweep
 from grantor.aws.services import Services
 from grantor.core.grant import (
     Grant,
@@ -31,7 +30,7 @@ from grantor.core.grant import (
     Location,
     Principals,
     State,
-    closest_location,
+    choose_location,
     last_end,
 )
 from grantor.core.planning.guard import (
@@ -68,16 +67,17 @@ class JudgedPlan:
 
 def apply_plan(
     services: Services,
-    lease: Lease,
+    ledger: Ledger,
     judged: JudgedPlan,
     go_on: Callable[[], bool],
     report: Report,
 ) -> None:
-    """Apply the plan as far as time and AWS allow; `go_on` is asked before each change.
+    """Apply the plan as far as time and AWS allow; `go_on` is asked before each change. The ledger
+    is joining: what it keeps is written before anything is changed.
 
     Raises LeaseLost if the lease has passed to another run.
     """
-    ledger, snapshot = services.ledger.with_lease(lease), judged.snapshot
+    snapshot = judged.snapshot
     ledger.add_pairs(snapshot.inventory.sharing)
     tags = partial(grant_tags, run_id=report.run_id, versions=judged.policies.versions)
     counter = _WindowCounter(judged)
@@ -103,8 +103,9 @@ def apply_plan(
         ledger.remove_pairs(find_stale_pairs(snapshot, judged.plan, applier.removed))
         now = snapshot.inventory.now
         baseline = Baseline.count(owned, snapshot.count_profiles(), now)
-        services.run_store.record_sweep(lease, Sweep(report.timestamp, baseline))
+        ledger.write_actions([encode_sweep(Sweep(report.timestamp, baseline))])
         report.sweep_completed = True
+    ledger.flush()
 
 
 def _list_undone(snapshot: Snapshot, report: Report) -> frozenset[Grantee]:
@@ -161,7 +162,10 @@ def grant_tags(change: Change, run_id: str, versions: Mapping[str, str]) -> dict
 
 @dataclass
 class PlanApplier:
-    """Applies one plan; `go_on` is asked before each change."""
+    """Applies one plan; `go_on` is asked before each change.
+
+    The ledger joins its writes: each `flush` here comes before calls that rely on them.
+    """
 
     grants: AccessGrants
     ledger: Ledger
@@ -203,6 +207,7 @@ class PlanApplier:
 
     def _delete_batches(self, deletes: Iterable[Change]) -> None:
         for batch in self._while_time(batched(deletes, CHANGES_PER_LEDGER_WRITE)):
+            self.ledger.flush()
             gone = [
                 change.grant for change in self._while_time(batch) if self._delete_grant(change)
             ]
@@ -228,11 +233,13 @@ class PlanApplier:
     def _create_batch(self, changes: Sequence[Change]) -> None:
         intents = [self._make_entry(change, State.INTENDED) for change in changes]
         self.ledger.write_intent(intents, self.count(Plan(create=tuple(changes))))
+        self.ledger.flush()
         ids = [(change, self._create_grant(change)) for change in self._while_time(changes)]
-        created = [replace(change, grant_id=grant_id) for change, grant_id in ids if grant_id]
+        created = [change._replace(grant_id=grant_id) for change, grant_id in ids if grant_id]
         entries = [self._make_entry(change, State.LIVE) for change in created]
         try:
             self.ledger.confirm_entries(entries)
+            self.ledger.flush()
         except LeaseLost:
             self._undo_creates(entries)
             raise
@@ -268,7 +275,7 @@ class PlanApplier:
     def _request_grant(self, change: Change) -> str:
         if self.principals.lacks(change.grant.grantee):
             raise UnknownGrantee("IAM does not list the grantee")
-        found = closest_location(change.grant.scope, self.locations)
+        found = choose_location(change.grant.scope, self.locations)
         if found is None:
             raise RetryableError("no location covers its scope any more")
         try:
@@ -344,7 +351,7 @@ class PlanApplier:
     def _defer(self, change: Change, why: str, since: str) -> None:
         self.refusals[change.grant] = why
         # Whether it was deleted is known once it is created: the list may lack what exists.
-        change = replace(change, drift=False)
+        change = change._replace(drift=False)
         self.report.deferred.append(DeferredChange(change, why, since=since))
 
     def _fail(self, change: Change, code: str, why: str, since: str) -> None:
@@ -362,7 +369,7 @@ class PlanApplier:
         """The change as it was made. A grant that has kept its id was only missing in the list."""
         known = self.entries.get(change.grant)
         was_there = known is not None and known.id == grant_id
-        return replace(change, grant_id=grant_id, drift=change.drift and not was_there)
+        return change._replace(grant_id=grant_id, drift=change.drift and not was_there)
 
     def _while_time[T](self, items: Iterable[T]) -> Iterator[T]:
         """The items, each only if there is time left for it."""

@@ -3,7 +3,6 @@ module, and so Powertools.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from grantor.aws.services import Services
 from grantor.core.planning import rendering
 from grantor.core.planning.rendering import SCHEMA_VERSION, Json
 from grantor.core.triggers import Trigger, parse_trigger
-from grantor.reconcile.lease import Runner, run_until_drained
+from grantor.reconcile.lease import Runner, record_authors, run_until_drained
 from grantor.reconcile.report import Report, render_problems
 from grantor.reconcile.run import publish_run
 from grantor.settings import MAX_LOGGED_ITEMS, RUN_MARGIN_SECONDS, RUN_SECONDS_WITHOUT_LIMIT
@@ -65,9 +64,8 @@ def _handle_batch(services: Services, event: Mapping[str, Any], context: Any) ->
 def _handle_triggers(services: Services, triggers: Sequence[Trigger], context: Any) -> list[Report]:
     events = [trigger.id for trigger in triggers]
     logger.info("events received", triggers=[str(trigger) for trigger in triggers], events=events)
-    for write in filter(None, (trigger.write for trigger in triggers)):
-        services.run_store.record_write(write, datetime.fromtimestamp(services.clock(), UTC))
     if not any(trigger.subjects for trigger in triggers):
+        record_authors(services.run_store, triggers, services.clock())
         return []
     left = getattr(context, "get_remaining_time_in_millis", None)
     seconds = left() / 1000 - RUN_MARGIN_SECONDS if left else RUN_SECONDS_WITHOUT_LIMIT

@@ -7,12 +7,15 @@ invocation returns; the holder takes them over before it releases the lease.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from grantor.aws.clients import LeaseLost, RetryableError
 from grantor.aws.lease import Lease, LeaseStore, Subjects
+from grantor.aws.run_store import RunStore
 from grantor.aws.services import Services
 from grantor.core.snapshot import EVERYTHING
 from grantor.core.triggers import Trigger, merge_earliest
@@ -111,18 +114,26 @@ def run_until_drained(
     publish: Callable[[Report], None],
     runner: Runner = UNNAMED,
 ) -> list[Report]:
-    """Run until no trigger is pending; no run if another holder covers these triggers, too.
+    """Run until no trigger is pending; no run if another holder covers these triggers, too. Who has
+    written policy files is recorded while the lease is acquired.
 
     `until` is when to begin nothing new, in seconds since the epoch, so that there is time left to
     publish. Raises what made the inputs unreadable; the triggers then stay in the lease item for
     the next run.
     """
     subjects, name = merge_earliest(triggers), name_holder(runner.name)
-    lease = services.lease_store.acquire(name, subjects, services.clock(), LEASE_SECONDS)
+    now, store = services.clock(), services.run_store
+    recorded = services.executor.submit(record_authors, store, triggers, now)
+    try:
+        lease = services.lease_store.acquire(name, subjects, now, LEASE_SECONDS)
+    finally:
+        wait([recorded])
     if lease is None:
+        recorded.result()
         return []
     attempt = max((trigger.attempt for trigger in triggers), default=0)
     try:
+        recorded.result()
         return _run_repeatedly(
             services, lease, lambda: runner.go_on() and services.clock() < until, attempt, publish
         )
@@ -133,6 +144,12 @@ def run_until_drained(
         with suppress(RetryableError, LeaseLost):
             services.lease_store.abandon(lease)
         raise
+
+
+def record_authors(store: RunStore, triggers: Iterable[Trigger], now: float) -> None:
+    """Record who has written policy files, as the triggers say; a call for each."""
+    for write in filter(None, (trigger.write for trigger in triggers)):
+        store.record_write(write, datetime.fromtimestamp(now, UTC))
 
 
 def _run_repeatedly(

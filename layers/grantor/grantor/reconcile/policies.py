@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from grantor.aws.clients import RetryableError, error_code, error_message
 from grantor.aws.run_store import AcceptedVersion
 from grantor.aws.s3 import FileTooLarge, PolicyFile, PolicyFiles
-from grantor.aws.services import StackNames
+from grantor.aws.services import EarlyReads, Services, StackNames
+from grantor.core.data_buckets import NO_BUCKETS, ConnectedBuckets
 from grantor.core.diagnostics import Problem, show_text
 from grantor.core.planning.bounds import BOUNDS_FILE, Bounds, parse_bounds
 from grantor.core.policy.parser import parse_policy
@@ -106,25 +107,54 @@ class PolicySet:
         return bool(self.changed or self.deleted)
 
 
+def read_policies_in_force(services: Services) -> PolicySet:
+    """Read the policies of a stack, within the bounds of its buckets as they are now.
+
+    Costs what read_policies does, and a call of the ledger.
+    """
+    with EarlyReads(services) as early:
+        return begin_policies(early)()
+
+
+def begin_policies(early: EarlyReads) -> Callable[[], PolicySet]:
+    """Begin to read what read_policies_in_force returns; the callable waits for it."""
+    services, files = early.services, early.services.policy_files
+    listed = early.begin(_fetch_files, files)
+    state = early.begin(services.run_store.read_policy_state)
+
+    def wait() -> PolicySet:
+        accepted, groups = state.result()
+        buckets = ConnectedBuckets.combine(groups, services.clock())
+        reader = _PolicyReader(files, accepted, services.names, buckets)
+        return reader.read_listed(listed.result())
+
+    return wait
+
+
 def read_policies(
-    files: PolicyFiles, accepted: Mapping[str, AcceptedVersion], names: StackNames
+    files: PolicyFiles,
+    accepted: Mapping[str, AcceptedVersion],
+    names: StackNames,
+    buckets: ConnectedBuckets = NO_BUCKETS,
 ) -> PolicySet:
     """Read every policy file and the bounds file as they are now, and a wrong one as it was last
-    accepted.
+    accepted. `buckets` are the existing buckets of the stack, in which rules may give something.
 
     Costs a list, and a read for each file that has changed since the last run of this process.
     """
-    reader = _PolicyReader(files, accepted, names)
-    listed = files.list_files()
-    shown = [key for key in sorted(listed) if show_text(key) == key]
+    return _PolicyReader(files, accepted, names, buckets).read_listed(_fetch_files(files))
+
+
+def _fetch_files(files: PolicyFiles) -> frozenset[str]:
+    """The keys of the policy files, which are in memory then, as far as they can be read."""
+    listed = files.list_files().keys()
+    shown = filter(_is_shown, listed)
     files.prefetch_files([*shown, BOUNDS_FILE] if files.has_bounds else shown)
-    for key in shown:
-        reader.read_current(key)
-    for key in sorted(listed.keys() - shown):
-        reader.refuse_name(key)
-    for key in sorted(accepted.keys() - listed.keys() - {BOUNDS_FILE}):
-        reader.check_missing(key)
-    return reader.build_set(reader.read_bounds())
+    return frozenset(listed)
+
+
+def _is_shown(key: str) -> bool:
+    return show_text(key) == key
 
 
 def read_accepted_policies(
@@ -152,6 +182,7 @@ class _PolicyReader:
     files: PolicyFiles
     accepted: Mapping[str, AcceptedVersion]
     names: StackNames
+    buckets: ConnectedBuckets = NO_BUCKETS
     policies: dict[str, Policy] = field(default_factory=dict)
     modes: dict[str, Mode | None] = field(default_factory=dict)
     changed: dict[str, PolicyFile] = field(default_factory=dict)
@@ -159,6 +190,17 @@ class _PolicyReader:
     problems: list[Problem] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+
+    def read_listed(self, listed: frozenset[str]) -> PolicySet:
+        """Read the listed files, and those that were accepted and are not listed."""
+        for key in sorted(listed):
+            if _is_shown(key):
+                self.read_current(key)
+            else:
+                self.refuse_name(key)
+        for key in sorted(self.accepted.keys() - listed - {BOUNDS_FILE}):
+            self.check_missing(key)
+        return self.build_set(self.read_bounds())
 
     def read_current(self, key: str) -> None:
         """Read the file as it is; if it is wrong, as it was accepted."""
@@ -193,7 +235,7 @@ class _PolicyReader:
 
         An approver has written them, so a new version is in force at once; a wrong one never is.
         """
-        default = Bounds.build_default(self.names.account_id, self.names.data_bucket)
+        default = self._build_default()
         if not self.files.has_bounds:
             if BOUNDS_FILE not in self.accepted:
                 return default
@@ -221,8 +263,12 @@ class _PolicyReader:
         return found if isinstance(found, Bounds) else None
 
     def _parse_bounds(self, file: PolicyFile) -> Bounds | tuple[Problem, ...]:
+        account, data_bucket = self.names.account_id, self.names.data_bucket
+        return _parse_bounds_cached(BOUNDS_FILE, file.body, account, data_bucket, self.buckets)
+
+    def _build_default(self) -> Bounds:
         names = self.names
-        return _parse_bounds_cached(BOUNDS_FILE, file.body, names.account_id, names.data_bucket)
+        return Bounds.build_default(names.account_id, names.data_bucket, self.buckets)
 
     def _read_file(self, key: str) -> PolicyFile | Problem | None:
         """The file as it is; a problem if it is too large, None if it cannot be read."""
@@ -264,7 +310,7 @@ class _PolicyReader:
                 key: replace(policy, rules=(), jobs=()) for key, policy in self.policies.items()
             }
             self.modes, self.changed, self.deleted = {}, {}, []
-            bounds = Bounds.build_default(self.names.account_id, self.names.data_bucket)
+            bounds = self._build_default()
         problems = tuple(sorted(self.problems))
         kept = tuple(
             Policy(key, (), suspensions=self.accepted[key].suspensions)

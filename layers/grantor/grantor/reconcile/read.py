@@ -11,9 +11,7 @@ not at all, and not wanted     does the grant of the ledger exist? If its entry 
 Nothing else needs a call. A wanted grant that is not listed is found when it is created.
 """
 
-from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,26 +20,17 @@ from botocore.exceptions import ClientError
 from grantor.aws.access_grants import OWNER, AccessGrants
 from grantor.aws.clients import CONNECTION_ERRORS, map_concurrently
 from grantor.aws.identity_center import DirectoryIds
-from grantor.aws.services import Services
+from grantor.aws.services import EarlyReads, Services
 from grantor.core.grant import (
     Grant,
     Grantee,
     LedgerEntry,
-    Pair,
-    iam_grantee,
-    parse_profile_subject,
     prefix_subject,
-    profile_subject,
 )
 from grantor.core.planning.expand import EVERYTHING, expand_rules
 from grantor.core.planning.lint import report_principals
 from grantor.core.planning.plan import find_doubtful
-from grantor.core.planning.profile_conflicts import (
-    find_neighbours,
-    find_rivals,
-    gives_own_folder,
-    needs_tags,
-)
+from grantor.core.planning.profile_conflicts import gives_own_folder
 from grantor.core.planning.required_reads import (
     count_needed_folders,
     filter_rules,
@@ -53,9 +42,10 @@ from grantor.core.planning.required_reads import (
     list_suspended_profiles,
     needs_association,
 )
-from grantor.core.rules import Mode, ProfileQuery, Rule, Suspension
-from grantor.core.snapshot import Authority, Focus, Inventory, Profile, Snapshot, WantedGrants
+from grantor.core.rules import Mode, Rule, Suspension
+from grantor.core.snapshot import Authority, Focus, Inventory, Snapshot, WantedGrants
 from grantor.reconcile.policies import PolicySet
+from grantor.reconcile.read_profiles import ProfileReader, list_profiles
 from grantor.settings import MAX_GRANTEES_READ_SINGLY
 
 
@@ -84,16 +74,8 @@ def settle_doubts(
     return actual, frozenset(ours)
 
 
-def read_everything(
-    services: Services, policies: PolicySet, now: datetime, pairs: Iterable[Pair]
-) -> Inventory:
-    """Everything that the policies need, except locations. For `pairs` see read_all_profiles."""
-    found = read_all_profiles(services, list_queries(policies.rules), now, pairs)
-    return _read_folders(services, policies.rules, found, policies.suspensions)
-
-
 def read_focused(
-    services: Services,
+    early: EarlyReads,
     rules: Sequence[Rule],
     focus: Focus,
     now: datetime,
@@ -106,135 +88,10 @@ def read_focused(
     """
     followed, also = filter_rules(rules, focus), list_suspended_profiles(suspensions)
     rivals = [query for query in list_queries(rules) if gives_own_folder(query)]
-    reader = _ProfileReader(services, list_queries(followed), focus, also, rivals)
-    found = replace(reader.read_inventory(now), locations=services.grants.list_locations())
-    return _read_folders(services, followed, found, suspensions, focus)
-
-
-def read_all_profiles(
-    services: Services, queries: Sequence[ProfileQuery], now: datetime, pairs: Iterable[Pair] = ()
-) -> Inventory:
-    """Every profile, for rules or jobs with these queries.
-
-    `pairs` are those of earlier runs: each profile in them that no list contains is read singly
-    once more.
-    """
-    domains = services.studio.list_domains()
-    read = services.studio.list_profiles(domains, needs_tags(queries), services.known_profiles)
-    services.known_profiles.clear()
-    services.known_profiles.update(read.known)
-    listed = {profile.subject: profile for profile in read.profiles}
-    missing = [pair for pair in pairs if parse_profile_subject(pair[0]) and pair[0] not in listed]
-    unsure = [pair for pair in missing if f"domain {_get_domain(pair[0])}" in read.unread]
-    for subject in sorted({subject for subject, _ in missing} - {subject for subject, _ in unsure}):
-        listed |= _read_profile(services, domains, subject, queries)
-    return Inventory(
-        now,
-        profiles=_sort_profiles(listed.values()),
-        domains=frozenset(domains),
-        sharing=_group_by_role(listed.values(), unsure),
-        unread=read.unread,
-    )
-
-
-def read_some_profiles(
-    services: Services,
-    queries: Sequence[ProfileQuery],
-    focus: Focus,
-    now: datetime,
-    also: Iterable[str] = (),
-) -> Inventory:
-    """The profiles in focus and their neighbours, and those of the subjects `also`. Raises
-    ClientError or RetryableError if one cannot be read.
-    """
-    return _ProfileReader(services, queries, focus, frozenset(also), ()).read_inventory(now)
-
-
-class _ProfileReader:
-    """Reads the profiles of a focused run, and those that share a role or a folder with them."""
-
-    def __init__(
-        self,
-        services: Services,
-        queries: Sequence[ProfileQuery],
-        focus: Focus,
-        also: frozenset[str],
-        rivals: Sequence[ProfileQuery],
-    ) -> None:
-        self.services, self.queries, self.also, self.rivals = services, queries, also, rivals
-        self.subjects = [one for one in focus.subjects if parse_profile_subject(one)]
-        self.has_folders = len(self.subjects) < len(focus.subjects)
-        needs_domains = self.subjects or queries or also
-        self.domains = services.studio.list_domains() if needs_domains else {}
-        self.found: dict[str, Profile] = {}
-        self.unread: dict[str, str] = {}
-
-    def read_inventory(self, now: datetime) -> Inventory:
-        self._read_profiles([*self.subjects, *map(_swap_capital, self.subjects), *self.also])
-        roles = sorted({profile.role for profile in self.found.values()})
-        pairs_of = self.services.ledger.read_grantee
-        for _, subjects in map_concurrently(pairs_of, [iam_grantee(role) for role in roles]):
-            self._read_profiles(subjects)
-        self._read_domains()
-        self._read_profiles(find_neighbours(self.queries, self._build_inventory(now)))
-        self._read_rivals()
-        return self._build_inventory(now)
-
-    def _read_rivals(self) -> None:
-        """Read who may have a folder of a profile in focus, by the rules of any domain."""
-        named = find_rivals(self.rivals, list(self.found.values()))
-        others = sorted(one for one in named if self.domains.get(_get_domain(one)))
-        self._read_profiles(others)
-
-    def _build_inventory(self, now: datetime) -> Inventory:
-        profiles = _sort_profiles(self.found.values())
-        return Inventory(
-            now,
-            profiles=profiles,
-            domains=frozenset(self.domains),
-            sharing=_group_by_role(profiles),
-            unread=self.unread,
-        )
-
-    def _read_profiles(self, subjects: Iterable[str]) -> None:
-        new = sorted(set(filter(parse_profile_subject, subjects)) - self.found.keys())
-
-        def read(subject: str) -> dict[str, Profile]:
-            asked = [*self.queries, *self.rivals]  # a rival may be one by its tags
-            return _read_profile(self.services, self.domains, subject, asked)
-
-        for found in map_concurrently(read, new):
-            self.found |= found
-        for domain in map(_get_domain, new):
-            if self.domains.get(domain) == "":
-                self.unread[f"domain {domain}"] = "two domains have this name"
-
-    def _read_domains(self) -> None:
-        """Read whole domains if all names matter: a rule gives a folder to all, or its scope ends
-        inside a name.
-        """
-        names = {
-            query.selector.domain
-            for query in self.queries
-            if (self.has_folders and query.follows_folders) or query.ends_inside_name
-        } | {rival.selector.domain for rival in self.rivals if rival.ends_inside_name}
-        domains = {name: self.domains[name] for name in names & self.domains.keys()}
-        known = self.services.known_profiles
-        read = self.services.studio.list_profiles(domains, needs_tags(self.queries), known)
-        known.update(read.known)
-        self.unread |= read.unread
-        self.found |= {profile.subject: profile for profile in read.profiles}
-
-
-def _read_profile(
-    services: Services, domains: Mapping[str, str], subject: str, queries: Sequence[ProfileQuery]
-) -> dict[str, Profile]:
-    """The profile by its subject, if it exists."""
-    domain, name = parse_profile_subject(subject) or ("", "")
-    if not domains.get(domain):
-        return {}
-    found = services.studio.read_profile(domain, domains[domain], name, needs_tags(queries))
-    return {subject: found} if found else {}
+    locations, queries = early.locations, list_queries(followed)
+    reader = ProfileReader(early.services, early.read_domains, queries, focus, also, rivals)
+    found = replace(reader.read_inventory(now), locations=locations.result())
+    return _read_folders(early.services, followed, found, suspensions, focus)
 
 
 def _select_in_focus(base: str, names: tuple[str, ...], focus: Focus) -> tuple[str, ...]:
@@ -274,33 +131,7 @@ def _read_folders(
     )
 
 
-def _group_by_role(
-    profiles: Iterable[Profile], pairs: Iterable[Pair] = ()
-) -> dict[str, frozenset[str]]:
-    """Which profiles run as which role, by what was read and by these pairs of earlier runs."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for profile in profiles:
-        found[profile.role].add(profile.subject)
-    for subject, grantee in pairs:
-        found[grantee.identifier].add(subject)
-    return {role: frozenset(subjects) for role, subjects in found.items()}
-
-
-def _sort_profiles(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
-    return tuple(sorted(profiles, key=lambda profile: profile.subject))
-
-
-def _get_domain(subject: str) -> str:
-    return (parse_profile_subject(subject) or ("", ""))[0]
-
-
-def _swap_capital(subject: str) -> str:
-    """The only other name that has the same folder: its first letter has the other case."""
-    domain, name = parse_profile_subject(subject) or ("", "")
-    return profile_subject(domain, name[:1].swapcase() + name[1:])
-
-
-def read_snapshot(services: Services, policies: PolicySet, focus: Focus, now: datetime) -> Snapshot:
+def read_snapshot(early: EarlyReads, policies: PolicySet, focus: Focus, now: datetime) -> Snapshot:
     """Everything that a plan follows from, besides the policy files.
 
     Costs calls of S3 Access Grants for the locations, for the grants (a page for each 1,000, or one
@@ -308,37 +139,44 @@ def read_snapshot(services: Services, policies: PolicySet, focus: Focus, now: da
     ledger disagree. Raises ClientError or RetryableError if ledger, grants or locations cannot be
     read completely.
     """
-    return _SnapshotReader(services, policies, focus).read_at(now)
+    return _SnapshotReader(early, policies, focus).read_at(now)
 
 
 @dataclass(frozen=True)
 class _SnapshotReader:
-    services: Services
+    early: EarlyReads
     policies: PolicySet
     focus: Focus
+
+    @property
+    def services(self) -> Services:
+        return self.early.services
 
     def read_at(self, now: datetime) -> Snapshot:
         return self._read_all(now) if self.focus.everything else self._read_focused(now)
 
     def _read_all(self, now: datetime) -> Snapshot:
-        entries, pairs = self.services.ledger.read_all()
-        grants = self.services.grants
-        principals, kinds = self.services.principals, list_principal_kinds(self.policies.rules)
-        with ThreadPoolExecutor(3) as executor:
-            locations = executor.submit(grants.list_locations)
-            known = executor.submit(principals.read_principals, kinds)
-            listed = executor.submit(grants.list_grants, known={entry.id for entry in entries})
-            inventory = read_everything(self.services, self.policies, now, pairs)
-        inventory = replace(inventory, locations=locations.result(), principals=known.result())
+        early, services, rules = self.early, self.services, self.policies.rules
+        early.begin_everything()
+        kinds = list_principal_kinds(rules)
+        principals = early.begin(services.principals.read_principals, kinds)
+        domains, earlier = early.read_domains(), early.iterate_pairs()
+        found = list_profiles(services, list_queries(rules), now, domains, earlier)
+        inventory = _read_folders(services, rules, found, self.policies.suspensions)
+        (entries, pairs), locations = early.ledger.result(), early.locations.result()
+        inventory = replace(inventory, locations=locations, principals=principals.result())
         wanted = self._expand(inventory)
-        return replace(self._settle(inventory, wanted, entries, listed.result()), pairs=pairs)
+        snapshot = self._settle(inventory, wanted, entries, early.grants.result())
+        return replace(snapshot, pairs=pairs)
 
     def _read_focused(self, now: datetime) -> Snapshot:
         rules, suspensions = self.policies.rules, self.policies.suspensions
-        inventory = read_focused(self.services, rules, self.focus, now, suspensions)
+        find = self.services.ledger.find_grantees
+        recorded = [self.early.begin(find, subject) for subject in self.focus.subjects]
+        inventory = read_focused(self.early, rules, self.focus, now, suspensions)
         wanted = self._expand(inventory)
-        recorded = map_concurrently(self.services.ledger.find_grantees, self.focus.subjects)
-        grantees = {grant.grantee for grant in wanted.grants}.union(*recorded)
+        grantees = {grant.grantee for grant in wanted.grants}
+        grantees = grantees.union(*(found.result() for found in recorded))
         few = len(grantees) <= MAX_GRANTEES_READ_SINGLY
         entries, listed = self._read_singly(grantees) if few else self._read_together(grantees)
         return self._settle(inventory, wanted, entries, listed)
@@ -361,12 +199,10 @@ class _SnapshotReader:
         self, grantees: Container[Grantee]
     ) -> tuple[list[LedgerEntry], Mapping[Grant, str]]:
         """The same, out of the whole ledger and the whole list of grants."""
-        every = self.services.ledger.iterate_entries()
+        every, listed = self.early.ledger.result()[0], self.early.grants.result()
         entries = [entry for entry in every if entry.grant.grantee in grantees]
-        listed = self.services.grants.list_grants(known={entry.id for entry in entries})
-        return entries, {
-            grant: grant_id for grant, grant_id in listed.items() if grant.grantee in grantees
-        }
+        ids = {grant: grant_id for grant, grant_id in listed.items() if grant.grantee in grantees}
+        return entries, ids
 
     def _expand(self, inventory: Inventory) -> WantedGrants:
         policies = self.policies

@@ -27,7 +27,7 @@ from grantor.aws.clients import RetryableError, error_code, error_message, map_c
 from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
 from grantor.aws.queues import DeadLetter, DeadLetterQueue
-from grantor.aws.run_store import AcceptedVersion
+from grantor.aws.run_store import AcceptedVersion, encode_acceptance
 from grantor.aws.services import Services
 from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
 from grantor.core.planning.plan import Action, Change, DeferredChange, FailedChange, UnmanagedGrant
@@ -192,7 +192,7 @@ class LedgerRebuild:
         versions = {
             key: AcceptedVersion(version, "", at, run) for key, version in self._missing.items()
         }
-        self.services.run_store.record_accepted(self.lease, versions)
+        self.services.ledger.with_lease(self.lease).write_actions(encode_acceptance(versions, ()))
 
     @cached_property
     def _files(self) -> PolicySet:

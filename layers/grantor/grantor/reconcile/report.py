@@ -15,6 +15,7 @@ from grantor.core.grant import last_end
 from grantor.core.planning import rendering
 from grantor.core.planning.approvals import PlanApproval
 from grantor.core.planning.lint import warn_of_ignored, warn_of_leftovers, warn_of_unmanaged
+from grantor.core.planning.owners import RuleOwner, list_owners
 from grantor.core.planning.plan import (
     Action,
     Change,
@@ -105,6 +106,7 @@ class Report:
     next_end: datetime | None = None  # when the next grant ends of those that the run has looked at
     credentials_until: datetime | None = None  # until when those of deleted grants can live
     sessions: SessionsEnd | None = None
+    owners: tuple[RuleOwner, ...] = ()  # of the rules because of which grants change
 
     @classmethod
     def begin(cls, now: datetime, activity: Activity = Activity.RECONCILE) -> "Report":
@@ -131,6 +133,8 @@ class Report:
             *warn_of_ignored(policies.ignored),
         ]
         self.notices += snapshot.wanted.notices
+        if any(policy.names_owner for policy in policies.policies.values()):
+            self.owners = list_owners(plan.changes, policies.policies.values())
         self.unread |= {**policies.unread, **snapshot.inventory.unread}
         self.on_hold += plan.on_hold
         self.unmanaged += plan.unmanaged
@@ -264,6 +268,7 @@ class Report:
             unread={value["what"]: value["why"] for value in document["unread"]},
             accepted={value["file"]: value["version"] for value in document["policy"]["accepted"]},
             removed_files=tuple(document["policy"]["deleted"]),
+            owners=tuple(map(RuleOwner.from_json, document.get("owners", []))),
         )
         for value in document["changes"]:
             report._decode_change(value)
@@ -293,6 +298,7 @@ class Report:
             "diagnostics": [*errors, *warnings],
             "notices": [dict(vars(notice)) for notice in self.notices],
             "unread": [{"what": what, "why": why} for what, why in self.unread.items()],
+            **({"owners": [one.to_json() for one in self.owners]} if self.owners else {}),
         }
 
     def _count_common(self) -> Json:
@@ -381,6 +387,7 @@ def render_problems(report: Report, home: Home, stack: str) -> list[str]:
     approval: list[str] = []
     if report.approval.is_pending:
         approval += rendering.describe_approval_needed(report.approval, stack)
+        approval += (f"owner: {one}" for one in report.owners)
     elif report.approval.approved_by:
         approval.append(rendering.describe_approval_given(report.approval))
     failed = [rendering.describe_failed(one, home) for one in report.failed]
