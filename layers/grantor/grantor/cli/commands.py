@@ -4,16 +4,35 @@ To add a command, add an entry here and write the function in a module of this f
 imports little of Grantor: `grantor --help`, `grantor check` and completion do not wait for boto3.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from grantor.core.grant import Permission
+from grantor.cli.arguments import (
+    add_adopt_arguments,
+    add_apply_arguments,
+    add_approve_arguments,
+    add_can_arguments,
+    add_check_arguments,
+    add_completion_arguments,
+    add_credentials_arguments,
+    add_doctor_arguments,
+    add_end_sessions_arguments,
+    add_history_arguments,
+    add_jobs_arguments,
+    add_leftovers_arguments,
+    add_plan_arguments,
+    add_reach_arguments,
+    add_rebuild_arguments,
+    add_redrive_arguments,
+    add_reject_arguments,
+    add_suspend_arguments,
+    add_who_arguments,
+)
 
 READER = ("Reader",)
 EMERGENCY = ("Reader", "BreakGlass")
-RUNS_SHOWN = 20  # past runs that `history` and `jobs` list unless -n says otherwise
 
 
 def add_no_arguments(_: ArgumentParser) -> None:
@@ -33,6 +52,7 @@ class Command:
     denied_by: tuple[str, ...] = ()  # the stack's managed policies that deny it
     uses_stack: bool = True
     finishes_changes: bool = False  # whether Ctrl-C lets changes that are in progress finish
+    offers_json: bool = True
 
     @property
     def description(self) -> str:
@@ -54,184 +74,6 @@ def name_policies(policies: tuple[str, ...]) -> str:
 def find_command(name: str) -> Command:
     """Return the command with this name. Raises StopIteration if there is none."""
     return next(command for command in COMMANDS if command.name == name)
-
-
-def parse_count(text: str) -> int:
-    """Read the argument of -n. Raises ArgumentTypeError below 1, ValueError if not a number."""
-    if (count := int(text)) < 1:
-        raise ArgumentTypeError("must be at least 1")
-    return count
-
-
-parse_count.__name__ = "number"  # argparse names the type in its message
-
-
-def add_check_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="policy file, or folder of policy files; - reads standard input",
-    )
-    parser.add_argument(
-        "--name",
-        default="stdin.yaml",
-        help="name of standard input in messages (default: stdin.yaml)",
-    )
-
-
-def add_doctor_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--parameter",
-        action="append",
-        metavar="NAME=VALUE",
-        help="parameter of a planned deployment, over those in samconfig.toml",
-    )
-
-
-def add_plan_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--policy",
-        metavar="DIR",
-        help="plan with the policy files of this folder instead of the bucket's policy/",
-    )
-    parser.add_argument(
-        "--markdown", action="store_true", help="print Markdown for a pull-request comment"
-    )
-    parser.add_argument(
-        "--expect-no-changes",
-        action="store_true",
-        help="exit with 3 if a run would change anything",
-    )
-
-
-def add_apply_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--wait",
-        action="store_true",
-        help="if another run is in progress, wait until it has covered this one",
-    )
-
-
-def add_approve_arguments(parser: ArgumentParser) -> None:
-    add_reject_arguments(parser)
-    parser.add_argument(
-        "--despite-rejection",
-        action="store_true",
-        help="approve a plan that somebody has rejected",
-    )
-
-
-def add_reject_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "hash", metavar="HASH", help="hash of the plan, or at least its first 8 digits"
-    )
-    parser.add_argument(
-        "--because",
-        required=True,
-        metavar="TEXT",
-        help="the reason, which the history and an alert repeat",
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-
-
-def add_history_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", metavar="RUN", help="id of a run to show in full")
-    add_limit_argument(parser, "-n")
-
-
-def add_jobs_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="name of a processing job to show in full"
-    )
-    add_limit_argument(parser, "-n", "--limit")
-
-
-def add_limit_argument(parser: ArgumentParser, *flags: str) -> None:
-    parser.add_argument(
-        *flags,
-        type=parse_count,
-        default=RUNS_SHOWN,
-        metavar="N",
-        dest="limit",
-        help=f"number of past runs to list (default: {RUNS_SHOWN})",
-    )
-
-
-def add_adopt_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="GRANT_ID", help="ids of the grants to adopt")
-    parser.add_argument(
-        "--all-wanted",
-        action="store_true",
-        help="adopt every unmanaged grant that matches a rule exactly",
-    )
-    parser.add_argument("--scope", help="of these, only grants with this scope")
-    parser.add_argument(
-        "--grantee",
-        help="of these, only grants of this grantee: an ARN, role/NAME or a directory id",
-    )
-    parser.add_argument(
-        "--permission",
-        choices=[str(permission) for permission in Permission],
-        help="of these, only grants with this permission",
-    )
-    parser.add_argument(
-        "--unwanted",
-        action="store_true",
-        help="also adopt grants, given by id, that no rule wants; the next run deletes them",
-    )
-    parser.add_argument("--yes", action="store_true", help="confirm --unwanted")
-
-
-def add_rebuild_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--yes",
-        action="store_true",
-        help="rebuild even if the ledger is not empty; existing entries stay as they are",
-    )
-
-
-def add_redrive_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "queue",
-        nargs="?",
-        choices=["event", "upload"],
-        help="the queue to re-send to (default: both)",
-    )
-    parser.add_argument(
-        "--list", action="store_true", help="list the messages and leave them in place"
-    )
-
-
-def add_suspend_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "who", metavar="WHO", help="a profile as DOMAIN/NAME, or the ARN of a role or user"
-    )
-    parser.add_argument("--because", metavar="TEXT", help="why; grantor status shows it")
-    parser.add_argument(
-        "--until", metavar="T", help="when it ends: 2027-03-31, or 2027-03-31T18:00Z"
-    )
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--undo", action="store_true", help="lift the suspension")
-    group.add_argument(
-        "--wait", action="store_true", help="wait until the last grant is gone; print the seconds"
-    )
-
-
-def add_end_sessions_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--because", metavar="TEXT", help="why; for the history and the alert")
-    parser.add_argument("--undo", action="store_true", help="accept sessions of any age again")
-    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-
-
-def add_leftovers_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--revoke", action="store_true", help="delete them all")
-
-
-def add_completion_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "shell", choices=["bash", "zsh", "fish"], help="the shell that reads the script"
-    )
 
 
 # A command that does what the reconciler may do, for a person.
@@ -312,6 +154,32 @@ COMMANDS = (
         policies=READER,
     ),
     Command(
+        name="can",
+        function="questions.run_can",
+        summary="say whether somebody can do something in S3, and why or why not",
+        details="Answers as S3 Access Grants would, by the grants that exist, and explains the "
+        "answer by rules. For a no it proposes the smallest rule that would change it. Exits with "
+        "3 for a no.",
+        add_arguments=add_can_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="who",
+        function="questions.run_who",
+        summary="list who reaches an object or a prefix, and why",
+        details="First those who reach all of a prefix, then those who reach a part of it.",
+        add_arguments=add_who_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="reach",
+        function="questions.run_reach",
+        summary="list what somebody reaches, and why",
+        details="Lists every grant of the role or user that they are, whoever made it.",
+        add_arguments=add_reach_arguments,
+        policies=READER,
+    ),
+    Command(
         name="history",
         function="history.run_history",
         summary="list past runs, or show one run in full",
@@ -384,6 +252,17 @@ COMMANDS = (
         finishes_changes=True,
     ),
     Command(
+        name="credentials",
+        function="credentials.run_credentials",
+        summary="get credentials for your data, in the form that your tool reads",
+        details="Asks S3 Access Grants as yourself, needs no stack and no permission of Grantor: "
+        "s3:GetDataAccess is enough. Exits with 4 if no grant of yours covers what you ask for; "
+        "the message says which grants you have, and whom to ask.",
+        add_arguments=add_credentials_arguments,
+        uses_stack=False,
+        offers_json=False,
+    ),
+    Command(
         name="completion",
         function="completion.run_completion",
         summary="print a script that completes grantor's commands in a shell",
@@ -391,5 +270,6 @@ COMMANDS = (
         "in ~/.zshrc. Fish: grantor completion fish > ~/.config/fish/completions/grantor.fish.",
         add_arguments=add_completion_arguments,
         uses_stack=False,
+        offers_json=False,
     ),
 )

@@ -106,4 +106,4 @@ def _suggest_policy(command: Command, *, is_explicit: bool) -> str:
             else ""
         )
         return f"a policy denies it, whatever else allows it{denies}"
-    return explain_needs(command)
+    return explain_needs(command) if command.policies else "ask whoever manages your permissions"

@@ -23,7 +23,8 @@ folder, else "grantor". Credentials and Region come from your AWS configuration 
 AWS_REGION).
 
 Exits with 0 on success, 1 if something is wrong, 2 for invalid usage, 3 for unexpected changes \
-(plan --expect-no-changes) and 130 after Ctrl-C."""
+(plan --expect-no-changes) and for a no (can), 4 without a grant (credentials) and 130 after \
+Ctrl-C."""
 
 
 def main(words: Sequence[str] | None = None, aws_session: Any = None) -> int:
@@ -95,7 +96,7 @@ def add_command(commands: Any, command: Command) -> None:
         parser.add_argument(
             "--stack", metavar="NAME", help="name of the stack that Grantor is deployed as"
         )
-    if command.name != "completion":
+    if command.offers_json:
         parser.add_argument("--json", action="store_true", help="print JSON")
     else:
         parser.set_defaults(json=False)

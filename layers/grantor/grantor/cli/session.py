@@ -117,7 +117,8 @@ class Session:
         from grantor.aws.clients import Clients
 
         # botocore itself reads AWS_DEFAULT_REGION only.
-        clients = Clients(os.environ.get("AWS_REGION") or None)
+        region = getattr(self.arguments, "region", None) or os.environ.get("AWS_REGION")
+        clients = Clients(region or None, getattr(self.arguments, "profile", None))
         if self.aws_session is not None:
             clients.session = self.aws_session
         if not clients.region:
