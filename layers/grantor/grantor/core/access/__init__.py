@@ -1,0 +1,1 @@
+"""Questions about access: who can do what where, through which grant, why, and why not."""
