@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from grantor.core.bucket_checks import check_named_buckets
 from grantor.core.deployment_checks import (
     DEFAULT_PARAMETERS,
     LONGEST_FUNCTION_SUFFIX,
@@ -191,6 +192,7 @@ OPEN = replace(STACK.data, policy={})
 
 SITUATIONS = [
     facing("samconfig.toml names another Region", lambda: before(replace(ACCOUNT, configured_region="eu-west-1")), warning("region")),
+    facing("a bucket that the parameters name is missing", lambda: list(check_named_buckets({"gone": "s3://gone/ does not exist"})), failure("existing-bucket")),
     facing("S3 Access Grants is not listed there", lambda: before(replace(ACCOUNT, region="ap-southeast-5", configured_region="")), [*warning("region-grants"), *warning("spark-image-list")]),
     facing("there are no domains there", lambda: before(replace(ACCOUNT, region="ca-west-1", configured_region="")), [*failure("region-studio"), *warning("spark-image-list")]),
     facing("there is no Spark image there", lambda: before(replace(ACCOUNT, region="eu-west-1", configured_region="", has_image=False)), failure("spark-image")),

@@ -5,6 +5,7 @@ from tests.live.probe import PROBES, sort_probes
 # Each of these modules registers its probes.
 from tests.live.probes import (  # noqa: F401
     access,
+    buckets,
     examination,
     grants,
     instance,
@@ -30,4 +31,5 @@ JUDGED_PROBES = (
     "profile_names_in_policies",
     "simulator_knows_tags",
     "nulls_in_metadata",
+    "bucket_texts_kept",
 )

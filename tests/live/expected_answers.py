@@ -23,6 +23,7 @@ SWITCH_ANSWERS: dict[str, tuple[Value, ...]] = {
     "vended_seconds": (3600, 900),
     "readers_see_uploads": (False, True),
     "copy_reads_tags": (True, False),
+    "bucket_texts_kept": (True, False),
     "job_failure_reason": ("code", "logs", "message"),
     "job_image_needs_rights": (True, False),
     "job_description": ("asked", "defaults"),

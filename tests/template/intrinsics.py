@@ -9,7 +9,7 @@ import yaml
 
 from tests.conftest import ROOT
 
-FILES = ("template.yaml", "stacks/studio.yaml", "stacks/operations.yaml")
+FILES = ("template.yaml", "stacks/studio.yaml", "stacks/operations.yaml", "stacks/buckets.yaml")
 UNPREFIXED = ("Ref", "Condition")
 PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
 

@@ -21,7 +21,13 @@ SWITCHED = {
     "OperationsBucketPolicy": (
         "OperationsSplit",
         "OperationsAccess",
-        {"OwnTracesOnly", "CodeByLauncher", "TrailByCloudTrail", "TracesOfOthersByOperators"},
+        {
+            "OwnTracesOnly",
+            "CodeByLauncher",
+            "InputsByLauncher",
+            "TrailByCloudTrail",
+            "TracesOfOthersByOperators",
+        },
     ),
 }
 

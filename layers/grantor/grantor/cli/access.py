@@ -10,12 +10,12 @@ from datetime import datetime
 
 from grantor.aws.cloudformation import read_outputs
 from grantor.aws.services import Services
-from grantor.aws.vended_sessions import POLICY_NAME, VendedSessions, build_deny
+from grantor.aws.vended_sessions import POLICY_NAME, StackSessions, build_deny
 from grantor.cli.changing import judge_everything, read_time, report_and_publish
 from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, ask_caller, format_count
 from grantor.cli.recovery import hold_lease
 from grantor.cli.session import CommandError, Session, UsageError
-from grantor.core.diagnostics import dump_json
+from grantor.core.diagnostics import dump_json, join_words
 from grantor.core.grant import Grant, Grantee, iam_grantee
 from grantor.core.planning.plan import Action, Change, LeftoverGrant, Plan
 from grantor.core.planning.rendering import (
@@ -255,11 +255,8 @@ def _lift(session: Session) -> int:
     file = name_file(who)
     if file not in services.policy_files.list_files():
         accepted = services.run_store.read_accepted()
-        others = [
-            one.file
-            for one in read_policies(services.policy_files, accepted, services.names).suspensions
-            if one.name in (who, f"profile {who}")
-        ]
+        policies = read_policies(services.policy_files, accepted, services.names)
+        others = [one.file for one in policies.suspensions if one.name in (who, f"profile {who}")]
         where = f": {', '.join(others)} suspends it; edit that file" if others else ""
         raise CommandError(f"grantor suspend has not suspended {who}{where}")
     services.policy_files.delete_file(file)
@@ -277,17 +274,18 @@ def run_end_sessions(session: Session) -> int:
         raise UsageError("--because TEXT is required: it appears in the history and in the alert")
     outputs = read_outputs(session.clients.cloudformation, session.stack)
     now = read_time(session.services)
-    role = outputs.get("LocationRole")
-    if not role:
+    sessions = StackSessions.of_stack(session.clients.iam, outputs)
+    if not sessions.roles:
         raise CommandError(
             f"stack {session.stack} uses a location that it did not make, so the location's role "
             f"is not its own: put an inline policy {POLICY_NAME} on that role yourself (aws "
             "s3control get-access-grants-location names it), and remove it after 12 hours: "
             f"{dump_json(build_deny(now))}"
         )
-    sessions = VendedSessions(session.clients.iam, role)
     if given.undo and not sessions.undo():
-        raise CommandError(f"no session is refused: {role} has no policy {POLICY_NAME}")
+        has = "has" if len(sessions.roles) == 1 else "have"
+        roles = join_words(sessions.roles, "and")
+        raise CommandError(f"no session is refused: {roles} {has} no policy {POLICY_NAME}")
     before = None if given.undo else _end_sessions(session, sessions, now)
     report = Report.begin(now, Activity.END_SESSIONS)
     report.sessions = SessionsEnd(session.caller.arn, given.because, before)
@@ -303,7 +301,7 @@ def run_end_sessions(session: Session) -> int:
     return 0
 
 
-def _end_sessions(session: Session, sessions: VendedSessions, now: datetime) -> datetime:
+def _end_sessions(session: Session, sessions: StackSessions, now: datetime) -> datetime:
     services = session.services
     with Progress("reading grants"):
         grantees = sorted({grant.grantee for grant in services.grants.list_grants()})
@@ -316,7 +314,8 @@ def _end_sessions(session: Session, sessions: VendedSessions, now: datetime) -> 
             *_omit(len(names)),
         ]
     )
-    question = f"end every session of {sessions.role} that exists now? [y/N] "
+    roles = join_words(sessions.roles, "and")
+    question = f"end every session of {roles} that exists now? [y/N] "
     if not (session.arguments.yes or _confirm(question)):
         raise CommandError("no session was ended")
     return sessions.end_before_now(now)
@@ -348,7 +347,8 @@ def run_leftovers(session: Session) -> int:
         # Only these: whatever else is to be done is left to a run, which asks the guard. With a
         # cause, this does not count as a sweep.
         chosen = replace(judged, plan=Plan(delete=deletes), causes=("only leftovers",))
-        apply_plan(session.services, lease, chosen, lambda: True, report)
+        ledger = session.services.ledger.joining(lease)
+        apply_plan(session.services, ledger, chosen, lambda: True, report)
         report_and_publish(session, report)
     if not deletes:
         _show_leftovers(session, ())

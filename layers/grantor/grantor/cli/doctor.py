@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from grantor.aws.bucket_facts import read_connected_buckets, read_named_buckets
 from grantor.aws.doctor_facts import (
     StackOutline,
     attempt,
@@ -20,6 +21,11 @@ from grantor.aws.run_store import RunStore
 from grantor.aws.studio import Studio
 from grantor.cli.output import Progress, format_count
 from grantor.cli.session import CommandError, Session, UsageError, read_samconfig
+from grantor.core.bucket_checks import (
+    check_connected_buckets,
+    check_named_buckets,
+    list_bucket_names,
+)
 from grantor.core.deployment_checks import (
     DEFAULT_PARAMETERS,
     AccountFacts,
@@ -68,6 +74,8 @@ def _examine(session: Session, outline: StackOutline | None) -> Iterator[Finding
         return
     status = outline.status if outline and outline.status not in INCOMPLETE else ""
     yield from check_vacancy(account, read_vacancy(clients, account, owner, status))
+    named = list_bucket_names(account.parameters)
+    yield from check_named_buckets(read_named_buckets(clients, owner, named))
     yield from (report_skipped(kind, "the stack is not deployed") for kind in STACK_CHECKS)
 
 
@@ -80,6 +88,10 @@ def _examine_stack(
         clients, session.stack, caller.account, outline, lambda: store.read_last_sweep().at
     )
     yield from check_stack(account, stack)
+    first = outline.outputs["DataBucket"]  # which check_stack looks at
+    others = [one for one in list_bucket_names(account.parameters) if one != first]
+    connected = read_connected_buckets(clients, caller.account, others)
+    yield from check_connected_buckets(connected)
     studio = Studio(clients.sagemaker)
     domains = attempt("sagemaker:ListDomains", studio.list_domains)
     known = domains if isinstance(domains, dict) else {}

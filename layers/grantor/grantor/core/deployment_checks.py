@@ -38,6 +38,8 @@ DEFAULT_PARAMETERS = {
     "PublicSubnetCIDR": "10.0.32.0/24",
     "AccessGrants": "create",
     "AccessGrantsLocation": "",
+    "DataBuckets": "",
+    **{f"DataBuckets{number}": "" for number in range(2, 9)},
     "Trail": "create",
     "DataAccess": "grants-only",
     "PolicyWrites": "stewards-only",

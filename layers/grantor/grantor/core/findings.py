@@ -100,7 +100,10 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "data-location": (
         "S3 Access Grants vends nothing for the data bucket, and new grants are refused",
-        "deploy the stack again, or set AccessGrantsLocation to a location that covers the bucket",
+        (
+            "deploy the stack again, or set AccessGrantsLocation to a location that covers the "
+            "bucket; take an existing bucket out of the stack's parameters, and add it again"
+        ),
     ),
     "location-role": (
         "S3 Access Grants cannot assume the location's role, so nobody gets credentials",
@@ -167,16 +170,21 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     "bucket-events": (
         "uploads to the bucket start nothing until the next sweep",
         (
-            "aws s3api put-bucket-notification-configuration --bucket {bucket} "
-            "--notification-configuration EventBridgeConfiguration={{}}"
+            "switch it on in the console of S3, in the bucket's properties: Event notifications, "
+            "Amazon EventBridge. That keeps other notifications, which the CLI would replace"
         ),
     ),
     "data-bucket": (
         "whoever has permissions of S3 reaches the data without a grant",
         (
-            "deploy with DataAccess=grants-only; if it is set, deploy the stack again: "
-            "somebody has changed the bucket's policy"
+            "deploy with DataAccess=grants-only; if it is set, somebody has changed the bucket's "
+            "policy: deploy the stack again; take an existing bucket out of its parameters, and "
+            "add it again"
         ),
+    ),
+    "existing-bucket": (
+        "the stack cannot connect the bucket, and CloudFormation undoes the deployment",
+        "write the names of buckets of this account and Region into DataBuckets to DataBuckets8",
     ),
     "policy-bucket": (
         "whoever has permissions of S3 decides who gets which grants",

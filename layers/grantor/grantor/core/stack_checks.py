@@ -155,7 +155,7 @@ def _check_buckets(facts: StackFacts) -> Iterator[Finding]:
         else:
             does = "sends" if bucket.sends_events else "does not send"
             what = f"{bucket.name} {does} events to EventBridge"
-            yield judge("bucket-events", what, bucket.sends_events, bucket=bucket.name)
+            yield judge("bucket-events", what, bucket.sends_events)
         if isinstance(bucket.policy, Unread):
             yield report_unread(kind, f"the policy of {bucket.name}", bucket.policy)
         else:

@@ -110,11 +110,17 @@ def run_teardown(event: Mapping[str, Any], context: Any, step: TeardownStep) -> 
     try:
         run_and_respond(event, context, work)
     except ContinueLater as later:
-        logger.info("another invocation continues", extra={"waits_for": str(later)})
-        again = json.dumps({**event, "Since": _started_at(event)}).encode()
-        clients.functions.invoke(
-            FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=again
-        )
+        _continue_later(event, context, later)
+
+
+def run_resumable(event: Mapping[str, Any], context: Any, step: TeardownStep) -> None:
+    """Run a step, whatever happens to the stack; respond when it is done, in this invocation or in
+    one that goes on.
+    """
+    try:
+        run_always(event, context, step)
+    except ContinueLater as later:
+        _continue_later(event, context, later)
 
 
 def run_always(event: Mapping[str, Any], context: Any, step: TeardownStep) -> None:
@@ -125,6 +131,15 @@ def run_always(event: Mapping[str, Any], context: Any, step: TeardownStep) -> No
         return _repeat_until_done(step, event["ResourceProperties"], turn)
 
     run_and_respond(event, context, work)
+
+
+def _continue_later(event: Mapping[str, Any], context: Any, later: ContinueLater) -> None:
+    """Let another invocation of the same function go on, with the time of the first."""
+    logger.info("another invocation continues", extra={"waits_for": str(later)})
+    again = json.dumps({**event, "Since": _started_at(event)}).encode()
+    Clients().functions.invoke(
+        FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=again
+    )
 
 
 def _run_step(

@@ -38,7 +38,7 @@ def revoke_grants(properties: Mapping[str, Any], turn: TeardownPass) -> dict[str
     # The service notices deleted grants late. CloudFormation would then fail to delete the location
     # and not retry, but it accepts a location that is gone.
     if properties["Location"] and not services.grants.delete_location(properties["Location"]):
-        _delete_untracked_grants(services, properties["Location"])
+        delete_untracked_grants(services, properties["Location"])
         raise RetryableError("the service still counts deleted grants at the location")
     if properties.get("LocationRole"):
         VendedSessions(services.clients.iam, properties["LocationRole"]).undo()
@@ -60,7 +60,7 @@ def _delete_ledger_grants(services: Services, turn: TeardownPass) -> int:
     return len(grants)
 
 
-def _delete_untracked_grants(services: Services, location: str) -> None:
+def delete_untracked_grants(services: Services, location: str) -> None:
     """Delete our grants that a lost ledger does not know; raise RuntimeError if others remain."""
     grants, ours = services.grants, services.names.stack_name
     tags = {grant: grants.read_tags(grant) for grant in grants.list_grants_at(location)}

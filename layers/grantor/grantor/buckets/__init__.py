@@ -1,0 +1,1 @@
+"""Existing buckets: what connects them to the stack, and what takes that back."""
