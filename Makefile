@@ -10,7 +10,7 @@ PORT ?= 4566
 DATA ?=
 PARALLEL := -n 4 --dist loadfile
 # What `make test` leaves to other targets.
-OWN_TARGETS := browser core demo doctor policy s3_clients sam_local/test_invoke.py sam_local/test_use_container.py stages studio teardown upgrade
+OWN_TARGETS := browser buckets clients/test_artifacts.py clients/test_sam_lifecycle.py core demo doctor live/test_probes_on_server.py policy s3_clients sam_local/test_invoke.py sam_local/test_use_container.py stages studio teardown upgrade
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH. .venv has one with pip, whatever the machine calls its own.
@@ -19,8 +19,12 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
 # The environment of the job's container, as far as the job uses it.
 SPARK := .tools/spark/.made .tools/spark/jars/.made
 
-.PHONY: help demo test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown test-keys \
-  test-stages test-clients test-upgrade test-doctor test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
+# The job types that a clone would ship, for the commands; `sam build` lists them again for the layer.
+LIST_JOB_TYPES := PYTHONPATH=layers/grantor .venv/bin/python layers/grantor/list_job_types.py spark_jobs \
+  layers/grantor/grantor/core/policy/shipped_job_types.py
+
+.PHONY: help demo demo-churn test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown test-keys \
+  test-buckets test-long test-stages test-clients test-upgrade test-doctor test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +32,9 @@ help:  ## List the targets
 # DATA=FILE.csv computes features of your own data.
 demo: setup build  ## Deploy to a local AWS; grant, refuse, run a job, delete (DATA=)
 	.venv/bin/python -m demo $(if $(DATA),--data "$(abspath $(DATA))")
+
+demo-churn: setup build  ## Run other data in a local AWS: by a contract, and by a script
+	.venv/bin/python -m demo.other_data
 
 # The core runs with the network off and must reach every branch. PYTEST="-k name" passes options on.
 test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTEST=options)
@@ -60,7 +67,7 @@ test-spark: setup build $(SPARK)  ## Test the Spark jobs: their rules, and whole
 	.tools/spark/bin/python -m pytest $(or $(WHERE),tests/spark) $(PYTEST)
 
 test-spark4: setup .tools/spark4/.made  ## Test the jobs' rules on the next Spark
-	.tools/spark4/bin/python -m pytest tests/spark/rules $(PYTEST)
+	.tools/spark4/bin/python -m pytest tests/spark/rules tests/spark/contracts $(PYTEST)
 
 test-demo: setup build $(SPARK)  ## Test that the demo prints what docs/demo.md shows
 	.venv/bin/python -m pytest tests/demo $(PYTEST)
@@ -88,6 +95,15 @@ test-keys: setup  ## Compare decisions about 10,000 keys with another judge (KEY
 test-upgrade: setup build $(SPARK)  ## Deploy today's template over the latest release, which is in use
 	.venv/bin/python -m pytest tests/upgrade --timeout 900 $(PYTEST)
 
+# `make test` runs a part of these suites.
+test-long: setup build  ## Test the whole of what make test samples
+	LONG=yes .venv/bin/python -m pytest tests/clients/test_artifacts.py tests/clients/test_sam_lifecycle.py \
+	  tests/docs/test_transcripts.py tests/jobs_io/test_kills.py tests/live/test_probes_on_server.py -n 2 --dist loadfile $(PYTEST)
+
+# WHERE="words of a test's name" runs these alone.
+test-buckets: setup build $(SPARK)  ## Connect existing buckets, and leave them as they were (WHERE=)
+	.venv/bin/python -m pytest tests/buckets -n 2 --dist loadfile --timeout 900 $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
+
 test-stages: setup build  ## Test several stacks in one account, and a shared account
 	.venv/bin/python -m pytest tests/stages -n 2 --timeout 600 $(PYTEST)
 
@@ -95,8 +111,8 @@ test-stages: setup build  ## Test several stacks in one account, and a shared ac
 test-doctor: setup build  ## Break a stack in each way that the doctor names (WHERE=)
 	.venv/bin/python -m pytest tests/doctor --timeout 600 $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
 
-# Needs no engine and no network once its clients are installed.
-test-clients: setup .tools/clients/.made .tools/cdk/.made  ## Test pyarrow, s3fs, rclone, DuckDB, AWS CLI, CDK
+# Needs no engine and no network once its clients are installed. Runs examples/clients, too.
+test-clients: setup build .tools/clients/.made .tools/cdk/.made $(SPARK)  ## Test other people's clients: pandas, polars, DuckDB, CDK …
 	.venv/bin/python -m pytest tests/s3_clients -n 2 --dist loadfile --timeout 600 $(PYTEST)
 
 # FUZZ=new searches as long among new examples. `make test` searches for seconds.
@@ -131,11 +147,13 @@ bench-uploads: setup build $(SPARK)  ## Count the jobs that a burst of uploads s
 	.venv/bin/python -m benchmarks.upload_burst $(or $(UPLOADS),10000)
 
 # Writes docs/performance.md.
-bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## Time the job beside polars (SIZES="4177 1000000")
+bench-spark: .venv/.made .tools/spark/.made .tools/polars/.made  ## Time the jobs beside others (SIZES="4177 1000000")
 	.venv/bin/python -m benchmarks.spark $(SIZES)
 
 docs: setup build $(SPARK)  ## Write today's output of the commands into the documents
+	$(LIST_JOB_TYPES)
 	PYTHONPATH=layers/grantor .venv/bin/python -m docs.policy_page --write
+	PYTHONPATH=layers/grantor .venv/bin/python -m docs.jobs_page --write
 	.venv/bin/python -m docs.deploying_page --write
 	.venv/bin/python -m docs.transcripts --write
 
@@ -155,6 +173,7 @@ clean:  ## Remove everything that these targets made
 # Built once, before tests and demo run side by side: none may find half-written artifacts.
 .aws-sam/build/template.yaml: template.yaml samconfig.toml \
   $(shell find functions layers spark_jobs stacks -type f -not -name '*.pyc') .tools/sam/.made .venv/.made
+	$(LIST_JOB_TYPES)
 	.tools/sam/bin/sam build
 
 # A Python 3.12 that runs (a version manager's shim may not), else one of uv.

@@ -100,6 +100,16 @@ def show_approval(example: Example) -> None:
     example.grantor("apply", shorten=True)
 
 
+def show_questions(example: Example) -> None:
+    """Who can do what after the article's rules were applied."""
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    example.setup.reconcile()
+    example.grantor("can Product-Domain/userA READ s3://data/UserA/abalone.csv")
+    example.grantor("can Product-Domain/userB READ s3://data/UserA/abalone.csv")
+    example.grantor("who s3://data/UserA/*")
+    example.grantor("reach userB")
+
+
 def show_history(example: Example) -> None:
     """Past runs."""
     example.setup.put_policy("article", ARTICLE_POLICY)
@@ -162,6 +172,7 @@ EXAMPLES: dict[str, Callable[[Example], None]] = {
     "pull_request": show_pull_request,
     "approve": show_approval,
     "history": show_history,
+    "questions": show_questions,
     "jobs": show_jobs,
     "adopt": show_adoption,
     "rebuild": show_rebuild,

@@ -10,7 +10,13 @@ import sys
 from functools import partial
 from typing import Any
 
-from harness.deployment import ARTICLE_POLICY, Deployment, delete_stack, deploy_stack
+from harness.deployment import (
+    ARTICLE_POLICY,
+    JOB_LOGS,
+    Deployment,
+    delete_stack,
+    deploy_stack,
+)
 from harness.session import ROOT, open_session
 from harness.steps import expect, print_lines, run_steps, step, wait_until
 from sandbox.testing.inventory import list_everything
@@ -34,6 +40,16 @@ rules:
     to: {profiles: {domain: Product-Domain, tags: {team: blue}}}
     on: {each_prefix: "s3://{data_bucket}/teams/"}
     allow: READ
+"""
+BATCH_POLICY = """\
+version: 1
+jobs:
+  - name: daily
+    run: abalone
+    as: {each_profile: {domain: Product-Domain, names: [userA]}}
+    on: s3://{data_bucket}/{profile.folder}/in/{day}/*.csv
+    quiet: 10s
+    output: s3://{data_bucket}/{profile.folder}/out/{day}/
 """
 LEAST_PART_BYTES = 5 * 1024 * 1024  # AWS's minimum for a part that is not the last
 
@@ -63,6 +79,7 @@ def run_scenarios() -> None:
         read_everything(deployment)
         break_glass(deployment)
         upload_large_file(deployment)
+        start_batch(deployment)
         work_in_studio(deployment)
         _delete_stack(deployment, before)
 
@@ -108,6 +125,27 @@ def inherit_role(deployment: Deployment) -> None:
         article = deployment.expected_grants("userA", "Product", "UserA")
         article |= deployment.expected_grants("userB", "Product", "UserB")
         wait_until("the grants are the article's again", article, deployment.list_grants)
+
+
+def start_batch(deployment: Deployment) -> None:
+    """Two files that arrive together start one run, which is stopped."""
+    with step("Two files of one day arrive, and are one run"):
+        studio = deployment.session.client("sagemaker")
+        earlier = count_runs(deployment)
+        deployment.put_policy("policy/daily.yaml", BATCH_POLICY.encode())
+        wait_until("a run has read the file", True, lambda: count_runs(deployment) > earlier)
+        deployment.upload_files("UserA/in/1/a.csv", "UserA/in/1/b.csv")
+
+        def list_started() -> list[str]:
+            found = studio.list_processing_jobs(NameContains="grantor-daily")
+            return [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]]
+
+        wait_until("one job has started", 1, lambda: len(list_started()))
+        (name,) = list_started()
+        studio.stop_processing_job(ProcessingJobName=name)
+        ends = ("Stopped", "Failed", "Completed")
+        wait_until("it has ended", True, lambda: _read_job_status(studio, name) in ends)
+        deployment.delete_policy("policy/daily.yaml")
 
 
 def work_in_studio(deployment: Deployment) -> None:
@@ -292,8 +330,9 @@ def _delete_stack(deployment: Deployment, before: frozenset[str]) -> None:
         session = deployment.session
         delete_stack(session)
         new = list_everything(session.client, session.account) - before
-        left = sorted(it for it in new if "aws-sam-cli" not in it)
-        expect("nothing but SAM's own bucket is left", [], left)
+        kept = ("aws-sam-cli", JOB_LOGS)  # SageMaker keeps the logs of jobs
+        left = sorted(it for it in new if not any(name in it for name in kept))
+        expect("nothing but SAM's own bucket and the logs of jobs is left", [], left)
 
 
 if __name__ == "__main__":

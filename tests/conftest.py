@@ -1,5 +1,6 @@
 """Fixtures of every test: a sandbox for each worker, and clients for it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sandbox.testing.running import make_session as session
 
 __all__ = [
     "ACCOUNT",
+    "IS_LONG",
     "REGION",
     "ROOT",
     "Sandbox",
@@ -31,6 +33,7 @@ settings.register_profile("grantor", deadline=None, suppress_health_check=[Healt
 settings.load_profile("grantor")
 
 ROOT = Path(__file__).parent.parent
+IS_LONG = os.environ.get("LONG") == "yes"  # as `make test-long` sets it: whole suites, not a part
 ONE_WORKER = "tests/attacks/"  # its fixtures deploy once, for the whole folder
 
 

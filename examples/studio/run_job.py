@@ -24,7 +24,7 @@ account_id = boto3.client("sts").get_caller_identity()["Account"]
 role = os.environ.get("EXECUTION_ROLE") or get_execution_role()
 # The only part of the operations bucket that this role may write.
 own_prefix = f"runs/{role.rpartition('/')[2]}/"
-package = f"{CODE}/py-files/abalone.zip"
+package = f"{CODE}/py-files/framework.zip"
 if not CODE.startswith("s3://"):
     package = shutil.make_archive(f"{tempfile.mkdtemp()}/abalone", "zip", CODE, "abalone")
 job_name = f"spark-preprocess-job-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"

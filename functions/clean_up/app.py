@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from grantor.aws import cleanup
+from grantor.aws import cleanup, cloudformation
 from grantor.aws.clients import Clients
 from grantor.teardown.custom_resource import (
     TeardownPass,
@@ -41,7 +41,34 @@ def handler(event: dict[str, Any], context: Any) -> None:
     }
     if event["RequestType"] == "Create":
         return run_and_respond(event, context, lambda: check_names(event["ResourceProperties"]))
+    if event["RequestType"] == "Update" and event["ResourceType"] == "Custom::EmptiedBuckets":
+        return run_and_respond(event, context, lambda: check_data_bucket(event))
     return run_teardown(event, context, steps[event["ResourceType"]])
+
+
+def check_data_bucket(event: Mapping[str, Any]) -> dict[str, str]:
+    """Raise ValueError if an update would delete the stack's own data bucket, or make one.
+
+    Either would change what policy files call {data_bucket}, and leave data without its grants.
+    An update that is being undone has not done it.
+    """
+    before, now = (
+        len(event[name]["Buckets"]) for name in ("OldResourceProperties", "ResourceProperties")
+    )
+    if before == now:
+        return {}
+    statuses = cloudformation.read_statuses(Clients().cloudformation, event["StackId"])
+    if any("ROLLBACK" in status for status in statuses):
+        return {}
+    if now < before:
+        raise ValueError(
+            "the stack has a data bucket of its own, which DataBuckets would replace: leave "
+            "DataBuckets empty, and write existing buckets into DataBuckets2 to DataBuckets8"
+        )
+    raise ValueError(
+        "the stack was created for existing buckets, and an empty DataBuckets would make it create "
+        "one: keep at least one name in DataBuckets, or deploy another stack"
+    )
 
 
 def check_names(properties: Mapping[str, Any]) -> dict[str, str]:

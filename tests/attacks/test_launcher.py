@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from abalone import publish
-from abalone.access import CredentialBroker
-from abalone.objects import ObjectFolder
+from framework import publish
+from framework.access import CredentialBroker
+from framework.objects import ObjectFolder
 from grantor.core.jobs.request import CodeVersion, compute_run_id
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy, Start
@@ -256,7 +256,7 @@ def test_what_a_failed_job_writes_is_quoted_in_the_mail_and_holds_no_link(
 
 CODE_KEYS = {
     "the entry script": f"code/{CODE}/preprocess.py",
-    "the package": f"code/{CODE}/py-files/abalone.zip",
+    "the package": f"code/{CODE}/py-files/framework.zip",
     "the configuration": f"code/{CODE}/conf/{DATA}/configuration.json",
     "one more package": f"code/{CODE}/py-files/boto3.zip",
     "a key that begins with the script's": f"code/{CODE}/preprocess.py.pth",

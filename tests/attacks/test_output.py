@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from abalone.markup import make_tag
+from framework.markup import make_tag
 from grantor.aws.notifications import DetailType, Notifications
 from grantor.cli.plan import PlanView, render_markdown
 from grantor.core.grant import Grant, Grantee, Permission, Reason

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -54,7 +55,20 @@ def deploy_stack(setup: GrantorSetup) -> dict[str, str]:
 
 def _is_made(value: Any, policies: dict[str, Any]) -> bool:
     """Return whether the stack has what an output shows."""
-    return not isinstance(value, dict) or value.get("Ref") in {None, *policies}
+    return set(_list_references(value)) <= policies.keys()
+
+
+def _list_references(value: Any) -> Iterator[str]:
+    """Yield the logical ids that a value refers to, pseudo parameters left out."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _list_references(item)
+    elif isinstance(value, dict):
+        named = value.get("Ref") or (value.get("Fn::GetAtt") or [""])[0]
+        if named and not str(named).startswith("AWS::"):
+            yield str(named).partition(".")[0]
+        for item in value.values():
+            yield from _list_references(item)
 
 
 def _resolve_values(value: Any, parameters: dict[str, Any]) -> Any:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from grantor.cli.check import find_job_types
 from grantor.cli.main import main
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
+from grantor.core.policy.parser import parse_policy
+from grantor.core.rules import Policy
 from tests.conftest import ROOT
 
 GOOD = """\
@@ -286,3 +290,41 @@ def test_a_file_whose_suffix_is_nearly_that_of_a_policy_file_is_named(
             ".yaml or .yml, in small letters; rename it"
         )
     ]
+
+
+JOB = """\
+version: 1
+jobs:
+  - name: wine
+    run: wine
+    as: {role: arn:aws:iam::111122223333:role/service/features}
+    on: s3://{data_bucket}/wine.csv
+    output: s3://{data_bucket}/out/
+"""
+
+
+def test_a_clone_knows_the_job_types_of_its_own_folder(tmp_path: Path):
+    for name, file, text in (
+        ("wine", "contract.yaml", "name: wine\ntitle: Features of wines\n"),
+        ("visits", "job.yaml", "summary: visits by month\ncontract: contract.yaml\n"),
+        ("broken", "job.yaml", "sumary: visits\n"),
+        ("framework", "lines.py", ""),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text)
+    types, problems = find_job_types(tmp_path)
+
+    assert {name: kind.summary for name, kind in types.items()} == {
+        "wine": "Features of wines",
+        "visits": "visits by month",
+    }
+    assert [problem.what for problem in problems] == [
+        "missing key 'contract'",
+        "unknown key 'sumary'",
+    ]
+    assert isinstance(parse_policy("f", JOB.encode(), job_types=types), Policy)
+
+
+def test_without_a_clone_the_job_types_are_those_that_ship(tmp_path: Path):
+    assert find_job_types(tmp_path) == (SHIPPED_JOB_TYPES, [])
+    assert find_job_types(ROOT / "spark_jobs") == (SHIPPED_JOB_TYPES, [])

@@ -29,7 +29,7 @@ def complete(script: str, folder: Path, *words: str) -> list[str]:
     ("words", "offered"),
     [
         (["grantor", ""], ["--help", "--version", *list_names()]),
-        (["grantor", "re"], ["reject", "rebuild", "redrive"]),
+        (["grantor", "re"], ["reject", "reach", "rebuild", "redrive"]),
         (["grantor", "plan", "--m"], ["--markdown"]),
         (["grantor", "adopt", "--permission", "R"], ["READ", "READWRITE"]),
         (["grantor", "redrive", "u"], ["upload"]),

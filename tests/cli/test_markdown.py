@@ -7,9 +7,11 @@ import pytest
 from grantor.cli.plan import PlanView, render_markdown
 from grantor.core.diagnostics import Problem
 from grantor.core.grant import Grant, Grantee, Permission, Reason
+from grantor.core.planning.approvals import PlanApproval
+from grantor.core.planning.owners import RuleOwner
 from grantor.core.planning.plan import Action, Change, GrantOnHold, Plan, UnmanagedGrant
 from grantor.core.planning.rendering import Home
-from grantor.reconcile.report import Report
+from grantor.reconcile.report import Report, render_problems
 
 HOME = Home("aws", "111122223333")
 ROLE = "arn:aws:iam::111122223333:role/ana"
@@ -112,3 +114,13 @@ def test_sentences_stay_in_their_block_whatever_is_in_them():
     made = render_markdown(outlook(warnings=[warning("a ```fence``` in a name")]))
 
     assert "````text\npolicy/a.yaml:1:1: a ```fence``` in a name: why; remedy\n````" in made
+
+
+def test_whom_to_ask_stands_in_the_comment_in_the_plan_and_in_the_alert():
+    owner = RuleOwner("data@example.com", "the `team`'s", ("policy/a.yaml#team",))
+    view = outlook(create=["s3://data/new/*"], owners=(owner,))
+    waiting = Report(approval=PlanApproval("0" * 64, ("it takes much",)), owners=(owner,))
+
+    assert f"<summary>Owners: 1</summary>\n\n```text\n{owner}\n```" in render_markdown(view)
+    assert f"owner: {owner}" in list(view.lines())
+    assert f"owner: {owner}" in render_problems(waiting, HOME, "grantor")

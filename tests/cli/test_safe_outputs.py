@@ -18,9 +18,10 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abalone import formatting
-from abalone.report import render_page
 from check import summarize_file
+from framework import formatting
+from framework.lines import split_lines
+from framework.report import render_page
 from grantor.aws.job_store import JobRun, WaitingUpload
 from grantor.aws.notifications import DetailType, Notifications, dump_log
 from grantor.aws.run_store import RunRecord
@@ -33,13 +34,14 @@ from grantor.cli.output import Output, Progress, print_error, print_traceback
 from grantor.cli.plan import PlanView, render_markdown
 from grantor.core.diagnostics import Problem
 from grantor.core.jobs.decide import JobDescription, JobStatus
-from grantor.core.jobs.match import NearMiss
+from grantor.core.jobs.near_misses import NearMiss
 from grantor.core.jobs.outcome import derive_outcome, parse_summary
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home
 from grantor.jobs import finish
 from grantor.reconcile import handler
 from grantor.reconcile.report import Report, render_problems
+from tests.abalone import CONTRACT
 from tests.arbitrary_values import build_values, hostile_texts, timestamps
 from tests.job_report import manifests
 from tests.job_report.reading import read
@@ -289,7 +291,8 @@ def test_the_report_page_of_a_job(text: str, quarantine: dict[str, int]):
 @FEW
 @given(hostile_texts)
 def test_the_check_of_a_data_file(text: str):
-    found = summarize_file(text.encode(errors="surrogatepass"), 5)
+    lines = list(split_lines(text.encode(errors="surrogatepass")))
+    found = summarize_file(lines, CONTRACT, 5)
 
     for line in found:
         assert_safe(capture(lambda line=line: formatting.print_line(line)), 1)

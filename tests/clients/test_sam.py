@@ -1,47 +1,19 @@
-"""A stack's life with SAM CLI, as users run it: build, guided deploy, second deploy, change,
-delete.
+"""A stack's first steps with SAM CLI, as users run it: build, guided deploy, second deploy. The rest
+of its life is in test_sam_lifecycle.py.
 """
 
 import json
-import os
 import re
-import subprocess
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from docs.deploying_page import PAGE, read_parameters
-from sandbox.process import Server
-from sandbox.testing.inventory import list_everything
-from tests.clients.sam import STACK, Sam, copy_sources
-from tests.clients.terminal import Dialogue
-from tests.conftest import ACCOUNT, REGION, ROOT, Sandbox
+from tests.clients.sam import STACK
+from tests.conftest import REGION, ROOT
 
-CONFIGURATION = ROOT / "samconfig.toml"
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def sam(start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    return Sam(start_sandbox(), copy_sources(tmp_path_factory.mktemp("grantor")))
-
-
-@pytest.fixture(scope="module")
-def built(sam: Sam) -> Path:
-    sam("build")
-    return sam.folder / ".aws-sam/build"
-
-
-@pytest.fixture(scope="module")
-def deployed(sam: Sam, built: Path) -> tuple[frozenset[str], Dialogue]:
-    """What existed before the stack was deployed, and SAM's questions, all answered by their
-    defaults.
-    """
-    before = list_everything(sam.sandbox.client, ACCOUNT)
-    return before, sam.run_at_terminal("deploy", "--guided")
 
 
 def test_a_build_has_every_function_and_a_compiled_layer_without_boto3(built):
@@ -127,138 +99,3 @@ def test_every_alarm_watches_an_existing_resource_and_notifies_the_stacks_topic(
     body = clients("cloudwatch").get_dashboard(DashboardName=f"{STACK}-{REGION}")["DashboardBody"]
     shown = json.loads(body)["widgets"][0]["properties"]["alarms"]
     assert {arn.rpartition(":")[2] for arn in shown} == {alarm["AlarmName"] for alarm in alarms}
-
-
-def test_the_commands_of_the_page_work(sam, deployed):
-    """The commands of the first steps and of the article's steps, on the deployed stack."""
-    page = PAGE.read_text()
-    (setting_out,) = re.findall(r"^```sh\n(output\(\).*?)^```", page, re.DOTALL | re.MULTILINE)
-    commands = dict.fromkeys(re.findall(r"`((?:aws|steward|grantor) [^`…]+)`", page))
-    environment = os.environ | Server(sam.sandbox.port).client_variables()
-    environment |= {"PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "AWS_PAGER": ""}
-    script = (
-        "set -euo pipefail\n"
-        + setting_out
-        + "".join(f"echo '== {command}'\n{command}\n" for command in commands)
-    )
-
-    done = subprocess.run(
-        ["bash"],
-        input=script,
-        cwd=sam.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = dict(part.split("\n", 1) for part in done.stdout.split("== ")[1:])
-    assert (
-        len(
-            re.findall(
-                r"(Product|UserA|UserB)/abalone\.csv",
-                said["aws s3 ls --recursive s3://$DATA_BUCKET/"],
-            )
-        )
-        == 3
-    )
-    assert '"DomainName": "Product-Domain"' in said["aws sagemaker list-domains"]
-    assert re.findall(r'"UserProfileName": "(\w+)"', said["aws sagemaker list-user-profiles"]) == [
-        "userA",
-        "userB",
-    ]
-    assert (
-        '"AccessGrantsInstanceId": "default"'
-        in said["aws s3control get-access-grants-instance --account-id $ACCOUNT"]
-    )
-
-
-def test_a_changed_template_changes_just_that(sam, built, deployed):
-    sqs, logs = sam.sandbox.client("sqs"), sam.sandbox.client("logs")
-    earlier, ids = sam.list_events(), sam.list_physical_ids()
-
-    sam(
-        "deploy",
-        "--template",
-        change_template(built / "template.yaml"),
-        "--config-file",
-        CONFIGURATION,
-        "--config-env",
-        "sandbox",
-    )
-
-    # A new name makes a new queue, and what refers to it follows.
-    touched = {name for name, _ in sam.list_events()[len(earlier) :]}
-    assert touched == {
-        STACK,
-        "ReconcileGrantsLog",
-        "EventDLQ",
-        "EventQueue",
-        "Operations",
-        "BreakGlass",
-        "Reader",
-    }
-    now = sam.list_physical_ids()
-    assert {name for name, it in now.items() if it != ids[name]} == {"EventDLQ"}
-    assert now["EventDLQ"].endswith("/renamed-dlq")
-    assert ":renamed-dlq" in read_redrive_policy(sqs, now["EventQueue"])
-    group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-reconcile")[
-        "logGroups"
-    ][0]
-    assert group["retentionInDays"] == 30
-    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
-        read_redrive_policy(sqs, ids["EventDLQ"])
-
-
-def change_template(template: Path) -> Path:
-    """Copy the template with another retention of one log group and another name of one DLQ."""
-    text = template.read_text()
-    log, queue = (
-        "  ReconcileGrantsLog:\n    Type: AWS::Logs::LogGroup\n",
-        "  EventDLQ:\n    Type: AWS::SQS::Queue\n    DependsOn: StackNameHas47CharactersAtMost\n    Properties:\n",
-    )
-    before, found, after = text.partition(log)
-    assert found
-    text = before + found + after.replace("RetentionInDays: 90", "RetentionInDays: 30", 1)
-    assert queue in text
-    copy = template.with_name("changed.yaml")
-    copy.write_text(text.replace(queue, queue + "      QueueName: renamed-dlq\n"))
-    return copy
-
-
-def read_redrive_policy(sqs: Any, queue: str) -> str:
-    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])[
-        "Attributes"
-    ]
-    return str(attributes.get("RedrivePolicy"))
-
-
-def test_sam_logs_and_sam_sync_work_without_cloudformation(sam, deployed):
-    """Runs after all tests that deploy: a sync removes from .aws-sam/build what it does not send."""
-    logs = sam("logs", "--config-env", "sandbox", "--name", "LoadDataset")
-    code = sam.folder / "functions/load_dataset/app.py"
-    code.write_text(code.read_text() + "# changed\n")
-    before = read_code_hash(sam)
-
-    sam("sync", "--config-env", "sandbox", "--resource-id", "LoadDataset", say="y")
-
-    assert "REPORT RequestId" in logs
-    assert read_code_hash(sam) != before
-
-
-def read_code_hash(sam: Sam) -> str:
-    function = sam.sandbox.client("lambda").get_function(FunctionName=f"{STACK}-load-dataset")
-    return str(function["Configuration"]["CodeSha256"])
-
-
-def test_delete_leaves_nothing_of_the_stack(sam, deployed):
-    before, _ = deployed
-    # An object that somebody has uploaded meanwhile must not prevent the deletion.
-    sam.sandbox.client("s3").put_object(
-        Bucket=sam.list_physical_ids()["PolicyBucket"], Key="policy/own.yaml", Body=b"version: 1\n"
-    )
-
-    assert "Deleted successfully" in sam("delete", "--no-prompts")
-    left = list_everything(sam.sandbox.client, ACCOUNT) - before
-    assert {line for line in left if "aws-sam-cli-managed-default" not in line} == set()

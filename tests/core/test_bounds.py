@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from grantor.core.data_buckets import ConnectedBuckets
 from grantor.core.grant import Location
 from grantor.core.planning.bounds import BOUNDS_FILE, Bounds, parse_bounds
 from grantor.core.planning.expand import expand_rules
@@ -118,6 +119,19 @@ def test_a_grant_outside_of_the_bounds_is_not_wanted(rule: str, bounds: Bounds, 
 
     assert (len(wanted.grants), len(wanted.rejected)) == ((1, 0) if granted else (0, 1))
     assert wanted.on_hold == ()
+
+
+def test_nothing_is_given_in_a_bucket_that_leaves_whatever_the_bounds_file_says():
+    buckets = ConnectedBuckets(("data", "lake"), ("lake",))
+    wider = f"version: 1\nfolders:\n{WIDER}".encode()
+    bounds = parse_bounds(BOUNDS_FILE, wider, OWN, "data", buckets)
+    assert isinstance(bounds, Bounds)
+
+    wanted = want(give("s3://lake/in/*"), bounds=bounds)
+
+    assert wanted.grants == {}
+    assert "s3://lake/in/* is in a bucket that leaves" in str(wanted.rejected[0])
+    assert "it is being removed from the stack: s3://lake/*" in str(wanted.rejected[0])
 
 
 def test_a_refusal_says_what_bound_and_who_can_widen_it():

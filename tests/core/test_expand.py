@@ -33,8 +33,8 @@ WORLD = Inventory(
     directory={("DIRECTORY_GROUP", "auditors"): ID, ("DIRECTORY_USER", "eve"): ID},
 )
 LAB, EACH, AUDITOR = (
-    ProfileSelector("Lab"),
-    ProfileSelector("Lab", each=True),
+    ProfileSelector(("Lab",)),
+    ProfileSelector(("Lab",), each=True),
     IamPrincipal(f"{ROLE}auditor"),
 )
 PLAIN = Rule("policy/a.yaml", "r", LAB, "s3://data/p/*", Permission.READ, 3, 5)
@@ -59,27 +59,27 @@ def rights(wanted: WantedGrants) -> list[str]:
         pytest.param(AUDITOR, "role/auditor", id="role"),
         pytest.param(IamPrincipal("arn:aws:iam::111122223333:user/eve"), "user/eve", id="user"),
         pytest.param(LAB, "role/ana role/ben", id="all profiles of a domain"),
-        pytest.param(ProfileSelector("Lab", ("ana",)), "role/ana", id="by name"),
-        pytest.param(ProfileSelector("Lab", ("ben", "ana")), "role/ana role/ben", id="by names"),
-        pytest.param(ProfileSelector("Lab", ("b*",)), "role/ben", id="by glob"),
-        pytest.param(ProfileSelector("Lab", ("?n?", "be*")), "role/ana role/ben", id="by globs"),
-        pytest.param(ProfileSelector("Lab", ("B*", "ANA")), "", id="names are of one case"),
-        pytest.param(ProfileSelector("Lab", ("an",)), "", id="a name is no beginning"),
-        pytest.param(ProfileSelector("Lab", (), (("team", "blue"),)), "role/ana", id="by tag"),
+        pytest.param(ProfileSelector(("Lab",), ("ana",)), "role/ana", id="by name"),
+        pytest.param(ProfileSelector(("Lab",), ("ben", "ana")), "role/ana role/ben", id="by names"),
+        pytest.param(ProfileSelector(("Lab",), ("b*",)), "role/ben", id="by glob"),
+        pytest.param(ProfileSelector(("Lab",), ("?n?", "be*")), "role/ana role/ben", id="by globs"),
+        pytest.param(ProfileSelector(("Lab",), ("B*", "ANA")), "", id="names are of one case"),
+        pytest.param(ProfileSelector(("Lab",), ("an",)), "", id="a name is no beginning"),
+        pytest.param(ProfileSelector(("Lab",), (), (("team", "blue"),)), "role/ana", id="by tag"),
         pytest.param(
-            ProfileSelector("Lab", (), (("team", "red"), ("level", "2"))),
+            ProfileSelector(("Lab",), (), (("team", "red"), ("level", "2"))),
             "role/ben",
             id="by all tags",
         ),
         pytest.param(
-            ProfileSelector("Lab", (), (("team", "blue"), ("level", "2"))),
+            ProfileSelector(("Lab",), (), (("team", "blue"), ("level", "2"))),
             "",
             id="not by one of the tags",
         ),
         pytest.param(
-            ProfileSelector("Lab", ("ben",), (("team", "blue"),)), "", id="by name and tag"
+            ProfileSelector(("Lab",), ("ben",), (("team", "blue"),)), "", id="by name and tag"
         ),
-        pytest.param(ProfileSelector("Office", ("*",)), "role/cy", id="of another domain"),
+        pytest.param(ProfileSelector(("Office",), ("*",)), "role/cy", id="of another domain"),
         pytest.param(
             DirectoryName("DIRECTORY_GROUP", "auditors"),
             f"directory_group {ID}",
@@ -171,7 +171,7 @@ def test_variables_are_filled_in_for_each_profile_and_each_folder(changed, scope
     ("to", "given"),
     [
         (
-            ProfileSelector("Lab", (), (("team", "{prefix.name}"),)),
+            ProfileSelector(("Lab",), (), (("team", "{prefix.name}"),)),
             ["role/ana s3://data/teams/blue/*", "role/ben s3://data/teams/red/*"],
         ),
         (
@@ -197,7 +197,7 @@ def test_reasons_name_the_rule_the_profile_and_the_folder() -> None:
     teams = replace(
         PLAIN,
         name="teams",
-        to=ProfileSelector("Lab", ("ana",)),
+        to=ProfileSelector(("Lab",), ("ana",)),
         on="s3://data/teams/{prefix.name}/*",
         each_prefix="s3://data/teams/",
     )
@@ -260,7 +260,7 @@ def test_reasons_say_until_when(changed, until) -> None:
     ],
 )
 def test_what_has_ended_is_neither_wanted_nor_on_hold(changed, given) -> None:
-    wanted = of(replace(PLAIN, to=ProfileSelector("Lab", ("ana",)), **changed))
+    wanted = of(replace(PLAIN, to=ProfileSelector(("Lab",), ("ana",)), **changed))
 
     assert (bool(wanted.grants), wanted.on_hold, wanted.rejected) == (given, (), ())
 
@@ -372,34 +372,34 @@ def test_rejections_explain_the_problem_to_a_steward() -> None:
     """One rule each; the text is what the owner of the file is sent."""
     base = replace(PLAIN, line=1)
     rules = [
-        replace(base, name="no-such-domain", to=ProfileSelector("Lap")),
-        replace(base, name="no-domain-like-it", to=ProfileSelector("Warehouse")),
+        replace(base, name="no-such-domain", to=ProfileSelector(("Lap",))),
+        replace(base, name="no-domain-like-it", to=ProfileSelector(("Warehouse",))),
         replace(base, name="no-such-group", to=DirectoryName("DIRECTORY_GROUP", "auditor")),
         replace(base, name="nobody-like-it", to=DirectoryName("DIRECTORY_USER", "bob")),
         replace(base, name="nowhere", to=AUDITOR, on="s3://other/p/*"),
-        replace(base, name="one-of-two", to=ProfileSelector("Lab", ("ana",))),
+        replace(base, name="one-of-two", to=ProfileSelector(("Lab",), ("ana",))),
         replace(
             base,
             name="two-folders",
-            to=ProfileSelector("Lab", ("ana", "ben"), each=True),
+            to=ProfileSelector(("Lab",), ("ana", "ben"), each=True),
             on="s3://data/{profile.folder}/*",
         ),
         replace(
             base,
             name="one-folder",
-            to=ProfileSelector("Lab", ("?y",), each=True),
+            to=ProfileSelector(("Lab",), ("?y",), each=True),
             on="s3://data/{profile.folder}/*",
         ),
         replace(
             base,
             name="no-tag",
-            to=ProfileSelector("Lab", ("cynthia",), each=True),
+            to=ProfileSelector(("Lab",), ("cynthia",), each=True),
             on="s3://data/{profile.tags.team}/x/*",
         ),
         replace(
             base,
             name="bad-tag",
-            to=ProfileSelector("Lab", ("Cy",), each=True),
+            to=ProfileSelector(("Lab",), ("Cy",), each=True),
             on="s3://data/{profile.tags.team}/x/*",
         ),
         replace(
@@ -478,7 +478,7 @@ def test_a_value_that_is_one_name_is_used_unchanged(value) -> None:
 def test_a_tag_that_a_rule_uses_must_be_a_valid_name() -> None:
     rule = replace(
         PLAIN,
-        to=ProfileSelector("Lab", (), (("team", "{prefix.name}"),)),
+        to=ProfileSelector(("Lab",), (), (("team", "{prefix.name}"),)),
         on="s3://data/{prefix.name}/*",
         each_prefix="s3://data/x/",
     )
@@ -510,7 +510,7 @@ def test_a_folders_name_breaks_no_line_of_a_report() -> None:
 def test_a_tag_that_no_profile_carries_is_named(
     tag: tuple[str, str], what: str, remedy: str
 ) -> None:
-    rule = replace(PLAIN, to=ProfileSelector("Lab", tags=(tag,)))
+    rule = replace(PLAIN, to=ProfileSelector(("Lab",), tags=(tag,)))
     found = of(rule).warnings
 
     assert [it.what.removeprefix("rule r: no profile of Lab has ") for it in found] == (
@@ -671,7 +671,7 @@ policy/a.yaml:3:5: rule r: no profile of Lab matches 'ann': it may be a typing m
 def test_a_full_run_warns_of_rules_that_ended_and_of_names_that_match_nobody() -> None:
     ended, nobody = (
         replace(PLAIN, name="old", until=EARLIER),
-        replace(PLAIN, to=ProfileSelector("Lab", ("ann", "a*"))),
+        replace(PLAIN, to=ProfileSelector(("Lab",), ("ann", "a*"))),
     )
     wanted = of(ended, nobody)
 
@@ -682,7 +682,7 @@ def test_a_full_run_warns_of_rules_that_ended_and_of_names_that_match_nobody() -
 def test_the_same_facts_in_any_order_give_the_same_text() -> None:
     rules = (
         PLAIN,
-        replace(PLAIN, name="s", to=ProfileSelector("Lap")),
+        replace(PLAIN, name="s", to=ProfileSelector(("Lap",))),
         replace(PLAIN, name="t", on="s3://x/*"),
         replace(PLAIN, name="u"),
     )

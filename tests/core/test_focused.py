@@ -32,15 +32,31 @@ people = st.builds(
     st.sampled_from([f"{ROLE}{name}" for name in ("one", "two", "three", "four")]),
     st.sampled_from([EARLIER, EARLIER, NOW - timedelta(days=1), None]),
     st.sampled_from(
-        [(), (("team", "blue"),), (("team", "blue"),), (("team", "red"),), (("team", "a/b"),)]
+        [
+            *((), (("team", "blue"),), (("team", "blue"),), (("team", "red"),), (("team", "a/b"),)),
+            *((("end", "2027-03-31"),), (("end", "2026-03-31"),), (("end", "soon"),)),
+        ]
     ),
 )
 chosen = st.builds(
     ProfileSelector,
-    st.sampled_from(["Lab", "Lab", "Office", "Lap"]),
+    st.sampled_from(
+        [
+            ("Lab",),
+            ("Lab",),
+            ("Office",),
+            ("Lap",),
+            ("Lab", "Office"),
+            ("*",),
+            ("L*", "Lap"),
+            ("X*",),
+        ]
+    ),
     st.sampled_from([(), (), ("ana*",), ("A*", "ben"), ("ana",)]),
     st.sampled_from([(), (), (("team", "blue"),), (("team", "{prefix.name}"),)]),
     st.booleans(),
+    st.sampled_from([(), (), (), ("ben",), ("?na",)]),
+    st.sampled_from([(), (), (), ((("team", "blue"),),), ((("team", "{prefix.name}"),),)]),
 )
 named = st.sampled_from(
     [
@@ -56,6 +72,8 @@ PLACES = st.sampled_from(
         {"on": "s3://far/p/*"},
         {"on": "s3://data/{profile.folder}/*"},
         {"on": "s3://data/{profile.name}*"},
+        {"on": "s3://data/{domain.name}/{profile.name}/*"},
+        {"on": "s3://data/{domain.name}-{profile.name}*"},
         {"on": "s3://data/{profile.tags.team}/{profile.folder}/*"},
         {"on": "s3://data/{prefix.name}/*", "each_prefix": "s3://data/"},
         {"on": "s3://data/teams/{prefix.name}/*", "each_prefix": "s3://data/teams/"},
@@ -72,7 +90,10 @@ def rules(draw, number: int) -> Rule:
     to, place = draw(chosen | named), draw(PLACES)
     end = draw(
         st.sampled_from(
-            [{}, {}, {"until": LATER}, {"until": EARLIER}, {"lasts": timedelta(days=7)}]
+            [
+                *({}, {}, {"until": LATER}, {"until": EARLIER}, {"lasts": timedelta(days=7)}),
+                {"until_tag": "end"},
+            ]
         )
     )
     more = {"shared_role": draw(st.booleans())} | (end if isinstance(to, ProfileSelector) else {})
@@ -134,7 +155,9 @@ def seen(policy: Policy, facts: Inventory, subject: str) -> WantedGrants:
     every = required_reads.list_queries(policy.rules)
     besides = find_neighbours(required_reads.list_queries(touched), alone)
     besides |= find_rivals(
-        every, [one for one in facts.profiles if one.subject in {subject, *besides}]
+        every,
+        [one for one in facts.profiles if one.subject in {subject, *besides}],
+        facts.domains,
     )
     read = tuple(profile for profile in facts.profiles if profile.subject in {subject, *besides})
     return expand_rules([policy], replace(alone, profiles=read), focus)
@@ -161,7 +184,7 @@ LITTLE = Inventory(
 TEAMS = Rule(
     "policy/a.yaml",
     "teams",
-    ProfileSelector("Lab"),
+    ProfileSelector(("Lab",)),
     "s3://data/teams/{prefix.name}/*",
     Permission.READ,
     each_prefix="s3://data/teams/",
@@ -215,7 +238,7 @@ def test_a_focus_says_nothing_of_others_that_had_to_be_read() -> None:
     rule = Rule(
         "policy/a.yaml",
         "own",
-        ProfileSelector("Lab", each=True),
+        ProfileSelector(("Lab",), each=True),
         "s3://data/{profile.tags.level}/*",
         Permission.READ,
     )

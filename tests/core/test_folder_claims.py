@@ -24,7 +24,7 @@ def person(domain: str, name: str, role: str = "", **tags: str) -> Profile:
 
 
 def rule_for(domain: str, on: str = "s3://data/{profile.folder}/*", **changes: object) -> Rule:
-    to = ProfileSelector(domain, each=True)
+    to = ProfileSelector((domain,), each=True)
     rule = Rule(f"policy/{domain}.yaml", "own", to, on, Permission.READ)
     return replace(rule, **changes)
 
@@ -57,6 +57,7 @@ def describe(wanted: WantedGrants) -> str:
     return f"{' '.join(roles)} | {' '.join(held)}"
 
 
+DOMAINS = ("Lab", "Office")
 ANA, OTHER_ANA, BEN = person("Lab", "ana"), person("Office", "ana"), person("Office", "ben")
 LAB, OFFICE = rule_for("Lab"), rule_for("Office")
 
@@ -111,7 +112,9 @@ LAB, OFFICE = rule_for("Lab"), rule_for("Office")
         pytest.param(
             [
                 LAB,
-                rule_for("Office", to=ProfileSelector("Office", (), (("team", "x"),), each=True)),
+                rule_for(
+                    "Office", to=ProfileSelector(("Office",), (), (("team", "x"),), each=True)
+                ),
             ],
             (ANA, OTHER_ANA),
             "Lab-ana | ",
@@ -128,8 +131,8 @@ LAB, OFFICE = rule_for("Lab"), rule_for("Office")
         ),
         pytest.param(
             [
-                replace(LAB, to=ProfileSelector("Lab", ("ana",), each=True)),
-                replace(LAB, name="2", to=ProfileSelector("Lab", ("Ana",), each=True)),
+                replace(LAB, to=ProfileSelector(("Lab",), ("ana",), each=True)),
+                replace(LAB, name="2", to=ProfileSelector(("Lab",), ("Ana",), each=True)),
             ],
             (ANA, person("Lab", "Ana")),
             " | Lab/Ana Lab/ana",
@@ -148,8 +151,7 @@ def test_a_refusal_names_both_profiles_and_what_to_write(focus: Focus):
     assert str(next(iter(wanted.rejected))) == (
         "policy/Lab.yaml:1:1: rule own for profile Lab/ana: its scope overlaps with that of profile "
         "Office/ana, which policy/Office.yaml#own gives: each would reach the other's data, "
-        "although their roles differ; write another scope in one of the two rules, or rename one of "
-        "the profiles"
+        "although their roles differ; write {domain.name} in the scope, or rename one of the profiles"
     )
     assert len(wanted.rejected) == (2 if focus.everything else 1)
 
@@ -210,7 +212,7 @@ def test_a_rule_that_follows_folders_is_compared_in_each_of_them():
     ],
 )
 def test_who_may_have_the_folder_of_a_profile_is_known_without_reading(on: str, rivals: str):
-    found = find_rivals(list_queries([LAB, rule_for("Office", on)]), [ANA])
+    found = find_rivals(list_queries([LAB, rule_for("Office", on)]), [ANA], DOMAINS)
 
     assert sorted(found - {"profile Lab/ana", "profile Lab/Ana"}) == [
         f"profile {rival}" for rival in rivals.split()
@@ -218,6 +220,9 @@ def test_who_may_have_the_folder_of_a_profile_is_known_without_reading(on: str, 
 
 
 def test_names_that_a_rule_does_not_select_are_not_read():
-    office = replace(OFFICE, to=ProfileSelector("Office", ("b*",), each=True))
+    office = replace(OFFICE, to=ProfileSelector(("Office",), ("b*",), each=True))
 
-    assert find_rivals(list_queries([LAB, office]), [ANA]) == {"profile Lab/ana", "profile Lab/Ana"}
+    assert find_rivals(list_queries([LAB, office]), [ANA], DOMAINS) == {
+        "profile Lab/ana",
+        "profile Lab/Ana",
+    }

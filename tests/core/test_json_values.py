@@ -33,7 +33,9 @@ lists = st.lists(reasons, max_size=2).map(tuple)
 grants = st.builds(
     Grant, st.builds(Grantee, texts, texts), st.sampled_from(Permission), texts, texts
 )
-changes = st.builds(Change, st.sampled_from(Action), grants, lists, texts, before=lists)
+# Whether a delete is agreed is no part of the JSON.
+agreed = st.just(False)
+changes = st.builds(Change, st.sampled_from(Action), grants, lists, texts, agreed, lists)
 
 
 @given(changes)

@@ -79,13 +79,13 @@ policy/a.yaml:3:5: rule one: {profile.tags.team}-{profile.name} is made of two v
         ),
         pytest.param([ONE, replace(TWO, allow=WRITE)], HALVES, id="READ and WRITE apart"),
         pytest.param(
-            [replace(ONE, to=ProfileSelector("Lab"), on="s3://b/*")], WHOLE, id="a whole bucket"
+            [replace(ONE, to=ProfileSelector(("Lab",)), on="s3://b/*")], WHOLE, id="a whole bucket"
         ),
         pytest.param(
             [
                 replace(
                     ONE,
-                    to=ProfileSelector("Lab", ("nobody",), each=True),
+                    to=ProfileSelector(("Lab",), ("nobody",), each=True),
                     on="s3://b/{profile.tags.team}-{profile.name}/*",
                 )
             ],
@@ -116,7 +116,7 @@ def test_warnings_explain_the_finding_to_a_steward(rules, said) -> None:
         pytest.param([replace(ONE, on="s3://b/p/q/*", allow=WRITE), TWO], id="wider, but less"),
         pytest.param(
             [
-                replace(ONE, to=ProfileSelector("Lab"), on="s3://b/p/q/*"),
+                replace(ONE, to=ProfileSelector(("Lab",)), on="s3://b/p/q/*"),
                 replace(TWO, to=IamPrincipal(ANA.role)),
             ],
             id="wider, but for one of two",
@@ -129,7 +129,7 @@ def test_warnings_explain_the_finding_to_a_steward(rules, said) -> None:
             [
                 replace(
                     ONE,
-                    to=ProfileSelector("Lab", each=True),
+                    to=ProfileSelector(("Lab",), each=True),
                     on="s3://b/{profile.name}/{profile.folder}/*",
                 )
             ],
@@ -139,7 +139,7 @@ def test_warnings_explain_the_finding_to_a_steward(rules, said) -> None:
             [
                 replace(
                     ONE,
-                    to=ProfileSelector("Lab", each=True),
+                    to=ProfileSelector(("Lab",), each=True),
                     on="s3://b/{profile.name}-{profile.folder}/*",
                 )
             ],
@@ -178,8 +178,8 @@ def test_a_policy_without_findings_gets_no_warning(rules) -> None:
             {"on": "s3://b/p/q/*", "until": SOON}, {"until": LATER}, id="wider and for longer"
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",)), "on": "s3://b/p/q/*"},
-            {"to": ProfileSelector("Lab")},
+            {"to": ProfileSelector(("Lab",), ("ana",)), "on": "s3://b/p/q/*"},
+            {"to": ProfileSelector(("Lab",))},
             id="for more people",
         ),
         pytest.param(
@@ -234,14 +234,14 @@ def test_rules_for_one_grant_are_compared_with_the_one_that_lasts_longest() -> N
 
 
 def test_many_grants_are_one_warning() -> None:
-    rules = [replace(rule, to=ProfileSelector("Lab")) for rule in (ONE, TWO)]
+    rules = [replace(rule, to=ProfileSelector(("Lab",))) for rule in (ONE, TWO)]
 
     assert "READ s3://b/p/* to arn:aws:iam::111122223333:role/ana, and 1 more" in lint_text(*rules)
     assert lint_text(*rules).count("\n") == 0
 
 
 def test_profiles_of_one_rule_that_share_a_role_are_not_two_rules() -> None:
-    rule = replace(ONE, to=ProfileSelector("Lab"), lasts=timedelta(days=9))
+    rule = replace(ONE, to=ProfileSelector(("Lab",)), lasts=timedelta(days=9))
     policies = [Policy(rule.file, (rule,))]
     facts = replace(WORLD, profiles=(ANA, replace(BEN, role=ANA.role, created=NOW)))
     wanted = expand_rules(policies, facts)

@@ -23,8 +23,8 @@ FOLDERS = {
     "s3://data/teams/": ("blue", "red"),
 }
 WORLD = Inventory(NOW, (Location("1", "s3://data"),), (), frozenset({"Lab", "Office"}), FOLDERS)
-RULE = Rule("policy/a.yaml", "r", ProfileSelector("Lab"), "s3://data/p/*", Permission.READ)
-EACH = ProfileSelector("Lab", each=True)
+RULE = Rule("policy/a.yaml", "r", ProfileSelector(("Lab",)), "s3://data/p/*", Permission.READ)
+EACH = ProfileSelector(("Lab",), each=True)
 
 
 def wanted(rule: Rule, *profiles: Profile, focus: Focus | None = None, **facts) -> WantedGrants:
@@ -57,45 +57,45 @@ def names(subjects) -> str:
     [
         pytest.param({}, [ANA, BEN], "ana ben |", id="all of the domain are meant"),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("?n?", "be*"))},
+            {"to": ProfileSelector(("Lab",), ("?n?", "be*"))},
             [ANA, BEN],
             "ana ben |",
             id="names mean all sharers",
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",))},
+            {"to": ProfileSelector(("Lab",), ("ana",))},
             [ANA, BEN],
             "| ana",
             id="a name means one sharer",
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",)), "shared_role": True},
+            {"to": ProfileSelector(("Lab",), ("ana",)), "shared_role": True},
             [ANA, BEN],
             "ana |",
             id="accepted by the rule",
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",))},
+            {"to": ProfileSelector(("Lab",), ("ana",))},
             [ANA, replace(BEN, role=f"{STUDIO}2")],
             "ana |",
             id="roles of their own",
         ),
         pytest.param({}, [ANA, BEN, EVE], "| ana ben", id="a sharer in another domain"),
         pytest.param(
-            {"to": ProfileSelector("Lab", (), (("level", "2"),))},
+            {"to": ProfileSelector(("Lab",), (), (("level", "2"),))},
             [ANA, BEN],
             "ana ben |",
             id="a tag means all sharers",
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", (), (("team", "blue"),))},
+            {"to": ProfileSelector(("Lab",), (), (("team", "blue"),))},
             [ANA, BEN],
             "| ana",
             id="a tag means one sharer",
         ),
         pytest.param(
             {
-                "to": ProfileSelector("Lab", (), (("team", "{prefix.name}"),)),
+                "to": ProfileSelector(("Lab",), (), (("team", "{prefix.name}"),)),
                 "on": "s3://data/{prefix.name}/*",
                 "each_prefix": "s3://data/teams/",
             },
@@ -176,7 +176,7 @@ def test_a_rule_for_a_role_covers_every_profile_of_the_role() -> None:
 
 def test_a_shared_role_is_one_refusal_however_many_share_it() -> None:
     many = [replace(BEN, name=f"user{number}") for number in range(9)]
-    found = wanted(replace(RULE, to=ProfileSelector("Lab", ("ana", "user8"))), ANA, *many)
+    found = wanted(replace(RULE, to=ProfileSelector(("Lab",), ("ana", "user8"))), ANA, *many)
 
     assert [held.subject for held in found.on_hold] == ["profile Lab/ana", "profile Lab/user8"]
     assert [problem.what for problem in found.rejected] == [
@@ -192,7 +192,7 @@ def test_a_shared_role_is_one_refusal_however_many_share_it() -> None:
     [
         pytest.param({}, ["profile Lab/ben"], "ana |", id="all of the domain are meant"),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",))},
+            {"to": ProfileSelector(("Lab",), ("ana",))},
             ["profile Lab/ben"],
             "| ana",
             id="a name means one",
@@ -231,7 +231,7 @@ def test_a_profile_known_only_as_a_sharer_of_a_role_counts_as_well(changed, shar
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param({"to": ProfileSelector("Lab", (), (("level", "2"),))}, id="chosen by tag"),
+        pytest.param({"to": ProfileSelector(("Lab",), (), (("level", "2"),))}, id="chosen by tag"),
         pytest.param(
             {"to": EACH, "on": "s3://data/{profile.tags.level}/*"}, id="a scope with a tag"
         ),
@@ -251,7 +251,7 @@ def test_a_sharer_of_whom_too_little_was_read_puts_the_rule_on_hold_without_a_re
 
 def test_what_was_read_of_a_profile_is_believed_more_than_what_sharing_says() -> None:
     found = wanted(
-        replace(RULE, to=ProfileSelector("Lab", ("ana",))),
+        replace(RULE, to=ProfileSelector(("Lab",), ("ana",))),
         ANA,
         replace(BEN, role=f"{STUDIO}2"),
         sharing={STUDIO: frozenset({BEN.subject})},
@@ -280,7 +280,7 @@ def person(name: str, role: str = "", **more) -> Profile:
             id="but not one name",
         ),
         pytest.param(
-            {"to": ProfileSelector("Lab", ("ana",), each=True)},
+            {"to": ProfileSelector(("Lab",), ("ana",), each=True)},
             [person("ana"), person("Ana", "2")],
             "ana |",
             id="only one is meant",

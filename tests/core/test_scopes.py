@@ -111,7 +111,7 @@ def test_each_grant_is_for_the_folder_that_it_covers() -> None:
 
 
 def test_profiles_with_variables_of_their_own_have_exceptions_of_their_own() -> None:
-    each = ProfileSelector("Lab", each=True)
+    each = ProfileSelector(("Lab",), each=True)
     rule = replace(
         RULE,
         to=each,
@@ -144,7 +144,7 @@ def test_a_folder_with_an_invalid_name_gets_nothing_alone() -> None:
 def test_a_substituted_value_is_not_substituted_again() -> None:
     rule = replace(
         RULE,
-        to=ProfileSelector("Lab", each=True),
+        to=ProfileSelector(("Lab",), each=True),
         on="s3://b/{profile.tags.area}/*",
         excepts=("s3://b/{profile.tags.area}/x/*",),
     )
@@ -208,7 +208,7 @@ def test_a_folder_outside_every_location_is_refused_alone() -> None:
 
 
 def test_a_new_folder_gets_its_grant_in_a_run_for_it_alone() -> None:
-    rule = replace(RULE, to=ProfileSelector("Lab"), excepts=("s3://b/UserA/private/*",))
+    rule = replace(RULE, to=ProfileSelector(("Lab",)), excepts=("s3://b/UserA/private/*",))
     profiles = tuple(Profile("Lab", name, f"{ROLE}{name}") for name in ("ana", "ben"))
     found = wanted(rule, Focus.build(["prefix s3://b/UserA/raw/"]), profiles=profiles)
 

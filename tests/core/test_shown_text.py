@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abalone import formatting
+from framework import formatting
 from grantor.core.diagnostics import dump_json, is_invisible, show_text
 
 # Every plane that has characters, and some characters of each other plane.

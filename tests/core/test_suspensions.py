@@ -16,7 +16,6 @@ from grantor.core.grant import (
     profile_subject,
 )
 from grantor.core.planning.expand import expand_rules
-from grantor.core.planning.grantees import explain_review, review_suspensions
 from grantor.core.planning.lint import warn_of_unmanaged
 from grantor.core.planning.plan import Plan, UnmanagedGrant, compute_plan
 from grantor.core.planning.rendering import (
@@ -27,6 +26,7 @@ from grantor.core.planning.rendering import (
     encode_change,
 )
 from grantor.core.planning.required_reads import list_suspended_names, list_suspended_profiles
+from grantor.core.planning.suspensions import explain_review, review_suspensions
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import (
     DirectoryName,
@@ -50,10 +50,10 @@ GROUP, AUDITOR = (
     IamPrincipal(f"{ACCOUNT}role/auditor"),
 )
 OWN = Rule(
-    "policy/a.yaml", "own", ProfileSelector("Lab", each=True),
+    "policy/a.yaml", "own", ProfileSelector(("Lab",), each=True),
     "s3://data/{profile.folder}/*", Permission.READ,
 )  # fmt: skip
-TEAM = Rule("policy/b.yaml", "team", ProfileSelector("Lab"), "s3://data/team/*", Permission.READ)
+TEAM = Rule("policy/b.yaml", "team", ProfileSelector(("Lab",)), "s3://data/team/*", Permission.READ)
 AUDIT = Rule("policy/b.yaml", "audit", AUDITOR, "s3://data/audit/*", Permission.READ)
 READERS = Rule("policy/b.yaml", "readers", GROUP, "s3://data/team/*", Permission.READ)
 
@@ -169,7 +169,7 @@ def test_a_suspension_takes_what_is_on_hold_additive_unread_and_out_of_focus() -
         "- READ s3://data/Ben/* to role/ben, suspended by policy/s.yaml#profile Lab/ben, until now "
         "because policy/a.yaml#own for profile Lab/ben (additive)"
     )
-    assert replace(decode_change(encode_change(delete)), agreed=True) == delete
+    assert decode_change(encode_change(delete))._replace(agreed=True) == delete
     assert plan_of(authority((), BEN)).delete == ()
 
 

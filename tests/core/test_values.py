@@ -1,5 +1,6 @@
 """The properties of the core's values."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from grantor.core.grant import (
     Grant,
     Grantee,
+    LedgerEntry,
     Location,
     Permission,
     Reason,
-    closest_location,
+    State,
+    choose_location,
     last_end,
 )
 from grantor.core.planning.plan import Action, Change, Plan
@@ -43,6 +46,15 @@ def test_grants_overlap_where_one_scope_begins_with_the_other(
     assert not grants[0].overlaps(Grant(BEA, Permission.READ, one))
 
 
+def test_a_grant_that_exists_was_not_tried_in_vain() -> None:
+    tried = {"tried": "2026-11-24T00:00:00Z", "refusal": "UnknownGrantee: no such role"}
+    intended = LedgerEntry(Grant(ANA, Permission.READ, "s3://b/x/*"), State.INTENDED, frozenset())
+    entry = replace(intended, **tried)
+
+    assert entry.with_state(State.INTENDED) == entry
+    assert entry.with_state(State.LIVE, "1") == replace(intended, state=State.LIVE, id="1")
+
+
 def test_reasons_end_when_the_last_of_them_does() -> None:
     assert last_end([Reason("a#r", until=SOON), Reason("a#s", until=LATER)]) == LATER
     assert last_end([Reason("a#r", until=SOON), Reason("a#s")]) is None
@@ -57,7 +69,7 @@ def test_a_focus_on_nothing_is_an_error_and_one_on_too_much_is_on_everything() -
 
 
 def test_a_scope_that_lies_under_no_location_has_none() -> None:
-    assert closest_location("s3://other/x/*", [Location("1", "s3://data/")]) is None
+    assert choose_location("s3://other/x/*", [Location("1", "s3://data/")]) is None
 
 
 def test_an_empty_plan_says_so() -> None:
@@ -74,7 +86,7 @@ TEAMS = Rule(
     Permission.READ,
     each_prefix="s3://b/teams/",
 )
-LAB = Rule("policy/a.yaml", "lab", ProfileSelector("Lab"), "s3://b/lab/*", Permission.READ)
+LAB = Rule("policy/a.yaml", "lab", ProfileSelector(("Lab",)), "s3://b/lab/*", Permission.READ)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,12 @@ def test_every_bucket_refuses_unencrypted_requests():
 def test_roles_are_passed_to_one_service_and_by_name():
     passing = {it.holder: it for it in allowing("iam:PassRole")}
 
-    assert passing.keys() == {"PassJobRoles", "Notebook"}
+    assert passing.keys() == {"PassJobRoles", "Notebook", "ConnectAccess"}
+    connecting = passing.pop("ConnectAccess")
+    assert connecting.resources == ("${BucketLocationRole.Arn}",)
+    assert connecting.condition == (
+        "StringEquals iam:PassedToService access-grants.s3.amazonaws.com"
+    )
     for statement in passing.values():
         assert "StringEquals iam:PassedToService sagemaker.amazonaws.com" in statement.condition
     named = ("${JobRoles} if NamedJobRoles, else ${Studio.Outputs.JobRoles}",)
@@ -134,40 +139,61 @@ def test_roles_are_passed_to_one_service_and_by_name():
 def test_grants_are_created_only_in_our_bucket_and_with_our_tag():
     makers = allowing("s3:CreateAccessGrant")
 
-    assert {it.holder for it in makers} == {"ReconcileGrantsRole", "BreakGlass"}
-    assert {it.condition for it in makers} == {
-        f"StringLike s3:AccessGrantScope s3://${{DataBucket}}/*, StringEquals {OUR_SIGNATURE}"
+    own, existing = {"ReconcileGrantsRole", "BreakGlass"}, {"ReconcilerAccess", "BucketBreakGlass"}
+    assert {it.holder for it in makers} == own | existing
+    bound = f"s3:AccessGrantScope s3://${{DataBucket}}/*, StringEquals {OUR_SIGNATURE}"
+    assert {it.condition for it in makers if it.holder in own} == {
+        f"StringLike {bound}; only if BucketMade"
     }
+    for statement in makers:
+        if statement.holder in existing:
+            assert statement.condition.startswith("StringLike s3:AccessGrantScope s3://")
+            assert "${Buckets}" in statement.condition
+            assert "StringEquals aws:RequestTag/grantor:stack ${Stack}" in statement.condition
 
 
 def test_grants_are_revoked_only_by_our_tag():
     revoking = allowing("s3:DeleteAccessGrant")
 
-    assert {it.holder for it in revoking} == {"ReconcileGrantsRole", "BreakGlass", "CleanUpRole"}
+    assert {it.holder for it in revoking} == {
+        "ReconcileGrantsRole",
+        "BreakGlass",
+        "CleanUpRole",
+        "ConnectBucketsRole",  # of a bucket that leaves, if a lost ledger does not know them
+    }
     assert {it.condition for it in revoking} == {f"StringEquals {OUR_TAG}"}
 
 
-def test_only_grants_are_tagged_and_only_with_our_tag():
+def test_only_grants_and_own_locations_are_tagged_and_only_with_our_tag():
     signing = allowing("s3:TagResource")
+    locations = [it for it in signing if it.holder == "ConnectBucketsRole"]
 
     assert {it.condition for it in signing} == {f"StringEquals {OUR_SIGNATURE}"}
-    assert {place.rpartition(":access-grants/")[2] for it in signing for place in it.resources} == {
-        "default/grant/*"
-    }
+    assert {it.name for it in locations} == {"TagLocations"}
+    assert {
+        (it in locations, place.rpartition(":access-grants/")[2])
+        for it in signing
+        for place in it.resources
+    } == {(False, "default/grant/*"), (True, "default/location/*")}
 
 
-def test_nobody_may_change_locations_or_the_instance_except_to_delete_our_own():
-    names = (
-        "CreateAccessGrantsLocation",
-        "UpdateAccessGrantsLocation",
-        "DeleteAccessGrantsInstance",
-        "UntagResource",
-    )
+def test_nobody_may_change_the_instance_and_locations_only_over_our_buckets():
+    names = ("DeleteAccessGrantsInstance", "UntagResource")
+    places = ("CreateAccessGrantsLocation", "UpdateAccessGrantsLocation")
+    changing = [it for name in places for it in allowing(f"s3:{name}")]
+    deleting = {it.holder: it.condition for it in allowing("s3:DeleteAccessGrantsLocation")}
 
     assert [it for name in names for it in allowing(f"s3:{name}")] == []
-    assert [it.condition for it in allowing("s3:DeleteAccessGrantsLocation")] == [
-        "StringEquals s3:AccessGrantsLocationScope s3://${DataBucket}/"
-    ]
+    assert {it.holder for it in changing} == {"ConnectAccess"}
+    assert all(
+        it.condition.startswith("StringEquals s3:AccessGrantsLocationScope s3://")
+        and "${Buckets}" in it.condition
+        for it in changing
+    )
+    assert deleting.keys() == {"CleanUpRole", "ConnectAccess"}
+    assert (
+        "StringEquals s3:AccessGrantsLocationScope s3://${DataBucket}/" in deleting["CleanUpRole"]
+    )
 
 
 @pytest.mark.parametrize("holder", ["Steward", "BreakGlass", "ReconcileGrantsRole"])
@@ -204,8 +230,12 @@ def test_no_role_of_a_function_may_write_policy():
         # It empties the bucket of a deleted stack, if the stack does not keep it.
         (
             "CleanUpRole",
-            " or ".join(f"${{DataBucket.Arn}}/{name}/abalone.csv" for name in SAMPLES)
-            + f" or {ours} if Retaining, else ${{DataBucket.Arn}}/* or ${{PolicyBucket.Arn}}/* or {ours}",
+            " or ".join(
+                f"${{DataBucket.Arn}}/{name}/abalone.csv if BucketMade, else ${{AWS::NoValue}}"
+                for name in SAMPLES
+            )
+            + f" or {ours} if Retaining, else ${{DataBucket.Arn}}/* if BucketMade, "
+            + f"else ${{AWS::NoValue}} or ${{PolicyBucket.Arn}}/* or {ours}",
         ),
     }
 

@@ -14,10 +14,12 @@ from tests.structure.layer import LAYER, folder_of, read_folder_imports, read_im
 # in the package itself.
 ORDER = [
     "cli",
+    "buckets",
     "teardown",
     "jobs",
     "reconcile",
     "aws",
+    "core/access",
     "core/jobs",
     "core/planning",
     "core/policy",
@@ -25,7 +27,7 @@ ORDER = [
     "grantor",
 ]
 MOST_LINES = 400
-MOST_LONELY_MODULES = 12
+MOST_LONELY_MODULES = 18
 SHARED_NAMES = {
     "handler",
     "lease",

@@ -21,7 +21,7 @@ SOURCES = [
 OUTPUTS = {
     LAYER / "cli/output.py",
     LAYER / "aws/notifications.py",
-    ROOT / "spark_jobs/abalone/formatting.py",
+    ROOT / "spark_jobs/framework/formatting.py",
 }
 SHOWING = {"show_text", "dump_json", "format_subject"}
 PRINTING = {"print", "pprint", "input", "breakpoint", "displayhook", "excepthook"}

@@ -13,7 +13,8 @@ ACCESS_GRANTS_PAGE_ITEMS = 1_000  # MaxResults of ListAccessGrants and ListAcces
 
 # S3 User Guide, "Request access to Amazon S3 data through S3 Access Grants": a duration of 15
 # minutes to 12 hours; the model of s3control has no bound.
-MAX_VENDED_TIME = timedelta(hours=12)  # that credentials of GetDataAccess can live
+MIN_VENDED_TIME = timedelta(minutes=15)  # that credentials of GetDataAccess live
+MAX_VENDED_TIME = timedelta(hours=12)  # that they can live
 
 # SageMaker (model of sagemaker; the run time is from Service Quotas).
 SAGEMAKER_PAGE_ITEMS = 100  # MaxResults of a list; the default is 10

@@ -16,6 +16,7 @@ LAST_END_YEAR = 9_998  # of an `until`: the day after it is still a date in Pyth
 DEFAULT_JOB_TIME_LIMIT = timedelta(hours=1)
 # Grants that one rule may need for one grantee; an instance holds 100,000.
 MAX_GRANTS_PER_GRANTEE = 100
+MAX_RULE_COMBINATIONS = 20_000  # of items of `to` and `on`, in all rules of a file
 MAX_PREFIX_FOLDERS = 200  # of a rule for each_prefix that does not say at_most
 MAX_GRANTS = 100_000  # that policy files and bounds can speak of; as many as an instance holds
 MAX_CACHED_POLICIES = 4_096  # parsed files that a warm environment keeps
@@ -139,6 +140,15 @@ MAX_ALERT_BYTES = 250_000  # SNS takes 256 KB
 # An input that was replaced during a run must not change for this time before the next run.
 INPUT_QUIET_FIRST_SECONDS = 30.0
 INPUT_QUIET_MAX_SECONDS = 600.0
+# `quiet` of a job: a shorter one would end between two uploads of one program, and SQS delays a
+# message by 15 minutes at most.
+MIN_QUIET_TIME = timedelta(seconds=10)
+MAX_QUIET_TIME = timedelta(minutes=15)
+MAX_BATCH_TIME = timedelta(hours=1)  # of uploads without a pause, after which a person is alerted
+MAX_BATCH_OBJECTS = 1_000  # that match one glob, and make one run
+MAX_BATCH_PAGES = 20  # list calls, of 1,000 keys each, for the objects of one glob
+MAX_SWEPT_GLOBS = 20  # that one sweep looks at; the next sweep looks at the next ones
+MAX_SWEPT_BATCHES = 50  # runs that one sweep judges for one glob, as above
 JOB_START_ROUNDS = 4  # looks at one input, which may change during each
 # The claimant of a name creates its job within this time or has died: the function's time limit
 # and a margin.
@@ -172,6 +182,7 @@ NEAR_MISS_RETENTION = timedelta(days=14)  # after the last one for an input
 TEARDOWN_LEASE_SECONDS = 7_200  # longer than any deletion: no run may create a grant again
 TEARDOWN_RESERVE_SECONDS = 10  # of an invocation, kept for calling itself again or for answering
 TEARDOWN_ANSWER_SECONDS = 30  # before CloudFormation's timeout, in which it gets the reason
+BUCKET_REMOVAL_TIME = timedelta(days=7)  # in which the removal of a bucket must be completed
 NEW_PERMISSION_SECONDS = 60  # until a new permission has spread
 
 # The command doctor

@@ -12,6 +12,7 @@ from grantor.cli.changing import read_time
 from grantor.cli.output import Progress, ask_caller, format_count, format_time
 from grantor.cli.session import CommandError, Session, UsageError
 from grantor.core.planning.approvals import Decision, PendingPlan, PlanApproval, decode_versions
+from grantor.core.planning.owners import RuleOwner
 from grantor.core.planning.plan import Action, Change, hash_changes
 from grantor.core.planning.rendering import (
     SCHEMA_VERSION,
@@ -55,6 +56,7 @@ class ShownPlan:
     changes: tuple[Change, ...]
     approval: PlanApproval
     brought: Mapping[str, str]  # versions of policy files that it brings into force; "": deleted
+    owners: tuple[RuleOwner, ...] = ()  # whom to ask, as the run has recorded them
 
     @classmethod
     def read(cls, services: Services, plan: PendingPlan) -> "ShownPlan":
@@ -74,6 +76,7 @@ class ShownPlan:
             document = services.run_store.read_plan_document(plan)
             changes = tuple(map(decode_change, document["changes"]))
             causes, brought = document["approval"]["causes"], decode_versions(document["policy"])
+            owners = tuple(map(RuleOwner.from_json, document.get("owners", [])))
             is_intact = hash_changes(changes) == plan.hash
         except (PlanAltered, AttributeError, KeyError, TypeError, ValueError):
             is_intact = False
@@ -84,7 +87,7 @@ class ShownPlan:
                 "which records its plan again, and find out who writes to the ledger's table"
             )
         asked = PlanApproval(plan.hash, tuple(causes), nonce=plan.nonce)
-        return cls(plan, changes, judge_approval(services, asked, brought, now), brought)
+        return cls(plan, changes, judge_approval(services, asked, brought, now), brought, owners)
 
     def lines(self, home: Home) -> Iterator[str]:
         """Everything that an approval approves, deletes first; nothing is left out."""
@@ -98,6 +101,7 @@ class ShownPlan:
             yield f"policy: {file} version {version}" if version else f"policy: {file} was deleted"
         yield from (f"author: {describe_write(write)}" for write in self.approval.authors.writes)
         yield from map(describe_unknown_author, self.approval.authors.unknown)
+        yield from (f"owner: {one}" for one in self.owners)
         yield (
             f"it deletes {format_count(len(deletes), 'grant')}, updates {len(updates):,} and "
             f"creates {len(creates):,}"

@@ -11,7 +11,7 @@ from grantor.aws.cloudformation import read_outputs
 from grantor.aws.lease import LeaseStatus
 from grantor.aws.run_store import RunRecord
 from grantor.aws.services import Services
-from grantor.aws.vended_sessions import VendedSessions
+from grantor.aws.vended_sessions import StackSessions
 from grantor.cli.output import MAX_LISTED_LINES, POLL_SECONDS, Progress, format_time, print_error
 from grantor.cli.session import Session
 from grantor.core.planning import rendering
@@ -74,9 +74,7 @@ def _print_unpublished(session: Session, why: str) -> None:
 def read_sessions_end(session: Session) -> SessionsEnd | None:
     """The end of sessions that is in force: its time as IAM has it, who and why as recorded."""
     outputs = read_outputs(session.clients.cloudformation, session.stack)
-    if not (role := outputs.get("LocationRole")):
-        return None
-    before = VendedSessions(session.clients.iam, role).read_end()
+    before = StackSessions.of_stack(session.clients.iam, outputs).read_end()
     if before is None:
         return None
     written = session.services.run_store.read_sessions_end() or {}

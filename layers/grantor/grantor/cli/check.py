@@ -14,6 +14,13 @@ from grantor.core.planning.bounds import ALL_FILES, BOUNDS_FILE, Bounds, parse_b
 from grantor.core.planning.expand import expand_rules
 from grantor.core.planning.lint import lint_rules
 from grantor.core.planning.scopes import locate_fault
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES, JobType, JobTypes
+from grantor.core.policy.parse_job_types import (
+    CONTRACT_FILE,
+    JOB_FILE,
+    derive_job_type,
+    parse_job_type,
+)
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy
 from grantor.core.snapshot import Inventory
@@ -21,22 +28,26 @@ from grantor.core.snapshot import Inventory
 # Of the bounds, these concern grants alone; check judges jobs by them.
 ACCOUNT, DATA_BUCKET = "111122223333", "data-bucket"
 POLICY_SUFFIXES = (".yaml", ".yml")
+# Of a clone, whose layer is layers/grantor: it shows what a stack would ship
+SOURCES = Path(__file__).parents[4] / "spark_jobs"
 ANYWHERE = Location("anywhere", "s3://")  # the real locations are in AWS, which check does not ask
 
 
 def run_check(session: Session) -> int:
     """Return 0 if no file has a mistake, whatever the warnings; 1 otherwise."""
     arguments, output = session.arguments, session.output
+    job_types, mistakes = find_job_types()
     parsed, bounds = [], None
     for name, content in _read_files(arguments.paths, arguments.name):
         if name.endswith(BOUNDS_FILE):
             bounds = parse_bounds(name, content, ACCOUNT, DATA_BUCKET)
         else:
-            parsed.append(parse_policy(name, content))
+            parsed.append(parse_policy(name, content, job_types=job_types))
     policies = [result for result in parsed if isinstance(result, Policy)]
     problems = [
         problem for result in parsed if not isinstance(result, Policy) for problem in result
     ]
+    problems += mistakes if any(policy.jobs for policy in policies) or problems else []
     ignored = [one for path in map(Path, arguments.paths) for one in find_ignored(path)]
     outside = find_large_jobs(policies, bounds if isinstance(bounds, Bounds) else None)
     problems += bounds if isinstance(bounds, tuple) else outside if bounds else ()
@@ -53,6 +64,35 @@ def run_check(session: Session) -> int:
         }
     )
     return 1 if problems else 0
+
+
+def find_job_types(sources: Path = SOURCES) -> tuple[JobTypes, list[Problem]]:
+    """Find the job types that policy files can run, and what is wrong with a job.yaml.
+
+    In a clone they are those of its spark_jobs/; else those that ship with this version. One that
+    is wrong is left out. Raises UsageError if a file cannot be read.
+    """
+    folders = {
+        path.parent for file in (JOB_FILE, CONTRACT_FILE) for path in sources.glob(f"*/{file}")
+    }
+    if not folders:
+        return SHIPPED_JOB_TYPES, []
+    types: dict[str, JobType] = {}
+    problems: list[Problem] = []
+    for folder in sorted(folders):
+        found = _read_job_type(folder)
+        if isinstance(found, JobType):
+            types[found.name] = found
+        else:
+            problems += found
+    return types, problems
+
+
+def _read_job_type(folder: Path) -> JobType | tuple[Problem, ...]:
+    path = folder / JOB_FILE
+    if path.exists():
+        return parse_job_type(folder.name, str(path), read_policy_file(path))
+    return derive_job_type(folder.name, read_policy_file(folder / CONTRACT_FILE))
 
 
 def find_warnings(policies: list[Policy]) -> list[Problem]:
@@ -133,11 +173,11 @@ def _read_files(paths: Iterable[str], stdin_name: str) -> Iterator[tuple[str, by
 
 def _format_warning(warning: Problem) -> str:
     place = f"{warning.file}:{warning.line}:{warning.column}"
-    return f"{place}: warning: {warning.what}: {warning.why}; {warning.remedy}"
+    return f"{place}: warning: {warning.sentence}"
 
 
 def _summarize_policies(policies: list[Policy]) -> str:
-    rules = format_count(sum(len(policy.rules) for policy in policies), "rule")
+    rules = format_count(sum(policy.count_rules() for policy in policies), "rule")
     jobs = sum(len(policy.jobs) for policy in policies)
     content = f"{rules} and {format_count(jobs, 'job')}" if jobs else rules
     return f"{format_count(len(policies), 'policy file')} with {content}: no mistakes"

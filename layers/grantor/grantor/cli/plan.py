@@ -123,6 +123,7 @@ class PlanView:
             yield f"horizon: {rendering.describe_horizon(until, self.stack)}"
         yield from (f"policy: {line}" for line in self.policy_lines)
         yield from (f"approval: {line}" for line in self.approval_lines)
+        yield from (f"owner: {one}" for one in self.report.owners)
         yield from render_report(self._findings, self.home, self.stack, MAX_LISTED_LINES)
         if self.interim is not None:
             meanwhile = rendering.describe_plan(self.interim, self.home) or ["nothing to change"]
@@ -172,6 +173,7 @@ def _render_parts(view: PlanView) -> Iterator[str]:
     changes = view.plan.changes
     yield from _fold_section("Changes", len(changes), _format_table(changes, home))
     sections = {
+        "Owners": list(map(str, report.owners)),
         "Errors in policy files": list(map(str, report.errors)),
         "Could not be read": [rendering.describe_unread(*one) for one in report.unread.items()],
         "Warnings": list(map(str, report.warnings)),

@@ -212,8 +212,8 @@ class UploadTrigger:
     with `waiting` about all uploads that wait. An upload that is `waiting` was looked at before.
     With `sweep` it is also about new objects that no event has reported.
     `granted`: grants have changed. `at` is the event's time in seconds since the epoch, or None.
-    `attempt` counts our own messages about the upload. `versions` are the object's versions that
-    the events named, which may have been replaced since.
+    `attempt` counts our own messages about the upload, which may be a batch. `versions` are the
+    object's versions that the events named, which may have been replaced since.
     """
 
     upload: str = ""
@@ -225,6 +225,7 @@ class UploadTrigger:
     id: str = ""
     versions: tuple[str, ...] = ()
     sweep: bool = False
+    arrived: float = 0.0  # when the last of its events says that an object has arrived
 
     def __str__(self) -> str:
         uploads = "all waiting uploads" + (" and all inputs" if self.sweep else "")
@@ -250,6 +251,7 @@ def parse_upload_trigger(event: Mapping[str, Any]) -> UploadTrigger:
                 at=at,
                 id=event_id,
                 versions=versions,
+                arrived=at or 0.0,
             )
         case "aws.sagemaker":
             name = str(known.get("ProcessingJobName") or "")
