@@ -41,8 +41,8 @@ def build_values(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrate
     """Values of a type. `fields` are the strategies of fields by name, wherever they occur."""
     if kind in PLAIN:
         return PLAIN[kind]
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclasses(typing.cast("type", kind), fields)
+    if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+        return _build_records(typing.cast("type", kind), fields)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
@@ -54,16 +54,17 @@ def build_values(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrate
     return _build_collections(origin, inner, fields)
 
 
-def _build_dataclasses(
+def _build_records(
     kind: type, fields: Mapping[str, st.SearchStrategy[Any]]
 ) -> st.SearchStrategy[Any]:
+    """Values of a dataclass or of a named tuple."""
     hints = typing.get_type_hints(kind)
+    names = getattr(kind, "_fields", None) or [
+        one.name for one in dataclasses.fields(kind) if one.init
+    ]
     given = {
-        one.name: fields[one.name]
-        if one.name in fields
-        else build_values(hints[one.name], **fields)
-        for one in dataclasses.fields(kind)
-        if one.init
+        name: fields[name] if name in fields else build_values(hints[name], **fields)
+        for name in names
     }
     return st.builds(kind, **given)
 

@@ -266,6 +266,8 @@ def test_json_holds_waiting_uploads_and_runs(cli: CommandLine, setup: GrantorSet
             "due": "1970-01-01T00:00:02Z",
             "attempt": 3,
             "why": "a quota",
+            "arrived": None,
+            "began": None,
         }
     ]
     assert [(run["name"], run["rows"]["in"], run["console"]) for run in answer["runs"]] == [

@@ -10,7 +10,7 @@ from tests.cli.policy_texts import build_rule, build_rules
 from tests.conftest import ACCOUNT
 from tests.grantor_setup import ARTICLE_POLICY, POLICIES, GrantorSetup, describe_changes
 
-READS = ("Describe", "Get", "List", "Query", "Scan", "AssumeRole")
+READS = ("Describe", "Get", "List", "Query", "Scan", "TransactGet", "AssumeRole")
 TEAMS = """\
 version: 1
 rules:

@@ -95,7 +95,8 @@ plans = build_values(
     delete=changes_of(Action.DELETE),
     update=changes_of(Action.UPDATE),
 )
-reports: st.SearchStrategy[Report] = build_values(Report, approved_at=timestamps)
+some_rules = st.lists(hostile_texts, min_size=1, max_size=2).map(tuple)
+reports: st.SearchStrategy[Report] = build_values(Report, approved_at=timestamps, rules=some_rules)
 runs: st.SearchStrategy[JobRun] = build_values(
     JobRun, at=timestamps, ended=timestamps, status=st.sampled_from([*JobStatus]).map(str)
 )

@@ -33,7 +33,7 @@ def zip_body(content: bytes) -> bytes:
 
 HOPELESS = {
     "empty file": (b"", "is empty"),
-    "gzip in disguise": (gzip.compress(build_rows(50)), "is gzip, compressed"),
+    "gzip in disguise": (gzip.compress(build_rows(50), mtime=0), "is gzip, compressed"),
     "a workbook in disguise": (zip_body(build_rows(50)), "is a zip archive"),
     "Parquet in disguise": (b"PAR1" + bytes(100), "is Parquet"),
     "UTF-16": (build_rows(50).decode().encode("utf-16"), "is text in UTF-16"),
