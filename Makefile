@@ -10,7 +10,7 @@ PORT ?= 4566
 DATA ?=
 PARALLEL := -n 4 --dist loadfile
 # What `make test` leaves to other targets.
-OWN_TARGETS := browser buckets clients/test_artifacts.py clients/test_sam_lifecycle.py core demo doctor live/test_probes_on_server.py policy s3_clients sam_local/test_invoke.py sam_local/test_use_container.py stages studio teardown upgrade
+OWN_TARGETS := browser buckets clients/test_artifacts.py clients/test_sam.py clients/test_sam_lifecycle.py core demo doctor live/test_probes_on_server.py policy s3_clients sam_local/test_invoke.py sam_local/test_job.py sam_local/test_use_container.py stages studio teardown upgrade
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH. .venv has one with pip, whatever the machine calls its own.
@@ -97,7 +97,7 @@ test-upgrade: setup build $(SPARK)  ## Deploy today's template over the latest r
 
 # `make test` runs a part of these suites.
 test-long: setup build  ## Test the whole of what make test samples
-	LONG=yes .venv/bin/python -m pytest tests/clients/test_artifacts.py tests/clients/test_sam_lifecycle.py \
+	LONG=yes .venv/bin/python -m pytest tests/clients/test_artifacts.py tests/clients/test_sam.py tests/clients/test_sam_lifecycle.py \
 	  tests/docs/test_transcripts.py tests/jobs_io/test_kills.py tests/live/test_probes_on_server.py -n 2 --dist loadfile $(PYTEST)
 
 # WHERE="words of a test's name" runs these alone.
