@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.transcripts import run_in_shell
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/jobs.md"
 COPY = ROOT / "build/new-job"
@@ -66,22 +68,9 @@ def _list_files() -> Iterator[str]:
 def run_command(command: str) -> str:
     """Run a command in the copy; what it prints. Raises CalledProcessError if it fails."""
     folders = (COPY / "build/bin", COPY / ".venv/bin", COPY / ".tools/sam/bin")
-    environment = os.environ | {
-        "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
-        "COLUMNS": "80",
-    }
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=COPY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.stderr.write(done.stdout + done.stderr)
-    done.check_returncode()
-    return "" if command in QUIET else done.stdout
+    path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+    printed = run_in_shell(command, COPY, {"PATH": path})
+    return "" if command in QUIET else printed
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,11 +80,19 @@ def run_command(command: str) -> str:
 
     Raises CalledProcessError if it fails.
     """
-    environment = os.environ | {"COLUMNS": "80", "MAKEFLAGS": "--no-print-directory"}
+    printed = run_in_shell(command, ROOT, {"MAKEFLAGS": "--no-print-directory"})
+    return printed.replace(str(ROOT), ".").strip()
+
+
+def run_in_shell(command: str, folder: Path, variables: Mapping[str, str]) -> str:
+    """Run a command in a folder, for 80 columns; return what it prints.
+
+    Raises CalledProcessError if it fails, and writes what it has printed to standard error.
+    """
     done = subprocess.run(
         ["bash", "-c", command],
-        cwd=ROOT,
-        env=environment,
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "80", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -92,7 +100,7 @@ def run_command(command: str) -> str:
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
     done.check_returncode()
-    return done.stdout.replace(str(ROOT), ".").strip()
+    return done.stdout
 
 
 def main() -> int:

@@ -55,10 +55,8 @@ def check_data_bucket(event: Mapping[str, Any]) -> dict[str, str]:
     before, now = (
         len(event[name]["Buckets"]) for name in ("OldResourceProperties", "ResourceProperties")
     )
-    if before == now:
-        return {}
-    statuses = cloudformation.read_statuses(Clients().cloudformation, event["StackId"])
-    if any("ROLLBACK" in status for status in statuses):
+    client = Clients().cloudformation
+    if before == now or cloudformation.is_rolling_back(client, event["StackId"]):
         return {}
     if now < before:
         raise ValueError(

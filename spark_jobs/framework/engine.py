@@ -117,9 +117,8 @@ def _observe_columns(one_in: int, contract: Contract) -> Iterator[Column]:
         number, name = F.col(name_number(column)), column.name
         # Whole numbers, since Spark compares them by one instruction, and doubles by a method that
         # handles NaN.
-        is_small = column.upper is not None and float(column.upper.value) <= MAX_BILLIONTHS
-        is_small = is_small and column.lower is not None
-        is_small = is_small and float(column.lower.value) >= -MAX_BILLIONTHS  # type: ignore[union-attr]
+        bounds = [float(bound.value) for bound in (column.lower, column.upper) if bound]
+        is_small = len(bounds) == 2 and max(map(abs, bounds)) <= MAX_BILLIONTHS
         ends = (number * BILLION + 0.5).cast("bigint") if is_small else number
         yield F.min(ends).alias(f"{name} min")
         yield F.max(ends).alias(f"{name} max")

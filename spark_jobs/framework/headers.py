@@ -40,7 +40,8 @@ def read_column_names(line: str, contract: Contract) -> tuple[str, ...]:
     cells = tuple(
         cell.strip('"\t\r ') for cell in line.removeprefix("\ufeff").split(contract.delimiter)
     )
-    known = sum(normalize_name(cell) in normalize_columns(contract) for cell in cells)
+    columns = normalize_columns(contract)
+    known = sum(normalize_name(cell) in columns for cell in cells)
     if known < 2 and (len(cells) < 2 or not _are_names(cells, contract)):
         return ()
     return cells

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from math import floor
+from typing import Any
 
 from framework.cells import SURROGATE, WrongShape, read_cells
 from framework.contract import MAX_NUMBER, MIN_NUMBER, SHARE_BASE, Column, Contract
@@ -107,13 +108,14 @@ def _judge_number(column: Column, value: float) -> str:
     return f"{column.name} not whole" if column.type == "integer" and value != floor(value) else ""
 
 
-def _is_outside(column: Column, value: float | str) -> bool:
+def _is_outside(column: Column, value: Any) -> bool:
+    """Whether a number, or the text of a date or time, is outside of the range."""
     lower, upper = column.lower, column.upper
     below = lower is not None and (
-        value < lower.value or (value == lower.value and not lower.inclusive)  # type: ignore[operator]
+        value < lower.value or (value == lower.value and not lower.inclusive)
     )
     above = upper is not None and (
-        value > upper.value or (value == upper.value and not upper.inclusive)  # type: ignore[operator]
+        value > upper.value or (value == upper.value and not upper.inclusive)
     )
     return below or above
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from framework.descriptor import DescriptorReader, Path, show_value
@@ -134,8 +134,6 @@ def _read_pattern(reader: DescriptorReader, value: Any, path: Path) -> str:
 def _add_default(
     reader: DescriptorReader, parameter: Parameter, value: Any, path: Path
 ) -> Parameter:
-    from dataclasses import replace
-
     if value is None:
         return parameter
     text = str(value).lower() if isinstance(value, bool) else str(value)

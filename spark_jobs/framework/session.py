@@ -70,7 +70,9 @@ def _list_configured() -> set[str]:
     from pyspark import SparkConf, SparkContext
     from pyspark.find_spark_home import _find_spark_home
 
-    if "PYSPARK_GATEWAY_PORT" in os.environ or SparkContext._gateway is not None:  # noqa: SLF001  -- pyspark has no public way to the JVM
+    # pyspark has no public way to the JVM.
+    is_started = SparkContext._gateway is not None  # noqa: SLF001  -- as said above
+    if is_started or "PYSPARK_GATEWAY_PORT" in os.environ:
         SparkContext._ensure_initialized()  # noqa: SLF001  -- likewise
         return {name for name, _ in SparkConf().getAll()}
     folder = os.environ.get("SPARK_CONF_DIR") or str(Path(_find_spark_home()) / "conf")

@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing.helpers import call_control, make_trail, policy_document
+from sandbox.testing.helpers import (
+    call_control,
+    make_trail,
+    policy_document,
+    put_notifications,
+    read_notifications,
+)
 from tests.conftest import ACCOUNT, ROOT, Sandbox
 from tests.stages.conftest import create_role
 from tests.teardown.empty_account import DeployedStack, EmptyAccount, package_stack, wait_until
@@ -71,7 +77,7 @@ class Estate:
     def read_settings(self, bucket: str) -> dict[str, str]:
         """The texts of a bucket's configuration, letter by letter."""
         s3 = self.account.client("s3")
-        found = {"notifications": read_raw(s3, bucket)}
+        found = {"notifications": read_notifications(s3, bucket)}
         try:
             found["policy"] = s3.get_bucket_policy(Bucket=bucket)["Policy"]
         except s3.exceptions.ClientError as error:
@@ -115,38 +121,6 @@ class Estate:
         )
 
 
-def read_raw(s3: Any, bucket: str) -> str:
-    """The notification configuration as S3 returns it."""
-    seen: list[str] = []
-    event = "before-parse.s3.GetBucketNotificationConfiguration"
-
-    def note(response_dict: dict[str, Any], **_: Any) -> None:
-        seen.append(response_dict["body"].decode())
-
-    s3.meta.events.register(event, note)
-    try:
-        s3.get_bucket_notification_configuration(Bucket=bucket)
-    finally:
-        s3.meta.events.unregister(event, note)
-    return seen[-1]
-
-
-def put_raw(s3: Any, bucket: str, text: str) -> None:
-    """Put a notification configuration as it is."""
-    event = "before-call.s3.PutBucketNotificationConfiguration"
-
-    def replace(params: dict[str, Any], **_: Any) -> None:
-        params["body"] = text.encode()
-
-    s3.meta.events.register(event, replace)
-    try:
-        s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={}, SkipDestinationValidation=True
-        )
-    finally:
-        s3.meta.events.unregister(event, replace)
-
-
 def set_up_estate(account: EmptyAccount) -> Estate:
     """Create all that the others have."""
     account.reset()
@@ -156,7 +130,7 @@ def set_up_estate(account: EmptyAccount) -> Estate:
         s3.create_bucket(Bucket=name)
         s3.put_object(Bucket=name, Key="shared/first.csv", Body=b"1,2")
     key = create_key(account)
-    put_raw(s3, WIRED, THEIR_NOTIFICATIONS)
+    put_notifications(s3, WIRED, THEIR_NOTIFICATIONS)
     s3.put_bucket_policy(Bucket=WIRED, Policy=THEIR_POLICY)
     control.create_access_grants_instance(AccountId=ACCOUNT)
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}

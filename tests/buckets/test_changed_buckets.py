@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sandbox.testing.helpers import put_notifications
 from tests.buckets.conftest import (
     EXISTING,
     KEYED,
@@ -16,7 +17,6 @@ from tests.buckets.conftest import (
     WIRED,
     Estate,
     list_expected,
-    put_raw,
     put_rules,
     run_grantor,
     set_up_estate,
@@ -125,7 +125,7 @@ def change_by_others(seen: Seen) -> None:
     added = THEIR_NOTIFICATIONS.replace(
         "</NotificationConfiguration>", "<EventBridgeConfiguration/></NotificationConfiguration>"
     )
-    put_raw(s3, LATER, added)
+    put_notifications(s3, LATER, added)
 
 
 def test_adding_a_bucket_costs_its_own_calls_and_none_for_the_others(seen: Seen):

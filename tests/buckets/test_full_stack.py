@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.buckets.conftest import read_raw
+from sandbox.testing.helpers import read_notifications
 from tests.conftest import Sandbox
 from tests.teardown.empty_account import EmptyAccount, package_stack
 
@@ -37,11 +37,11 @@ def test_two_hundred_buckets_are_connected_and_left_as_they_were(empty: EmptyAcc
     names = [name for group in BUCKETS for name in group]
     for name in names:
         s3.create_bucket(Bucket=name)
-    before = {name: read_raw(s3, name) for name in names}
+    before = {name: read_notifications(s3, name) for name in names}
     stack = empty.build_stack(STACK)
 
     made = stack.create(CreateStudio="false", Trail="existing", **PARAMETERS)
     assert made == "CREATE_COMPLETE", stack.describe_failures()
-    assert all("EventBridge" in read_raw(s3, name) for name in names)
+    assert all("EventBridge" in read_notifications(s3, name) for name in names)
     assert stack.delete() == "DELETE_COMPLETE", stack.describe_failures()
-    assert {name: read_raw(s3, name) for name in names} == before
+    assert {name: read_notifications(s3, name) for name in names} == before

@@ -1,11 +1,9 @@
 """A bucket's policy and notifications are returned as they were put, and refused as S3 refuses."""
 
-from typing import Any
-
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.testing.helpers import unique_name
+from sandbox.testing.helpers import put_notifications, read_notifications, unique_name
 from sandbox.testing.running import ACCOUNT, Sandbox
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -28,41 +26,12 @@ def bucket(server: Sandbox) -> str:
     return name
 
 
-def send_text(s3: Any, bucket: str, text: str) -> None:
-    """Put this text as it is."""
-    event = "before-call.s3.PutBucketNotificationConfiguration"
-
-    def replace(params: dict[str, Any], **_: Any) -> None:
-        params["body"] = text.encode()
-
-    s3.meta.events.register(event, replace)
-    try:
-        s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={}, SkipDestinationValidation=True
-        )
-    finally:
-        s3.meta.events.unregister(event, replace)
-
-
-def read_text(s3: Any, bucket: str) -> str:
-    seen: list[str] = []
-    event = "before-parse.s3.GetBucketNotificationConfiguration"
-
-    def note(response_dict: dict[str, Any], **_: Any) -> None:
-        seen.append(response_dict["body"].decode())
-
-    s3.meta.events.register(event, note)
-    s3.get_bucket_notification_configuration(Bucket=bucket)
-    s3.meta.events.unregister(event, note)
-    return seen[-1]
-
-
 def test_notifications_are_returned_letter_by_letter(server: Sandbox, bucket: str):
     s3 = server.client("s3")
 
-    send_text(s3, bucket, THEIRS % "<Id>q</Id>")
+    put_notifications(s3, bucket, THEIRS % "<Id>q</Id>")
 
-    assert read_text(s3, bucket) == THEIRS % "<Id>q</Id>"
+    assert read_notifications(s3, bucket) == THEIRS % "<Id>q</Id>"
     parsed = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert [it["Id"] for it in parsed["QueueConfigurations"]] == ["q"]
 
@@ -70,11 +39,11 @@ def test_notifications_are_returned_letter_by_letter(server: Sandbox, bucket: st
 def test_an_entry_without_an_id_gets_one_and_nothing_else_changes(server: Sandbox, bucket: str):
     s3 = server.client("s3")
 
-    send_text(s3, bucket, THEIRS % "")
+    put_notifications(s3, bucket, THEIRS % "")
 
     given = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"][0]["Id"]
     assert given
-    assert read_text(s3, bucket) == THEIRS % f"<Id>{given}</Id>"
+    assert read_notifications(s3, bucket) == THEIRS % f"<Id>{given}</Id>"
 
 
 @pytest.mark.parametrize("text", ["<NotificationConfiguration>", "<Other/>", "hello", ""])
@@ -82,11 +51,11 @@ def test_what_is_no_configuration_is_refused_and_changes_nothing(
     server: Sandbox, bucket: str, text: str
 ):
     s3 = server.client("s3")
-    send_text(s3, bucket, THEIRS % "<Id>q</Id>")
+    put_notifications(s3, bucket, THEIRS % "<Id>q</Id>")
 
     with pytest.raises(ClientError, match="MalformedXML"):
-        send_text(s3, bucket, text)
-    assert read_text(s3, bucket) == THEIRS % "<Id>q</Id>"
+        put_notifications(s3, bucket, text)
+    assert read_notifications(s3, bucket) == THEIRS % "<Id>q</Id>"
 
 
 def test_a_policy_is_returned_letter_by_letter_and_has_20_kilobytes_at_most(
@@ -94,8 +63,8 @@ def test_a_policy_is_returned_letter_by_letter_and_has_20_kilobytes_at_most(
 ):
     s3 = server.client("s3")
     text = (
-        '{ "Statement": [\n {"Sid": "%s", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
-        f' "Resource": "arn:aws:s3:::{bucket}/x"}}], "Version": "2012-10-17"}}'
+        '{ "Statement": [\n {"Sid": "%s", "Effect": "Deny", "Principal": "*", '
+        f'"Action": "s3:PutObject", "Resource": "arn:aws:s3:::{bucket}/x"}}], "Version": "2012-10-17"}}'
     )
     longest = text % ("a" * (20480 - len(text % "")))
 

@@ -4,13 +4,18 @@ It also takes back what keeps CloudFormation from deleting: policies that people
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from grantor.aws.clients import TRANSIENT_CODES, Clients, RetryableError, error_code
+from grantor.aws.clients import (
+    TRANSIENT_CODES,
+    Clients,
+    RetryableError,
+    error_code,
+    suppress_code,
+)
 
 CheckTime = Callable[[str], None]  # raises if no time is left; the text says what is unfinished
 
@@ -288,7 +293,7 @@ def detach_policy(iam: Any, policy: str, kept: Container[str]) -> int:
         if kind != "role" or name not in kept
     ]
     for kind, name in bearers:
-        with _suppress_missing():
+        with suppress_code("NoSuchEntity"):
             detach[kind](name)
     return len(bearers)
 
@@ -296,7 +301,7 @@ def detach_policy(iam: Any, policy: str, kept: Container[str]) -> int:
 def _list_bearers(iam: Any, policy: str, usage: str) -> Iterator[tuple[str, str]]:
     """Yield kind and name of each role, user and group that uses a policy in this way."""
     pages = iam.get_paginator("list_entities_for_policy")
-    with _suppress_missing():
+    with suppress_code("NoSuchEntity"):
         for page in pages.paginate(PolicyArn=policy, PolicyUsageFilter=usage):
             yield from (("role", it["RoleName"]) for it in page.get("PolicyRoles", []))
             yield from (("user", it["UserName"]) for it in page.get("PolicyUsers", []))
@@ -312,13 +317,3 @@ def _describe_bounded(policy: str, bearers: list[tuple[str, str]]) -> str:
         f"{policy} is the permissions boundary of {named}, so it cannot be deleted. "
         f"Give each another boundary, or none ({commands}), then delete the stack again"
     )
-
-
-@contextmanager
-def _suppress_missing() -> Iterator[None]:
-    """Pass over IAM's answer that there is no such policy, bearer or attachment."""
-    try:
-        yield
-    except ClientError as error:
-        if error_code(error) != "NoSuchEntity":
-            raise

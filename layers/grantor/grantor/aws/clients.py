@@ -114,6 +114,16 @@ def retryable() -> Iterator[None]:
         raise RetryableError(f"{error_code(error)}: {error_message(error)}") from error
 
 
+@contextmanager
+def suppress_code(code: str) -> Iterator[None]:
+    """Pass over one error of AWS, by its code."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) != code:
+            raise
+
+
 def map_concurrently[T, R](read: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Apply `read` to each item, some at the same time; results in the items' order.
 

@@ -46,6 +46,14 @@ def read_statuses(client: "CloudFormationClient", stack: str) -> tuple[str, str]
     ]
 
 
+def is_rolling_back(client: "CloudFormationClient", stack: str) -> bool:
+    """Whether a change of a stack, or of the one that it is nested in, is being undone.
+
+    Costs one call, or two.
+    """
+    return any("ROLLBACK" in status for status in read_statuses(client, stack))
+
+
 @dataclass(frozen=True, order=True)
 class StackResource:
     """A resource of a stack: its logical id, its type, and its physical id."""

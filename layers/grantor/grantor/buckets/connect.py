@@ -4,16 +4,13 @@ Whatever was there is recorded before it is changed, so that a repeated or inter
 where the last one stopped, and so that nothing is taken back that others have made.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from botocore.exceptions import ClientError
-
 from grantor.aws.bucket_settings import BucketSettings, OwnLocations
 from grantor.aws.bucket_store import BucketStore
-from grantor.aws.clients import RetryableError, error_code
+from grantor.aws.clients import RetryableError, suppress_code
 from grantor.aws.services import Services
 from grantor.core.data_buckets import (
     BucketRecord,
@@ -96,7 +93,7 @@ class BucketConnector:
         if record.location and not grants.delete_location(record.location):
             delete_untracked_grants(self.services, record.location)
             raise RetryableError("the service still counts deleted grants at the location")
-        with _pass_missing_bucket():
+        with suppress_code("NoSuchBucket"):  # then there is nothing to take back
             self._restore_policy(record)
             self._restore_notifications(record)
         self.store.write_record(BucketRecord(bucket, record.group, role=record.role))
@@ -177,13 +174,3 @@ class BucketConnector:
         if after != before:
             self.store.write_record(after)
         return after
-
-
-@contextmanager
-def _pass_missing_bucket() -> Iterator[None]:
-    """Pass over S3's answer that the bucket is gone: then there is nothing to take back."""
-    try:
-        yield
-    except ClientError as error:
-        if error_code(error) != "NoSuchBucket":
-            raise

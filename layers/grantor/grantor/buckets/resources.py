@@ -45,11 +45,10 @@ class StackChange:
 
 def read_change(event: Mapping[str, Any], services: Services) -> StackChange:
     """Read what is asked; an update costs a call or two for the stack's status."""
-    undone = False
-    if event["RequestType"] == "Update":
-        client = services.clients.cloudformation
-        statuses = cloudformation.read_statuses(client, event["StackId"])
-        undone = any("ROLLBACK" in status for status in statuses)
+    client = services.clients.cloudformation
+    undone = event["RequestType"] == "Update" and cloudformation.is_rolling_back(
+        client, event["StackId"]
+    )
     return StackChange(event["RequestType"], event.get("OldResourceProperties", {}), undone)
 
 

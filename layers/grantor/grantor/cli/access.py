@@ -30,6 +30,7 @@ from grantor.core.planning.rendering import (
     encode_reason,
     format_timestamp,
 )
+from grantor.core.policy.grantee_types import find_iam_key
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy, ProfileName, Suspension
 from grantor.reconcile.apply import apply_plan
@@ -71,9 +72,7 @@ def name_file(who: str) -> str:
 
 def choose_key(who: str) -> str:
     """The key of a suspension that names who is meant."""
-    if not who.startswith("arn:"):
-        return "profile"
-    return "user" if ":user/" in who else "role"
+    return find_iam_key(who) if who.startswith("arn:") else "profile"
 
 
 @dataclass
@@ -96,7 +95,7 @@ class _Suspending:
         file, text = name_file(given.who), _write_text(session, now)
         policy = parse_policy(file, text.encode())
         if not isinstance(policy, Policy):
-            raise UsageError("; ".join(f"{one.what}: {one.why}; {one.remedy}" for one in policy))
+            raise UsageError("; ".join(one.sentence for one in policy))
         suspension = policy.suspensions[0]
         grantees = _find_grantees(session.services, suspension)
         found = cls(session, file, text, suspension, grantees, now)

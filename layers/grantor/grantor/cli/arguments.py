@@ -127,7 +127,7 @@ def add_adopt_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--permission",
-        choices=[str(permission) for permission in Permission],
+        choices=list_permissions(),
         help="of these, only grants with this permission",
     )
     parser.add_argument(
@@ -197,7 +197,7 @@ def add_credentials_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--permission",
-        choices=[str(permission) for permission in Permission],
+        choices=list_permissions(),
         default=str(Permission.READ),
         help="what you want to do with it (default: READ)",
     )

@@ -203,4 +203,4 @@ def _list_grants(
 def _raise_faults(faults: Iterable[Fault]) -> None:
     """Raise UsageError for the first fault, if there is one."""
     for fault in faults:
-        raise UsageError(f"{fault.what}: {fault.why}; {fault.remedy}")
+        raise UsageError(fault.sentence)

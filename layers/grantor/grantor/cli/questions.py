@@ -120,7 +120,7 @@ def choose_principal(text: str, state: AccessSnapshot) -> AskedPrincipal:
     """Choose whom the text names. Raises CommandError if that is nobody, or several."""
     found = find_principal(text, state.snapshot.inventory)
     if isinstance(found, Fault):
-        raise CommandError(f"{found.what}: {found.why}; {found.remedy}")
+        raise CommandError(found.sentence)
     return found
 
 

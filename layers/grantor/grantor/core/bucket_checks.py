@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from grantor.core.findings import Fact, Finding, Severity, Unread, judge, report_unread
+from grantor.core.findings import Fact, Finding, Unread, judge, report_unread
 from grantor.core.stack_checks import (
     GRANTS_SERVICE,
     BucketFact,
     LocationFact,
-    is_refused,
+    check_settings,
     trusts,
 )
 
@@ -46,7 +46,7 @@ def check_connected_buckets(buckets: Sequence[ExistingBucket]) -> Iterator[Findi
     """Check buckets that are connected: location, events, and whether they are closed."""
     for bucket in buckets:
         yield from _check_location(bucket)
-        yield from _check_settings(bucket.settings)
+        yield from check_settings(bucket.settings, "data-bucket", "s3:GetObject", "x")
 
 
 def _check_location(bucket: ExistingBucket) -> Iterator[Finding]:
@@ -59,19 +59,3 @@ def _check_location(bucket: ExistingBucket) -> Iterator[Finding]:
         works = trusts(found.trust, GRANTS_SERVICE, "sts:AssumeRole")
         state = "trusts S3 Access Grants" if works else "does not trust S3 Access Grants"
         yield judge("location-role", f"{found.role} {state}", works)
-
-
-def _check_settings(settings: BucketFact) -> Iterator[Finding]:
-    name = settings.name
-    if isinstance(settings.sends_events, Unread):
-        yield report_unread("bucket-events", f"events of {name}", settings.sends_events)
-    else:
-        does = "sends" if settings.sends_events else "does not send"
-        what = f"{name} {does} events to EventBridge"
-        yield judge("bucket-events", what, settings.sends_events)
-    if isinstance(settings.policy, Unread):
-        yield report_unread("data-bucket", f"the policy of {name}", settings.policy)
-    else:
-        closed = is_refused(settings.policy, "", "s3:GetObject", f"arn:aws:s3:::{name}/x")
-        what = f"{name} {'refuses' if closed else 'does not refuse'} everybody else"
-        yield judge("data-bucket", what, closed, Severity.WARNING)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from math import isfinite
 from typing import Any, NamedTuple, Protocol
 
@@ -207,6 +208,15 @@ class Fault(NamedTuple):
     why: str
     remedy: str
 
+    @property
+    def sentence(self) -> str:
+        """The mistake, why it is one, and what to do.
+
+        >>> Fault("'a*' contains a *", "object names one object", "write it as scope").sentence
+        "'a*' contains a *: object names one object; write it as scope"
+        """
+        return f"{self.what}: {self.why}; {self.remedy}"
+
 
 TextCheck = Callable[[str], Iterable[Fault]]  # what is wrong with a text of some kind
 
@@ -289,6 +299,18 @@ def join_words(words: Iterable[str], last: str = "or") -> str:
     """
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def join_some(words: Iterable[str], most: int, last: str = "and") -> str:
+    """The first `most` words as a sentence lists them, and "others" if there are more; "" for none.
+
+    >>> join_some(["ana", "ben", "cy"], 2), join_some(["ana", "ben"], 2), join_some([], 2)
+    ('ana, ben and others', 'ana and ben', '')
+    """
+    found = list(islice(words, most + 1))
+    if len(found) > most:
+        found[most] = "others"
+    return join_words(found, last) if found else ""
 
 
 def find_nearest(word: str, known: Iterable[str]) -> str:

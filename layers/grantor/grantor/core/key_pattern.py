@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 BRACES = re.compile(r"\{([^{}]*)\}")
+# A variable of a profile or domain; captures have no dot.
+OWN_VARIABLE = re.compile(r"\{[a-z]+\.[^{}]*\}")
 CAPTURE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 # What a capture can be: no sign that IAM, a shell, a URI or YAML reads as anything else.
 CAPTURED = "[A-Za-z0-9_=+@,.-]+"

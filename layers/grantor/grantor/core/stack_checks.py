@@ -145,32 +145,33 @@ def _check_ledger(ledger: Fact[LedgerFact]) -> Iterator[Finding]:
             yield judge(kind, f"{what} is {'on' if is_on else 'off'}", is_on, warning, **names)
 
 
+def check_settings(bucket: BucketFact, kind: str, action: str, key: str) -> Iterator[Finding]:
+    """Check that a bucket sends events, and that it refuses everybody else `action` on the key."""
+    name, sends, policy = bucket.name, bucket.sends_events, bucket.policy
+    if isinstance(sends, Unread):
+        yield report_unread("bucket-events", f"events of {name}", sends)
+    else:
+        what = f"{name} {'sends' if sends else 'does not send'} events to EventBridge"
+        yield judge("bucket-events", what, sends)
+    if isinstance(policy, Unread):
+        yield report_unread(kind, f"the policy of {name}", policy)
+    else:
+        closed = is_refused(policy, "", action, f"arn:aws:s3:::{name}/{key}")
+        what = f"{name} {'refuses' if closed else 'does not refuse'} everybody else"
+        yield judge(kind, what, closed, Severity.WARNING)
+
+
 def _check_buckets(facts: StackFacts) -> Iterator[Finding]:
-    for bucket, kind, key, action in (
-        (facts.data, "data-bucket", "x", "s3:GetObject"),
-        (facts.policies, "policy-bucket", "policy/x", "s3:PutObject"),
-    ):
-        if isinstance(bucket.sends_events, Unread):
-            yield report_unread("bucket-events", f"events of {bucket.name}", bucket.sends_events)
-        else:
-            does = "sends" if bucket.sends_events else "does not send"
-            what = f"{bucket.name} {does} events to EventBridge"
-            yield judge("bucket-events", what, bucket.sends_events)
-        if isinstance(bucket.policy, Unread):
-            yield report_unread(kind, f"the policy of {bucket.name}", bucket.policy)
-        else:
-            closed = is_refused(bucket.policy, "", action, f"arn:aws:s3:::{bucket.name}/{key}")
-            what = f"{bucket.name} {'refuses' if closed else 'does not refuse'} everybody else"
-            yield judge(kind, what, closed, Severity.WARNING)
+    yield from check_settings(facts.data, "data-bucket", "s3:GetObject", "x")
+    yield from check_settings(facts.policies, "policy-bucket", "s3:PutObject", "policy/x")
     if isinstance(facts.registered, Unread):
         yield report_unread("lake-formation", "the locations of Lake Formation", facts.registered)
         return
-    ours = f"arn:aws:s3:::{facts.data.name}"
-    covering = [arn for arn in facts.registered if f"{arn}/".startswith(f"{ours}/")]
+    ours = f"arn:aws:s3:::{facts.data.name}/"
+    covering = [arn for arn in facts.registered if f"{arn}/".startswith(ours)]
     for arn in covering:
-        yield report_problem(
-            "lake-formation", f"{arn} is registered", Severity.WARNING, location=arn
-        )
+        what = f"{arn} is registered"
+        yield report_problem("lake-formation", what, Severity.WARNING, location=arn)
     if not covering:
         yield report_ok("lake-formation", f"{facts.data.name} is not registered")
 
@@ -256,9 +257,8 @@ def _check_clock(last_sweep: Fact[datetime | None], now: datetime) -> Finding:
         return report_problem("first-sweep", "no sweep is complete yet", Severity.WARNING)
     ago = (now - last_sweep).total_seconds()
     # One run may be in progress, and one may have failed.
-    return judge(
-        "clock", f"the last sweep began {ago / 60:.0f} minutes ago", ago < 3 * SWEEP_SECONDS
-    )
+    what = f"the last sweep began {ago / 60:.0f} minutes ago"
+    return judge("clock", what, ago < 3 * SWEEP_SECONDS)
 
 
 def _check_loops(loops: Fact[Mapping[str, bool]]) -> Iterator[Finding]:

@@ -238,3 +238,35 @@ def make_listener(sandbox: Sandbox, let: bool = True, **rule: Any) -> EventListe
     if let:
         listener.set_queue_policy(Condition={"ArnEquals": {"aws:SourceArn": listener.rule_arn}})
     return listener
+
+
+def read_notifications(s3: Any, bucket: str) -> str:
+    """Return the notification configuration of a bucket as S3 sends it."""
+    seen: list[str] = []
+    event = "before-parse.s3.GetBucketNotificationConfiguration"
+
+    def note(response_dict: dict[str, Any], **_: Any) -> None:
+        seen.append(response_dict["body"].decode())
+
+    s3.meta.events.register(event, note)
+    try:
+        s3.get_bucket_notification_configuration(Bucket=bucket)
+    finally:
+        s3.meta.events.unregister(event, note)
+    return seen[-1]
+
+
+def put_notifications(s3: Any, bucket: str, text: str) -> None:
+    """Put a notification configuration as it is."""
+    event = "before-call.s3.PutBucketNotificationConfiguration"
+
+    def replace(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = text.encode()
+
+    s3.meta.events.register(event, replace)
+    try:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={}, SkipDestinationValidation=True
+        )
+    finally:
+        s3.meta.events.unregister(event, replace)

@@ -29,10 +29,9 @@ from grantor.core.grant import (
     profile_subject,
     sort_reasons,
 )
+from grantor.core.policy.grantee_types import GRANTEE_TYPES_BY_KEY
 from grantor.core.rules import Rule
 from grantor.core.snapshot import Inventory, Snapshot
-
-DIRECTORY_KEYS = {"directory_user": "DIRECTORY_USER", "directory_group": "DIRECTORY_GROUP"}
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,9 @@ def find_principal(text: str, inventory: Inventory) -> AskedPrincipal | Fault:
     if text.startswith("arn:"):
         return AskedPrincipal(text, Principal((iam_grantee(text),)))
     key, _, name = text.partition(":")
-    if kind := DIRECTORY_KEYS.get(key):
+    known = GRANTEE_TYPES_BY_KEY.get(key)
+    if known and known.attribute:
+        kind = known.service_type
         identifier = inventory.directory.get((kind, name), name)
         return AskedPrincipal(text, Principal((Grantee(kind, identifier),)))
     found = [

@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import chain, count
 from string import ascii_lowercase, digits
 
+from grantor.core.access.access_index import list_reaches
 from grantor.core.grant import Grant, Grantee, Permission, Reason, covers, last_end
 
 UNNAMED = "any-name"  # an object that no scope names
@@ -115,7 +116,7 @@ class GivenAccess:
         """
         ends = [
             until
-            for scope in list_scopes_above(grant.scope)
+            for scope in list_reaches(grant.scope)
             for held, until in self.ends.get(grant.grantee, {}).get(scope, ())
             if grant.permission in held.permission.included
             and held.application in ("", grant.application)
@@ -126,19 +127,6 @@ class GivenAccess:
 def lasts_longer(one: datetime | None, other: datetime | None) -> bool:
     """Whether the first end is later than the other; None is without end."""
     return other is not None and (one is None or one > other)
-
-
-def list_scopes_above(scope: str) -> Iterator[str]:
-    """Yield every scope that covers this one, itself included.
-
-    >>> [one for one in list_scopes_above("s3://b/a") if one.startswith("s3://b/")]
-    ['s3://b/*', 's3://b/a*', 's3://b/a']
-    """
-    bare = scope.removesuffix("*")
-    for end in range(len("s3://"), len(bare) + 1):
-        yield f"{bare[:end]}*"
-    if not scope.endswith("*"):
-        yield scope
 
 
 def choose_object(scope: str, others: Iterable[str]) -> str:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
-from grantor.core.access.access_index import AccessIndex, Principal
-from grantor.core.grant import Grant, Grantee, Permission, Reason, sort_reasons, split_uri
+from grantor.core.access.access_index import AccessIndex, Principal, spell_bucket
+from grantor.core.grant import Grant, Grantee, Permission, Reason, sort_reasons
 from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.expand import expand_rules
+from grantor.core.policy.grantee_types import DIRECTORY_TYPES, find_iam_key
+from grantor.core.policy.language import format_rule
 from grantor.core.rules import Policy, ProfileSelector, Rule
 from grantor.core.snapshot import Hold, Inventory, WantedGrants
 
@@ -175,17 +177,10 @@ def propose_rule(principal: Principal, permission: Permission, target: str) -> s
     A principal who is suspended gets nothing by it.
     """
     whom = choose_grantee(principal)
-    key = whom.kind.lower()
-    if whom.kind == "IAM":
-        key = "user" if ":user/" in whom.identifier else "role"
-    scope = target if split_uri(target)[1] else f"s3://{split_uri(target)[0]}/*"
+    is_iam = whom.kind == "IAM"
+    key = find_iam_key(whom.identifier) if is_iam else DIRECTORY_TYPES[whom.kind].key.name
+    scope = spell_bucket(target)
     place = json.dumps(scope) if scope.endswith("*") else f"{{object: {json.dumps(scope)}}}"
-    raw = scope.endswith("*") and not scope.endswith("/*")
-    lines = [
-        f"  - name: {PROPOSED_NAME}",
-        f"    to: {{{key}: {json.dumps(whom.identifier)}}}",
-        f"    on: {place}",
-        f"    allow: {permission}",
-        *(["    raw_prefix: true"] if raw else []),
-    ]
-    return "\n".join(lines)
+    raw = ["raw_prefix: true"] if scope.endswith("*") and not scope.endswith("/*") else []
+    to = f"{key}: {json.dumps(whom.identifier)}"
+    return format_rule(PROPOSED_NAME, to, place, permission, *raw)

@@ -5,7 +5,6 @@ batch that it is a part of. A batch is named by the pattern of its objects, with
 captures filled in, as s3://data/in/2026-11-30/*.csv. That name matches its own pattern.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from grantor.core.diagnostics import Fault, Problem
 from grantor.core.grant import profile_subject
 from grantor.core.job_places import JobPlace
 from grantor.core.jobs.preflight import Arguments, StartValidator
-from grantor.core.key_pattern import TOKEN, KeyPattern, fill_captures
+from grantor.core.key_pattern import OWN_VARIABLE, TOKEN, KeyPattern, fill_captures
 from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
@@ -41,9 +40,6 @@ from grantor.core.rules import (
     is_glob,
 )
 from grantor.core.snapshot import Inventory, Profile
-
-# A variable of a profile or domain; captures have no dot.
-OWN_VARIABLE = re.compile(r"\{[a-z]+\.[^{}]*\}")
 
 
 def find_candidates(jobs: Iterable[Job], upload: str) -> tuple[Job, ...]:

@@ -20,12 +20,13 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from grantor.core.diagnostics import Fault, join_words, quote_text
+from grantor.core.diagnostics import Fault, join_some, join_words, quote_text
 from grantor.core.grant import Grant, Permission, covers, iam_grantee
 from grantor.core.job_places import JobPlace, JobPlaces
 from grantor.core.key_pattern import KeyPattern
 from grantor.core.planning.rendering import Home, describe_grantee
 from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
+from grantor.core.policy.language import format_rule
 from grantor.core.rules import Start, Suspension
 from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
 from grantor.settings import MAX_LISTED_NAMES
@@ -184,13 +185,7 @@ def _format_rule(start: Start, number: int, scope: str, permission: Permission) 
     domain, _, name = start.profile.partition("/")
     selector = f"{{domain: {json.dumps(domain)}, names: [{json.dumps(name)}]}}"
     grantee = f"profiles: {selector}" if name else f"role: {start.role}"
-    lines = (
-        f"  - name: {start.job.name}-{number}",
-        f"    to: {{{grantee}}}",
-        f"    on: {json.dumps(scope)}",
-        f"    allow: {permission}",
-    )
-    return "\n".join(lines)
+    return format_rule(f"{start.job.name}-{number}", grantee, json.dumps(scope), permission)
 
 
 @dataclass(frozen=True)
@@ -212,11 +207,10 @@ class StartValidator:
         yield from self._overlap_faults(place)
 
     def _role_fault(self, role: str) -> Fault:
-        known = sorted(self.may_pass)
-        few = [*known[:MAX_LISTED_NAMES], "others"] if len(known) > MAX_LISTED_NAMES else known
+        known = join_some(sorted(self.may_pass), MAX_LISTED_NAMES) or "none"
         why = (
             "jobs run only as roles that the stack's parameter JobRoles names, and it names "
-            f"{join_words(few, 'and') if few else 'none'}"
+            f"{known}"
         )
         return Fault(
             f"{role} may not be passed to a job",

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 from grantor.core.data_buckets import NO_BUCKETS, ConnectedBuckets
-from grantor.core.diagnostics import Fault, Problem, join_words
+from grantor.core.diagnostics import Fault, Problem, join_some, join_words
 from grantor.core.grant import PERMISSIONS, Grant, Permission
-from grantor.core.planning.job_bounds import JOBS, JobBounds, list_some
+from grantor.core.planning.job_bounds import JOBS, JobBounds
 from grantor.core.policy import value_types
 from grantor.core.policy.parser import read_top
 from grantor.core.policy.text_forms import SCOPE
@@ -29,6 +29,7 @@ from grantor.settings import (
     DEFAULT_BOUND_FOLDERS,
     DEFAULT_BOUND_GRANTS,
     MAX_GRANTS,
+    MAX_LISTED_LOCATIONS,
 )
 
 BOUNDS_FILE = "bounds/bounds.yaml"  # its key in the policy bucket
@@ -154,7 +155,7 @@ class FileBounds:
 
     def explain_leaving(self, what: str) -> Fault:
         """Say that something is in a bucket that is being removed from the stack."""
-        why = f"it is being removed from the stack: {list_some(self.leaving)}"
+        why = f"it is being removed from the stack: {join_some(self.leaving, MAX_LISTED_LOCATIONS)}"
         remedy = "take the rule out, or keep the bucket in the parameters of the stack"
         return Fault(f"{what} is in a bucket that leaves", why, remedy)
 
@@ -237,7 +238,8 @@ class RuleBounds:
             self.faults[own.explain_leaving(self.rule.on)] = None
         refused = [(what, key) for fits, what, key in checks if not fits]
         for what, key in refused:
-            self.faults[own.explain_excess(what, key, list_some(getattr(own, key)))] = None
+            may = join_some(getattr(own, key), MAX_LISTED_LOCATIONS)
+            self.faults[own.explain_excess(what, key, may)] = None
         return not refused and not is_leaving
 
 

@@ -1,11 +1,10 @@
 """The machines that the jobs of policy files may have, as the bounds file says."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
-from grantor.core.diagnostics import join_words
+from grantor.core.diagnostics import join_some
 from grantor.core.machines import choose_instances
 from grantor.core.policy import value_types
 from grantor.core.policy.value_types import Form, Key, Listing, Number
@@ -82,7 +81,7 @@ class JobBounds:
         is_known = any(fnmatchcase(has.type, glob) for glob in self.machines)
         kind = has.type or "instances: auto"
         found = {
-            "machines": (is_known, kind, list_some(self.machines)),
+            "machines": (is_known, kind, join_some(self.machines, MAX_LISTED_LOCATIONS)),
             "count": (has.count <= self.count, f"{has.count} machines", f"up to {self.count}"),
             "hours": (hours <= self.hours, f"{hours:g} hours", f"up to {self.hours}"),
             "volume": (has.volume <= self.volume, f"{has.volume:,} GB", f"up to {self.volume:,}"),
@@ -98,10 +97,3 @@ class JobBounds:
     def _allow(self, machines: Instances) -> bool:
         known = any(fnmatchcase(machines.type, glob) for glob in self.machines)
         return known and machines.count <= self.count
-
-
-def list_some(words: Iterable[str]) -> str:
-    """Join some of the words, and say if there are more."""
-    listed = list(words)
-    more = ["others"] if len(listed) > MAX_LISTED_LOCATIONS else []
-    return join_words([*listed[:MAX_LISTED_LOCATIONS], *more], "and")

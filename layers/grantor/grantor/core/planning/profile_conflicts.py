@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice, product
+from itertools import product
 
-from grantor.core.diagnostics import Fault, join_words
+from grantor.core.diagnostics import Fault, join_some
 from grantor.core.grant import covers, iam_grantee, profile_subject
 from grantor.core.planning.grantees import (
     ProfileIndex,
@@ -163,10 +163,7 @@ class ConflictCheck:
 
 def _name_some(profiles: Iterable[Profile]) -> str:
     """The first few by name; empty if there are none."""
-    names = [f"{one.domain}/{one.name}" for one in islice(profiles, MAX_LISTED_NAMES + 1)]
-    if len(names) > MAX_LISTED_NAMES:
-        names = [*names[:MAX_LISTED_NAMES], "others"]
-    return join_words(names, "and") if names else ""
+    return join_some((f"{one.domain}/{one.name}" for one in profiles), MAX_LISTED_NAMES)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from grantor.core.diagnostics import (
     Notice,
     Problem,
     is_invisible,
+    join_some,
     join_words,
     quote_text,
 )
@@ -321,19 +322,10 @@ class LocationCheck:
         if below:
             what = f"{quote_text(scope)} is wider than every location"
             why = "a grant cannot reach beyond its location"
-            remedy = (
-                f"write a scope below {_name_some(below)}, or register a location for all of it"
-            )
+            some = join_some(below, MAX_LISTED_LOCATIONS, "or")
+            remedy = f"write a scope below {some}, or register a location for all of it"
             return Fault(what, why, remedy)
-        known = _name_some(self._roots) or "none"
+        known = join_some(self._roots, MAX_LISTED_LOCATIONS, "or") or "none"
         what = f"{quote_text(scope)} is outside every location"
         why = f"a grant is created in a registered location, and the instance has {known}"
         return Fault(what, why, "write a scope below a location, or register one there")
-
-
-def _name_some(roots: Iterable[str]) -> str:
-    """The first few locations; empty if there are none."""
-    words = list(roots)
-    if len(words) > MAX_LISTED_LOCATIONS:
-        words = [*words[:MAX_LISTED_LOCATIONS], "others"]
-    return join_words(words) if words else ""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from grantor.core.diagnostics import Fault, join_words
+from grantor.core.diagnostics import Fault, join_some
 from grantor.core.grant import Grantee, iam_grantee, parse_profile_subject, profile_subject
 from grantor.core.planning.grantees import has_passed, resolve_grantee
 from grantor.core.planning.scopes import NotRead, RuleOutcomes, RuleRejected
@@ -54,8 +54,7 @@ def _find_roles(
     for role in roles:
         others = sorted(inventory.sharing[role] - {subject})
         if others:
-            more = ["others"] if len(others) > MAX_LISTED_NAMES else []
-            names = join_words([*others[:MAX_LISTED_NAMES], *more], "and")
+            names = join_some(others, MAX_LISTED_NAMES)
             what = f"{iam_grantee(role)} is also the role of {names}"
             why = "S3 Access Grants knows roles, not profiles, so they are suspended as well"
             outcomes.warn(suspension, Fault(what, why, "give each a role of its own"))
@@ -107,10 +106,7 @@ def explain_review(review: SuspensionReview) -> tuple[str, ...]:
     """Why the suspensions require an approval; empty if they do not."""
     causes = []
     if review.people:
-        more = review.people[MAX_LISTED_NAMES:]
-        names = join_words(
-            [*review.people[:MAX_LISTED_NAMES], *(["others"] if more else [])], "and"
-        )
+        names = join_some(review.people, MAX_LISTED_NAMES)
         causes.append(
             f"it suspends {len(review.people)} people within a day: {names}; "
             f"more than {GUARD_SUSPENDED_PEOPLE}"

@@ -210,6 +210,15 @@ SHARED_ROLE = Key(
 )
 
 
+def find_iam_key(arn: str) -> str:
+    """The key below `to` for the ARN of a role or user.
+
+    >>> find_iam_key("arn:aws:iam::111122223333:user/ana")
+    'user'
+    """
+    return "user" if ":user/" in arn else "role"
+
+
 @dataclass(frozen=True)
 class GranteeType:
     """One type of grantee."""

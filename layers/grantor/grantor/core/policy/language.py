@@ -1,7 +1,7 @@
 """The policy language: the keys of a policy file and of its rules (its jobs: job_language.py)."""
 
 from grantor.core.diagnostics import Fault
-from grantor.core.grant import PERMISSIONS
+from grantor.core.grant import PERMISSIONS, Permission
 from grantor.core.policy.grantee_types import GRANTEE_TYPES, SHARED_ROLE
 from grantor.core.policy.job_language import JOB
 from grantor.core.policy.text_forms import (
@@ -336,3 +336,16 @@ POLICY = Mapping(
     "version: 1, and rules: with a list below it",
     one_of=("rules", "jobs", "suspend"),
 )
+
+
+def format_rule(name: str, to: str, on: str, allow: Permission, *more: str) -> str:
+    """Write a rule as an item below `rules:`; `to`, `on` and further keys are YAML already.
+
+    >>> print(format_rule("own", "directory_group: Team", "s3://b/*", Permission.READ))
+      - name: own
+        to: {directory_group: Team}
+        on: s3://b/*
+        allow: READ
+    """
+    keys = (f"to: {{{to}}}", f"on: {on}", f"allow: {allow}", *more)
+    return "\n    ".join((f"  - name: {name}", *keys))

@@ -14,6 +14,7 @@ from grantor.core.key_pattern import (
     BRACES,
     MAX_OPEN_PER_SEGMENT,
     OPEN,
+    OWN_VARIABLE,
     TOKEN,
     WILD,
     KeyPattern,
@@ -34,8 +35,6 @@ SHARED_PLACE_REASONS = {
     "on": "one upload would start the job for each of them",
     "output": "the jobs of all profiles would write to one folder",
 }
-# What has to have a dot to be a variable of a profile or a domain.
-OWN_VARIABLE = re.compile(r"\{[a-z]+\.[^{}]*\}")
 
 
 def parse_places(job: Fields, context: TextContext) -> dict[str, str]:

@@ -37,7 +37,11 @@ def run_spark(
     master = STARVED_OPTIONS if starved else [LOCAL_MASTER]
     words = [str(SPARK / "bin/spark-submit"), "--deploy-mode", "client", "--master", *master]
     # The container's first process ignores SIGTERM; what it starts does not.
-    process = subprocess.Popen([*words, *command], env=environment, preexec_fn=_end_on_sigterm)  # noqa: PLW1509  -- no thread runs yet
+    process = subprocess.Popen(
+        [*words, *command],
+        env=environment,
+        preexec_fn=_end_on_sigterm,  # noqa: PLW1509  -- no thread runs yet
+    )
     ended = threading.Event()
     publisher = threading.Thread(target=_publish_events, args=(events, ended), daemon=True)
     publisher.start()
