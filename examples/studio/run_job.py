@@ -5,7 +5,7 @@ Access Grants for every request.
 """
 
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,16 +17,18 @@ from sagemaker.core.spark.processing import PySparkProcessor
 BUCKET = os.environ.get("DATA_BUCKET", "<the stack's output DataBucket>")
 OPERATIONS = os.environ.get("OPERATIONS_BUCKET", "<the stack's output OperationsBucket>")
 FOLDER = os.environ.get("FOLDER", "UserA")
-# A folder here, or the launcher's code: s3://<operations bucket>/code/<hash>
+# The folder spark_jobs of a clone, or the launcher's code: s3://<operations bucket>/code/<hash>
 CODE = os.environ.get("JOB_CODE", "spark_jobs")
 
 account_id = boto3.client("sts").get_caller_identity()["Account"]
 role = os.environ.get("EXECUTION_ROLE") or get_execution_role()
 # The only part of the operations bucket that this role may write.
 own_prefix = f"runs/{role.rpartition('/')[2]}/"
-package = f"{CODE}/py-files/framework.zip"
+script, package = f"{CODE}/preprocess.py", f"{CODE}/py-files/framework.zip"
 if not CODE.startswith("s3://"):
-    package = shutil.make_archive(f"{tempfile.mkdtemp()}/abalone", "zip", CODE, "abalone")
+    pack, packed = f"{CODE}/../functions/start_spark_job/pack.py", tempfile.mkdtemp()
+    subprocess.run([sys.executable, pack, CODE, packed], check=True)
+    script, package = f"{packed}/abalone/preprocess.py", f"{packed}/abalone/framework.zip"
 job_name = f"spark-preprocess-job-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime())}"
 
 # The SDK uploads to where no other role can write, not to the default bucket of the account.
@@ -43,7 +45,7 @@ processor = PySparkProcessor(
     sagemaker_session=session,
 )
 processor.run(
-    submit_app=f"{CODE}/preprocess.py",
+    submit_app=script,
     submit_py_files=[package],
     arguments=[
         "--account_id", account_id,
