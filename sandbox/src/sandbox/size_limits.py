@@ -224,7 +224,7 @@ LIMITS: tuple[SizeLimit, ...] = (
         "AWS::S3::BucketPolicy", "PolicyDocument", 20_480,
         "S3 User Guide: bucket policies are limited to 20 KB in size", (),
         measure=count_policy_characters,
-        text="Bucket policies are limited to 20480 bytes in size (PolicyTooLarge)",
+        text="Bucket policies are limited to 20480 bytes in size",
     ),
     SizeLimit(
         "AWS::DynamoDB::Table", "TableName", 255, "API reference of CreateTable", (),

@@ -24,6 +24,8 @@ class GrantSwitches:
     bare_bucket_is_inside: bool = True
     # Do a READ and a WRITE grant together answer a READWRITE request? Assumed no.
     read_and_write_combine: bool = False
+    # Does a closer grant of too little permission hide a wider one that would do? Assumed no.
+    closer_grant_hides: bool = False
     # Is a sub-prefix without `*` and without S3PrefixType=Object accepted? Assumed yes; it
     # then means the one key of that name.
     plain_prefix_is_taken: bool = True
@@ -139,6 +141,8 @@ class ObjectSwitches:
     # Assumed yes, because then a client that loses or reorders an entry of others is found out;
     # otherwise it is sorted by kind.
     bucket_texts_kept: bool = True
+    # Which code refuses a bucket policy of more than 20 KB? The User Guide states the limit alone.
+    large_policy_code: str = "PolicyTooLarge"
     # A tool, not a question: for how many seconds after EventBridge was enabled for a bucket do
     # its events get lost? AWS: the change takes around five minutes (300). Whether the events of
     # that time are lost or late is unknown. Assumed lost, as nobody promises them.

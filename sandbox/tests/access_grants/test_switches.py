@@ -54,6 +54,12 @@ def read_and_write(laid: GrantScenario) -> str:
     return outcome(lambda: laid.ask("UserA/*", "READWRITE"))
 
 
+def writing_beside_a_closer_read(laid: GrantScenario) -> str:
+    laid.grant("*", permission="READWRITE")
+    laid.grant("UserA/*", permission="READ")
+    return outcome(lambda: laid.ask("UserA/*", "WRITE"))
+
+
 def bare_bucket(laid: GrantScenario) -> str:
     laid.grant("*")
     session = laid.aws.client("s3control", laid.aws.session(laid.user))
@@ -152,6 +158,8 @@ ROWS: list[tuple[str, Any, Callable[[GrantScenario], str], str]] = [
     ("bare_bucket_is_inside", False, bare_bucket, "AccessDenied"),
     ("read_and_write_combine", False, read_and_write, "AccessDenied"),
     ("read_and_write_combine", True, read_and_write, DONE),
+    ("closer_grant_hides", False, writing_beside_a_closer_read, DONE),
+    ("closer_grant_hides", True, writing_beside_a_closer_read, "AccessDenied"),
     ("plain_prefix_is_taken", True, lambda laid: outcome(lambda: laid.grant("analytics/")), DONE),
     ("plain_prefix_is_taken", False, lambda laid: outcome(lambda: laid.grant("analytics/")), "InvalidAccessGrant"),
     ("invalid_scope_code", "InvalidAccessGrant", lambda laid: outcome(lambda: laid.grant("a*b/*")), "InvalidAccessGrant"),

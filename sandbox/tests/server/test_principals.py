@@ -87,6 +87,22 @@ def test_a_bucket_policy_spares_the_role_that_it_names(person: Callable[..., Per
     assert "explicit deny in a resource-based policy" in puts(ben.sign_in(), ana.bucket)
 
 
+def test_a_bucket_policy_can_refuse_whatever_is_not_a_conditional_write(
+    person: Callable[..., Person],
+) -> None:
+    ana = person(EVERYTHING)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": ana.on}
+    ana.guard_bucket(deny | {"Condition": {"Null": {"s3:if-none-match": "true"}}})
+    s3 = ana.sign_in()
+
+    assert "explicit deny in a resource-based policy" in puts(s3, ana.bucket)
+    s3.put_object(Bucket=ana.bucket, Key="a", Body=b"x", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=ana.bucket, Key="a", Body=b"y", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="explicit deny"):
+        s3.copy_object(Bucket=ana.bucket, Key="b", CopySource=f"{ana.bucket}/a")
+
+
 def test_a_session_policy_sees_the_role(person: Callable[..., Person]) -> None:
     ana = person(EVERYTHING)
     own = EVERYTHING | {"Condition": {"ArnEquals": {"aws:PrincipalArn": ana.arn}}}

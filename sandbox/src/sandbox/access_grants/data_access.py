@@ -81,6 +81,9 @@ def _find_closest_grant(
     serving = sort_by_closeness(
         [grant for grant in inside if grant.permission in (permission, "READWRITE")]
     )
+    if service.switches.closer_grant_hides and serving:
+        closest = sort_by_closeness(inside)[0]
+        serving = [grant for grant in serving if grant.scope == closest.scope]
     combined = {grant.permission for grant in inside} >= {
         "READ",
         "WRITE",

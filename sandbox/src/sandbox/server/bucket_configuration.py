@@ -4,7 +4,8 @@ The server by itself writes notifications anew: it sorts them by kind and drops 
 act on, so that a client that loses or reorders somebody else's entries goes unnoticed. It takes XML
 that it cannot read for an empty configuration, and a policy of any size. Sources: S3 API reference,
 PutBucketNotificationConfiguration; S3 User Guide, "Bucket policies are limited to 20 KB in size".
-Whether S3 itself returns the letters that it was sent is a switch, `bucket_texts_kept`.
+Whether S3 itself returns the letters that it was sent is a switch, `bucket_texts_kept`, and so is
+the code for a large policy, `large_policy_code`.
 """
 
 import re
@@ -77,7 +78,7 @@ def _limit_policy(original: Callable[..., Answer]) -> Callable[..., Answer]:
     def put(name: str, body: bytes) -> Answer:
         if len(body) > MAX_POLICY_BYTES:
             why = f"Bucket policies are limited to {MAX_POLICY_BYTES} bytes in size"
-            return tuple(error("PolicyTooLarge", why, 400))
+            return tuple(error(current_switches(ObjectSwitches).large_policy_code, why, 400))
         return original(name, body)
 
     return put

@@ -2,8 +2,10 @@
 
 dynamodb:LeadingKeys holds the partition keys that a call reads or writes. Each table of a batch and
 each item of a transaction is judged by itself, so its keys travel with the ARN that it is judged
-on. aws:ResourceTag is for EC2 and EFS, ec2:Vpc for security groups. aws:SecureTransport is true for
-every call: plain HTTP that never leaves the machine counts as encrypted.
+on. aws:ResourceTag is for EC2 and EFS, ec2:Vpc for security groups. s3:if-match and
+s3:if-none-match are the headers of a conditional write (AWS, "Enforce conditional writes on Amazon
+S3 buckets"). aws:SecureTransport is true for every call: plain HTTP that never leaves the machine
+counts as encrypted.
 """
 
 import json
@@ -164,6 +166,26 @@ def _tell_network(arn: str) -> dict[str, str]:
     return {"ec2:Vpc": f"{rest}:vpc/{groups[group]['VpcId']}"} if group in groups else {}
 
 
+def _install_conditional_writes() -> None:
+    """Pass the conditions of a write to the evaluator."""
+    parameters = "iam_action, query_params, path='', headers=None"
+    wrap_seam(ACTIONS, "s3_service_context", parameters, _add_conditions)
+
+
+def _add_conditions(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def context(
+        iam_action: str, query_params: Any, path: str = "", headers: Any = None
+    ) -> dict[str, Any]:
+        known = original(iam_action, query_params, path, headers)
+        if iam_action != "s3:PutObject":
+            return known
+        sent = {name.lower(): value for name, value in (headers or {}).items()}
+        names = (name for name in ("if-match", "if-none-match") if sent.get(name))
+        return known | {f"s3:{name}": sent[name] for name in names}
+
+    return context
+
+
 def _install_transport() -> None:
     """Mark every request as encrypted where the server passes its origin to the evaluator."""
     wrap_seam(
@@ -182,4 +204,5 @@ def install() -> None:
     """Give the evaluator every condition key of this module."""
     _install_leading_keys()
     _install_resource_tags()
+    _install_conditional_writes()
     _install_transport()

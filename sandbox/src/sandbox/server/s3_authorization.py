@@ -2,7 +2,7 @@
 
 The server splits keys at slashes and drops the empty parts before IAM sees them, judges all keys of
 a batch as if none had a version, and asks for nothing but s3:PutObject where a write also sets
-tags, an ACL or a lock.
+tags, an ACL or a lock. What KMS has to allow is in `s3_encryption`.
 
 Sources: AWS, "Actions, resources, and condition keys for Amazon S3", operations CopyObject,
 CreateMultipartUpload and PutObject; the API references of PutObjectTagging and GetObjectTagging
@@ -24,6 +24,13 @@ from sandbox.server.enforcement import (
     wrap_resource,
 )
 from sandbox.server.s3_addresses import S3, split_address, split_copy_source
+from sandbox.server.s3_encryption import (
+    DECRYPT,
+    GENERATE,
+    find_read_key,
+    find_upload_key,
+    find_write_key,
+)
 from sandbox.server.seams import use_seam, wrap_seam
 from sandbox.switches import ObjectSwitches
 
@@ -42,6 +49,19 @@ ALSO_NEEDED = {
 
 
 @dataclass(frozen=True)
+class KeyFinder:
+    """Finds the ARN of the customer's KMS key, "" for none.
+
+    `read` finds that of a bucket, key and version, `write` that of a write with these headers to a
+    bucket, `upload` that of an upload in parts by its id.
+    """
+
+    read: Callable[[str, str, str], str]
+    write: Callable[[Mapping[str, str], str], str]
+    upload: Callable[[str], str]
+
+
+@dataclass(frozen=True)
 class ObjectRequest:
     """A request for one object; header names are in lower case.
 
@@ -57,10 +77,16 @@ class ObjectRequest:
     query: Query
     has_tags: Callable[[str, str, str], bool]
     copy_reads_tags: bool
+    keys: "KeyFinder"
 
     @property
     def arn(self) -> str:
         return object_arn(self.bucket, self.key)
+
+    @property
+    def version(self) -> str:
+        """The version that is named; empty for the current one."""
+        return str((self.query.get("versionId") or [""])[0])
 
     @property
     def is_part(self) -> bool:
@@ -76,6 +102,10 @@ def list_further_checks(request: ObjectRequest) -> Iterator[Check]:
     """Yield what a request for an object needs besides its own action on its own key."""
     if action := ALSO_NEEDED.get(request.action):
         yield action, request.arn
+    if request.method == "GET" and request.action in ("GetObject", "GetObjectVersion"):
+        yield from _check_key(
+            DECRYPT, request.keys.read(request.bucket, request.key, request.version)
+        )
     if request.action == "PutObject" and request.method in ("PUT", "POST"):
         yield from _check_write(request)
     bypassing = use_seam(ACTIONS, "_S3_GOVERNANCE_BYPASS_ACTIONS")
@@ -88,7 +118,10 @@ def _check_write(request: ObjectRequest) -> Iterator[Check]:
     if source:
         yield from _check_source(request, source)
     if request.is_part:
+        upload = str((request.query["uploadId"] or [""])[0])
+        yield from _check_key(DECRYPT, request.keys.upload(upload))
         return
+    yield from _check_key(GENERATE, request.keys.write(request.headers, request.bucket))
     if _sets_tags(request, source):
         yield "s3:PutObjectTagging", request.arn
     if any(name.startswith(ACL_HEADERS) and value for name, value in request.headers.items()):
@@ -103,9 +136,15 @@ def _check_source(request: ObjectRequest, source: str) -> Iterator[Check]:
     bucket, key, version = split_copy_source(source)
     arn = object_arn(bucket, key)
     yield "s3:GetObjectVersion" if version else "s3:GetObject", arn
+    yield from _check_key(DECRYPT, request.keys.read(bucket, key, version))
     copies_tags = not request.is_part and not _replaces_tags(request)
     if copies_tags and request.copy_reads_tags and request.has_tags(bucket, key, version):
         yield "s3:GetObjectVersionTagging" if version else "s3:GetObjectTagging", arn
+
+
+def _check_key(action: str, key: str) -> Iterator[Check]:
+    if key:
+        yield action, key
 
 
 def _sets_tags(request: ObjectRequest, source: str) -> bool:
@@ -148,6 +187,7 @@ def _name_resource(request: AuthorizedRequest, find: FindResource) -> str:
 
 def _list_checks(_: Callable[..., list[Check]]) -> Callable[..., list[Check]]:
     action_of = use_seam(ACTIONS, "_s3_action", "method, path, query_params")
+    keys = KeyFinder(find_read_key, find_write_key, find_upload_key)
 
     def checks(
         method: str, path: str, headers: dict[str, str], _: bytes, query_params: dict[str, Any]
@@ -158,8 +198,9 @@ def _list_checks(_: Callable[..., list[Check]]) -> Callable[..., list[Check]]:
         action = str(action_of(method, path, query_params))
         switches = current_switches(ObjectSwitches)
         asked = ObjectRequest(
-            method, bucket, key, action, headers, query_params, _has_tags, switches.copy_reads_tags
-        )
+            method, bucket, key, action, headers, query_params, _has_tags,
+            switches.copy_reads_tags, keys,
+        )  # fmt: skip
         return list(list_further_checks(asked))
 
     return checks
