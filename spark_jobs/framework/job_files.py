@@ -22,7 +22,7 @@ from framework.descriptor import (
     read_json,
     read_yaml,
 )
-from framework.parameters import Parameter, parse_parameters
+from framework.parameters import MAX_SENTENCE_CHARS, Parameter, parse_parameters, report_empty
 from framework.parse_contract import parse_contract
 
 # The folder with the package and the jobs: spark_jobs/ in a clone, or the zip
@@ -31,7 +31,6 @@ JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 JOB_KEYS = ("summary", "contract", "script", "input_remedy", "parameters")
 JOB_EXAMPLE = "summary: …, contract: contract.yaml"
 CONTRACT_NAME, SCRIPT_NAME = "contract.yaml", "transform.py"
-MAX_SENTENCE_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,7 @@ class _JobParser:
         described = _read_job_descriptor(self._folder, self._name)
         read = self._reader
         found = read.read_mapping(described.values, (), JOB_KEYS, JOB_EXAMPLE)
+        report_empty(read, found, ())
         summary = self._read_sentence(found, "summary")
         remedy = self._read_sentence(found, "input_remedy") if "input_remedy" in found else ""
         named = read.read_text(found.get("contract"), ("contract",), f"contract: {CONTRACT_NAME}")

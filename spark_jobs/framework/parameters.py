@@ -28,6 +28,7 @@ OWN_ARGUMENTS = frozenset(
     }
 )  # fmt: skip
 NUMBER_FORMS = {"integer": r"-?[0-9]{1,18}", "number": r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?"}
+MAX_SENTENCE_CHARS = 200
 MAX_VALUE_CHARS = 256  # SageMaker's limit for an argument
 
 
@@ -80,8 +81,9 @@ def parse_parameters(reader: DescriptorReader, value: Any, path: Path) -> tuple[
     """Parse the parameters of a job.yaml."""
     if value is None:
         return ()
-    if not isinstance(value, Mapping):
-        reader.report(path, f"this is {show_value(value)}", "write {days: {type: integer}}")
+    if not isinstance(value, Mapping) or not value:
+        cause = f"this is {show_value(value)}" if value else "there is no parameter in it"
+        reader.report(path, cause, "write {days: {type: integer}}, or remove it")
         return ()
     return tuple(_parse_parameter(reader, str(name), one, (*path, str(name)))
                  for name, one in value.items())  # fmt: skip
@@ -95,6 +97,7 @@ def _parse_parameter(reader: DescriptorReader, name: str, value: Any, path: Path
     kind = value.get("type") if isinstance(value, Mapping) else None
     more = PARAMETER_KEYS.get(kind, ()) if isinstance(kind, str) else ()
     found = reader.read_mapping(value, path, (*COMMON_KEYS, *more), "{type: integer, default: 1}")
+    report_empty(reader, found, path)
     if found and kind is None:
         reader.report(path, "it has no type", f"write type: {', '.join(PARAMETER_KEYS)}")
     chosen = reader.read_choice(kind, (*path, "type"), tuple(PARAMETER_KEYS), "string")
@@ -107,15 +110,35 @@ def _parse_parameter(reader: DescriptorReader, name: str, value: Any, path: Path
         maximum=reader.read_number(found.get("maximum"), (*path, "maximum"), -1e15, 1e15, math.inf),
         enum=_read_enum(reader, found.get("enum"), (*path, "enum")),
         pattern=_read_pattern(reader, found.get("pattern"), (*path, "pattern")),
-        description=str(found.get("description") or ""),
+        description=_read_description(reader, found.get("description"), (*path, "description")),
     )
+    if parameter.minimum > parameter.maximum:
+        reader.report((*path, "minimum"), "it is above the maximum", "swap the two")
     return _add_default(reader, parameter, found.get("default"), (*path, "default"))
+
+
+def report_empty(reader: DescriptorReader, found: Mapping[str, Any], path: Path) -> None:
+    """Report keys that are there and have no value."""
+    for key in (key for key, value in found.items() if value is None):
+        reader.report((*path, key), "this is empty", "write a value, or remove the key")
+
+
+def _read_description(reader: DescriptorReader, value: Any, path: Path) -> str:
+    if value is None:
+        return ""
+    text = reader.read_text(value, path, "a line")
+    if "\n" in text or len(text) > MAX_SENTENCE_CHARS:
+        cause = f"this is more than a line of {MAX_SENTENCE_CHARS} characters"
+        reader.report(path, cause, "shorten it")
+    return text
 
 
 def _read_enum(reader: DescriptorReader, value: Any, path: Path) -> tuple[str, ...]:
     if value is None:
         return ()
     words = reader.read_list(value, path, "a list of texts, such as [a, b]")
+    if not words:
+        reader.report(path, "there is no value in it", "write a list of texts, or remove it")
     if not all(isinstance(word, str) for word in words):
         reader.report(path, f"{show_value(value)} are not all texts", "quote them")
         return ()
@@ -135,6 +158,9 @@ def _add_default(
     reader: DescriptorReader, parameter: Parameter, value: Any, path: Path
 ) -> Parameter:
     if value is None:
+        return parameter
+    if parameter.type == "string" and not isinstance(value, str):
+        reader.report(path, f"{show_value(value)} is no text", "quote it")
         return parameter
     text = str(value).lower() if isinstance(value, bool) else str(value)
     try:

@@ -6,7 +6,7 @@ from math import ceil
 import pytest
 
 from benchmarks.large_estates import create_wanted_grants
-from grantor.aws.bucket_store import BucketStore
+from grantor.aws.policy_store import BucketStore
 from grantor.aws.services import Services
 from grantor.core.data_buckets import BucketGroup
 from tests.conftest import ACCOUNT, Sandbox

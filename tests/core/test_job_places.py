@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.job_places import JobPlace, JobPlaces
+from grantor.core.key_pattern import JobPlace, JobPlaces
 from grantor.core.rules import IamPrincipal, Job
 
 JOB = Job("f", "a", "abalone", IamPrincipal("arn:aws:iam::111122223333:role/a"), "s3://b/a", "")

@@ -14,7 +14,7 @@ from grantor.core.machines import (
     starts_executor,
     suggest_machine,
 )
-from grantor.core.planning.job_bounds import JobBounds
+from grantor.core.planning.bounds import JobBounds
 from grantor.core.rules import Instances
 
 ANYTHING = JobBounds(("ml.*",), 100, 24, 16_384)

@@ -10,6 +10,7 @@ launcher.read_alerts()                      the alerts since the last look
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from typing import Any
 from grantor.aws.job_services import JobNames, JobServices
 from grantor.aws.job_store import JobRun, WaitingUpload
 from grantor.core.jobs.request import JobNetwork
-from grantor.jobs.handler import handle
+from grantor.jobs.follow_up import metrics
+from grantor.jobs.handler import Invocation, handle, handle_batch
 from sandbox.testing.helpers import call_control
 from tests.conftest import ACCOUNT, Sandbox
 from tests.engine.helpers import AlertInbox
@@ -83,8 +85,28 @@ class LauncherSetup:
 
         Batches of 20 and more have no real messages in the queue.
         """
+        records = self._build_records(events, received)
+        answer = handle(jobs or self.build_jobs(), {"Records": records}, None)
+        return [events[int(failed["itemIdentifier"])] for failed in answer["batchItemFailures"]]
+
+    def deliver_at_once(self, *events: dict[str, Any], launchers: list[JobServices]) -> None:
+        """Deliver the same batch to several launchers at the same moment, each in a thread.
+
+        In Lambda each has a process of its own. Threads share its metrics, so none is written.
+        """
+
+        def deliver(jobs: JobServices) -> None:
+            handle_batch(jobs, Invocation(jobs, None), self._build_records(events, 1))
+
+        with ThreadPoolExecutor(len(launchers)) as together:
+            list(together.map(deliver, launchers))
+        metrics.clear_metrics()
+
+    def _build_records(
+        self, events: tuple[dict[str, Any], ...], received: int
+    ) -> list[dict[str, Any]]:
         few = len(events) < 20
-        records = [
+        return [
             {
                 "messageId": str(n),
                 "receiptHandle": self._receive(event) if few else "none",
@@ -93,8 +115,6 @@ class LauncherSetup:
             }
             for n, event in enumerate(events)
         ]
-        answer = handle(jobs or self.build_jobs(), {"Records": records}, None)
-        return [events[int(failed["itemIdentifier"])] for failed in answer["batchItemFailures"]]
 
     def _receive(self, event: dict[str, Any]) -> str:
         """Send and receive the event; return the message's receipt handle."""

@@ -1,6 +1,5 @@
 """Which runs are recorded and for how long, and that concurrent launchers start one job."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,13 +60,8 @@ def test_runs_are_listed_newest_first(launcher: LauncherSetup) -> None:
 def test_eight_launchers_at_once_start_one_job(launcher: LauncherSetup) -> None:
     event = launcher.upload(KEY)
     keys = launcher.setup.sandbox.root_keys
-    all_services = [launcher.build_jobs(keys) for _ in range(8)]
-    with ThreadPoolExecutor(8) as together:
-        list(
-            together.map(
-                lambda jobs: launcher.deliver(event, upload_event(KEY), jobs=jobs), all_services
-            )
-        )
+    launchers = [launcher.build_jobs(keys) for _ in range(8)]
+    launcher.deliver_at_once(event, upload_event(KEY), launchers=launchers)
 
     assert (len(launcher.list_statuses()), len(launcher.list_runs())) == (1, 1)
 

@@ -58,7 +58,9 @@ def test_the_jobs_code_and_its_configuration_stand_where_the_request_says(
 ) -> None:
     launcher.deliver(launcher.upload("UserA/abalone.csv"))
 
-    listed = launcher.setup.client("s3").list_objects_v2(Bucket=OPERATIONS)["Contents"]
+    listed = launcher.setup.client("s3").list_objects_v2(Bucket=OPERATIONS, Prefix="code/")[
+        "Contents"
+    ]
     code = "code/" + "c0de" * 8
     assert [one["Key"] for one in listed] == [
         f"{code}/conf/{DATA}/configuration.json",

@@ -16,16 +16,8 @@ from grantor.core.jobs.batches import (
     explain_long_list,
     group_members,
 )
-from grantor.core.jobs.match import (
-    StartPlan,
-    fill_start,
-    find_candidates,
-    list_batches,
-    list_starts,
-    plan_starts,
-)
-from grantor.core.jobs.near_misses import find_near_miss, may_be_near_miss
-from grantor.core.jobs.preflight import PreflightAnswer, check_grants, list_needs
+from grantor.core.jobs.decide import PreflightAnswer, check_grants, list_needs
+from grantor.core.jobs.match import StartPlan, find_candidates, list_batches, plan_starts
 from grantor.core.jobs.request import (
     Attempt,
     build_attempt_request,
@@ -33,8 +25,8 @@ from grantor.core.jobs.request import (
     compute_run_id,
     list_buckets,
 )
-from grantor.core.planning.bounds import Bounds, FileBounds
-from grantor.core.planning.job_bounds import JobBounds
+from grantor.core.jobs.unreported import fill_start, find_near_miss, list_starts, may_be_near_miss
+from grantor.core.planning.bounds import Bounds, FileBounds, JobBounds
 from grantor.core.rules import AUTO_INSTANCES, IamPrincipal, Job
 from grantor.core.snapshot import InputObject, Inventory, Profile
 from tests.core.jobs.starts import CODE, ENVIRONMENT, JOB, NAME, ROLE, RUN

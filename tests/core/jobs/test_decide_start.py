@@ -5,15 +5,13 @@ from dataclasses import replace
 import pytest
 
 from grantor.core.jobs.decide import (
-    FailureCause,
     InputStatus,
-    JobDescription,
-    JobStatus,
     StartAction,
     StartDecision,
     WantedRun,
     decide_start,
 )
+from grantor.core.jobs.job_status import FailureCause, JobDescription, JobStatus
 from grantor.settings import (
     CLOCK_SKEW_SECONDS,
     INPUT_QUIET_FIRST_SECONDS,

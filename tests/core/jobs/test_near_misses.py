@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantor.core.jobs.match import list_starts, plan_starts
-from grantor.core.jobs.near_misses import NearMiss, find_near_miss, may_be_near_miss
+from grantor.core.jobs.match import plan_starts
+from grantor.core.jobs.unreported import NearMiss, find_near_miss, list_starts, may_be_near_miss
 from grantor.core.planning.bounds import Bounds
 from grantor.core.rules import IamPrincipal
 from grantor.core.snapshot import Inventory, Profile

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.exits import WRONG_HEADER
-from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
+from grantor.core.jobs.job_status import FailureCause, JobDescription, JobStatus
 from grantor.core.jobs.outcome import (
     REMEDIES,
     JobSummary,

@@ -6,12 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantor.core.grant import Grant, Grantee, Permission
-from grantor.core.jobs.preflight import (
-    PreflightAnswer,
-    check_grants,
-    check_suspension,
-    find_unmet,
-)
+from grantor.core.jobs.decide import PreflightAnswer, check_grants, check_suspension, find_unmet
 from grantor.core.planning.rendering import Home
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import IamPrincipal, Policy, ProfileName, Start, Suspension

@@ -4,15 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from grantor.core.jobs.decide import (
-    FailureCause,
-    InputStatus,
-    JobStatus,
-    choose_swept,
-    is_swept_age,
-    is_unreported,
-    sort_starts,
-)
+from grantor.core.jobs.decide import InputStatus
+from grantor.core.jobs.job_status import FailureCause, JobStatus
+from grantor.core.jobs.unreported import choose_swept, is_swept_age, is_unreported, sort_starts
 from grantor.core.rules import Start
 from grantor.core.snapshot import InputObject
 from grantor.settings import (

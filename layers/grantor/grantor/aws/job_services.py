@@ -1,15 +1,16 @@
-"""What the launcher uses besides the services of a run: SageMaker's processing jobs, the code of
-jobs, and the adapters, built from the environment.
+"""What the launcher uses besides the services of a run: SageMaker's processing jobs, the uploads
+that jobs are about, the code of jobs, and the adapters, built from the environment.
 
 Apart from services.py, because the reconciler's cold start would pay for these imports.
 """
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ from grantor.aws.job_store import JobStore
 from grantor.aws.queues import UploadQueue
 from grantor.aws.s3 import OperationsBucket
 from grantor.aws.services import Services, build_services
-from grantor.aws.uploads import Uploads
-from grantor.core.jobs.decide import JobDescription, JobStatus
+from grantor.core.grant import split_uri
+from grantor.core.jobs.batches import BatchTooLarge, build_batch, explain_long_list
+from grantor.core.jobs.job_status import JobDescription, JobStatus
 from grantor.core.jobs.request import (
     CodeVersion,
     JobNetwork,
@@ -29,11 +31,14 @@ from grantor.core.jobs.request import (
     configuration_path,
     hash_request,
 )
+from grantor.core.key_pattern import KeyPattern
 from grantor.core.policy.job_types import ENTRY
 from grantor.core.rules import Start
 from grantor.core.snapshot import InputObject
+from grantor.settings import MAX_BATCH_PAGES, MAX_COUNTED_VERSIONS
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 BUCKET_PLACEHOLDER = "{data_bucket}"  # in the configuration, in place of a data bucket
@@ -145,6 +150,88 @@ def _explain_denial(message: str, role: str) -> str:
 
 def _epoch_seconds(time: datetime | None) -> float:
     return time.timestamp() if time else 0.0
+
+
+class Uploads:
+    """The objects of every bucket whose versions may be listed."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self._client = client
+
+    def read_latest(self, uri: str) -> InputObject | None:
+        """Read the latest version of the object at s3://bucket/key; None if there is none.
+
+        Costs one call.
+        """
+        bucket, key = split_uri(uri)
+        with retryable():
+            # Keys come in order, and of each key the newest version first: the object comes before
+            # all keys that begin with its key.
+            answer = self._client.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+        for found in answer.get("Versions", []):
+            if found["Key"] == key and found["IsLatest"]:
+                return _parse_version(bucket, found)
+        return None
+
+    def list_matching(self, pattern: str) -> list[InputObject]:
+        """List the latest version of each object that can match a pattern of keys.
+
+        Costs a call per 1,000 versions that begin with its stem. Raises BatchTooLarge after
+        MAX_BATCH_PAGES calls.
+        """
+        bucket, stem = split_uri(KeyPattern(pattern).stem)
+        paginator = self._client.get_paginator("list_object_versions")
+        found: list[InputObject] = []
+        with retryable():
+            for number, page in enumerate(paginator.paginate(Bucket=bucket, Prefix=stem)):
+                if number == MAX_BATCH_PAGES:
+                    raise BatchTooLarge(explain_long_list(pattern))
+                found += [
+                    _parse_version(bucket, version)
+                    for version in page.get("Versions", ())
+                    if version["IsLatest"]
+                ]
+        return found
+
+    def read_batch(self, pattern: str) -> InputObject | None:
+        """Read the objects that match, as one input; None if there is none.
+
+        Costs what list_matching costs. Raises BatchTooLarge.
+        """
+        return build_batch(pattern, self.list_matching(pattern))
+
+    def count_versions_between(self, given: InputObject, known: str) -> int:
+        """Count the versions between the version `known` and this one, at most 10,000.
+
+        Returns 0 if `known` is not found. Costs a call per 1,000 versions.
+        """
+        with retryable():
+            older = dropwhile(
+                lambda version: version != given.version, self._iterate_versions(given.uri)
+            )
+            for count, version in enumerate(islice(older, 1, None)):
+                if version == known or count == MAX_COUNTED_VERSIONS:
+                    return count
+        return 0
+
+    def _iterate_versions(self, uri: str) -> Iterator[str]:
+        """Iterate over the ids of the object's versions, newest first."""
+        bucket, key = split_uri(uri)
+        paginator = self._client.get_paginator("list_object_versions")
+        pages: Any = paginator.paginate(Bucket=bucket, Prefix=key)
+        listed = (found for page in pages for found in page.get("Versions", ()))
+        same_key = takewhile(lambda found: found["Key"] == key, listed)
+        return (found["VersionId"] for found in same_key)
+
+
+def _parse_version(bucket: str, found: Any) -> InputObject:
+    return InputObject(
+        f"s3://{bucket}/{found['Key']}",
+        found["ETag"].strip('"'),
+        found["Size"],
+        found["VersionId"],
+        found["LastModified"].timestamp(),
+    )
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from grantor.aws.dynamodb import DynamoDBTable
-from grantor.core.jobs.decide import FailureCause, InputStatus, JobStatus
-from grantor.core.jobs.near_misses import NearMiss
+from grantor.core.jobs.decide import InputStatus
+from grantor.core.jobs.job_status import FailureCause, JobStatus
 from grantor.core.jobs.outcome import JobOutcome
 from grantor.core.jobs.request import Attempt
+from grantor.core.jobs.unreported import NearMiss
 from grantor.settings import (
     ALERT_QUIET_TIME,
     JOB_RETENTION,

@@ -23,15 +23,14 @@ from grantor.aws.clients import CONNECTION_ERRORS, RetryableError, map_concurren
 from grantor.aws.job_services import JobServices
 from grantor.aws.queues import Record, parse_record, retry_sooner
 from grantor.core.jobs.match import find_candidates, find_subjects, list_batches, plan_starts
-from grantor.core.jobs.near_misses import find_near_miss, may_be_near_miss
+from grantor.core.jobs.unreported import find_near_miss, may_be_near_miss
 from grantor.core.rules import Job
 from grantor.core.snapshot import Focus, Inventory
 from grantor.core.triggers import UploadTrigger, parse_upload_trigger
-from grantor.jobs import finish
-from grantor.jobs.finish import logger, metrics
-from grantor.jobs.start import JobStarter, RetryWhen, StartResult
+from grantor.jobs import follow_up
+from grantor.jobs.follow_up import RetryWhen, StartResult, WaitingRecord, logger, metrics
+from grantor.jobs.start import JobStarter
 from grantor.jobs.sweep import InputSweep
-from grantor.jobs.waiting import WaitingRecord
 from grantor.reconcile.policies import PolicySet, read_policies_in_force
 from grantor.reconcile.read_profiles import read_all_profiles, read_some_profiles
 from grantor.settings import (
@@ -56,7 +55,7 @@ def handle(jobs: JobServices, event: Mapping[str, Any], context: Any) -> dict[st
     invocation = Invocation(jobs, context)
     try:
         if "Records" in event:
-            return _handle_batch(jobs, invocation, event["Records"])
+            return handle_batch(jobs, invocation, event["Records"])
         trigger = parse_upload_trigger(event)
         results = invocation.process_triggers([trigger])
         return {"results": results or [_explain_no_result(trigger)]}
@@ -124,7 +123,7 @@ class Invocation:
             for about in self._get_processor().list_batches(trigger.upload):
                 yield replace(trigger, upload=about)
         elif trigger.ended:
-            if upload := finish.settle_ended_job(self._jobs, trigger.ended):
+            if upload := follow_up.settle_ended_job(self._jobs, trigger.ended):
                 yield UploadTrigger(upload=upload)
         elif trigger.waiting:
             waiting = [
@@ -242,7 +241,7 @@ class UploadProcessor:
         bounds = self.policies.bounds
         plan = plan_starts(self._every_job, trigger.upload, inventory, self._roles, bounds)
         for refused in plan.refused:
-            finish.alert_once(self.jobs, "a job is refused", str(refused))
+            follow_up.alert_once(self.jobs, "a job is refused", str(refused))
         results = [StartResult(str(refused), RetryWhen.ON_EVENT) for refused in plan.refused]
         results += [StartResult(unread, RetryWhen.SOON) for unread in plan.unread]
         starter = JobStarter(self.jobs, self.policies, trigger)
@@ -278,7 +277,7 @@ def merge_triggers(triggers: Iterable[UploadTrigger]) -> list[UploadTrigger]:
     return list(merged.values())
 
 
-def _handle_batch(
+def handle_batch(
     jobs: JobServices, invocation: Invocation, records: Sequence[Record]
 ) -> dict[str, Any]:
     """Process messages about the same thing together; return those that failed."""

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import Enum
 
 from grantor.aws.clients import RetryableError
 from grantor.aws.job_services import JobServices, NameTaken, QuotaReached, RequestRefused
@@ -14,23 +13,19 @@ from grantor.aws.services import EarlyReads, Services
 from grantor.core.grant import Grant, iam_grantee, profile_subject
 from grantor.core.jobs.batches import INPUTS_FILE, BatchTooLarge, QuietCheck, dump_inputs
 from grantor.core.jobs.decide import (
-    FailureCause,
     InputStatus,
-    JobDescription,
-    JobStatus,
+    PreflightAnswer,
+    PreflightResult,
     StartAction,
     StartDecision,
     WantedRun,
-    decide_start,
-)
-from grantor.core.jobs.outcome import explain_quota, quote_foreign
-from grantor.core.jobs.preflight import (
-    PreflightAnswer,
-    PreflightResult,
     check_grants,
     check_suspension,
+    decide_start,
     explain_suspension,
 )
+from grantor.core.jobs.job_status import FailureCause, JobDescription, JobStatus
+from grantor.core.jobs.outcome import explain_quota, quote_foreign
 from grantor.core.jobs.request import (
     Attempt,
     UnsendableRequest,
@@ -47,31 +42,13 @@ from grantor.core.planning.required_reads import filter_rules
 from grantor.core.rules import IamPrincipal, Instances, Policy, Rule, Start
 from grantor.core.snapshot import Focus, InputObject, WantedGrants
 from grantor.core.triggers import UploadTrigger
-from grantor.jobs import finish
+from grantor.jobs import follow_up
+from grantor.jobs.follow_up import RetryWhen, StartResult
 from grantor.reconcile.policies import PolicySet
 from grantor.reconcile.read import read_focused
 from grantor.settings import JOB_NAME_SECRET_BYTES, JOB_START_ROUNDS, MAX_JOB_FAILURES
 
 FULL_FOCUS = Focus()
-
-
-class RetryWhen(Enum):
-    """When to look at an upload again."""
-
-    NEVER = "nothing is left to do"
-    ON_EVENT = "at the next event: a run ends, grants change, the schedule fires"
-    SOON = "soon, by a message of its own"
-    PAUSE = "when uploads pause, by a message of its own"
-
-
-@dataclass(frozen=True)
-class StartResult:
-    """The result of one start."""
-
-    sentence: str
-    retry: RetryWhen = RetryWhen.NEVER
-    delay: float = 0.0  # seconds until there is something to do, if that is known
-    arrived: float = 0.0  # when the last object of a batch has arrived, if uploads have to pause
 
 
 @dataclass(frozen=True)
@@ -108,7 +85,7 @@ class JobStarter:
         except BatchTooLarge as reason:
             sentence = f"{start.job.id} starts no run: {reason}"
             cause = f"{start.job.id} on {start.input} has too many objects"
-            finish.alert_once(self.jobs, "a batch is too large", sentence, cause)
+            follow_up.alert_once(self.jobs, "a batch is too large", sentence, cause)
             return StartResult(sentence, RetryWhen.ON_EVENT)
 
     def _start_job(self, start: Start) -> StartResult:
@@ -122,7 +99,7 @@ class JobStarter:
                     quiet.sentence, RetryWhen.PAUSE, quiet.seconds_left, check.uploaded
                 )
             if check.decision.action is StartAction.SETTLE and check.description:
-                finish.settle_run(self.jobs, check.held, check.description)
+                follow_up.settle_run(self.jobs, check.held, check.description)
             elif check.decision.action is not StartAction.START or not check.input:
                 return self._explain_no_start(start, check)
             elif result := self._launch_job(start, check, check.input):
@@ -153,14 +130,14 @@ class JobStarter:
         if action is StartAction.GIVEN_UP:
             last = f"the last of them {status.name}: {status.cause}"
             why = f"{sentence} after {MAX_JOB_FAILURES} attempts, {last}; {again}"
-            finish.alert_once(self.jobs, "a job is given up", why)
+            follow_up.alert_once(self.jobs, "a job is given up", why)
         if action is StartAction.FAILED and status.cause is FailureCause.INPUT:
             cause = f"{status.name} ended because of its input ({status.cause})"
             why = f"{sentence}: {cause}, which has not changed; {again}"
-            finish.alert_once(self.jobs, "a job failed", why)
+            follow_up.alert_once(self.jobs, "a job failed", why)
         if action is StartAction.GONE and start.input != start.upload:
             why = f"{sentence}; it starts when {start.input} is there"
-            finish.alert_once(self.jobs, "a job has no input", why)
+            follow_up.alert_once(self.jobs, "a job has no input", why)
             return StartResult(sentence, RetryWhen.ON_EVENT)
         retries = {
             StartAction.DONE: RetryWhen.NEVER,
@@ -195,7 +172,7 @@ class JobStarter:
         grants = check_role_grants(self.jobs.services, self.policies, start, now)
         if grants.answer is PreflightAnswer.MISSING:
             why = f"{start.job.id} on {start.input}: {grants.sentence}"
-            finish.alert_once(self.jobs, "a grant is missing for a job", why)
+            follow_up.alert_once(self.jobs, "a grant is missing for a job", why)
             return StartResult(grants.sentence, RetryWhen.ON_EVENT)
         if grants.answer is PreflightAnswer.NOT_YET:
             return StartResult(grants.sentence, RetryWhen.SOON)
@@ -207,7 +184,9 @@ class JobStarter:
         try:
             request = build_attempt_request(attempt, self.jobs.launch_environment(code.code))
         except UnsendableRequest as reason:
-            finish.alert_once(self.jobs, "a job cannot be requested", f"{attempt.label}: {reason}")
+            follow_up.alert_once(
+                self.jobs, "a job cannot be requested", f"{attempt.label}: {reason}"
+            )
             return StartResult(str(reason), RetryWhen.ON_EVENT)
         try:
             self.jobs.place_code(code, list_buckets(start))
@@ -217,7 +196,7 @@ class JobStarter:
                 f"s3://{self.jobs.names.operations_bucket}/: {quote_foreign(changed.key)} "
                 f"{changed}; find out who, then delete it, and the launcher puts its own"
             )
-            finish.alert_once(self.jobs, "the code of a job was changed", why)
+            follow_up.alert_once(self.jobs, "the code of a job was changed", why)
             return StartResult(why, RetryWhen.ON_EVENT)
         if found.members:
             folder = run_folder(self.jobs.names.operations_bucket, start.role, name)
@@ -281,7 +260,7 @@ class _StartClaim:
             # The job may exist: the claim stays until SageMaker describes it or does not know it.
             return StartResult(f"{label}: {reason}", RetryWhen.SOON)
         self._close_previous_record()
-        finish.report_started(self.jobs, self.run, self.trigger.at)
+        follow_up.report_started(self.jobs, self.run, self.trigger.at)
         return StartResult(f"{label} is started as {self.run.name}", RetryWhen.ON_EVENT)
 
     def _close_previous_record(self) -> None:
@@ -295,7 +274,7 @@ class _StartClaim:
         """Restore the input's item, since no job was created, and alert a person."""
         self.jobs.store.replace_input(self.claimed, self.before.status, self.before.record)
         self.jobs.store.delete_run(self.run.sort_key)
-        finish.alert_once(self.jobs, headline, sentence)
+        follow_up.alert_once(self.jobs, headline, sentence)
         return StartResult(sentence, retry)
 
 

@@ -13,14 +13,20 @@ from dataclasses import dataclass
 from grantor.aws.clients import map_concurrently
 from grantor.aws.job_services import JobServices
 from grantor.core.jobs.batches import BatchTooLarge, build_batch, group_members
-from grantor.core.jobs.decide import choose_swept, is_swept_age, is_unreported, sort_starts
-from grantor.core.jobs.match import fill_start, list_starts
 from grantor.core.jobs.request import compute_input_id, compute_run_id
+from grantor.core.jobs.unreported import (
+    choose_swept,
+    fill_start,
+    is_swept_age,
+    is_unreported,
+    list_starts,
+    sort_starts,
+)
 from grantor.core.key_pattern import KeyPattern
 from grantor.core.rules import Job, Start
 from grantor.core.snapshot import InputObject, Inventory
 from grantor.core.triggers import UploadTrigger
-from grantor.jobs.finish import logger
+from grantor.jobs.follow_up import logger
 from grantor.settings import MAX_SWEPT_BATCHES, MAX_SWEPT_GLOBS, MAX_SWEPT_INPUTS
 
 

@@ -1,12 +1,32 @@
-"""Decide what to do about a job's input, from the status of its last run and what is there now."""
+"""Decide what to do about a job's input: from the status of its last run and what is there now, and
+before a cluster is paid for, from the grants that the role holds.
 
-from collections.abc import Iterable, Mapping, Sequence
+S3A asks Access Grants for each request. Its requests were measured: HEAD and GET of the input's key
+and a list of what is below `key/` need READ; it reads, writes and copies the output, which needs
+READWRITE in one grant. That grant may be on exactly the output folder: no request is for the folder
+itself, since a run writes below OUTPUT/runs/RUN/ and its plain files are put one by one.
+
+A batch needs READ on everything that begins like its objects, in one grant: the job asks once for
+all of them, and S3A's requests for each of them are covered, too.
+
+A job with access: staged calls GetDataAccess itself: for READ on the key, and for READ and WRITE on
+the output, which may be two grants.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
+from grantor.core.diagnostics import join_words
+from grantor.core.grant import Grant, Permission, covers, iam_grantee
+from grantor.core.jobs.job_status import FailureCause, JobDescription, JobStatus
 from grantor.core.jobs.request import Attempt
-from grantor.core.rules import Start
-from grantor.core.snapshot import InputObject
+from grantor.core.key_pattern import KeyPattern
+from grantor.core.planning.rendering import Home, describe_grantee
+from grantor.core.policy.language import format_rule
+from grantor.core.rules import Start, Suspension
 from grantor.core.triggers import compute_delay
 from grantor.settings import (
     CLOCK_SKEW_SECONDS,
@@ -15,67 +35,13 @@ from grantor.settings import (
     JOB_CLAIM_SECONDS,
     MAX_JOB_FAILURES,
     MAX_REMEMBERED_RUNS,
-    SWEEP_SECONDS,
-    SWEPT_AFTER_SECONDS,
-    SWEPT_UPLOAD_AGE,
 )
 
-
-class JobStatus(StrEnum):
-    """The status of a processing job, as SageMaker names it; NEVER before the first run."""
-
-    NEVER = ""
-    IN_PROGRESS = "InProgress"
-    STOPPING = "Stopping"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
-    STOPPED = "Stopped"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the job has ended."""
-        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED)
-
-
-class FailureCause(StrEnum):
-    """Why a run did not complete."""
-
-    NONE = ""
-    ACCESS = "access denied"
-    INPUT = "input missing or changed"
-    CONTRACT = "contract broken"
-    QUARANTINE = "too much in quarantine"
-    CAPABILITY = "capability missing"
-    INTERNAL = "internal error"
-    INFRASTRUCTURE = "infrastructure"
-    SET_UP = "could not be set up"
-    SUMMARY = "summary not valid"
-    FOREIGN = "not started by Grantor"
-    TIME = "time limit"
-    STOPPED = "stopped"
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether another attempt may succeed although nothing else has changed."""
-        causes = (FailureCause.INTERNAL, FailureCause.INFRASTRUCTURE, FailureCause.FOREIGN)
-        return self in causes
-
-
-@dataclass(frozen=True)
-class JobDescription:
-    """A processing job as SageMaker describes it; times in seconds since the epoch, 0 for none."""
-
-    name: str
-    status: JobStatus
-    created: float = 0.0
-    began: float = 0.0
-    ended: float = 0.0
-    reason: str = ""  # FailureReason
-    message: str = ""  # ExitMessage
-    limit: int = 0  # seconds
-    arn: str = ""
-    role: str = ""  # ARN
-    request: str = ""  # hash_request of what SageMaker was asked for
+STAGED_ARGUMENT = ("access", "staged")  # the argument by which a policy file orders staging
+STAGING_HINT = (
+    "\nThe grants that it holds are enough for a job that stages: "
+    "write `arguments: {access: staged}` in the policy file."
+)
 
 
 @dataclass(frozen=True)
@@ -257,44 +223,149 @@ def _decide_first(current: InputStatus, wanted: WantedRun, now: float) -> StartD
     return StartDecision(StartAction.START, current.tried.get(wanted.run, 0) + 1)
 
 
-def sort_starts(starts: Iterable[Start]) -> list[Start]:
-    """Sort starts by what they wait for, so that each sweep has them in the same order."""
-    return sorted(starts, key=lambda start: (start.upload, start.job.id))
+class PreflightAnswer(StrEnum):
+    """Whether the job can be started."""
+
+    OK = "ok"
+    NOT_YET = "not yet"  # a rule gives the grant, or rules could not be read
+    MISSING = "missing"
 
 
-def choose_swept[Swept](ordered: Sequence[Swept], now: float, most: int) -> Sequence[Swept]:
-    """Choose what the sweep at `now` (seconds since the epoch) looks at, at most `most` of it.
+@dataclass(frozen=True)
+class PreflightResult:
+    """The answer, and a sentence for people; "" if the job can be started."""
 
-    Of more, each sweep takes the next ones, so that the sweeps look at all of them in turn; the
-    time says which, so nothing has to be remembered.
+    answer: PreflightAnswer
+    sentence: str = ""
 
-    >>> [choose_swept("abcde", sweep * SWEEP_SECONDS, 2) for sweep in (0, 1, 2)]
-    [['a', 'b'], ['c', 'd'], ['e', 'a']]
+
+@dataclass(frozen=True)
+class Need:
+    """A permission that the job needs.
+
+    `on` describes what it is needed on, `scope` is that as a scope, and `rule` is the scope that a
+    rule for it would have.
     """
-    if len(ordered) <= most:
-        return ordered
-    begin = int(now // SWEEP_SECONDS) * most % len(ordered)
-    return [*ordered[begin:], *ordered[:begin]][:most]
+
+    permission: Permission
+    on: str
+    scope: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.permission} on {self.on}"
+
+    def is_met_by(self, grant: Grant) -> bool:
+        """Whether this grant gives the permission."""
+        sufficient = (self.permission, Permission.READWRITE)
+        return grant.permission in sufficient and covers(grant.scope, self.scope)
 
 
-def is_swept_age(found: InputObject, now: float) -> bool:
-    """Whether a sweep at `now` (seconds since the epoch) judges this upload.
+def list_needs(start: Start) -> tuple[Need, ...]:
+    """List what the job's requests need."""
+    output, is_staged = f"{start.output}*", STAGED_ARGUMENT in start.job.arguments
+    read = Need(Permission.READ, output, output, output)
+    writes = (
+        (read, replace(read, permission=Permission.WRITE))
+        if is_staged
+        else (replace(read, permission=Permission.READWRITE),)
+    )
+    if start.is_batch:
+        pattern = KeyPattern(start.input)
+        scope, folder = f"{pattern.stem}*", f"{pattern.stem_folder}*"
+        return (Need(Permission.READ, scope, scope, folder), *writes)
+    folder = f"{start.input[: start.input.rindex('/')]}/*"
+    key = Need(Permission.READ, start.input, start.input, folder)
+    below = Need(Permission.READ, f"everything below {start.input}/", f"{start.input}/*", folder)
+    return (key, *writes) if is_staged else (key, below, *writes)
 
-    The event of a younger one may be on its way. An older one was there when nobody waited for it:
-    a job that is new starts nothing for years of data.
+
+def find_unmet(start: Start, grants: Iterable[Grant]) -> tuple[Need, ...]:
+    """Return the needs that none of the grants meets for the job's role."""
+    grantee = iam_grantee(start.role)
+    # A grant with an application is for sessions that Identity Center made; a job's role has none.
+    own = [grant for grant in grants if grant.grantee == grantee and not grant.application]
+    needs = list_needs(start)
+    return tuple(need for need in needs if not any(map(need.is_met_by, own)))
+
+
+def check_grants(
+    start: Start,
+    held: Collection[Grant],
+    wanted: Iterable[Grant],
+    unread: Iterable[str] = (),
+    home: Home | None = None,
+) -> PreflightResult:
+    """Check the grants that the role holds, and those that rules in force give it.
+
+    `unread` says which rules could not be read. `home` is the stack's account: roles of other
+    accounts, or all without it, are shown with their full ARNs.
     """
-    age = now - found.uploaded
-    return SWEPT_AFTER_SECONDS <= age <= SWEPT_UPLOAD_AGE.total_seconds()
+    lacking = find_unmet(start, held)
+    if not lacking:
+        return PreflightResult(PreflightAnswer.OK)
+    without_rule = set(map(str, find_unmet(start, wanted)))
+    missing = [need for need in lacking if str(need) in without_rule]
+    runner = _describe_runner(start, home)
+    why = "; ".join(unread)
+    if missing and not why:
+        hint = "" if find_unmet(_as_staged(start), held) else STAGING_HINT
+        sentence = f"{runner} lacks {_join_needs(missing)}. {_propose_rules(start, missing)}{hint}"
+        return PreflightResult(PreflightAnswer.MISSING, sentence)
+    cause = f": {why}" if missing else ", although a rule grants it"
+    sentence = f"{runner} does not have {_join_needs(lacking)} yet{cause}"
+    return PreflightResult(PreflightAnswer.NOT_YET, sentence)
 
 
-def is_unreported(status: InputStatus, found: InputObject, run: str) -> bool:
-    """Whether no attempt was for this upload, so that no event has reported it.
+def check_suspension(
+    start: Start, suspensions: Iterable[Suspension], now: datetime, home: Home
+) -> PreflightResult:
+    """Check that neither the role nor the profile is suspended, whatever grants are still there."""
+    for one in suspensions:
+        is_over = one.until is not None and one.until <= now
+        if one.name in (start.role, f"profile {start.profile}") and not is_over:
+            return explain_suspension(start, one, home)
+    return PreflightResult(PreflightAnswer.OK)
 
-    `run` is the run that it calls for; "" if the upload is not what the job reads. What completed
-    stays so under newer code. What failed is tried again with it.
-    """
-    if status.status in (JobStatus.NEVER, JobStatus.IN_PROGRESS):
-        return status.status is JobStatus.NEVER
-    if found.uploaded > status.at or (run and found.version != status.version):
-        return not run or run != status.done
-    return status.status is not JobStatus.COMPLETED and run not in ("", status.run)
+
+def explain_suspension(start: Start, suspension: Suspension, home: Home) -> PreflightResult:
+    """The answer for a job whose role is suspended."""
+    where = f"{suspension.file}, line {suspension.line}"
+    sentence = f"{_describe_runner(start, home)} is suspended by {where}: {suspension.because}"
+    return PreflightResult(PreflightAnswer.MISSING, sentence)
+
+
+def _as_staged(start: Start) -> Start:
+    return replace(start, job=replace(start.job, arguments=(STAGED_ARGUMENT,)))
+
+
+def _describe_runner(start: Start, home: Home | None) -> str:
+    grantee = iam_grantee(start.role)
+    role = describe_grantee(grantee, home) if home else str(grantee)
+    domain, _, name = start.profile.partition("/")
+    return f"profile {name} of {domain} ({role})" if name else role
+
+
+def _join_needs(lacking: Iterable[Need]) -> str:
+    return join_words(map(str, lacking), "and")
+
+
+def _propose_rules(start: Start, missing: Iterable[Need]) -> str:
+    scopes: dict[str, Permission] = {}
+    for need in missing:
+        same = scopes.get(need.rule, need.permission) is need.permission
+        scopes[need.rule] = need.permission if same else Permission.READWRITE
+    rules = (
+        _format_rule(start, number, scope, permission)
+        for number, (scope, permission) in enumerate(scopes.items(), 1)
+    )
+    owner = f", or ask its owner, {start.job.owner}" if start.job.owner else ""
+    head = f"To grant it, add below `rules:` in {start.job.file}{owner}:"
+    return "\n".join([head, *rules])
+
+
+def _format_rule(start: Start, number: int, scope: str, permission: Permission) -> str:
+    domain, _, name = start.profile.partition("/")
+    selector = f"{{domain: {json.dumps(domain)}, names: [{json.dumps(name)}]}}"
+    grantee = f"profiles: {selector}" if name else f"role: {start.role}"
+    return format_rule(f"{start.job.name}-{number}", grantee, json.dumps(scope), permission)

@@ -5,16 +5,21 @@ batch that it is a part of. A batch is named by the pattern of its objects, with
 captures filled in, as s3://data/in/2026-11-30/*.csv. That name matches its own pattern.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
-from grantor.core.diagnostics import Fault, Problem
+from grantor.core.diagnostics import Fault, Problem, join_some, quote_text
 from grantor.core.grant import profile_subject
-from grantor.core.job_places import JobPlace
-from grantor.core.jobs.preflight import Arguments, StartValidator
-from grantor.core.key_pattern import OWN_VARIABLE, TOKEN, KeyPattern, fill_captures
+from grantor.core.key_pattern import (
+    OWN_VARIABLE,
+    TOKEN,
+    JobPlace,
+    JobPlaces,
+    KeyPattern,
+    fill_captures,
+)
 from grantor.core.planning.bounds import Bounds
 from grantor.core.planning.grantees import (
     ProfileIndex,
@@ -30,6 +35,7 @@ from grantor.core.planning.scopes import (
     locate_fault,
     profile_values,
 )
+from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
 from grantor.core.rules import (
     DOMAIN_VARIABLE,
     PROFILE_VARIABLES,
@@ -40,6 +46,10 @@ from grantor.core.rules import (
     is_glob,
 )
 from grantor.core.snapshot import Inventory, Profile
+from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
+from grantor.settings import MAX_LISTED_NAMES
+
+Arguments = tuple[tuple[str, str], ...]
 
 
 def find_candidates(jobs: Iterable[Job], upload: str) -> tuple[Job, ...]:
@@ -168,6 +178,87 @@ def plan_starts(
     )
 
 
+@dataclass(frozen=True)
+class StartValidator:
+    """Validates what an upload would start.
+
+    `may_pass` are patterns of the ARNs of roles; `places` are those of all known jobs.
+    """
+
+    may_pass: frozenset[str]
+    places: Sequence[JobPlace]
+
+    def find_faults(self, place: JobPlace, role: str, arguments: Arguments) -> Iterator[Fault]:
+        """Yield everything that is wrong with one start."""
+        if not any(fnmatchcase(role, pattern) for pattern in self.may_pass):
+            yield self._role_fault(role)
+        yield from _length_faults(place, arguments)
+        yield from _value_faults(place, arguments)
+        yield from self._overlap_faults(place)
+
+    def _role_fault(self, role: str) -> Fault:
+        known = join_some(sorted(self.may_pass), MAX_LISTED_NAMES) or "none"
+        why = (
+            "jobs run only as roles that the stack's parameter JobRoles names, and it names "
+            f"{known}"
+        )
+        return Fault(
+            f"{role} may not be passed to a job",
+            why,
+            "add the role to JobRoles, or run the job as another",
+        )
+
+    def _overlap_faults(self, place: JobPlace) -> Iterator[Fault]:
+        if place.feeds(place):
+            what = f"its output {place.output} contains what the job waits for or reads"
+            yield Fault(
+                what,
+                "the job would start itself, again and again",
+                "write a folder beside them as its output",
+            )
+        if other := next(
+            (other for other in self.places if other != place and place.overlaps(other)), None
+        ):
+            what = f"its output {place.output} overlaps with that of {other}, {other.output}"
+            yield Fault(what, "their files would be mixed", "give each a folder of its own")
+        if way := JobPlaces(self.places).find_cycle(place):
+            what = (
+                f"its output feeds {', which feeds '.join(map(str, way[1:]))}, which feeds it again"
+            )
+            yield Fault(
+                what, "each would start the next, without end", "let one of them write elsewhere"
+            )
+
+
+def _length_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
+    texts = {
+        "the key of its input": _object_key(place.input),
+        "the key of its output": _object_key(place.output).removesuffix("/"),
+        **{f"the argument {name}": value for name, value in arguments},
+    }
+    for called, text in texts.items():
+        if len(text) > MAX_CONTAINER_ARGUMENT_CHARACTERS:
+            why = f"SageMaker passes at most {MAX_CONTAINER_ARGUMENT_CHARACTERS} of them to a job"
+            yield Fault(
+                f"{called} has {len(text)} characters: {quote_text(text)}",
+                why,
+                "shorten the names in it",
+            )
+
+
+def _value_faults(place: JobPlace, arguments: Arguments) -> Iterator[Fault]:
+    """Yield what is wrong with values that only the upload or the profile has given."""
+    kind = SHIPPED_JOB_TYPES.get(place.job.run)
+    parameters = kind.parameters if kind else {}
+    for name, value in arguments:
+        if (parameter := parameters.get(name)) and (fault := parameter.explain_value(value)):
+            yield fault
+
+
+def _object_key(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[2]
+
+
 class _StartPlanner:
     """Plans the starts of one upload, job by job."""
 
@@ -195,7 +286,7 @@ class _StartPlanner:
     def _add_starts(self, job: Job) -> None:
         to = job.runs_as
         if isinstance(to, IamPrincipal):
-            self._add_start(_fill_places(job, None), to.arn, job.arguments, None)
+            self._add_start(fill_places(job, None), to.arn, job.arguments, None)
             return
         check_domains(to, self.inventory)
         sharing = ConflictCheck(job.query_profiles(to), {}, self.profiles, self.inventory.now)
@@ -207,8 +298,8 @@ class _StartPlanner:
         try:
             role, values = resolve_execution_role(profile).identifier, profile_values(profile)
             sharing.check_profile(profile)
-            arguments = _fill_arguments(job, values)
-            self._add_start(_fill_places(job, profile), role, arguments, profile)
+            arguments = fill_arguments(job, values)
+            self._add_start(fill_places(job, profile), role, arguments, profile)
         except RuleRejected as refused:
             self.refused.add(locate_fault(job, refused.fault, refused.about or profile.subject))
         except NotRead as unread:
@@ -218,13 +309,13 @@ class _StartPlanner:
         self, place: JobPlace, role: str, arguments: Arguments, profile: Profile | None
     ) -> None:
         values = KeyPattern(place.on).match(self.upload) or {}
-        place, arguments = _fill_place(place, values), _fill_values(arguments, values)
+        place, arguments = _fill_place(place, values), fill_values(arguments, values)
         faults = list(self._validator.find_faults(place, role, arguments))
         self.refused |= {
             locate_fault(place.job, fault, profile.subject if profile else "") for fault in faults
         }
         if not faults:
-            self.starts.append(_build_start(place, role, arguments, profile))
+            self.starts.append(build_start(place, role, arguments, profile))
 
     @cached_property
     def _validator(self) -> StartValidator:
@@ -236,16 +327,16 @@ class _StartPlanner:
     def _list_places(self, job: Job) -> Iterator[JobPlace]:
         """Yield the job's places, for each known profile."""
         if isinstance(job.runs_as, IamPrincipal):
-            yield _fill_places(job, None)
+            yield fill_places(job, None)
             return
         for profile in self.profiles.select_profiles(job.runs_as):
             try:
-                yield _fill_places(job, profile)
+                yield fill_places(job, profile)
             except RuleRejected:
                 continue
 
 
-def _fill_places(job: Job, profile: Profile | None) -> JobPlace:
+def fill_places(job: Job, profile: Profile | None) -> JobPlace:
     """Fill in the job's places for a profile, and leave captures.
 
     Raises RuleRejected if a variable has no value.
@@ -268,7 +359,7 @@ def _fill_place(place: JobPlace, captured: Mapping[str, str]) -> JobPlace:
     return replace(place, on=on, input=reads, output=output)
 
 
-def _fill_values(arguments: Arguments, captured: Mapping[str, str]) -> Arguments:
+def fill_values(arguments: Arguments, captured: Mapping[str, str]) -> Arguments:
     return tuple((name, fill_captures(value, captured)) for name, value in arguments)
 
 
@@ -282,41 +373,12 @@ def _matches_upload(on: str, profile: Profile, upload: str) -> bool:
     return values is not None and pattern.fill(values).text == upload
 
 
-def _fill_arguments(job: Job, values: Mapping[str, str]) -> Arguments:
+def fill_arguments(job: Job, values: Mapping[str, str]) -> Arguments:
     return tuple((name, _fill_own(value, values)) for name, value in job.arguments)
 
 
-def _build_start(
-    place: JobPlace, role: str, arguments: Arguments, profile: Profile | None
-) -> Start:
+def build_start(place: JobPlace, role: str, arguments: Arguments, profile: Profile | None) -> Start:
     job, whose = replace(place.job, arguments=arguments), ""
     if profile:
         whose = f"{profile.domain}/{profile.name}"
     return Start(job, role, whose, place.on, place.input, place.output)
-
-
-def list_starts(jobs: Iterable[Job], inventory: Inventory) -> Iterator[Start]:
-    """Yield what the input of each job would start for each profile of the inventory.
-
-    Captures remain; fill_start fills them. Nothing is validated. Leaves out profiles without a role
-    or without a value for a variable.
-    """
-    profiles = ProfileIndex(inventory)
-    for job in jobs:
-        if isinstance(job.runs_as, IamPrincipal):
-            yield _build_start(_fill_places(job, None), job.runs_as.arn, job.arguments, None)
-            continue
-        for profile in profiles.select_profiles(job.runs_as):
-            with suppress(RuleRejected):
-                role = resolve_execution_role(profile).identifier
-                arguments = _fill_arguments(job, profile_values(profile))
-                yield _build_start(_fill_places(job, profile), role, arguments, profile)
-
-
-def fill_start(start: Start, captured: Mapping[str, str]) -> Start:
-    """Return a start with the values that an upload gives the captures."""
-    job = replace(start.job, arguments=_fill_values(start.job.arguments, captured))
-    upload, reads, output = (
-        fill_captures(text, captured) for text in (start.upload, start.input, start.output)
-    )
-    return replace(start, job=job, upload=upload, input=reads, output=output)

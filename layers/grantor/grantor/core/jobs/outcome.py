@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantor.core.diagnostics import is_invisible, parse_json
-from grantor.core.jobs.decide import FailureCause, JobDescription, JobStatus
+from grantor.core.jobs.job_status import FailureCause, JobDescription, JobStatus
 from grantor.core.policy.job_types import SHIPPED_JOB_TYPES
 from grantor.settings import MAX_JOB_SUMMARY_BYTES, MAX_OUTCOME_CHARACTERS
 

@@ -16,18 +16,23 @@ from typing import Any
 from grantor.core.data_buckets import NO_BUCKETS, ConnectedBuckets
 from grantor.core.diagnostics import Fault, Problem, join_some, join_words
 from grantor.core.grant import PERMISSIONS, Grant, Permission
-from grantor.core.planning.job_bounds import JOBS, JobBounds
+from grantor.core.machines import choose_instances
 from grantor.core.policy import value_types
+from grantor.core.policy.job_language import JOB_BOUNDS
 from grantor.core.policy.parser import read_top
 from grantor.core.policy.text_forms import SCOPE
 from grantor.core.policy.value_types import Form, Key, Listing, Number, Table, version_key
 from grantor.core.policy.variables import BUCKET, TextContext, Variables
 from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
-from grantor.core.rules import IamPrincipal, Job, ProfileName, Rule, Suspension
+from grantor.core.rules import IamPrincipal, Instances, Job, ProfileName, Rule, Suspension
 from grantor.core.scope import VARIABLE, find_scope_faults, normalize_scope
 from grantor.settings import (
     DEFAULT_BOUND_FOLDERS,
     DEFAULT_BOUND_GRANTS,
+    DEFAULT_BOUND_HOURS,
+    DEFAULT_BOUND_INSTANCES,
+    DEFAULT_BOUND_MACHINES,
+    DEFAULT_BOUND_VOLUME_GB,
     MAX_GRANTS,
     MAX_LISTED_LOCATIONS,
 )
@@ -112,9 +117,9 @@ FILES = value_types.Mapping(
         ),
         Key(
             "jobs",
-            JOBS,
+            JOB_BOUNDS,
             "The machines of the jobs.",
-            JOBS.example,
+            JOB_BOUNDS.example,
             slips=("job", "machines"),
         ),
     ),
@@ -135,6 +140,43 @@ BOUNDS = value_types.Mapping(
     ),
     "version: 1, and folders: with a mapping below it",
 )
+
+
+@dataclass(frozen=True)
+class JobBounds:
+    """The machines that jobs may have."""
+
+    machines: tuple[str, ...] = DEFAULT_BOUND_MACHINES  # globs of instance types
+    count: int = DEFAULT_BOUND_INSTANCES  # of one run
+    hours: int = DEFAULT_BOUND_HOURS  # of one run
+    volume: int = DEFAULT_BOUND_VOLUME_GB  # of each machine
+
+    def find_excess(self, job: Job) -> tuple[tuple[str, str, str], ...]:
+        """What of the job is outside: the key of the bounds, what the job has, and what it may
+        have.
+        """
+        has, hours = job.instances, job.time_limit / HOUR
+        if has.is_auto and (chosen := self.choose_machines(0)):
+            has = chosen
+        is_known = any(fnmatchcase(has.type, glob) for glob in self.machines)
+        kind = has.type or "instances: auto"
+        found = {
+            "machines": (is_known, kind, join_some(self.machines, MAX_LISTED_LOCATIONS)),
+            "count": (has.count <= self.count, f"{has.count} machines", f"up to {self.count}"),
+            "hours": (hours <= self.hours, f"{hours:g} hours", f"up to {self.hours}"),
+            "volume": (has.volume <= self.volume, f"{has.volume:,} GB", f"up to {self.volume:,}"),
+        }
+        return tuple((key, had, may) for key, (fits, had, may) in found.items() if not fits)
+
+    def choose_machines(self, size: int) -> Instances | None:
+        """The machines for an input of so many bytes; None if the bounds allow none of those that
+        are chosen from.
+        """
+        return choose_instances(size, self._allow, self.volume)
+
+    def _allow(self, machines: Instances) -> bool:
+        known = any(fnmatchcase(machines.type, glob) for glob in self.machines)
+        return known and machines.count <= self.count
 
 
 @dataclass(frozen=True)

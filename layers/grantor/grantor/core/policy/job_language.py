@@ -1,6 +1,9 @@
-"""The jobs of the policy language: what a policy file says about which upload starts what."""
+"""The jobs of the policy language: what a policy file says about which upload starts what, and what
+the bounds file says about the machines.
+"""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from grantor.core.diagnostics import Fault
 from grantor.core.policy.grantee_types import EACH_PROFILE, GRANTEE_TYPES, SHARED_ROLE
@@ -17,8 +20,9 @@ from grantor.core.policy.text_forms import (
     TIME_LIMIT,
     UPLOAD,
 )
-from grantor.core.policy.value_types import Either, Key, Mapping, Number, Table
-from grantor.limits import MAX_PROCESSING_INSTANCES, MAX_PROCESSING_VOLUME_GB
+from grantor.core.policy.value_types import Either, Form, Key, Listing, Mapping, Number, Table
+from grantor.limits import MAX_PROCESSING_INSTANCES, MAX_PROCESSING_TIME, MAX_PROCESSING_VOLUME_GB
+from grantor.settings import DEFAULT_BOUND_HOURS, DEFAULT_BOUND_INSTANCES, DEFAULT_BOUND_VOLUME_GB
 
 INPUT = replace(UPLOAD, example='"s3://{data_bucket}/Product/abalone.csv"')
 NOT_A_ROLE = Fault(
@@ -182,4 +186,45 @@ JOB = Mapping(
             "write a rule for it",
         ),
     },
+)
+MACHINE = Form(
+    "an instance type or a glob",
+    "in a glob * matches any number of characters and ? matches one",
+    "ml.m5.*",
+    r"ml\.[a-z0-9*?.-]+",
+)
+# What a folder's bounds say about jobs: `jobs` in bounds/bounds.yaml.
+JOB_BOUNDS = Mapping(
+    "jobs",
+    (
+        Key(
+            "machines",
+            Listing("an instance type", MACHINE),
+            "The instance types that jobs may use; `*` and `?` work as in file names.",
+            "[ml.m5.large, ml.m5.xlarge]",
+            slips=("types", "instances", "instance_types", "type"),
+        ),
+        Key(
+            "count",
+            Number(1, MAX_PROCESSING_INSTANCES, DEFAULT_BOUND_INSTANCES),
+            "Machines of one run, at most.",
+            "4",
+            slips=("instance_count", "number"),
+        ),
+        Key(
+            "hours",
+            Number(1, MAX_PROCESSING_TIME // timedelta(hours=1), DEFAULT_BOUND_HOURS),
+            "Hours of one run, at most.",
+            "8",
+            slips=("time_limit", "time", "duration"),
+        ),
+        Key(
+            "volume",
+            Number(1, MAX_PROCESSING_VOLUME_GB, DEFAULT_BOUND_VOLUME_GB),
+            "GB of the data volume of each machine, at most.",
+            "100",
+            slips=("volume_gb", "disk", "size"),
+        ),
+    ),
+    "{machines: [ml.m5.xlarge], count: 4, hours: 8}",
 )

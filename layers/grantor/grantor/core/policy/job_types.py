@@ -8,7 +8,7 @@ is built, so nobody keeps a list by hand.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from grantor.core.diagnostics import Fault, join_words, quote_text
@@ -104,6 +104,8 @@ class Parameter:
         remedy = f"write for example {self.name}: {self.example}"
         if known and not known.fits(text):
             return Fault(f"{quote_text(text)} is not {known.name}", self._reason, remedy)
+        if len(text) > MAX_CONTAINER_ARGUMENT_CHARACTERS:
+            return Fault(f"{quote_text(text)} is too long", self._reason, "shorten it")
         if (self.enum and text not in self.enum) or not self._matches(text):
             return Fault(f"{quote_text(text)} is not {self.form}", self._reason, remedy)
         if self.minimum and float(text) < float(self.minimum):
@@ -168,11 +170,12 @@ class JobType:
     script: str = ""  # a file in the folder
     input_remedy: str = ""  # what to do about an input that breaks the contract
     own_parameters: tuple[Parameter, ...] = ()
+    # All parameters by name: those of the framework, then its own.
+    parameters: Mapping[str, Parameter] = field(init=False, repr=False, compare=False)
 
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """All parameters by name: those of the framework, then its own."""
-        return {one.name: one for one in (*SHARED_PARAMETERS, *self.own_parameters)}
+    def __post_init__(self) -> None:
+        every = (*SHARED_PARAMETERS, *self.own_parameters)
+        object.__setattr__(self, "parameters", {one.name: one for one in every})
 
 
 JobTypes = Mapping[str, JobType]  # by name
@@ -180,8 +183,10 @@ JobTypes = Mapping[str, JobType]  # by name
 
 def dump_job_types(types: Sequence[JobType]) -> str:
     """Write job types as JSON, in the order of their names."""
-    listed = sorted(types, key=lambda one: one.name)
-    return json.dumps([asdict(one) for one in listed], indent=1, ensure_ascii=True)
+    listed = [asdict(one) for one in sorted(types, key=lambda one: one.name)]
+    for each in listed:
+        del each["parameters"]
+    return json.dumps(listed, indent=1, ensure_ascii=True)
 
 
 def load_job_types(text: str) -> JobTypes:

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from grantor.core import scope
 from grantor.core.diagnostics import Fault, find_nearest, quote_text
-from grantor.core.job_places import JobPlace, JobPlaces
 from grantor.core.key_pattern import (
     BRACES,
     MAX_OPEN_PER_SEGMENT,
@@ -17,6 +16,8 @@ from grantor.core.key_pattern import (
     OWN_VARIABLE,
     TOKEN,
     WILD,
+    JobPlace,
+    JobPlaces,
     KeyPattern,
 )
 from grantor.core.policy.variables import BUCKET, TextContext

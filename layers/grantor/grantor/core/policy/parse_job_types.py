@@ -3,11 +3,13 @@
 The contract and the script beside it are the framework's: it checks them when the code is packed.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import yaml
 
-from grantor.core.diagnostics import Fault, Problem
+from grantor.core.diagnostics import Fault, Problem, quote_text
 from grantor.core.policy.job_types import (
     BOUNDED_TYPES,
     PARAMETER_TYPES,
@@ -22,22 +24,27 @@ from grantor.core.policy.text_forms import (
     NUMBER_VALUE,
 )
 from grantor.core.policy.value_types import Choice, Form, Key, Listing, Mapping, Table
-from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
+from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text, explain_misread
 from grantor.core.rules import RESERVED_ARGUMENTS
 
 JOB_FILE, CONTRACT_FILE = "job.yaml", "contract.yaml"
-SENTENCE = Form("a text", "say it in up to 500 characters", "features of the data", longest=500)
-CONTRACT = Form(
-    "a file of this folder",
-    "it is the name of a YAML file, without a folder",
-    "contract.yaml",
-    r"[A-Za-z0-9][A-Za-z0-9._-]*\.yaml",
+SENTENCE = Form(
+    "a line", "say it in a line of up to 200 characters", "features of the data", longest=200
 )
+CONTRACT = Form(
+    "the contract's name", "the contract is contract.yaml, beside job.yaml", CONTRACT_FILE,
+    r"contract\.yaml",
+)  # fmt: skip
 SCRIPT = Form(
-    "a script of this folder",
-    "it is the name of a Python file, without a folder",
-    "transform.py",
-    r"[a-z][a-z0-9_]*\.py",
+    "the script's name", "the script is transform.py, beside job.yaml", "transform.py",
+    r"transform\.py",
+)  # fmt: skip
+# What the parts of a pattern can be, as in spark_jobs/framework/value_forms.py.
+PATTERN_PART = re.compile(
+    r"\\[dws.\\/+*?()\[\]{}|^$-]"  # an escape, in ASCII alone
+    r"|\[\^?(?:\\[dws.\\/+*?()\[\]{}|^$-]|[^\\\[\]&~])+\]"  # a class
+    r"|\(\?:|\((?!\?)|\)|\||[?*+]|\{[0-9]{1,4}(?:,(?:[0-9]{1,4})?)?\}"
+    r"|[^\\\[\]{}()|?*+^$]"
 )
 PARAMETER_NAME = Form(
     "a parameter's name",
@@ -74,14 +81,14 @@ PARAMETER = Mapping(
         Key("maximum", NUMBER_VALUE, "The largest number.", "120", slips=("max", "most", "to")),
         Key(
             "enum",
-            Listing("a value", VALUE),
+            Listing("a value", replace(VALUE, unquoted=False, scalar=False)),
             "The values of a text.",
             "[fast, safe]",
             slips=("values", "choices", "options", "one_of"),
         ),
         Key(
             "pattern",
-            Form("a regular expression", "it matches all of a text", '"[A-Z]{2}"'),
+            Form("a regular expression", "it matches all of a text", '"[A-Z]{2}"', longest=500),
             "A regular expression that matches all of a text.",
             '"[A-Z]{2}"',
             slips=("regex", "matches"),
@@ -155,6 +162,10 @@ def parse_job_type(name: str, file: str, body: bytes) -> JobType | tuple[Problem
         for name, values in given.values.items()
         if isinstance(values, Fields)
     )
+    if top and parameters and not top.text("script"):
+        why = "the features of a contract use none"
+        remedy = "remove it, or add script: transform.py"
+        reader.add(top.keys["parameters"], "parameters without a script", why, remedy)
     if problems := reader.sorted_problems():
         return problems
     return JobType(name, own_parameters=parameters, **_read_texts(top, JOB_TYPE))
@@ -207,13 +218,40 @@ def _find_faults(found: Parameter, given: Fields) -> Iterator[tuple[Text, Fault]
     for key in (wrong := [key for key in misplaced if key in given.keys]):
         why = f"{found.name} is of type {found.type}, which has none"
         yield given.keys[key], Fault(f"{key} of {found.name}", why, f"remove {key}")
-    if wrong:
+    numbers = [(key, given.text(key)) for key in ("minimum", "maximum")]
+    for key, text in (bad := [(k, t) for k, t in numbers if t and not NUMBER_VALUE.fits(t.value)]):
+        yield text, NUMBER_VALUE.describe_misfit(text.value, f"{key}: ")
+    if fault := _find_pattern_fault(found.pattern):
+        yield given.keys["pattern"], fault
+    if wrong or bad or fault:
         return
     if found.minimum and found.maximum and float(found.minimum) > float(found.maximum):
         what, why = f"the minimum of {found.name} is {found.minimum}", "its maximum is less"
         yield given.keys["minimum"], Fault(what, why, "swap the two")
         return
-    default = given.text("default")
-    fault = found.explain_value(default.value) if default else None
-    if default and fault:
+    if default := given.text("default"):
+        yield from _find_default_faults(found, default)
+
+
+def _find_pattern_fault(pattern: str) -> Fault | None:
+    """Why a job may read a pattern differently from the launcher; None if both read it alike."""
+    what, remedy = f"{quote_text(pattern)} is not supported", "write a simpler one"
+    at = 0
+    while at < len(pattern):
+        part = PATTERN_PART.match(pattern, at)
+        if part is None:
+            unknown = f"Java and Python may read {quote_text(pattern[at : at + 8])} differently"
+            return Fault(what, unknown, remedy)
+        at = part.end()
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return Fault(what, f"it is no regular expression: {error}", remedy)
+    return None
+
+
+def _find_default_faults(found: Parameter, default: Text) -> Iterator[tuple[Text, Fault]]:
+    if found.is_text and default.plain and (misread := explain_misread(default.value)):
+        yield default, misread
+    elif fault := found.explain_value(default.value):
         yield default, fault._replace(what=f"the default of {found.name}: {fault.what}")

@@ -1,16 +1,24 @@
-"""Near misses: uploads that start nothing, and that nearly have the name of a job's input."""
+"""Uploads that no event can tell of: those that nearly have the name of a job's input, and start
+nothing, and those whose event has not arrived, which a sweep finds.
+"""
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from grantor.core.grant import split_uri
-from grantor.core.jobs.match import list_starts
-from grantor.core.key_pattern import OPEN, TOKEN, KeyPattern
-from grantor.core.rules import Job
-from grantor.core.snapshot import Inventory
+from grantor.core.jobs.decide import InputStatus
+from grantor.core.jobs.job_status import JobStatus
+from grantor.core.jobs.match import build_start, fill_arguments, fill_places, fill_values
+from grantor.core.key_pattern import OPEN, TOKEN, KeyPattern, fill_captures
+from grantor.core.planning.grantees import ProfileIndex, resolve_execution_role
+from grantor.core.planning.scopes import RuleRejected, profile_values
+from grantor.core.rules import IamPrincipal, Job, Start
+from grantor.core.snapshot import InputObject, Inventory
+from grantor.settings import SWEEP_SECONDS, SWEPT_AFTER_SECONDS, SWEPT_UPLOAD_AGE
 
 # What people's machines add to the name of a file, once case, blanks and the like are gone: the
 # number of a copy, the word for one, and one suffix more.
@@ -119,3 +127,73 @@ def _loose_pattern(on: str) -> re.Pattern[str]:
     ]
     below = "/.+" if deep else ""
     return re.compile(re.escape(f"s3://{bucket}/") + "[^/]+".join(map(re.escape, parts)) + below)
+
+
+def list_starts(jobs: Iterable[Job], inventory: Inventory) -> Iterator[Start]:
+    """Yield what the input of each job would start for each profile of the inventory.
+
+    Captures remain; fill_start fills them. Nothing is validated. Leaves out profiles without a role
+    or without a value for a variable.
+    """
+    profiles = ProfileIndex(inventory)
+    for job in jobs:
+        if isinstance(job.runs_as, IamPrincipal):
+            yield build_start(fill_places(job, None), job.runs_as.arn, job.arguments, None)
+            continue
+        for profile in profiles.select_profiles(job.runs_as):
+            with suppress(RuleRejected):
+                role = resolve_execution_role(profile).identifier
+                arguments = fill_arguments(job, profile_values(profile))
+                yield build_start(fill_places(job, profile), role, arguments, profile)
+
+
+def fill_start(start: Start, captured: Mapping[str, str]) -> Start:
+    """Return a start with the values that an upload gives the captures."""
+    job = replace(start.job, arguments=fill_values(start.job.arguments, captured))
+    upload, reads, output = (
+        fill_captures(text, captured) for text in (start.upload, start.input, start.output)
+    )
+    return replace(start, job=job, upload=upload, input=reads, output=output)
+
+
+def sort_starts(starts: Iterable[Start]) -> list[Start]:
+    """Sort starts by what they wait for, so that each sweep has them in the same order."""
+    return sorted(starts, key=lambda start: (start.upload, start.job.id))
+
+
+def choose_swept[Swept](ordered: Sequence[Swept], now: float, most: int) -> Sequence[Swept]:
+    """Choose what the sweep at `now` (seconds since the epoch) looks at, at most `most` of it.
+
+    Of more, each sweep takes the next ones, so that the sweeps look at all of them in turn; the
+    time says which, so nothing has to be remembered.
+
+    >>> [choose_swept("abcde", sweep * SWEEP_SECONDS, 2) for sweep in (0, 1, 2)]
+    [['a', 'b'], ['c', 'd'], ['e', 'a']]
+    """
+    if len(ordered) <= most:
+        return ordered
+    begin = int(now // SWEEP_SECONDS) * most % len(ordered)
+    return [*ordered[begin:], *ordered[:begin]][:most]
+
+
+def is_swept_age(found: InputObject, now: float) -> bool:
+    """Whether a sweep at `now` (seconds since the epoch) judges this upload.
+
+    The event of a younger one may be on its way. An older one was there when nobody waited for it:
+    a job that is new starts nothing for years of data.
+    """
+    age = now - found.uploaded
+    return SWEPT_AFTER_SECONDS <= age <= SWEPT_UPLOAD_AGE.total_seconds()
+
+
+def is_unreported(status: InputStatus, found: InputObject, run: str) -> bool:
+    """Whether no attempt was for this upload, so that no event has reported it.
+
+    `run` is the run that it calls for; "" if the upload is not what the job reads. What completed
+    stays so under newer code. What failed is tried again with it.
+    """
+    if status.status in (JobStatus.NEVER, JobStatus.IN_PROGRESS):
+        return status.status is JobStatus.NEVER
+    if found.uploaded > status.at or (run and found.version != status.version):
+        return not run or run != status.done
+    return status.status is not JobStatus.COMPLETED and run not in ("", status.run)
