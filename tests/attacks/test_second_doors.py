@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing.helpers import policy_document, unique_name
+from sandbox.testing.helpers import policy_document, unique_name, wait_until
 from tests.attacks.conftest import AttackedStack, Session, refused
 
 POLICY = """\
@@ -102,6 +102,34 @@ def test_nobody_forges_the_traces_of_anothers_job_because_iam_allows_it(attacked
     for key in (forged, f"{DOOR}.json", f"trail/AWSLogs/{DOOR}"):
         with refused():
             s3.put_object(Bucket=attacked.operations_bucket, Key=key, Body=b"{}")
+
+
+def test_nobody_alters_the_history_because_iam_allows_it(attacked, granted, stranger):
+    bucket, s3 = attacked.operations_bucket, stranger.client("s3")
+    key = find_history_object(granted, "history/grants/")
+
+    with refused():
+        s3.delete_object(Bucket=bucket, Key=key)
+    with refused():
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    with refused():
+        s3.put_object_tagging(
+            Bucket=bucket, Key=key, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+        )
+    for name in (DOOR, "SageMaker", "aws-glue"):
+        with refused():
+            s3.put_object(Bucket=bucket, Key=f"history/grants/v1/{name}", Body=b"", IfNoneMatch="*")
+    assert attacked.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
+
+
+def find_history_object(stack: AttackedStack, prefix: str) -> str:
+    """The key of an object of the history, once there is one."""
+
+    def find() -> str:
+        listed = stack.client("s3").list_objects_v2(Bucket=stack.operations_bucket, Prefix=prefix)
+        return next((item["Key"] for item in listed.get("Contents", [])), "")
+
+    return wait_until(find)
 
 
 def test_nobody_replaces_the_code_of_jobs_because_iam_allows_it(attacked, stranger):

@@ -6,6 +6,7 @@ from benchmarks.calls import count_calls
 from benchmarks.large_estates import create_profiles
 from benchmarks.performance_page import PAGE
 from harness.figures import Figure, format_figures
+from tests.conftest import ACCOUNT
 from tests.grantor_setup import DOMAIN, GrantorSetup
 
 EVENT_RUNS = ("profile's event", "new profile's event")
@@ -24,6 +25,12 @@ rules:
     to: {{role: "{role}"}}
     on: s3://{{data_bucket}}/{name}/*
     allow: READ
+"""
+
+ONE_TO = """\
+version: 1
+rules:
+  - {{name: one, to: {{{to}}}, on: "s3://{{data_bucket}}/new/*", allow: READ}}
 """
 
 
@@ -65,7 +72,7 @@ def test_an_upload_into_a_folder_with_many_grants_costs_pages_and_not_a_call_for
     assert sum(bare.count_calls("dynamodb").values()) < 10
 
 
-def test_a_changed_rule_costs_three_transactions_and_one_read_of_what_the_guard_needs(
+def test_a_changed_rule_costs_three_transactions_and_one_scan_that_has_what_the_guard_needs(
     bare: GrantorSetup,
 ) -> None:
     role, services = bare.create_role("auditor"), bare.build_services()
@@ -79,9 +86,23 @@ def test_a_changed_rule_costs_three_transactions_and_one_read_of_what_the_guard_
         "PutItem": 3,  # the lease is taken and released, and the run recorded
         "Query": 2,  # accepted versions, pending plans
         "Scan": 1,
-        "TransactGetItems": 1,
         "TransactWriteItems": 3,  # before the create, after it, after the delete
     }
+
+
+def test_a_warm_run_begins_with_what_the_last_one_needed_and_still_reads_what_this_one_needs(
+    bare: GrantorSetup,
+) -> None:
+    role, services, counts = bare.create_role("auditor"), bare.build_services(), []
+    bare.client("iam").create_user(UserName="dora")
+    for to in (f"role: '{role}'", f"role: '{role}'", f"user: 'arn:aws:iam::{ACCOUNT}:user/dora'"):
+        bare.put_policy("one", ONE_TO.format(to=to))
+        bare.reset_call_counts()
+        report = bare.reconcile(services=services)
+        counts.append(bare.count_calls("iam"))
+
+    assert (report.created, report.deleted, report.failed) == (1, 1, [])
+    assert counts == [{"ListRoles": 1}, {"ListRoles": 1}, {"ListRoles": 2, "ListUsers": 1}]
 
 
 def test_a_figure_over_its_bound_does_not_hold() -> None:

@@ -2,14 +2,14 @@
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from tests.conftest import ACCOUNT, REGION
-from tests.grantor_setup import LEDGER, POLICIES, STACK, GrantorSetup
+from tests.grantor_setup import LEDGER, OPERATIONS, POLICIES, STACK, GrantorSetup
 
 GRANT_ARN = f"arn:aws:s3:{REGION}:{ACCOUNT}:access-grants/default/grant/"
 deserialize = TypeDeserializer().deserialize
@@ -139,12 +139,25 @@ class AwsState:
         ]
         return LedgerTable({(item["pk"], item["sk"]): item for item in items})
 
+    def read_history(self, without: Container[str]) -> list[dict[str, Any]]:
+        """Read every event of the history, but those of some objects."""
+        keys = [key for key in list_history(self._s3) if key not in without]
+        bodies = [self._s3.get_object(Bucket=OPERATIONS, Key=key)["Body"].read() for key in keys]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
     def list_policy_files(self) -> dict[str, Version]:
         """List the current version of each policy file."""
         versions = self._s3.list_object_versions(Bucket=POLICIES, Prefix="policy/").get(
             "Versions", []
         )
         return {one["Key"]: (one["VersionId"], one["ETag"]) for one in versions if one["IsLatest"]}
+
+
+def list_history(s3: Any) -> list[str]:
+    """List the objects of the history but its checkpoints."""
+    listed = s3.list_objects_v2(Bucket=OPERATIONS, Prefix="history/grants/")
+    assert not listed["IsTruncated"], "more objects than one page holds"
+    return [item["Key"] for item in listed.get("Contents", [])]
 
 
 def _parse_listed_grant(item: dict[str, Any]) -> GrantRow:

@@ -95,6 +95,31 @@ class Invariants:
             yield "a foreign grant has other tags"
 
 
+def check_history(
+    auditor: AwsState, before: Collection[str], older: Collection[str]
+) -> Iterator[str]:
+    """Check the history in the end: it has the begin and the end of each grant of ours that was
+    made or deleted, and of no other. `before` are the ids of those that were there, `older` the
+    objects of the history from before.
+    """
+    there = auditor.list_grants()
+    ours, events = auditor.select_own_ids(there), auditor.read_history(older)
+    begun = {event["grant_id"] for event in events if event["kind"] in ("made", "found")}
+    ended = {event["grant_id"] for event in events if event["kind"] in ("revoked", "gone")}
+    yield from (
+        f"the history does not say that {there[each]} ({each}) was made"
+        for each in sorted(ours - begun - set(before))
+    )
+    yield from (
+        f"the history does not say that the grant {each} is gone"
+        for each in sorted((begun | set(before)) - ended - there.keys())
+    )
+    yield from (
+        f"the history says that {there[each]} ({each}) is gone"
+        for each in sorted(ended & there.keys())
+    )
+
+
 def list_rights(grants: Iterable[GrantRow], objects: Collection[str]) -> set[Right]:
     """List who may do what with which of these objects."""
     return {

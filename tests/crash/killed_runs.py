@@ -13,7 +13,7 @@ from tests.crash.aws_state import AwsState
 from tests.crash.changes import Change
 from tests.crash.fork_server import RUN_SECONDS, build_clients
 from tests.crash.forked_runs import TIMEOUT_SECONDS, ForkedRuns
-from tests.crash.invariants import Invariants
+from tests.crash.invariants import Invariants, check_history
 from tests.crash.starting_point import StartingPoint
 from tests.engine.helpers import ServicesAhead
 from tests.grantor_setup import GrantorSetup
@@ -48,6 +48,7 @@ class KilledRuns:
         self._clients = build_clients(setup.config, setup.sandbox.root_keys)
         self._clients.s3control.meta.events.register("after-call.s3-control", self._check_grants)
         self._violations: list[str] = []
+        self._own_before: set[str] = set()  # ids
         self._data_without_kill: dict[tuple[str, str], Any] = {}
         self.kill_count = 0
         self.calls = self._record_calls()
@@ -71,6 +72,7 @@ class KilledRuns:
         self._violations += self._invariants.check_after_kill(self._state)
         self._run_to_the_end(self._seconds_ahead + len(after) * SECONDS_AFTER_LEASE)
         self._violations += self._invariants.check_settled(self._state)
+        self._violations += check_history(self._state, self._own_before, self._start.history)
         self._violations += self._compare_with_run_without_kill(
             self._state.read_table().data_of_no_run
         )
@@ -88,6 +90,8 @@ class KilledRuns:
 
     def _restore_and_kill(self, *after: int) -> None:
         self._start.restore()
+        self._own_before = self._state.select_own_ids(self._state.list_grants())
+        self._setup.reset_call_counts()
         self._violations = []
         for number, calls in enumerate(after or (0,)):
             self._run_until_call(

@@ -8,8 +8,8 @@ from typing import Any
 
 from sandbox.testing.helpers import call_control
 from tests.conftest import ACCOUNT
-from tests.crash.aws_state import GRANT_ARN
-from tests.grantor_setup import LEDGER, GrantorSetup
+from tests.crash.aws_state import GRANT_ARN, list_history
+from tests.grantor_setup import LEDGER, OPERATIONS, GrantorSetup
 
 REQUEST_MEMBERS = (
     "AccessGrantsLocationId",
@@ -22,12 +22,15 @@ Items = dict[tuple[str, str], dict[str, Any]]  # as DynamoDB writes them, by key
 
 
 class StartingPoint:
-    """The grants and the ledger of now. A run changes nothing else that a later run reads."""
+    """The grants, the ledger and the history of now. A run changes nothing else that a later run
+    reads.
+    """
 
     def __init__(self, setup: GrantorSetup) -> None:
         self._setup = setup
         self._control, self._dynamodb = map(setup.client, ("s3control", "dynamodb"))
-        self._items = self._read_items()
+        self._items, self._s3 = self._read_items(), setup.client("s3")
+        self.history = set(list_history(self._s3))
         self._grants = {
             grant_id: self._build_request(item) for grant_id, item in self._list_grants().items()
         }
@@ -42,6 +45,8 @@ class StartingPoint:
             self._control.delete_access_grant(AccountId=ACCOUNT, AccessGrantId=grant_id)
         self._create_missing_grants(sorted(self._grants.keys() - there))
         self._write_difference(self._read_items())
+        for key in set(list_history(self._s3)) - self.history:
+            self._s3.delete_object(Bucket=OPERATIONS, Key=key)
         self._setup.reset_call_counts()
 
     def _create_missing_grants(self, gone: list[str]) -> None:

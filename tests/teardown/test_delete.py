@@ -278,7 +278,9 @@ def test_with_retain_data_the_data_stays_and_the_rest_is_deleted(account: EmptyA
     used_stack = UsedStack(
         account, stack, before, stack.read_outputs()["DataBucket"], stack.find_physical_id("Domain")
     )
-    policies = stack.read_outputs()["PolicyBucket"]
+    policies, operations = (
+        stack.read_outputs()[name] for name in ("PolicyBucket", "OperationsBucket")
+    )
     files = account.client("sagemaker").describe_domain(DomainId=used_stack.domain)[
         "HomeEfsFileSystemId"
     ]
@@ -287,12 +289,14 @@ def test_with_retain_data_the_data_stays_and_the_rest_is_deleted(account: EmptyA
     kept = {
         f"s3 buckets: {used_stack.data}",
         f"s3 buckets: {policies}",
+        f"s3 buckets: {operations}",
         f"efs file_systems: {files}",
     }
     assert account.list_resources() - before == kept
     listed = account.client("s3").list_object_versions(Bucket=used_stack.data)
     assert sorted(item["Key"] for item in listed["Versions"]) == [
         "Product/abalone.csv",
+        "UserA/\x10 \r//",
         "UserA/abalone.csv",
         "UserA/x.csv",
         "UserA/x.csv",
@@ -301,3 +305,15 @@ def test_with_retain_data_the_data_stays_and_the_rest_is_deleted(account: EmptyA
     ]
     with pytest.raises(ClientError, match="AccessGrantsInstanceNotExistsError"):
         list_grants(account)
+    made, revoked = (list_event_grants(account, operations, kind) for kind in ("made", "revoked"))
+    assert made
+    assert made == revoked
+
+
+def list_event_grants(account: EmptyAccount, bucket: str, kind: str) -> set[str]:
+    """The ids of the grants of which the history has such an event."""
+    s3 = account.client("s3")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="history/grants/")["Contents"]
+    bodies = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed]
+    events = [json.loads(line) for body in bodies for line in body.splitlines()]
+    return {event["grant_id"] for event in events if event["kind"] == kind}

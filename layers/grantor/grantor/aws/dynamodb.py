@@ -149,6 +149,17 @@ class DynamoDBTable:
         with retryable():
             self._client.put_item(TableName=self.name, Item=encode_item(item))
 
+    def add_item(self, item: Item) -> None:
+        """Write one item if there is none. Costs one call. Raises ClientError with the code
+        ConditionalCheckFailedException if there is.
+        """
+        with retryable():
+            self._client.put_item(
+                TableName=self.name,
+                Item=encode_item(item),
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+
     def delete_item(self, pk: str, sk: str) -> None:
         """Delete one item if it exists. Costs one call."""
         with retryable():

@@ -6,6 +6,7 @@ IAM arn:aws:iam::…   profile D/ana           a subject behind one of its grant
 IAM arn:aws:iam::…   identity                the unique id of the role that its grants are for
 profile D/ana        IAM arn:aws:iam::…      the same pair, to be found by subject
 meta                 guard                   what runs have taken and given lately
+meta                 history                 what the last checkpoint of the history was about
 """
 
 import hashlib
@@ -106,6 +107,8 @@ class Ledger:
     # Of the grantees that have been read, who each was when that was last recorded
     identities: dict[Grantee, Identity] = field(default_factory=dict)
     kept: "_KeptWrites | None" = None
+    # The items "guard", "history" and "sweep" that the last `read_all` has read besides, if there
+    marks: dict[str, Item] = field(default_factory=dict)
 
     def with_lease(self, lease: Lease) -> "Ledger":
         """The same ledger for the holder of a lease."""
@@ -139,14 +142,16 @@ class Ledger:
         entries: list[LedgerEntry] = []
         pairs: set[Pair] = set()
         self.identities.clear()
-        for item in map(
-            self._note_identity, self.table.scan_items(["state", "subject", "granted"])
-        ):
+        self.marks.clear()
+        kinds = ["state", "subject", "granted", "history", "hours", "owned"]
+        for item in map(self._note_identity, self.table.scan_items(kinds)):
             if "state" in item:
                 entries.append(_decode_entry(item))
             elif "subject" in item:
                 pairs.add((item["subject"], _parse_grantee(item["pk"])))
                 self.paired.add((item["subject"], item["pk"]))
+            elif item["pk"] == "meta":
+                self.marks[item["sk"]] = item
         return entries, frozenset(pairs)
 
     def add_pairs(self, sharing: Mapping[str, frozenset[str]]) -> None:

@@ -1,5 +1,5 @@
-"""What runs record besides the grants: accepted policy files and who wrote them, plans that wait
-for an approval, sweeps, past runs. And what people say about those plans.
+"""What runs record besides the grants: who wrote policy files, plans that wait for an approval,
+sweeps, past runs. And what people say about those plans.
 """
 
 import hashlib
@@ -11,17 +11,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from grantor.aws.bucket_store import split_groups
 from grantor.aws.dynamodb import Action, DynamoDBTable, Item, delete_action, put_action
 from grantor.aws.lease import Lease
 from grantor.aws.ledger import WINDOW_KEY, pack_json, parse_window, unpack_json
 from grantor.aws.notifications import limit_lists, shorten_lists
-from grantor.core.data_buckets import BucketGroup
 from grantor.core.diagnostics import dump_json
 from grantor.core.planning.approvals import Decision, PendingPlan
 from grantor.core.planning.guard import Baseline
 from grantor.core.planning.rendering import format_timestamp
-from grantor.core.rules import Suspension, parse_suspended
 from grantor.core.snapshot import TOTAL, Window
 from grantor.core.triggers import PolicyWrite
 from grantor.settings import (
@@ -44,19 +41,6 @@ from grantor.settings import (
 DECISIONS_INDEX = "approvals"  # of the table: what people say about a plan, by its hash
 SWEEP_KEY = ("meta", "sweep")
 DECISION_OF = "approval "  # before the id of the caller, in the partition key
-
-
-@dataclass(frozen=True)
-class AcceptedVersion:
-    """The version of a policy file that is in force; `at` is when it was accepted (timestamp), by
-    the run `run`. Its suspensions stay in force even if the file cannot be read.
-    """
-
-    version: str
-    etag: str
-    at: str = ""
-    run: str = ""
-    suspensions: tuple[Suspension, ...] = ()
 
 
 class PlanAltered(ValueError):
@@ -94,17 +78,6 @@ class RunStore:
 
     def __init__(self, table: DynamoDBTable) -> None:
         self._table = table
-
-    def read_accepted(self) -> dict[str, AcceptedVersion]:
-        """The accepted version of each policy file, by its key; calls as for read_policy_state."""
-        return self.read_policy_state()[0]
-
-    def read_policy_state(self) -> tuple[dict[str, AcceptedVersion], list[BucketGroup]]:
-        """The accepted versions, and the stack's existing buckets; a call for each megabyte, some
-        5,000 files.
-        """
-        files, groups = split_groups(self._table.query_partition("policy"))
-        return {item["sk"]: _parse_accepted(item) for item in files}, groups
 
     def record_pending_plan(
         self, lease: Lease, plan: PendingPlan, document: Mapping[str, Any], now: datetime
@@ -238,8 +211,7 @@ class RunStore:
 
     def read_guard(self) -> tuple[Sweep, Window]:
         """The last complete sweep, and what runs have taken and given lately; one call for both."""
-        sweep, window = self._table.get_items(SWEEP_KEY, WINDOW_KEY)
-        return _parse_sweep(sweep), parse_window(window)
+        return parse_guard(*self._table.get_items(SWEEP_KEY, WINDOW_KEY))
 
     def record_sessions_end(self, ended: Mapping[str, Any]) -> None:
         """Record that somebody has ended the sessions of vended credentials; one call."""
@@ -295,13 +267,6 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def encode_acceptance(files: Mapping[str, AcceptedVersion], gone: Iterable[str]) -> list[Action]:
-    """The actions that put these versions in force, and the files `gone` out of force."""
-    items = {key: _encode_accepted(accepted) for key, accepted in files.items()}
-    puts = [put_action({"pk": "policy", "sk": key, **item}) for key, item in items.items()]
-    return [*puts, *(delete_action("policy", key) for key in gone)]
-
-
 def encode_sweep(sweep: Sweep) -> Action:
     """The action that records a complete run; of very many rules, those with the most grants."""
     found, (pk, sk) = sweep.baseline, SWEEP_KEY
@@ -311,6 +276,11 @@ def encode_sweep(sweep: Sweep) -> Action:
     return put_action({"pk": pk, "sk": sk, **item, "counts": pack_json(counts)})
 
 
+def parse_guard(sweep: Item | None, window: Item | None) -> tuple[Sweep, Window]:
+    """The last complete sweep, and what runs have taken and given lately, of their items."""
+    return _parse_sweep(sweep), parse_window(window)
+
+
 def _parse_sweep(item: Item | None) -> Sweep:
     if not item:
         return Sweep()
@@ -318,35 +288,6 @@ def _parse_sweep(item: Item | None) -> Sweep:
     owned, rules = unpack_json(item.get("counts", f'[{{"{TOTAL}":[{number},{number}]}},{{}}]'))
     by_file = {file: (every, settled) for file, (every, settled) in owned.items()}
     return Sweep(item["at"], Baseline(by_file, rules, item["profiles"]))
-
-
-def _encode_accepted(accepted: AcceptedVersion) -> Item:
-    suspends = {
-        one.name: {
-            "because": one.because,
-            "until": one.until.isoformat() if one.until else None,
-            "line": one.line,
-            "column": one.column,
-        }
-        for one in accepted.suspensions
-    }
-    fields = {name: value for name, value in vars(accepted).items() if name != "suspensions"}
-    return {**fields, **({"suspends": suspends} if suspends else {})}
-
-
-def _parse_accepted(item: Item) -> AcceptedVersion:
-    suspensions = tuple(
-        Suspension(
-            item["sk"],
-            parse_suspended(name),
-            one["because"],
-            datetime.fromisoformat(one["until"]) if one["until"] else None,
-            one["line"],
-            one["column"],
-        )
-        for name, one in item.get("suspends", {}).items()
-    )
-    return AcceptedVersion(item["version"], item["etag"], item["at"], item["run"], suspensions)
 
 
 _NO_PLAN = PendingPlan("", "", "", "", (), {})

@@ -24,6 +24,7 @@ from grantor.aws.clients import (
 )
 from grantor.core.grant import split_uri
 from grantor.core.planning.bounds import BOUNDS_FILE
+from grantor.core.policy.text_forms import TEST_SUFFIXES
 from grantor.settings import (
     MAX_JOB_SUMMARY_BYTES,
     MAX_POLICY_FILE_BYTES,
@@ -191,8 +192,9 @@ class PolicyFiles:
 
 
 def is_policy_key(key: str) -> bool:
-    """Whether a key has the folder and the suffix of a policy file."""
-    return key.startswith(FOLDER) and key.endswith((".yaml", ".yml"))
+    """Whether a key has the folder and the suffix of a policy file. One of tests alone has not."""
+    is_yaml = key.endswith((".yaml", ".yml")) and not key.endswith(TEST_SUFFIXES)
+    return key.startswith(FOLDER) and is_yaml
 
 
 def is_too_large(size: int) -> bool:

@@ -6,24 +6,29 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from grantor.aws.access_grants import AccessGrants
 from grantor.aws.clients import Clients
 from grantor.aws.dynamodb import DynamoDBTable
+from grantor.aws.history_store import HistoryStore
 from grantor.aws.identity_center import IdentityCenter
 from grantor.aws.lease import LeaseStore
 from grantor.aws.ledger import Ledger
 from grantor.aws.notifications import Notifications
+from grantor.aws.policy_store import PolicyStore
 from grantor.aws.queues import EventQueue
-from grantor.aws.run_store import RunStore, Sweep
+from grantor.aws.run_store import RunStore, Sweep, parse_guard
 from grantor.aws.s3 import Folders, PolicyFiles
-from grantor.aws.studio import KnownProfile, PrincipalLists, Studio
-from grantor.core.grant import Grant, LedgerEntry, Location, Pair
+from grantor.aws.studio import KnownProfile, PrincipalLists, ProfileList, Studio
+from grantor.core.grant import Grant, LedgerEntry, Location, Pair, Principals
 from grantor.core.planning.guard import GuardLimits
 from grantor.core.planning.rendering import Home
 from grantor.core.snapshot import Window
 from grantor.settings import CONCURRENT_CALLS
+
+if TYPE_CHECKING:
+    from grantor.aws.review_store import ReviewStore
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class StackNames:
     alert_topic: str
     guard_limits: str = ""  # as GuardLimits.parse reads them
     recreated_roles: str = "withhold"  # or "grant": whether a role that is made again has grants
+    operations_bucket: str = ""
 
     @property
     def home(self) -> Home:
@@ -55,15 +61,28 @@ class StackNames:
 
 
 @dataclass
+class LastNeeds:
+    """What the rules of the last run needed: the kinds of principals, and whether the profiles'
+    tags. The next run of the process begins to read that before it has read the policy files. None
+    before the first run.
+    """
+
+    kinds: frozenset[str] | None = None
+    with_tags: bool | None = None
+
+
+@dataclass
 class Services:
     """The adapters that a run uses.
 
-    `known_profiles` saves a warm environment the descriptions of unchanged profiles.
+    `known_profiles` saves a warm environment the descriptions of unchanged profiles; `last_needs`
+    saves it a wait for the policy files.
     """
 
     names: StackNames
     clients: Clients = field(default_factory=Clients)
     known_profiles: dict[str, KnownProfile] = field(default_factory=dict)
+    last_needs: LastNeeds = field(default_factory=LastNeeds)
 
     @cached_property
     def grants(self) -> AccessGrants:
@@ -107,8 +126,22 @@ class Services:
         return GuardLimits.parse(self.names.guard_limits)
 
     @cached_property
+    def policy_store(self) -> PolicyStore:
+        return PolicyStore(self.table)
+
+    @cached_property
     def run_store(self) -> RunStore:
         return RunStore(self.table)
+
+    @cached_property
+    def review_store(self) -> "ReviewStore":
+        from grantor.aws.review_store import ReviewStore  # few stacks have rules with `review`
+
+        return ReviewStore(self.table)
+
+    @cached_property
+    def history(self) -> HistoryStore:
+        return HistoryStore(self.clients.s3, self.names.operations_bucket)
 
     @cached_property
     def notifications(self) -> Notifications:
@@ -138,6 +171,8 @@ class EarlyReads:
 
     services: Services
     _begun: list[Future[Any]] = field(default_factory=list)
+    _principals: dict[frozenset[str], Future[Principals]] = field(default_factory=dict)
+    _profiles: dict[bool, Future[ProfileList]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -154,8 +189,15 @@ class EarlyReads:
         return future
 
     def begin_everything(self) -> None:
-        """Begin what a run over everything reads, whatever the policy files say."""
-        _ = self.ledger, self.domains, self.locations, self.grants
+        """Begin what a run over everything reads, whatever the policy files say; and what it needs
+        if they say the same as in the last run.
+        """
+        _ = self.domains, self.ledger, self.locations, self.grants
+        needs = self.services.last_needs
+        if needs.kinds is not None:
+            self._begin_principals(needs.kinds)
+        if needs.with_tags is not None:
+            self._begin_profiles(needs.with_tags)
 
     @cached_property
     def ledger(self) -> Future[tuple[list[LedgerEntry], frozenset[Pair]]]:
@@ -174,9 +216,42 @@ class EarlyReads:
         known = _LedgerIds(self.ledger)
         return self.begin(self.services.grants.list_grants, known=known)
 
-    @cached_property
-    def guard(self) -> Future[tuple[Sweep, Window]]:
-        return self.begin(self.services.run_store.read_guard)
+    def list_principals(self, kinds: frozenset[str]) -> Future[Principals]:
+        """The account's principals of these kinds."""
+        self.services.last_needs.kinds = kinds
+        return self._begin_principals(kinds)
+
+    def _begin_principals(self, kinds: frozenset[str]) -> Future[Principals]:
+        if kinds not in self._principals:
+            read = self.services.principals.read_principals
+            self._principals[kinds] = self.begin(read, kinds)
+        return self._principals[kinds]
+
+    def list_profiles(self, with_tags: bool) -> ProfileList:
+        """All profiles of all domains; waits for them."""
+        self.services.last_needs.with_tags = with_tags
+        return self._begin_profiles(with_tags).result()
+
+    def _begin_profiles(self, with_tags: bool) -> Future[ProfileList]:
+        if with_tags not in self._profiles:
+            domains = self.domains  # it has a thread already, so whoever waits for it ends
+
+            def read() -> ProfileList:
+                known = self.services.known_profiles
+                return self.services.studio.list_profiles(domains.result(), with_tags, known)
+
+            self._profiles[with_tags] = self.begin(read)
+        return self._profiles[with_tags]
+
+    def read_guard(self) -> tuple[Sweep, Window]:
+        """What the guard compares a plan with: a part of the ledger, if the run reads all of that;
+        else a call. Only who holds the lease writes it.
+        """
+        if "ledger" not in vars(self):
+            return self.services.run_store.read_guard()
+        self.ledger.result()
+        marks = self.services.ledger.marks
+        return parse_guard(marks.get("sweep"), marks.get("guard"))
 
     def read_domains(self) -> dict[str, str]:
         """The ids of the Studio domains by name; waits for them."""

@@ -61,20 +61,25 @@ def vend_credentials(
 
 
 def list_caller_grants(
-    client: "S3ControlClient", account: str, bucket: str
+    client: "S3ControlClient", account: str, bucket: str = ""
 ) -> tuple[CallerGrant, ...]:
-    """List the grants that the client's caller has in a bucket. Costs a call per page."""
-    pages = client.get_paginator("list_caller_access_grants").paginate(
-        AccountId=account, GrantScope=f"s3://{bucket}/"
-    )
+    """List the grants that the client's caller has in a bucket, or all. Costs a call per page."""
+    scope: dict[str, Any] = {"GrantScope": f"s3://{bucket}/"} if bucket else {}
+    pages = client.get_paginator("list_caller_access_grants").paginate(AccountId=account, **scope)
     with retryable():
         found = [item for page in pages for item in page.get("CallerAccessGrantsList", [])]
     return tuple(
-        CallerGrant(
-            Permission(item["Permission"]), item["GrantScope"], item.get("ApplicationArn") or ""
-        )
+        CallerGrant(Permission(item["Permission"]), item["GrantScope"], _read_application(item))
         for item in found
     )
+
+
+def _read_application(item: Mapping[str, Any]) -> str:
+    """The only application that may use a grant; S3 writes ALL or NA for a grant without one (S3
+    User Guide, "List the caller's access grants").
+    """
+    found = str(item.get("ApplicationArn") or "")
+    return found if found.startswith("arn:") else ""
 
 
 class VendedSessions:

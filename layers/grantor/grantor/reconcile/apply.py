@@ -33,36 +33,21 @@ from grantor.core.grant import (
     choose_location,
     last_end,
 )
-from grantor.core.planning.guard import (
-    LOSSES,
-    WINDOWED,
-    Baseline,
-    GuardContext,
-    Objection,
-    find_gifts,
-    tally_plan,
+from grantor.core.planning.guard import Baseline
+from grantor.core.planning.plan import (
+    Action,
+    Change,
+    DeferredChange,
+    FailedChange,
+    Plan,
+    UnmanagedGrant,
 )
-from grantor.core.planning.plan import Change, DeferredChange, FailedChange, Plan, UnmanagedGrant
 from grantor.core.planning.required_reads import find_identities, find_stale_pairs
 from grantor.core.snapshot import Snapshot, Window
-from grantor.reconcile.policies import PolicySet
+from grantor.reconcile.judged_plan import JudgedPlan, WindowCounter
+from grantor.reconcile.record_history import HistoryRecorder, SweptState, complete_history
 from grantor.reconcile.report import Report, find_credentials_end
 from grantor.settings import CHANGES_PER_LEDGER_WRITE, NEW_GRANTEE_TIME
-
-
-@dataclass(frozen=True)
-class JudgedPlan:
-    """A plan, what it follows from, and why it requires an approval; without causes it may be
-    applied. `guard` is what the guard has judged it by, if it takes or gives anything.
-    """
-
-    policies: PolicySet
-    snapshot: Snapshot
-    plan: Plan
-    causes: tuple[str, ...]
-    objections: tuple[Objection, ...] = ()
-    guard: GuardContext | None = None
-    is_approved: bool = False  # by a person
 
 
 def apply_plan(
@@ -80,7 +65,11 @@ def apply_plan(
     snapshot = judged.snapshot
     ledger.add_pairs(snapshot.inventory.sharing)
     tags = partial(grant_tags, run_id=report.run_id, versions=judged.policies.versions)
-    counter = _WindowCounter(judged)
+    counter = WindowCounter(judged)
+    history = HistoryRecorder(
+        services.history, services.clock, report.run_id, judged.policies.versions, snapshot.entries
+    )
+    history.note_approval(report.approval)
     applier = PlanApplier(
         services.grants,
         ledger,
@@ -88,24 +77,30 @@ def apply_plan(
         tags,
         go_on,
         report,
+        history,
         snapshot.entries,
         counter.count,
         snapshot.inventory.principals,
     )
-    counter.begin_approved(applier)
+    counter.begin_approved(ledger, applier.write_intents)
     applier.apply(judged.plan)
     if report.deleted:
         deleted_at = datetime.fromtimestamp(services.clock(), UTC)
         report.credentials_until = find_credentials_end(deleted_at)
     owned = applier.list_owned(snapshot)
     ledger.record_identities(find_identities(snapshot, owned, _list_undone(snapshot, report)))
-    if snapshot.is_complete and not judged.causes:
+    if history.record() and snapshot.is_complete and not judged.causes:
+        find_id = applier.find_ids(snapshot)
+        swept = SweptState(owned, find_id, report.unmanaged, applier.removed)
+        complete_history(history, swept, ledger)
+    if snapshot.is_complete and not (judged.causes or history.failure):
         ledger.remove_pairs(find_stale_pairs(snapshot, judged.plan, applier.removed))
         now = snapshot.inventory.now
         baseline = Baseline.count(owned, snapshot.count_profiles(), now)
         ledger.write_actions([encode_sweep(Sweep(report.timestamp, baseline))])
         report.sweep_completed = True
     ledger.flush()
+    history.raise_failure()
 
 
 def _list_undone(snapshot: Snapshot, report: Report) -> frozenset[Grantee]:
@@ -114,36 +109,6 @@ def _list_undone(snapshot: Snapshot, report: Report) -> frozenset[Grantee]:
         return snapshot.authority.renewed
     failed = (one.change.grant.grantee for one in report.failed)
     return frozenset((*failed, *(one.change.grant.grantee for one in report.deferred)))
-
-
-class _WindowCounter:
-    """Counts what a run takes and gives, for the guard of the next 24 hours. What a person has
-    approved does not count, and if it was about these counts, they begin anew.
-    """
-
-    def __init__(self, judged: JudgedPlan) -> None:
-        self.judged, self.guard = judged, judged.guard
-        self.window = self.guard.window if self.guard else Window()
-
-    def begin_approved(self, applier: "PlanApplier") -> None:
-        """Record the approved gifts as intended, and counts that were approved as none."""
-        kinds = {one.kind for one in self.judged.objections}
-        if self.guard and self.judged.is_approved:
-            if kinds & WINDOWED and self.window.hours:
-                applier.ledger.record_window(Window())
-            if kinds - LOSSES:
-                applier.write_intents(find_gifts(self.judged.plan, self.guard.entries))
-
-    def count(self, plan: Plan) -> Window | None:
-        """The counts with these changes, to be recorded in the transaction that records them; None
-        if they add nothing.
-        """
-        if not self.guard or self.judged.is_approved:
-            return None
-        guard = self.guard
-        tallies = tally_plan(plan, guard.entries, guard.now, guard.limits)
-        self.window = self.window.add(tallies, guard.now)
-        return self.window if tallies else None
 
 
 def grant_tags(change: Change, run_id: str, versions: Mapping[str, str]) -> dict[str, str]:
@@ -173,6 +138,7 @@ class PlanApplier:
     tags: Callable[[Change], dict[str, str]]
     go_on: Callable[[], bool]
     report: Report
+    history: HistoryRecorder
     entries: Mapping[Grant, LedgerEntry] = field(default_factory=dict)  # the ledger before
     # What the guard has to know after these changes; None if it knows it already.
     count: Callable[[Plan], Window | None] = lambda _plan: None
@@ -186,10 +152,14 @@ class PlanApplier:
 
     def apply(self, plan: Plan) -> None:
         """Apply everything in the plan, as far as time and AWS allow."""
-        self.updated = {change.grant: self._update_entry(change) for change in plan.update}
-        window = self.count(Plan(update=plan.update))
-        self.ledger.confirm_entries([*plan.ledger_updates, *self.updated.values()], window)
-        self.report.done += plan.update
+        self.history.note_begun(plan)
+        for change in plan.update:
+            self.history.note_change(change)
+        if self.history.record():
+            self.updated = {change.grant: self._update_entry(change) for change in plan.update}
+            window = self.count(Plan(update=plan.update))
+            self.ledger.confirm_entries([*plan.ledger_updates, *self.updated.values()], window)
+            self.report.done += plan.update
         # Marked deletes are agreed to: if time runs out, the next run goes on with them and the
         # guard does not ask again.
         marked = [self._make_entry(change, State.LEAVING) for change in plan.delete]
@@ -203,6 +173,7 @@ class PlanApplier:
             self._create_batch(creates)
         others = (change for change in plan.delete if change not in first)
         self._delete_batches(self._select_deletable(others))
+        self.history.note_missing(plan.ledger_removals)
         self._remove_entries(plan.ledger_removals)
 
     def _delete_batches(self, deletes: Iterable[Change]) -> None:
@@ -224,6 +195,11 @@ class PlanApplier:
         }
         return (known | self.updated | self.created).values()
 
+    def find_ids(self, snapshot: Snapshot) -> Callable[[LedgerEntry], str]:
+        """What finds the id of a grant that is ours now, whatever the ledger says of it."""
+        actual, created = snapshot.actual, self.created
+        return lambda one: one.id if one.grant in created else actual[one.grant]
+
     def write_intents(self, changes: Iterable[Change]) -> None:
         """Record that these grants are to be created: if time runs out, the next run goes on with
         them and the guard does not ask again.
@@ -238,10 +214,11 @@ class PlanApplier:
         created = [change._replace(grant_id=grant_id) for change, grant_id in ids if grant_id]
         entries = [self._make_entry(change, State.LIVE) for change in created]
         try:
-            self.ledger.confirm_entries(entries)
+            if self.history.record():
+                self.ledger.confirm_entries(entries)
             self.ledger.flush()
         except LeaseLost:
-            self._undo_creates(entries)
+            self._undo_creates(created)
             raise
         self.created |= {entry.grant: entry for entry in entries}
         self._note_refusals(intents)
@@ -256,14 +233,16 @@ class PlanApplier:
         if refused:
             self.ledger.write_intent(refused)
 
-    def _undo_creates(self, entries: Sequence[LedgerEntry]) -> None:
+    def _undo_creates(self, created: Iterable[Change]) -> None:
         """Delete again what the new holder of the lease has removed from the ledger meanwhile: no
         run would find it.
         """
-        for entry in entries:
-            known, _ = self.ledger.read_grantee(entry.grant.grantee)
-            if entry.grant not in {one.grant for one in known}:
-                self.grants.delete_grant(entry.id)
+        for change in created:
+            known, _ = self.ledger.read_grantee(change.grant.grantee)
+            if change.grant not in {one.grant for one in known}:
+                self.grants.delete_grant(change.grant_id)
+                self.history.note_change(change._replace(action=Action.DELETE))
+        self.history.record()
 
     def _create_grant(self, change: Change) -> str:
         """The id of the grant, if it exists now and is ours."""
@@ -292,6 +271,7 @@ class PlanApplier:
             raise RetryableError("Access Grants reports that it exists but does not list it yet")
         if existing.owner == self.grants.stack:
             return existing.id
+        self.history.note_missing([change.grant])
         self._remove_entries([change.grant])
         self.report.unmanaged.append(UnmanagedGrant(change.grant, change.reasons, existing.id))
         return ""
@@ -310,8 +290,10 @@ class PlanApplier:
                 self.report.deferred.append(deferred)
 
     def _remove_entries(self, grants: Collection[Grant]) -> None:
-        self.ledger.forget_grants(grants)
-        self.removed.update(grants)
+        """Forget grants that are gone, once the history says so."""
+        if self.history.record():
+            self.ledger.forget_grants(grants)
+            self.removed.update(grants)
 
     def _delete_grant(self, change: Change) -> bool:
         def delete() -> str:
@@ -336,7 +318,9 @@ class PlanApplier:
         except ClientError as error:
             self._fail(change, error_code(error), error_message(error), since)
         else:
-            self.report.done += [self._complete(change, grant_id)] if grant_id else []
+            if grant_id:
+                self.report.done.append(self._complete(change, grant_id))
+                self.history.note_change(self.report.done[-1])
             return grant_id
         return None
 
@@ -387,6 +371,9 @@ class PlanApplier:
     def _make_entry(self, change: Change, state: State) -> LedgerEntry:
         at, run = self.report.timestamp, self.report.run_id
         made = LedgerEntry(change.grant, state, frozenset(change.reasons), change.grant_id, at, run)
+        known = self.entries.get(change.grant)
+        if known and state is State.INTENDED and change.grant not in self.removed:
+            made = replace(made, id=known.id)  # of the grant that is missing
         if state is not State.INTENDED or not (since := self._tried_since(change)):
             return made
         return replace(made, tried=since, refusal=self.entries[change.grant].refusal)

@@ -18,6 +18,7 @@ from grantor.core.planning import rendering
 from grantor.core.planning.rendering import SCHEMA_VERSION, Json
 from grantor.core.triggers import Trigger, parse_trigger
 from grantor.reconcile.lease import Runner, record_authors, run_until_drained
+from grantor.reconcile.record_history import record_writes
 from grantor.reconcile.report import Report, render_problems
 from grantor.reconcile.run import publish_run
 from grantor.settings import MAX_LOGGED_ITEMS, RUN_MARGIN_SECONDS, RUN_SECONDS_WITHOUT_LIMIT
@@ -66,6 +67,7 @@ def _handle_triggers(services: Services, triggers: Sequence[Trigger], context: A
     logger.info("events received", triggers=[str(trigger) for trigger in triggers], events=events)
     if not any(trigger.subjects for trigger in triggers):
         record_authors(services.run_store, triggers, services.clock())
+        record_writes(services.history, triggers)
         return []
     left = getattr(context, "get_remaining_time_in_millis", None)
     seconds = left() / 1000 - RUN_MARGIN_SECONDS if left else RUN_SECONDS_WITHOUT_LIMIT
@@ -73,6 +75,7 @@ def _handle_triggers(services: Services, triggers: Sequence[Trigger], context: A
     reports = run_until_drained(
         services, triggers, services.clock() + seconds, partial(report_run, services), runner
     )
+    record_writes(services.history, triggers)
     if reports:
         logger.info("runs finished", events=events, runs=[report.run_id for report in reports])
     else:

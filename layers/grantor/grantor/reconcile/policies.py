@@ -10,7 +10,7 @@ from functools import lru_cache
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import RetryableError, error_code, error_message
-from grantor.aws.run_store import AcceptedVersion
+from grantor.aws.policy_store import AcceptedVersion
 from grantor.aws.s3 import FileTooLarge, PolicyFile, PolicyFiles
 from grantor.aws.services import EarlyReads, Services, StackNames
 from grantor.core.data_buckets import NO_BUCKETS, ConnectedBuckets
@@ -23,6 +23,15 @@ from grantor.settings import MAX_CACHED_POLICIES
 # A warm environment reads the same bodies in every run; parsing would take most of its time.
 _parse_cached = lru_cache(MAX_CACHED_POLICIES)(parse_policy)
 _parse_bounds_cached = lru_cache(4)(parse_bounds)
+
+
+@lru_cache(16)
+def _run_tests_cached(policy: Policy) -> tuple[Problem, ...]:
+    """What is wrong with a policy because its own tests fail."""
+    # Few runs see a new file with tests, and every start of the function would import it.
+    from grantor.core.access.policy_test_text import find_test_problems
+
+    return find_test_problems(policy)
 
 
 @dataclass(frozen=True)
@@ -120,11 +129,10 @@ def begin_policies(early: EarlyReads) -> Callable[[], PolicySet]:
     """Begin to read what read_policies_in_force returns; the callable waits for it."""
     services, files = early.services, early.services.policy_files
     listed = early.begin(_fetch_files, files)
-    state = early.begin(services.run_store.read_policy_state)
+    state = early.begin(services.policy_store.read_state, services.clock())
 
     def wait() -> PolicySet:
-        accepted, groups = state.result()
-        buckets = ConnectedBuckets.combine(groups, services.clock())
+        accepted, buckets = state.result()
         reader = _PolicyReader(files, accepted, services.names, buckets)
         return reader.read_listed(listed.result())
 
@@ -212,10 +220,20 @@ class _PolicyReader:
             return
         policy = _parse_cached(key, file.body, self.names.data_bucket)
         if isinstance(policy, Policy):
-            self._add_policy(key, policy, file)
-            self._note_change(key, file)
+            self._follow_tested(key, policy, file)
         elif policy:
             self._add_problems(key, policy)
+
+    def _follow_tested(self, key: str, policy: Policy, file: PolicyFile) -> None:
+        """Follow a file whose own tests pass. Of an accepted version they have passed, and they
+        depend on nothing besides the file.
+        """
+        is_new = policy.tests is not None and not self._is_accepted(key, file)
+        if failed := _run_tests_cached(policy) if is_new else ():
+            self._add_problems(key, failed)
+            return
+        self._add_policy(key, policy, file)
+        self._note_change(key, file)
 
     def refuse_name(self, key: str) -> None:
         """Do not follow a file whose name nobody can read. Its grants go as those of a deleted
@@ -340,9 +358,13 @@ class _PolicyReader:
 
     def _note_change(self, key: str, file: PolicyFile) -> None:
         """The same content uploaded again is a new version, and the old one may expire."""
-        accepted = self.accepted.get(key)
-        if not accepted or (accepted.version, accepted.etag) != (file.version, file.etag):
+        if not self._is_accepted(key, file):
             self.changed[key] = file
+
+    def _is_accepted(self, key: str, file: PolicyFile) -> bool:
+        accepted = self.accepted.get(key)
+        versions = accepted and (accepted.version, accepted.etag)
+        return versions == (file.version, file.etag)
 
     def _try_read[T](self, key: str, call: Callable[[], T]) -> T | None:
         try:

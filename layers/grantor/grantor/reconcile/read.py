@@ -12,6 +12,7 @@ Nothing else needs a call. A wanted grant that is not listed is found when it is
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -131,6 +132,34 @@ def _read_folders(
     )
 
 
+Reviews = Future[Mapping[str, datetime]] | None
+
+
+def _begin_reviews(early: EarlyReads, rules: Iterable[Rule], now: datetime) -> Reviews:
+    """Begin to read since when rules count as reviewed, if a rule asks for it."""
+    if not any(rule.review for rule in rules):
+        return None
+    return early.begin(early.services.review_store.read_times, now)
+
+
+def _add_reviews(inventory: Inventory, reviews: Reviews) -> Inventory:
+    return replace(inventory, reviews=reviews.result()) if reviews else inventory
+
+
+def read_inventory(
+    early: EarlyReads, rules: Sequence[Rule], suspensions: Sequence[Suspension], now: datetime
+) -> Inventory:
+    """What rules and suspensions need of everything that there is. Reads the ledger as well, whose
+    pairs name profiles that a list may lack.
+    """
+    reviews = _begin_reviews(early, rules, now)
+    principals = early.list_principals(frozenset(list_principal_kinds(rules)))
+    found = list_profiles(early, list_queries(rules), now, early.iterate_pairs())
+    inventory = _add_reviews(_read_folders(early.services, rules, found, suspensions), reviews)
+    locations = early.locations.result()
+    return replace(inventory, locations=locations, principals=principals.result())
+
+
 def read_snapshot(early: EarlyReads, policies: PolicySet, focus: Focus, now: datetime) -> Snapshot:
     """Everything that a plan follows from, besides the policy files.
 
@@ -156,24 +185,21 @@ class _SnapshotReader:
         return self._read_all(now) if self.focus.everything else self._read_focused(now)
 
     def _read_all(self, now: datetime) -> Snapshot:
-        early, services, rules = self.early, self.services, self.policies.rules
+        early, policies = self.early, self.policies
         early.begin_everything()
-        kinds = list_principal_kinds(rules)
-        principals = early.begin(services.principals.read_principals, kinds)
-        domains, earlier = early.read_domains(), early.iterate_pairs()
-        found = list_profiles(services, list_queries(rules), now, domains, earlier)
-        inventory = _read_folders(services, rules, found, self.policies.suspensions)
-        (entries, pairs), locations = early.ledger.result(), early.locations.result()
-        inventory = replace(inventory, locations=locations, principals=principals.result())
+        inventory = read_inventory(early, policies.rules, policies.suspensions, now)
+        entries, pairs = early.ledger.result()
         wanted = self._expand(inventory)
         snapshot = self._settle(inventory, wanted, entries, early.grants.result())
         return replace(snapshot, pairs=pairs)
 
     def _read_focused(self, now: datetime) -> Snapshot:
         rules, suspensions = self.policies.rules, self.policies.suspensions
+        reviews = _begin_reviews(self.early, rules, now)
         find = self.services.ledger.find_grantees
         recorded = [self.early.begin(find, subject) for subject in self.focus.subjects]
         inventory = read_focused(self.early, rules, self.focus, now, suspensions)
+        inventory = _add_reviews(inventory, reviews)
         wanted = self._expand(inventory)
         grantees = {grant.grantee for grant in wanted.grants}
         grantees = grantees.union(*(found.result() for found in recorded))

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from grantor.aws.clients import map_concurrently
-from grantor.aws.services import Services
+from grantor.aws.services import EarlyReads, Services
 from grantor.core.grant import Pair, iam_grantee, parse_profile_subject, profile_subject
 from grantor.core.planning.grantees import select_domains
 from grantor.core.planning.profile_conflicts import (
@@ -25,22 +25,20 @@ def read_all_profiles(
     services: Services, queries: Sequence[ProfileQuery], now: datetime
 ) -> Inventory:
     """Every profile, for jobs with these queries."""
-    return list_profiles(services, queries, now, services.studio.list_domains(), ())
+    with EarlyReads(services) as early:
+        return list_profiles(early, queries, now, ())
 
 
 def list_profiles(
-    services: Services,
-    queries: Sequence[ProfileQuery],
-    now: datetime,
-    domains: Mapping[str, str],
-    pairs: Iterable[Pair],
+    early: EarlyReads, queries: Sequence[ProfileQuery], now: datetime, pairs: Iterable[Pair]
 ) -> Inventory:
-    """Every profile of these domains, for rules or jobs with these queries.
+    """Every profile, for rules or jobs with these queries.
 
     `pairs` are those of earlier runs: each profile in them that no list contains is read singly
     once more.
     """
-    read = services.studio.list_profiles(domains, needs_tags(queries), services.known_profiles)
+    services, read = early.services, early.list_profiles(needs_tags(queries))
+    domains = early.read_domains()
     services.known_profiles.clear()
     services.known_profiles.update(read.known)
     listed = {profile.subject: profile for profile in read.profiles}

@@ -24,31 +24,35 @@ from grantor.aws.access_grants import (
     read_ownership,
 )
 from grantor.aws.clients import RetryableError, error_code, error_message, map_concurrently
+from grantor.aws.history_store import NoHistory
 from grantor.aws.lease import Lease
 from grantor.aws.ledger import Ledger
+from grantor.aws.policy_store import AcceptedVersion, encode_acceptance
 from grantor.aws.queues import DeadLetter, DeadLetterQueue
-from grantor.aws.run_store import AcceptedVersion, encode_acceptance
 from grantor.aws.services import Services
+from grantor.core.access.grant_history import PastGrant, fold_events
 from grantor.core.grant import Grant, LedgerEntry, Reason, State, sort_reasons
 from grantor.core.planning.plan import Action, Change, DeferredChange, FailedChange, UnmanagedGrant
+from grantor.core.planning.rendering import format_timestamp
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Mode, Policy
 from grantor.core.triggers import parse_event
 from grantor.reconcile.apply import grant_tags
 from grantor.reconcile.policies import PolicySet, read_policies
+from grantor.reconcile.record_history import HistoryRecorder
 from grantor.reconcile.report import Report
 from grantor.settings import CHANGES_PER_LEDGER_WRITE, CONCURRENT_CALLS, REBUILD_BATCH_ENTRIES
 
 
 @dataclass(frozen=True)
 class GrantAdoption:
-    """Makes unmanaged grants managed; `ledger` is that of a holder of the lease, `versions` are the
-    policy files' in force.
+    """Makes unmanaged grants managed; `ledger` is that of a holder of the lease, and `history` has
+    the versions of the policy files in force.
     """
 
     grants: AccessGrants
     ledger: Ledger
-    versions: Mapping[str, str]
+    history: HistoryRecorder
     report: Report
 
     def adopt(self, chosen: Iterable[UnmanagedGrant]) -> None:
@@ -59,9 +63,10 @@ class GrantAdoption:
         for batch in batched(self._select_free(changes), CHANGES_PER_LEDGER_WRITE):
             self.ledger.write_intent([self._make_entry(change, State.INTENDED) for change in batch])
             adopted = [change for change in batch if self._tag_grant(change)]
-            self.ledger.confirm_entries(
-                [self._make_entry(change, State.LIVE) for change in adopted]
-            )
+            if self.history.record():
+                entries = [self._make_entry(change, State.LIVE) for change in adopted]
+                self.ledger.confirm_entries(entries)
+        self.history.raise_failure()
 
     def _select_free(self, changes: Iterable[Change]) -> Iterator[Change]:
         for change in changes:
@@ -73,7 +78,7 @@ class GrantAdoption:
                 self.report.failed.append(FailedChange(change, "OwnedByAnotherStack", message))
 
     def _tag_grant(self, change: Change) -> bool:
-        tags = grant_tags(change, self.report.run_id, self.versions)
+        tags = grant_tags(change, self.report.run_id, self.history.versions)
         try:
             self.grants.tag_grant(change.grant_id, tags)
         except RetryableError as reason:
@@ -82,6 +87,7 @@ class GrantAdoption:
             self.report.failed.append(FailedChange(change, error_code(error), error_message(error)))
         else:
             self.report.done.append(change)
+            self.history.note_change(change)
             return True
         return False
 
@@ -150,16 +156,29 @@ class LedgerRebuild:
             self._make_entry(grant, grant_id, read_ownership(tags))
             for grant, grant_id, tags in tagged
         ]
+        changes = [
+            Change(Action.RESTORE, entry.grant, sort_reasons(entry.reasons), entry.id)
+            for entry in entries
+        ]
+        for change in changes:
+            self._recorder.note_change(change)
+        self._recorder.record()
+        self._recorder.raise_failure()
         self.services.ledger.with_lease(self.lease).confirm_entries(entries)
-        for entry in entries:
-            reasons = sort_reasons(entry.reasons)
-            self.report.done.append(Change(Action.RESTORE, entry.grant, reasons, entry.id))
+        self.report.done += changes
 
     def _make_entry(self, grant: Grant, grant_id: str, tags: OwnershipTags) -> LedgerEntry:
+        """What the history says of the grant, or else what its tags say."""
         reasons = frozenset(
             self._make_reason(file, name, tags) for file, name in tags.rules or [UNKNOWN_RULE]
         )
-        return LedgerEntry(grant, State.LIVE, reasons, grant_id, run=tags.run)
+        known = self._known.get(grant_id)
+        if known is None or not known.reasons:
+            return LedgerEntry(grant, State.LIVE, reasons, grant_id, run=tags.run)
+        since = format_timestamp(known.since) if known.since else ""
+        return LedgerEntry(
+            grant, State.LIVE, frozenset(known.reasons), grant_id, since, known.run or tags.run
+        )
 
     def _make_reason(self, file: str, name: str, tags: OwnershipTags) -> Reason:
         key = self._keys.get(file, file)
@@ -193,6 +212,20 @@ class LedgerRebuild:
             key: AcceptedVersion(version, "", at, run) for key, version in self._missing.items()
         }
         self.services.ledger.with_lease(self.lease).write_actions(encode_acceptance(versions, ()))
+
+    @cached_property
+    def _recorder(self) -> HistoryRecorder:
+        services, versions = self.services, self._files.versions
+        return HistoryRecorder(services.history, services.clock, self.report.run_id, versions)
+
+    @cached_property
+    def _known(self) -> Mapping[str, PastGrant]:
+        """The grants that the history knows, by their ids; none before there is a history."""
+        now = self._recorder.now()
+        try:
+            return fold_events(self.services.history.read_state(now), now)
+        except NoHistory:
+            return {}
 
     @cached_property
     def _files(self) -> PolicySet:

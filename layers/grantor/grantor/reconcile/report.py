@@ -40,6 +40,7 @@ from grantor.core.planning.rendering import (
     format_timestamp,
     parse_timestamp,
 )
+from grantor.core.planning.reviews import DueReview, list_due_reviews
 from grantor.core.snapshot import EVERYTHING, Snapshot
 from grantor.limits import MAX_VENDED_TIME
 from grantor.reconcile.policies import PolicySet
@@ -96,9 +97,7 @@ class Report:
     warnings: list[Problem] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)  # for whoever writes data
     unread: dict[str, str] = field(default_factory=dict)  # input -> why; a later run tries again
-    accepted: dict[str, str] = field(
-        default_factory=dict
-    )  # policy file -> version, in force from this run on
+    accepted: dict[str, str] = field(default_factory=dict)  # policy file -> version, from now on
     removed_files: tuple[str, ...] = ()  # policy files that were in force and are deleted
     event_to_grant: dict[str, float] = field(default_factory=dict)  # milliseconds, by subject
     sweep_completed: bool = False  # it has read everything, and nothing requires an approval
@@ -107,6 +106,7 @@ class Report:
     credentials_until: datetime | None = None  # until when those of deleted grants can live
     sessions: SessionsEnd | None = None
     owners: tuple[RuleOwner, ...] = ()  # of the rules because of which grants change
+    reviews: tuple[DueReview, ...] = ()  # that somebody must sign soon, else rules end
 
     @classmethod
     def begin(cls, now: datetime, activity: Activity = Activity.RECONCILE) -> "Report":
@@ -136,6 +136,8 @@ class Report:
         if any(policy.names_owner for policy in policies.policies.values()):
             self.owners = list_owners(plan.changes, policies.policies.values())
         self.unread |= {**policies.unread, **snapshot.inventory.unread}
+        if focus.everything:
+            self.reviews = list_due_reviews(policies.rules, snapshot.inventory)
         self.on_hold += plan.on_hold
         self.unmanaged += plan.unmanaged
 
@@ -182,7 +184,7 @@ class Report:
     @property
     def needs_action(self) -> bool:
         """Whether a person must act."""
-        return bool(self.approval.is_pending or self.errors or self.failed)
+        return bool(self.approval.is_pending or self.errors or self.failed or self.reviews)
 
     def alert_keys(self) -> list[str]:
         """What a person must act on, each as a value that is the same in every run that sees it."""
@@ -190,7 +192,8 @@ class Report:
         errors = [encode_problem(problem, "error") for problem in self.errors]
         failed = [[*one.change.identity(), one.code, one.message] for one in self.failed]
         ended = [[self.run_id, self.sessions.to_json()]] if self.sessions else []
-        keys = (*pending, *errors, *failed, *ended)
+        reviews = [["review", one.rule, one.end.isoformat()] for one in self.reviews]
+        keys = (*pending, *errors, *failed, *ended, *reviews)
         return [json.dumps(key, ensure_ascii=False) for key in keys]
 
     def to_document(self, stack: str) -> Json:
@@ -258,9 +261,7 @@ class Report:
             Activity(document["activity"]),
             tuple(document["focus"]),
             PlanApproval.from_json(document["approval"]),
-            on_hold=[
-                GrantOnHold(decode_grant(value), value["why"]) for value in document["on_hold"]
-            ],
+            on_hold=[GrantOnHold(decode_grant(one), one["why"]) for one in document["on_hold"]],
             unmanaged=list(map(decode_unmanaged, document["unmanaged"])),
             errors=[problem for severity, problem in problems if severity == "error"],
             warnings=[problem for severity, problem in problems if severity == "warning"],
@@ -269,6 +270,7 @@ class Report:
             accepted={value["file"]: value["version"] for value in document["policy"]["accepted"]},
             removed_files=tuple(document["policy"]["deleted"]),
             owners=tuple(map(RuleOwner.from_json, document.get("owners", []))),
+            reviews=tuple(map(DueReview.from_json, document.get("reviews", []))),
         )
         for value in document["changes"]:
             report._decode_change(value)
@@ -282,6 +284,7 @@ class Report:
         """What a run and a plan have in common."""
         errors = [encode_problem(problem, "error") for problem in self.errors]
         warnings = [encode_problem(problem, "warning") for problem in self.warnings]
+        asked = ("owners", self.owners), ("reviews", self.reviews)
         return {
             "started_at": self.timestamp,
             "focus": list(self.focus),
@@ -298,7 +301,7 @@ class Report:
             "diagnostics": [*errors, *warnings],
             "notices": [dict(vars(notice)) for notice in self.notices],
             "unread": [{"what": what, "why": why} for what, why in self.unread.items()],
-            **({"owners": [one.to_json() for one in self.owners]} if self.owners else {}),
+            **{name: [one.to_json() for one in ones] for name, ones in asked if ones},
         }
 
     def _count_common(self) -> Json:
@@ -318,9 +321,8 @@ class Report:
             since = {"since": failed.since} if failed.since else {}
             yield {**encode_change(failed.change), "outcome": "failed", "error": error, **since}
         for deferred in self.deferred:
-            waits_for = (
-                {"waits_for": encode_grant(deferred.waits_for)} if deferred.waits_for else {}
-            )
+            other = deferred.waits_for
+            waits_for = {"waits_for": encode_grant(other)} if other else {}
             yield {
                 **encode_change(deferred.change),
                 "outcome": "deferred",
@@ -364,6 +366,7 @@ def list_conditions(document: Mapping[str, Any]) -> list[str]:
         "a policy file has errors": counts["errors"],
         "AWS refused a change": counts["failed"],
         "vended credentials were ended, or may be used again": document.get("sessions"),
+        "rules end soon unless somebody reviews them": document.get("reviews"),
         "some work is deferred": counts["deferred"] or counts["unread"],
     }
     return [words for words, applies in found.items() if applies]
@@ -392,4 +395,5 @@ def render_problems(report: Report, home: Home, stack: str) -> list[str]:
         approval.append(rendering.describe_approval_given(report.approval))
     failed = [rendering.describe_failed(one, home) for one in report.failed]
     ended = [describe_sessions(report.sessions)] if report.sessions else []
-    return [*ended, *approval, *map(str, report.errors), *failed]
+    due = [one.describe(stack) for one in report.reviews]
+    return [*ended, *approval, *map(str, report.errors), *failed, *due]

@@ -22,7 +22,8 @@ from grantor.aws.clients import RetryableError
 from grantor.aws.dynamodb import Action
 from grantor.aws.lease import Lease, Subjects
 from grantor.aws.notifications import DetailType
-from grantor.aws.run_store import AcceptedVersion, PlanAltered, RunRecord, encode_acceptance
+from grantor.aws.policy_store import AcceptedVersion, encode_acceptance
+from grantor.aws.run_store import PlanAltered, RunRecord
 from grantor.aws.services import EarlyReads, Services
 from grantor.core.planning.approvals import (
     PendingPlan,
@@ -47,9 +48,11 @@ from grantor.core.planning.rendering import Json, format_timestamp
 from grantor.core.planning.required_reads import resolve_focus
 from grantor.core.planning.suspensions import SuspensionReview, explain_review, review_suspensions
 from grantor.core.snapshot import EVERYTHING, Focus, Snapshot
-from grantor.reconcile.apply import JudgedPlan, apply_plan
+from grantor.reconcile.apply import apply_plan
+from grantor.reconcile.judged_plan import JudgedPlan
 from grantor.reconcile.policies import PolicySet, begin_policies, read_accepted_policies
 from grantor.reconcile.read import read_snapshot
+from grantor.reconcile.record_history import HistoryRecorder
 from grantor.reconcile.report import Report, list_conditions, render_problems
 from grantor.settings import SUSPENSION_WINDOW
 
@@ -83,10 +86,9 @@ def pause_collector() -> Iterator[None]:
 
 def _choose_focus(policies: PolicySet, subjects: Subjects, early: EarlyReads) -> Focus | None:
     """What the run looks at. A version that was not accepted before may change anything, whatever
-    the triggers are about; then the guard is most likely asked.
+    the triggers are about.
     """
     if policies.is_new:
-        _ = early.guard
         return Focus()
     return resolve_focus(subjects, policies.rules, early.read_domains)
 
@@ -106,11 +108,7 @@ def run_once(
     if judged is None:
         return report
     _Run(services, lease, go_on, report, now).apply(judged)
-    took = {
-        subject: (services.clock() - at) * 1000
-        for subject, at in subjects.items()
-        if at is not None
-    }
+    took = {one: (services.clock() - at) * 1000 for one, at in subjects.items() if at is not None}
     report.event_to_grant = took if report.done else {}
     return report
 
@@ -122,7 +120,7 @@ def compute_interim(services: Services, judged: JudgedPlan) -> JudgedPlan:
     Reads only; raises as judge_run does.
     """
     if judged.policies.is_new:
-        accepted, snapshot = services.run_store.read_accepted(), judged.snapshot
+        accepted, snapshot = services.policy_store.read_accepted(), judged.snapshot
         policies = read_accepted_policies(
             judged.policies, services.policy_files, accepted, services.names
         )
@@ -155,8 +153,8 @@ def judge_approval(
     """The approval of a plan, that brings these versions of policy files into force ("" for a
     deletion), with what people said about it and who wrote the files.
     """
-    store = services.run_store
-    accepted = {file: version.at for file, version in store.read_accepted().items()}
+    store, accepted_files = services.run_store, services.policy_store.read_accepted()
+    accepted = {file: version.at for file, version in accepted_files.items()}
     authors = find_authors(brought, accepted, store.read_writes(brought))
     decisions = store.read_decisions(approval.hash)
     return judge_decisions(approval, decisions, authors, format_timestamp(now))
@@ -206,14 +204,14 @@ def _read_guard_context(
     early: EarlyReads, policies: PolicySet, snapshot: Snapshot, plan: Plan
 ) -> GuardContext | None:
     """What the guard judges the plan by; None if it takes and gives nothing. Costs a call, unless
-    it was begun.
+    the run reads the whole ledger.
     """
     services = early.services
     now, entries, limits = snapshot.inventory.now, snapshot.entries, services.guard_limits
     losses = find_losses(plan, now, limits)
     if not (losses or find_gifts(plan, entries)):
         return None
-    sweep, window = early.guard.result()
+    sweep, window = early.read_guard()
     baseline = sweep.baseline if losses else Baseline()
     if losses and snapshot.authority.focus.everything:
         baseline = Baseline.count(entries.values(), baseline.profiles, now)
@@ -251,6 +249,8 @@ class _Run:
         """
         report = self.report
         report.add_plan(judged.policies, judged.snapshot, judged.plan)
+        if rules := judged.list_unrecorded():
+            self.services.review_store.record_first_seen(rules, self.now)
         report.approval = read_approval(self.services, judged, self.now)
         if not report.approval.is_pending:
             accepted = self._accept_policies(judged.policies)
@@ -283,6 +283,8 @@ class _Run:
         known = store.read_pending_plan(approval.hash)
         rejections = frozenset(one.id for one in approval.rejections)
         report.newly_rejected = bool(rejections - (known.noted if known else frozenset()))
+        if report.newly_rejected:
+            self._record_rejections(approval)
         accepted = {file: version for file, version in brought.items() if version}
         planned = replace(report, accepted=accepted, removed_files=judged.policies.deleted)
         document = planned.to_plan_document(self.services.names.stack_name, judged.plan)
@@ -298,6 +300,13 @@ class _Run:
         ).go_on_with(known, self.now)
         store.record_pending_plan(self.lease, pending, document, self.now)
         report.approval = replace(approval, nonce=pending.nonce)
+
+    def _record_rejections(self, approval: PlanApproval) -> None:
+        services = self.services
+        history = HistoryRecorder(services.history, services.clock, self.report.run_id)
+        history.note_rejections(approval)
+        history.record()
+        history.raise_failure()
 
     def _use_approval(self) -> None:
         """Remove the approval and its plan: an equal plan needs another one. If time was over, the

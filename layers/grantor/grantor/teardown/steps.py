@@ -1,6 +1,7 @@
 """Teardown steps that revoke the stack's grants, stop its jobs and detach its policies."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
@@ -10,8 +11,12 @@ from grantor.aws.clients import Clients, RetryableError, map_concurrently
 from grantor.aws.job_services import ProcessingJobs
 from grantor.aws.services import Services, build_services
 from grantor.aws.vended_sessions import VendedSessions
+from grantor.core.grant import Grant, LedgerEntry, sort_reasons
+from grantor.core.planning.plan import Action, Change
 from grantor.core.triggers import JOB_NAME_PREFIX
 from grantor.reconcile.read import settle_doubts
+from grantor.reconcile.record_history import TEARDOWN, HistoryRecorder
+from grantor.reconcile.report import Report
 from grantor.settings import CONCURRENT_CALLS, MAX_LISTED_NAMES, TEARDOWN_LEASE_SECONDS
 from grantor.teardown.custom_resource import TeardownPass
 
@@ -49,19 +54,34 @@ def _delete_ledger_grants(services: Services, turn: TeardownPass) -> int:
     entries = {entry.grant: entry for entry in services.ledger.iterate_entries()}
     listed = services.grants.list_grants()
     actual, ours = settle_doubts(services.grants, entries, (), listed)
-    grants = [
-        actual[grant]
+    changes = [
+        Change(Action.DELETE, grant, sort_reasons(entry.reasons), actual[grant])
         for grant, entry in entries.items()
         if actual.get(grant) == entry.id or grant in ours
     ]
-    for some in batched(grants, CONCURRENT_CALLS * 10):
+    history = _build_recorder(services, entries)
+    # An earlier attempt may have died before it could record what it had deleted.
+    history.note_missing(entries.keys() - {change.grant for change in changes})
+    for some in batched(changes, CONCURRENT_CALLS * 10):
         turn.check_time("grants are still being revoked")
-        map_concurrently(services.grants.delete_grant, some)
-    return len(grants)
+        map_concurrently(services.grants.delete_grant, [change.grant_id for change in some])
+        for change in some:
+            history.note_change(change)
+        history.record()
+    history.record()
+    history.raise_failure()
+    return len(changes)
+
+
+def _build_recorder(services: Services, entries: Mapping[Grant, LedgerEntry]) -> HistoryRecorder:
+    run = Report.begin(datetime.fromtimestamp(services.clock(), UTC)).run_id
+    return HistoryRecorder(services.history, services.clock, run, entries=entries, ending=TEARDOWN)
 
 
 def delete_untracked_grants(services: Services, location: str) -> None:
-    """Delete our grants that a lost ledger does not know; raise RuntimeError if others remain."""
+    """Delete our grants that a lost ledger does not know; raise RuntimeError if others remain. The
+    history has them from the runs that made them, and does not have their end.
+    """
     grants, ours = services.grants, services.names.stack_name
     tags = {grant: grants.read_tags(grant) for grant in grants.list_grants_at(location)}
     owners = {grant: found.get(OWNER) for grant, found in tags.items() if found is not None}
