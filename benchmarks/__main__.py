@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import calls, event_burst, planner
+from benchmarks import calls, event_burst, planner, questions
 from benchmarks import performance_page as page
 from benchmarks.built_function import (
     MEMORY_MB,
@@ -58,6 +58,12 @@ def _report_broken(sections: list[BenchmarkSection]) -> int:
 def run_planner() -> Iterator[BenchmarkSection]:
     """Planning and reading policy files, in memory."""
     yield BenchmarkSection("planner", "Planning", page.PLANNER, planner.measure_tasks())
+
+
+def run_questions() -> Iterator[BenchmarkSection]:
+    """Questions about access, in memory and as commands."""
+    figures = questions.measure_questions()
+    yield BenchmarkSection("questions", "Questions", page.QUESTIONS, figures)
 
 
 def run_calls() -> Iterator[BenchmarkSection]:
@@ -106,6 +112,7 @@ def run_event_burst() -> Iterator[BenchmarkSection]:
 PARTS: dict[str, Callable[[], Iterator[BenchmarkSection]]] = {
     "calls": run_calls,
     "planner": run_planner,
+    "questions": run_questions,
     "cold_start": run_cold_start,
     "event_to_grant": run_event_to_grant,
     "event_burst": run_event_burst,

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from grantor.core.access.compare_rules import ComparedSide, compare_sides
+from grantor.core.access.explain import AccessEvidence
 from grantor.core.grant import (
     Grant,
     Grantee,
@@ -43,11 +45,12 @@ MODES: Mapping[str, Mode | None] = {FILE: Mode.AUTHORITATIVE}
 
 def measure_tasks() -> list[Figure]:
     """Measure each task in a process of its own."""
-    return [figure for task in TASKS for figure in _run_alone(task)]
+    return [figure for task in TASKS for figure in run_alone("benchmarks.planner", task)]
 
 
-def _run_alone(task: str) -> list[Figure]:
-    command = [sys.executable, "-m", "benchmarks.planner", task]
+def run_alone(module: str, task: str) -> list[Figure]:
+    """The figures that a task of a module prints in a process of its own."""
+    command = [sys.executable, "-m", module, task]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [Figure(**row) for row in json.loads(done.stdout)]
 
@@ -63,11 +66,11 @@ def plan_all_changes() -> list[Figure]:
 
 
 def _measure_plan(what: str, actual: int) -> list[Figure]:
-    wanted = {_build_grant(n): frozenset([_build_reason(n)]) for n in range(GRANTS)}
-    there = {_build_grant(n): f"id-{n}" for n in range(actual, actual + GRANTS)}
+    wanted = {build_grant(n): frozenset([build_reason(n)]) for n in range(GRANTS)}
+    there = {build_grant(n): f"id-{n}" for n in range(actual, actual + GRANTS)}
     entries = {
-        _build_grant(n): LedgerEntry(
-            _build_grant(n), State.LIVE, frozenset([_build_reason(n)]), f"id-{n}"
+        build_grant(n): LedgerEntry(
+            build_grant(n), State.LIVE, frozenset([build_reason(n)]), f"id-{n}"
         )
         for n in range(actual, actual + GRANTS)
     }
@@ -80,29 +83,26 @@ def _measure_plan(what: str, actual: int) -> list[Figure]:
             counts = f"{len(made.create):,} creates, {len(made.delete):,} deletes"
             raise RuntimeError(f"not the expected plan: {counts}")
 
-    floor = _measure_best(
+    floor = measure_best(
         lambda: (
             {_build_text(n) for n in range(GRANTS)}
             ^ {_build_text(n) for n in range(actual, actual + GRANTS)}
         )
     )
     with pause_collector():  # as a run does
-        took = _measure_best(compute)
+        took = measure_best(compute)
     title = f"plan of 100,000 grants, {what}"
     return [
         Figure(title, took, "s", bound=2),
         Figure(f"{title} / two sets of strings compared", took / floor, "x"),
-        Figure(f"{title}, peak memory with the input", _read_peak_memory(), "MB", bound=512),
+        Figure(f"{title}, peak memory with the input", read_peak_memory(), "MB", bound=512),
     ]
 
 
 def read_files() -> list[Figure]:
     """1,000 policy files with 10,000 rules, from their bytes to 10,000 wanted grants."""
-    bodies = {f"policy/team-{n}.yaml": _write_file(n) for n in range(FILES)}
-    profiles = tuple(
-        Profile("D", _user_name(n), f"{ROLES}/{_user_name(n)}") for n in range(PROFILES)
-    )
-    facts = Inventory(NOW, (Location("default", "s3://data/"),), profiles, frozenset(["D"]))
+    bodies = {f"policy/team-{n}.yaml": write_policy_text(n) for n in range(FILES)}
+    facts = build_inventory()
 
     def expand_files() -> None:
         policies = [
@@ -115,12 +115,39 @@ def read_files() -> list[Figure]:
             counts = f"{len(grants):,} grants of {len(policies):,} files"
             raise RuntimeError(f"not what the files say: {counts}")
 
-    floor = _measure_best(lambda: [yaml.load(body, yaml.CSafeLoader) for body in bodies.values()])
-    took = _measure_best(expand_files)
+    floor = measure_best(lambda: [yaml.load(body, yaml.CSafeLoader) for body in bodies.values()])
+    took = measure_best(expand_files)
     return [
         Figure("10,000 rules of 1,000 files, read and expanded", took, "s", bound=3),
         Figure("10,000 rules of 1,000 files / the same YAML in C, unread", took / floor, "x"),
-        Figure("10,000 rules of 1,000 files, peak memory", _read_peak_memory(), "MB", bound=512),
+        Figure("10,000 rules of 1,000 files, peak memory", read_peak_memory(), "MB", bound=512),
+    ]
+
+
+def compare_files() -> list[Figure]:
+    """1,000 policy files with 1,000 of which every tenth gives another person what it gave; from
+    their bytes to the verdict.
+    """
+    old = {f"policy/team-{n}.yaml": write_policy_text(n) for n in range(FILES)}
+    new = {key: write_policy_text(n, moved=n % 10 == 0) for n, key in enumerate(old)}
+    facts = build_inventory()
+
+    def parse(bodies: Mapping[str, bytes]) -> tuple[Policy, ...]:
+        parsed = (parse_policy(key, body, "data") for key, body in bodies.items())
+        return tuple(policy for policy in parsed if isinstance(policy, Policy))
+
+    def compare() -> None:
+        one, other = (ComparedSide("", AccessEvidence(parse(each), facts)) for each in (old, new))
+        found = compare_sides(one, other, NOW).found
+        if len(found.gained) != len(found.lost) or len(found.lost) != FILES // 10 * RULES:
+            raise RuntimeError(f"{len(found.gained):,} gained and {len(found.lost):,} lost")
+
+    floor = measure_best(lambda: (parse(old), parse(new)))
+    took = measure_best(compare)
+    return [
+        Figure("1,000 files compared with 1,000, each with 10 rules", took, "s", bound=5),
+        Figure("1,000 files compared with 1,000 / the same files parsed", took / floor, "x"),
+        Figure("1,000 files compared with 1,000, peak memory", read_peak_memory(), "MB", bound=512),
     ]
 
 
@@ -128,10 +155,12 @@ TASKS: dict[str, Callable[[], list[Figure]]] = {
     "nothing": plan_no_changes,
     "everything": plan_all_changes,
     "files": read_files,
+    "compare": compare_files,
 }
 
 
-def _build_grant(n: int) -> Grant:
+def build_grant(n: int) -> Grant:
+    """A grant; a hundred have one grantee."""
     return Grant(
         Grantee("IAM", f"{ROLES}/{_user_name(n // 100)}"),
         Permission.READ,
@@ -143,25 +172,36 @@ def _build_text(n: int) -> str:
     return f"READ s3://data/projects/{n % 100}/{n}/* to {ROLES}/{_user_name(n // 100)}"
 
 
-def _build_reason(n: int) -> Reason:
+def build_reason(n: int) -> Reason:
+    """The reason of the grant of this number."""
     return Reason(f"{FILE}#project-{n % 100}", (profile_subject("D", _user_name(n // 100)),))
+
+
+def build_inventory() -> Inventory:
+    """Everybody whom the rules may name."""
+    profiles = tuple(
+        Profile("D", _user_name(n), f"{ROLES}/{_user_name(n)}") for n in range(PROFILES)
+    )
+    return Inventory(NOW, (Location("default", "s3://data/"),), profiles, frozenset(["D"]))
 
 
 def _user_name(n: int) -> str:
     return f"user-{n:04}"
 
 
-def _write_file(n: int) -> bytes:
+def write_policy_text(n: int, *, moved: bool = False) -> bytes:
+    """A policy file; `moved` gives what it gives to other people."""
+    first = n * RULES + moved
     rules = "".join(
         f"  - name: part-{part}\n"
-        f"    to: {{profiles: {{domain: D, names: [{_user_name((n * RULES + part) % PROFILES)}]}}}}\n"  # noqa: E501  -- one text
+        f"    to: {{profiles: {{domain: D, names: [{_user_name((first + part) % PROFILES)}]}}}}\n"
         f"    on: s3://{{data_bucket}}/team-{n}/part-{part}/*\n    allow: READ\n"
         for part in range(RULES)
     )
     return f"version: 1\nrules:\n{rules}".encode()
 
 
-def _measure_best(task: Callable[[], object]) -> float:
+def measure_best(task: Callable[[], object]) -> float:
     """The seconds of CPU of the best round."""
     times = []
     for _ in range(ROUNDS):
@@ -171,12 +211,12 @@ def _measure_best(task: Callable[[], object]) -> float:
     return min(times)
 
 
-def _read_peak_memory() -> float:
-    """The peak memory of this process, in MB.
+def read_peak_memory(status: str = "") -> float:
+    """The peak memory in MB of the process with this /proc/PID/status, by default of this one.
 
     getrusage would count its parent's, too, from before the exec.
     """
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    found = re.search(r"VmHWM:\s+(\d+) kB", status or Path("/proc/self/status").read_text())
     if found is None:
         raise RuntimeError("/proc/self/status does not say how much memory was used")
     return int(found[1]) / 1024

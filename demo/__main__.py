@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from demo import article, daily_changes, new_data, second_door, suspension
+from demo import article, daily_changes, new_data, second_door, suspension, three_questions
 from demo.spark_installation import SparkInstallation
 from harness.deployment import (
     Deployment,
@@ -88,6 +88,8 @@ def _run_chapters(session: SandboxSession, spark: SparkInstallation, data: Path 
     deployment = deploy_stack(session, data)
     grants = article.show_grants(deployment, data)
     spark.start()
+    print_part("Beyond the article: questions about access")
+    three_questions.show_questions(deployment)
     print_part("Beyond the article: changes of grants")
     daily_changes.show_changes(deployment, grants)
     print_part("Beyond the article: an attack, and a suspension")

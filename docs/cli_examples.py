@@ -14,9 +14,11 @@ import shlex
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.process import Server
@@ -36,6 +38,24 @@ rules:
     on: s3://{data_bucket}/{profile.folder}/*
     allow: READWRITE
 """
+# The team only reads, and userB reviews what userA has.
+REVIEWED = """\
+version: 1
+rules:
+  - name: product-team
+    to: {profiles: {domain: Product-Domain}}
+    on: s3://{data_bucket}/Product/*
+    allow: READ
+  - name: own-folder
+    to: {each_profile: {domain: Product-Domain}}
+    on: s3://{data_bucket}/{profile.folder}/*
+    allow: READWRITE
+  - name: review
+    to: {profiles: {domain: Product-Domain, names: [userB]}}
+    on: s3://{data_bucket}/UserA/*
+    allow: READ
+    until: 2099-12-31
+"""
 SHOWN_CHANGES = 3  # lines of changes that a shortened example shows
 
 
@@ -47,15 +67,30 @@ class Example:
     environment: dict[str, str]
     folder: Path
 
-    def grantor(self, words: str, *, shorten: bool = False) -> None:
-        """Run `grantor WORDS`; print the command and its output, with few changes if `shorten`."""
+    def grantor(self, words: str, *, shorten: bool = False, show_code: bool = False) -> None:
+        """Run `grantor WORDS`; print the command and its output, with few changes if `shorten`, and
+        the exit code if `show_code`.
+        """
         done = subprocess.run(
             [str(ROOT / ".venv/bin/grantor"), *shlex.split(words)],
             cwd=self.folder, env=self.environment, text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         output = "".join(shorten_changes(done.stdout)) if shorten else done.stdout
-        print(f"$ grantor {words}\n{output}")
+        code = f"exit code {done.returncode}\n" if show_code else ""
+        print(f"$ grantor {words}\n{output}{code}")
+
+    def save(self, words: str, name: str) -> None:
+        """Run `grantor WORDS > NAME`; print the command."""
+        command = [str(ROOT / ".venv/bin/grantor"), *shlex.split(words)]
+        with (self.folder / name).open("wb") as file:
+            subprocess.run(command, cwd=self.folder, env=self.environment, check=True, stdout=file)
+        print(f"$ grantor {words} > {name}")
+
+    def write_checkout(self, name: str, text: str) -> None:
+        """Write a checkout of a repository with one policy file."""
+        (self.folder / name / "policy").mkdir(parents=True)
+        (self.folder / name / "policy/article.yaml").write_text(text)
 
 
 def shorten_changes(printed: str) -> Iterator[str]:
@@ -108,6 +143,19 @@ def show_questions(example: Example) -> None:
     example.grantor("can Product-Domain/userB READ s3://data/UserA/abalone.csv")
     example.grantor("who s3://data/UserA/*")
     example.grantor("reach userB")
+    example.save("inventory", "today.json")
+    example.write_checkout("pull-request", REVIEWED)
+    example.grantor("who READ s3://data/Product/* --profiles today.json --policy pull-request")
+
+
+def show_compare(example: Example) -> None:
+    """What a pull request gives and takes, and the check that it gives nothing new."""
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    example.setup.reconcile()
+    example.write_checkout("main", ARTICLE_POLICY)
+    example.write_checkout("pull-request", REVIEWED)
+    example.grantor("compare live main")
+    example.grantor("compare main pull-request --no-new-access", show_code=True)
 
 
 def show_history(example: Example) -> None:
@@ -116,6 +164,21 @@ def show_history(example: Example) -> None:
     run = example.setup.reconcile().run_id
     example.grantor("history")
     example.grantor(f"history {run}")
+
+
+def show_changes(example: Example) -> None:
+    """A profile is made and deleted; what its folder has seen, and what was so before."""
+    example.setup.put_policy("article", ARTICLE_POLICY)
+    example.setup.reconcile()
+    time.sleep(1)
+    before = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    time.sleep(1)
+    example.setup.delete_profile("userB")
+    example.setup.reconcile()
+    example.grantor("changes s3://data/UserB/*")
+    example.grantor("changes userA --csv")
+    example.grantor(f"who s3://data/UserB/* --as-of {before}")
+    example.grantor("who s3://data/UserB/*")
 
 
 def show_jobs(example: Example) -> None:
@@ -172,7 +235,9 @@ EXAMPLES: dict[str, Callable[[Example], None]] = {
     "pull_request": show_pull_request,
     "approve": show_approval,
     "history": show_history,
+    "changes": show_changes,
     "questions": show_questions,
+    "compare": show_compare,
     "jobs": show_jobs,
     "adopt": show_adoption,
     "rebuild": show_rebuild,

@@ -3,7 +3,6 @@
 `python -m docs.deploying_page` compares; with `--write` it writes the table anew.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from docs.refresh import refresh_documents
+from harness.fast_yaml import FastLoader
 
 ROOT = Path(__file__).parent.parent
 PAGE, TEMPLATE = ROOT / "docs/deploying.md", ROOT / "template.yaml"
@@ -35,7 +37,7 @@ def read_parameters() -> dict[str, dict[str, Any]]:
     return dict(template["Parameters"])
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(FastLoader):
     """Reads CloudFormation's short forms as None: no parameter has one."""
 
 
@@ -43,17 +45,8 @@ _PlainLoader.add_multi_constructor("!", lambda *_: None)
 
 
 def main() -> int:
-    """Return 0 if the page agrees with the template, or has been written."""
-    parser = argparse.ArgumentParser(prog="python -m docs.deploying_page", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the table anew")
-    page = PAGE.read_text()
-    today = write_table(page)
-    if parser.parse_args().write:
-        PAGE.write_text(today)
-    elif page != today:
-        print("docs/deploying.md does not agree with template.yaml: run make docs")
-        return 1
-    return 0
+    """Compare or write the page; returns 1 if it is out of date."""
+    return refresh_documents("docs.deploying_page", __doc__, {PAGE: write_table(PAGE.read_text())})
 
 
 if __name__ == "__main__":

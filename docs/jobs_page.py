@@ -4,11 +4,11 @@
 it.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
+from docs.refresh import refresh_documents
 from grantor.core.machines import AUTO_FAMILIES, AUTO_STEPS, GIB, MIN_VOLUME_GB, compute_price
 
 PAGE = Path(__file__).with_name("jobs.md")
@@ -36,15 +36,8 @@ def refresh_page(page: str) -> str:
 
 
 def main() -> int:
-    """Compare or update the page. Exits with 1 if it is out of date."""
-    parser = argparse.ArgumentParser(prog="python -m docs.jobs_page", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="update the page")
-    page = PAGE.read_text()
-    refreshed = refresh_page(page)
-    if parser.parse_args().write:
-        PAGE.write_text(refreshed)
-        return 0
-    return 1 if refreshed != page else 0
+    """Compare or write the page; returns 1 if it is out of date."""
+    return refresh_documents("docs.jobs_page", __doc__, {PAGE: refresh_page(PAGE.read_text())})
 
 
 if __name__ == "__main__":

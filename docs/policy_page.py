@@ -1,4 +1,5 @@
-"""Generate the tables and messages of docs/policy.md, and the schemas of policy and bounds files.
+"""Generate the tables and messages of docs/policy.md, and the schemas of policy, bounds and test
+files.
 
 `PYTHONPATH=layers/grantor python -m docs.policy_page` compares the files with the languages in
 grantor.core.policy.language and grantor.core.planning.bounds; `--write` updates them. In the page,
@@ -6,18 +7,20 @@ the table of a mapping's keys follows `<!-- keys: NAME -->`, and the messages ab
 follow its block, `yaml wrong` or `yaml wrong bounds`.
 """
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.refresh import refresh_documents
+from grantor.core.access.policy_test_text import find_test_problems
 from grantor.core.diagnostics import join_words
 from grantor.core.planning.bounds import BOUNDS, BOUNDS_FILE, parse_bounds
 from grantor.core.policy.json_schema import build_schema
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.test_language import TEST_FILE
 from grantor.core.policy.value_types import (
     Choice,
     Either,
@@ -32,10 +35,11 @@ from grantor.core.policy.value_types import (
     Table,
     Version,
 )
+from grantor.core.rules import Policy
 
 DOCS = Path(__file__).parent
 PAGE, SCHEMA = DOCS / "policy.md", DOCS / "policy.schema.json"
-BOUNDS_SCHEMA = DOCS / "bounds.schema.json"
+BOUNDS_SCHEMA, TESTS_SCHEMA = DOCS / "bounds.schema.json", DOCS / "tests.schema.json"
 TABLE = re.compile(r"(<!-- keys: (?P<name>[^\n]+) -->\n\n).*?(?=\n\n)", re.DOTALL)
 WRONG = re.compile(
     r"(```yaml wrong(?P<bounds> bounds)?\n(?P<file>.*?)```\n\n```text\n).*?(?=\n```)", re.DOTALL
@@ -59,7 +63,9 @@ def _find_messages(block: re.Match[str]) -> str:
         found: object = parse_bounds(BOUNDS_FILE, body, "111122223333", "data-bucket")
     else:
         found = parse_policy("policy/team.yaml", body)
-    return "\n".join(map(str, found)) if isinstance(found, tuple) else "none: the file is valid"
+        found = find_test_problems(found) if isinstance(found, Policy) else found
+    problems = found if isinstance(found, tuple) else ()
+    return "\n".join(map(str, problems)) or "none: the file is valid"
 
 
 def render_schema() -> str:
@@ -71,6 +77,13 @@ def render_bounds_schema() -> str:
     """The JSON Schema of the bounds file as it is published."""
     about = "What the policy files of each folder may grant, run and suspend."
     schema = build_schema(BOUNDS, "Grantor bounds file", about)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def render_tests_schema() -> str:
+    """The JSON Schema of test files as it is published."""
+    about = "What the policy files must give together, and what they must not."
+    schema = build_schema(TEST_FILE, "Grantor test file", about)
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -100,7 +113,7 @@ def _describe_kind(kind: Kind) -> str:
         case Table():
             return f"a mapping from {kind.key.name} to {kind.value.name}"
     names = {Flag: "`true` or `false`", Version: "`1`", Mapping: "a mapping"}
-    return names.get(type(kind), "nothing yet")
+    return names[type(kind)]
 
 
 def _find_mappings(kind: Kind) -> Iterator[tuple[str, Mapping]]:
@@ -118,26 +131,14 @@ def _find_mappings(kind: Kind) -> Iterator[tuple[str, Mapping]]:
 
 
 def main() -> int:
-    """Compare or update the files. Exits with the number of files that are out of date."""
-    parser = argparse.ArgumentParser(prog="python -m docs.policy_page", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="update the files")
-    write = parser.parse_args().write
-    current = {
+    """Compare or write the files; returns how many are out of date."""
+    today = {
         PAGE: refresh_page(PAGE.read_text()),
         SCHEMA: render_schema(),
         BOUNDS_SCHEMA: render_bounds_schema(),
+        TESTS_SCHEMA: render_tests_schema(),
     }
-    stale = {
-        path: text
-        for path, text in current.items()
-        if not path.exists() or path.read_text() != text
-    }
-    for path, text in stale.items():
-        if write:
-            path.write_text(text)
-        else:
-            print(f"docs/{path.name} is out of date: run python -m docs.policy_page --write")
-    return 0 if write else len(stale)
+    return refresh_documents("docs.policy_page", __doc__, today)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from harness.fast_yaml import FastLoader
+
 ROOT = Path(__file__).parent.parent
 TEMPLATES = (ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml")))
 
@@ -71,7 +73,7 @@ class AmbiguousNameError(ValueError):
     """Two statements of a holder have the same name, so a reason could be for either."""
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(FastLoader):
     """Reads CloudFormation's short forms as the text that people write for them."""
 
 

@@ -36,6 +36,7 @@ from tests.conftest import ACCOUNT, REGION, Sandbox
 
 DOMAIN = "Product-Domain"
 DATA, POLICIES, LEDGER, STACK = "data", "policies", "ledger", "grantor"
+OPERATIONS = "operations"
 HOME = Home("aws", ACCOUNT)
 WARM_CLIENTS: dict[str, Clients] = {}  # by the sandbox's address
 EVERYTHING = [Trigger("clock", ("everything",))]
@@ -69,7 +70,9 @@ class GrantorSetup:
     def __post_init__(self) -> None:
         queue = f"{self.sandbox.url}/{ACCOUNT}/event-queue"
         topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
-        self.names = StackNames(STACK, ACCOUNT, DATA, POLICIES, LEDGER, queue, topic)
+        self.names = StackNames(
+            STACK, ACCOUNT, DATA, POLICIES, LEDGER, queue, topic, operations_bucket=OPERATIONS
+        )
 
     def client(self, service: str) -> Any:
         return self.sandbox.shared(service)
@@ -245,6 +248,7 @@ def _create_storage(setup: GrantorSetup) -> None:
     for bucket in (DATA, POLICIES):
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket=OPERATIONS)
     setup.client("dynamodb").create_table(
         TableName=LEDGER,
         BillingMode="PAY_PER_REQUEST",

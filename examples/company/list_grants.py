@@ -28,7 +28,7 @@ COMPANY = Path(__file__).parent
 def list_grants(folder: Path = COMPANY) -> Iterator[str]:
     """The lines. Raises ValueError with all mistakes if a file is wrong."""
     facts = yaml.safe_load((folder / "inventory.yaml").read_text())
-    policies, bounds = _read_policies(folder, facts), _read_bounds(folder, facts)
+    policies, bounds = read_policies(folder, facts), read_bounds(folder, facts)
     wanted = expand_rules(policies, build_inventory(facts), bounds=bounds)
     home = Home("aws", facts["account"])
     for grant, reasons in wanted.grants.items():
@@ -60,7 +60,8 @@ def build_inventory(facts: dict[str, Any]) -> Inventory:
     )
 
 
-def _read_policies(folder: Path, facts: dict[str, Any]) -> list[Policy]:
+def read_policies(folder: Path, facts: dict[str, Any]) -> list[Policy]:
+    """The policy files. Raises ValueError with all mistakes if one is wrong."""
     found = [
         parse_policy(f"policy/{path.name}", path.read_bytes(), facts["data_bucket"])
         for path in sorted(folder.glob("policy/*.yaml"))
@@ -69,7 +70,8 @@ def _read_policies(folder: Path, facts: dict[str, Any]) -> list[Policy]:
     return [one for one in found if isinstance(one, Policy)]
 
 
-def _read_bounds(folder: Path, facts: dict[str, Any]) -> Bounds | None:
+def read_bounds(folder: Path, facts: dict[str, Any]) -> Bounds | None:
+    """The bounds file. Raises ValueError with all mistakes if it is wrong."""
     body = (folder / BOUNDS_FILE).read_bytes()
     found = parse_bounds(BOUNDS_FILE, body, facts["account"], facts["data_bucket"])
     _check_files([found])

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from framework.markup import make_tag
 from grantor.aws.notifications import DetailType, Notifications
 from grantor.cli.plan import PlanView, render_markdown
 from grantor.core.grant import Grant, Grantee, Permission, Reason
-from grantor.core.jobs.decide import JobDescription, JobStatus
+from grantor.core.jobs.job_status import JobDescription, JobStatus
 from grantor.core.jobs.outcome import JobSummary, derive_outcome
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home
+from grantor.core.snapshot import Authority, Focus, Inventory, Snapshot, WantedGrants
 from grantor.reconcile.handler import handle
 from tests.cli.conftest import CommandLine
 from tests.conftest import Sandbox
@@ -179,20 +181,28 @@ def test_grants_do_not_outlive_a_file_whose_name_holds_an_escape_sequence(setup:
     assert report.unread == {}
 
 
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+
+
 def test_a_bar_after_a_backslash_opens_no_cell_of_a_review():
     ana = Grantee("IAM", "arn:aws:iam::111122223333:role/ana")
     scope = "s3://data/a\\|` | `role/nobody` | `policy/fine.yaml#rule` |/*"
     change = Change(
         Action.CREATE, Grant(ana, Permission.READWRITE, scope), (Reason("policy/a.yaml#r"),)
     )
-    made = render_markdown(PlanView("grantor", Home("aws", "111122223333"), Plan((change,))))
-    (row,) = [line for line in made.splitlines() if line.startswith("| + |")]
+    snapshot = Snapshot(
+        Inventory(NOW), WantedGrants(), {}, {}, frozenset(), Authority.build(NOW, Focus(), {})
+    )
+    view = PlanView("grantor", Home("aws", "111122223333"), Plan((change,)), snapshot=snapshot)
+    rows = [line for line in render_markdown(view).splitlines() if line.startswith("| + |")]
 
-    # Parsers that take every backslash for an escape see no bar that is not escaped.
-    bars = [at for at, sign in enumerate(row) if sign == "|"]
-    escaped = [at for at in bars if at and row[at - 1] == "\\"]
-    assert len(bars) - len(escaped) == 6
-    assert not any(row[at - 2] == "\\" for at in escaped)
+    assert len(rows) == 2  # who gains, and the change
+    for row in rows:
+        # Parsers that take every backslash for an escape see no bar that is not escaped.
+        bars = [at for at, sign in enumerate(row) if sign == "|"]
+        escaped = [at for at in bars if at and row[at - 1] == "\\"]
+        assert len(bars) - len(escaped) == 6
+        assert not any(row[at - 2] == "\\" for at in escaped)
 
 
 def test_a_job_does_not_speak_as_grantor_in_the_mail_about_its_failure():

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from grantor.aws.cleanup import delete_bucket
+from grantor.aws.job_services import Uploads
 from grantor.aws.s3 import Folders, OperationsBucket, PolicyFiles
-from grantor.aws.uploads import Uploads
 from sandbox.testing.helpers import unique_name
 from tests.conftest import Sandbox
 

@@ -12,15 +12,8 @@ from grantor.aws.clients import LeaseLost
 from grantor.aws.dynamodb import DynamoDBTable
 from grantor.aws.lease import Lease, LeaseStore
 from grantor.aws.ledger import Ledger
-from grantor.aws.run_store import (
-    AcceptedVersion,
-    PlanAltered,
-    RunRecord,
-    RunStore,
-    Sweep,
-    encode_acceptance,
-    encode_sweep,
-)
+from grantor.aws.policy_store import AcceptedVersion, PolicyStore, encode_acceptance
+from grantor.aws.run_store import PlanAltered, RunRecord, RunStore, Sweep, encode_sweep
 from grantor.core.planning.approvals import Decision, PendingPlan
 from grantor.core.planning.guard import Baseline
 from grantor.core.planning.rendering import format_timestamp
@@ -36,18 +29,6 @@ def records(table: DynamoDBTable) -> RunStore:
     return RunStore(table)
 
 
-def test_the_accepted_version_of_each_policy_file_is_known(
-    table: DynamoDBTable, records: RunStore, lease: Lease
-):
-    write = Ledger(table).with_lease(lease).write_actions
-    both = {"policy/a.yaml": FIRST, "policy/b.yaml": AcceptedVersion("v7", '"e7"')}
-    write(encode_acceptance(both, gone=[]))
-    other = {"policy/b.yaml": AcceptedVersion("v8", '"e8"')}
-    write(encode_acceptance(other, gone=["policy/a.yaml"]))
-
-    assert records.read_accepted() == {"policy/b.yaml": AcceptedVersion("v8", '"e8"')}
-
-
 def test_a_holder_that_has_lost_the_lease_accepts_nothing(
     table: DynamoDBTable, records: RunStore, lease: Lease
 ):
@@ -58,7 +39,7 @@ def test_a_holder_that_has_lost_the_lease_accepts_nothing(
         ledger.write_actions(encode_acceptance({"policy/a.yaml": FIRST}, gone=[]))
     with pytest.raises(LeaseLost):
         ledger.write_actions([encode_sweep(Sweep("2026-11-24"))])
-    assert (records.read_accepted(), records.read_last_sweep()) == ({}, Sweep())
+    assert (PolicyStore(table).read_accepted(), records.read_last_sweep()) == ({}, Sweep())
 
 
 def plan_document(number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from harness.fast_yaml import FastLoader
 from sandbox.testing.helpers import policy_document, unique_name
 from tests.conftest import ACCOUNT, REGION, ROOT
 from tests.grantor_setup import DATA, LEDGER, POLICIES, STACK, GrantorSetup
@@ -165,7 +166,7 @@ def _fill_template(setup: GrantorSetup) -> dict[str, Any]:
         "ReconcileGrantsLog.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-reconcile-grants:*",
     }
 
-    class Template(yaml.SafeLoader):
+    class Template(FastLoader):
         """Reads CloudFormation's short forms; a resource of the setup becomes its name."""
 
     def short_form(loader: yaml.SafeLoader, tag: str, node: Any) -> Any:

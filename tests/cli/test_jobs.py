@@ -13,7 +13,7 @@ from grantor.cli.jobs import (
     format_job,
     waiting_value,
 )
-from grantor.core.jobs.near_misses import NearMiss
+from grantor.core.jobs.unreported import NearMiss
 from sandbox.testing.helpers import call_control
 from tests.cli.conftest import CommandLine
 from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.cli.policy_texts import build_rule
+from tests.cli.policy_texts import build_rule, build_rules
 from tests.conftest import ROOT
 from tests.grantor_setup import ARTICLE_POLICY, DATA, GrantorSetup
 
@@ -52,7 +52,7 @@ def test_a_no_says_why_and_the_rule_that_it_proposes_changes_it(
         f"no: profile {USER_B} (role/role-userB) may not READ {OWN}",
         "because: no rule gives it",
     ]
-    at = answered.lines.index("to grant it, add below rules: in a policy file:")
+    at = answered.lines.index("to grant it, add below rules: in a policy file of policy/:")
     proposed = "\n".join(["version: 1", "rules:", *answered.lines[at + 1 :]])
     setup.put_policy("more", proposed)
     assert (
@@ -127,8 +127,8 @@ def test_every_answer_is_a_document_of_the_schema(granted: CommandLine) -> None:
             ("can", "Product-Domain/nobody", "READ", OWN),
             "there is no profile Product-Domain/nobody",
         ),
-        (("can", USER_A, "READ", "UserA/x.csv"), "is no place in S3"),
-        (("who", "s3:///x"), "is no place in S3"),
+        (("can", USER_A, "READ", "UserA/x.csv"), "is not a scope"),
+        (("who", "s3:///x"), "does not name a bucket"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(
@@ -137,3 +137,56 @@ def test_a_question_that_makes_no_sense_is_refused(
     answered = granted.run(*words)
     assert answered.code in (1, 2)
     assert message in answered.err
+
+
+def test_a_file_that_is_rejected_is_named_with_its_mistake_and_the_version_in_force(
+    granted: CommandLine, setup: GrantorSetup
+) -> None:
+    setup.put_policy("article", ARTICLE_POLICY.replace("allow", "alow"))
+    answered = granted.run("can", USER_B, "READ", OWN, keys=granted.create_person("Reader"))
+
+    assert "because: a file that is not in force as it stands may give it" in answered.lines
+    (line,) = [line for line in answered.lines if line.startswith("file: policy/article.yaml: ")]
+    assert "line 6: unknown key 'alow'" in line
+    assert line.endswith(" is in force")
+
+
+def test_grants_that_wait_for_an_approval_name_the_plan(
+    granted: CommandLine, setup: GrantorSetup
+) -> None:
+    role = setup.create_role("auditor")
+    setup.put_policy("many", build_rules(role, 30))
+    setup.reconcile()
+    setup.put_policy("many", build_rules(role, 5).replace("s3://data/04/*", "s3://data/new/*"))
+    plan = setup.reconcile().approval.hash[:12]
+    keys = granted.create_person("Reader")
+    created = granted.run("can", role, "READ", f"s3://{DATA}/new/x", keys=keys)
+    deleted = granted.run("can", role, "READ", f"s3://{DATA}/29/x", keys=keys)
+
+    waits = f"plan {plan} waits for an approval, and"
+    assert created.code == 3
+    assert created.lines[1].startswith(f"because: {waits} creates the grant: READ")
+    assert deleted.code == 0
+    assert f"warning: no rule gives it now; {waits} deletes the grant" in deleted.lines
+
+
+def test_wide_adds_where_each_rule_stands_and_csv_has_it_too(granted: CommandLine) -> None:
+    answered = granted.run("who", f"s3://{DATA}/*", "--wide", "--csv")
+    head, *rows = csv.reader(io.StringIO(answered.out))
+
+    assert head[-5:] == ["reaches", "line", "version", "owner", "id"]
+    assert {row[-5] for row in rows} == {"part"}
+    assert all(row[-1] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("can", USER_A, "WRITE", OWN), ("who", OWN), ("reach", USER_A), ("inventory",)],
+    ids=lambda words: words[0],
+)
+def test_the_policy_reader_is_enough_for_every_question(
+    granted: CommandLine, words: tuple[str, ...]
+) -> None:
+    answered = granted.run(*words, keys=granted.create_person("Reader"))
+    assert (answered.code, answered.err) == (0, "")
+    assert answered.out

@@ -18,7 +18,7 @@ from tests.cli.command_process import read_environment, read_error_line, start_g
 from tests.cli.conftest import CommandLine
 from tests.cli.policy_texts import build_rule, build_rules
 from tests.conftest import ACCOUNT, REGION, ROOT
-from tests.grantor_setup import ARTICLE_POLICY, DATA, LEDGER, GrantorSetup
+from tests.grantor_setup import ARTICLE_POLICY, DATA, LEDGER, OPERATIONS, GrantorSetup
 
 ENDS = datetime(2099, 4, 1, tzinfo=UTC)
 
@@ -29,6 +29,13 @@ def delete_ledger(setup: GrantorSetup) -> None:
     for page in table.get_paginator("scan").paginate(TableName=LEDGER):
         for item in page["Items"]:
             table.delete_item(TableName=LEDGER, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+def delete_history(setup: GrantorSetup) -> None:
+    """Every object of the history of grants is gone."""
+    s3 = setup.client("s3")
+    for item in s3.list_objects_v2(Bucket=OPERATIONS, Prefix="history/").get("Contents", []):
+        s3.delete_object(Bucket=OPERATIONS, Key=item["Key"])
 
 
 def describe_reasons(setup: GrantorSetup) -> dict[Grant, tuple[State, str, frozenset[Reason]]]:
@@ -76,6 +83,7 @@ def test_after_the_table_is_lost_and_rebuilt_a_run_changes_no_grant_and_all_entr
     setup.create_unmanaged_grant("else/*", setup.create_role("ben"))
     before, grants = describe_reasons(setup), setup.list_grants()
     delete_ledger(setup)
+    delete_history(setup)  # else it has all reasons
     setup.reset_call_counts()
 
     rebuilt = cli.run("rebuild")

@@ -33,7 +33,7 @@ def test_after_a_run_the_status_counts_the_grants_and_names_the_run(
     run = setup.reconcile()
     setup.reconcile()
     at = run.timestamp.replace("T", " ")
-    version = setup.build_services().run_store.read_accepted()["policy/article.yaml"].version
+    version = setup.build_services().policy_store.read_accepted()["policy/article.yaml"].version
 
     assert find_line(cli, "sweep")[0].endswith(" ago: 2 profiles in Product-Domain")
     assert find_line(cli, "grants") == ["4 grants owned"]

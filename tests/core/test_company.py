@@ -1,5 +1,6 @@
 """The example of a company: golden grants, from four short policy files."""
 
+import json
 import subprocess
 import sys
 
@@ -7,14 +8,24 @@ import pytest
 import yaml
 
 from examples.company.list_grants import COMPANY, list_grants
+from examples.company.save_inventory import save_inventory
+from grantor.core.access.inventory_document import encode_inventory
 from tests.conftest import ROOT
 
 GRANTS = (COMPANY / "grants.txt").read_text().splitlines()
 STALE = "PYTHONPATH=layers/grantor python -m examples.company.list_grants"
+STALE_INVENTORY = "PYTHONPATH=layers/grantor python -m examples.company.save_inventory"
 
 
 def test_the_grants_are_those_that_somebody_has_checked():
     assert list(list_grants()) == GRANTS, STALE
+
+
+def test_the_saved_inventory_has_the_files_as_they_are_and_their_grants():
+    saved = json.loads((COMPANY / "saved-inventory.json").read_text())
+
+    assert saved == json.loads(json.dumps(encode_inventory(save_inventory()))), STALE_INVENTORY
+    assert len(saved["grants"]) == sum(" because " in line for line in GRANTS)
 
 
 def test_three_domains_and_forty_people_need_at_most_sixty_lines_in_four_files():

@@ -5,8 +5,6 @@ import json
 import pytest
 
 from grantor.core.data_buckets import (
-    NO_BUCKETS,
-    BucketGroup,
     BucketRecord,
     ConnectedBuckets,
     KeptText,
@@ -126,13 +124,6 @@ def test_grants_are_made_at_a_location_of_the_whole_bucket_and_not_at_one_of_oth
         "data/team/x/*",
     )
     assert choose_location("s3://data/team/x/*", [inside]) == (inside, "x/*")
-
-
-def test_the_buckets_of_all_groups_count_and_a_request_to_leave_lapses():
-    groups = [BucketGroup("2", ("c",)), BucketGroup("1", ("a", "b"), {"a": 100, "b": 300})]
-
-    assert ConnectedBuckets.combine(groups, 200) == ConnectedBuckets(("a", "b", "c"), ("b",))
-    assert ConnectedBuckets.combine([], 0) == NO_BUCKETS
 
 
 def test_the_default_bounds_hold_for_every_bucket_of_the_stack():

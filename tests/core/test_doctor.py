@@ -35,6 +35,7 @@ from grantor.core.stack_checks import (
     is_refused,
 )
 from grantor.limits import LISTED_IMAGE_REGIONS, REGIONS_WITHOUT_STUDIO_TYPES
+from harness.fast_yaml import FastLoader
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -369,7 +370,7 @@ def test_a_finding_is_a_document():
     }
 
 
-class Template(yaml.SafeLoader):
+class Template(FastLoader):
     """Reads CloudFormation's short forms as their arguments."""
 
 

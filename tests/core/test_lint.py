@@ -358,6 +358,15 @@ def test_a_file_that_nobody_takes_for_a_policy_file_is_not_named(key: str) -> No
     assert warn_of_ignored([key]) == ()
 
 
+@pytest.mark.parametrize("key", ["policy/all.test.yaml", "policy/x/all.test.yml", "all.test.yaml"])
+def test_a_file_of_tests_is_named_as_one(key: str) -> None:
+    (found,) = warn_of_ignored([key])
+
+    assert (found.file, found.what) == (key, "no run reads this file")
+    plain = key.partition(".")[0] + ".yaml"
+    assert found.remedy == f"delete it here, or write its rules, if it has any, as {plain}"
+
+
 def test_of_very_many_files_that_nobody_reads_some_are_named_and_the_others_counted() -> None:
     found = warn_of_ignored(f"policy/{n:04}.YAML" for n in range(1_000))
 

@@ -4,6 +4,7 @@ made, and a run without faults repairs the rest.
 
 import pytest
 
+from grantor.aws.clients import RetryableError
 from tests.engine.helpers import (
     assert_settled,
     build_fault,
@@ -23,7 +24,7 @@ from tests.engine.policy_change import (
     list_unmanaged_grants,
     run_impatiently,
 )
-from tests.grantor_setup import GrantorSetup
+from tests.grantor_setup import ARTICLE_POLICY, GrantorSetup
 
 ALL, NOTHING = AFTER, BEFORE
 DENIED = {"code": "AccessDenied", "status": 403, "message": "no"}
@@ -42,8 +43,6 @@ READS = {
     "half a scan of the ledger": (build_fault("dynamodb/Scan", "cut"), NOTHING),
     "what was accepted can't be read": (build_fault("dynamodb/Query", "error"), NOTHING),
     "half of what was accepted": (build_fault("dynamodb/Query", "cut"), NOTHING),
-    "the last sweep can't be read": (build_fault("dynamodb/TransactGetItems", "error"), NOTHING),
-    "half of the last sweep": (build_fault("dynamodb/TransactGetItems", "cut"), NOTHING),
     "the policy can't be listed": (build_fault("s3/ListObjectsV2", "error"), NOTHING),
     "half a list of the policy": (build_fault("s3/ListObjectsV2", "cut"), NOTHING),
     "no policy file can be read": (build_fault("s3/GetObject", "error"), NOTHING),
@@ -80,6 +79,26 @@ def test_a_failed_read_is_never_taken_for_an_empty_result(
     assert changed_setup.describe_grants() == then | {UNMANAGED}
     assert list_unmanaged_grants(changed_setup) == {UNMANAGED}
     assert_settled(changed_setup, AFTER, {UNMANAGED})
+
+
+@pytest.mark.parametrize("kind", ["error", "cut"])
+def test_a_run_for_one_profile_changes_nothing_if_it_cannot_read_what_the_guard_needs(
+    setup: GrantorSetup, kind: str
+) -> None:
+    """A run that does not read the whole ledger reads that by itself."""
+    setup.put_policy("article", ARTICLE_POLICY)
+    setup.wait_for_profiles("userA", "userB")
+    setup.reconcile()
+    before = setup.describe_grants()
+    setup.delete_profile("userB")
+    impatient = build_impatient_services(setup)
+    with (
+        injected_faults(setup, build_fault("dynamodb/TransactGetItems", kind)),
+        pytest.raises(RetryableError),
+    ):
+        setup.reconcile(setup.build_profile_trigger("userB"), services=impatient)
+
+    assert (len(before), setup.describe_grants()) == (4, before)
 
 
 def test_a_policy_file_that_is_cut_off_does_not_affect_other_files(

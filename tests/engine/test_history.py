@@ -195,6 +195,25 @@ def test_while_s3_refuses_the_history_grants_change_and_the_next_run_records_the
     assert_run_changes_nothing(setup)
 
 
+def test_a_grant_whose_reasons_change_before_its_record_is_repaired_was_made_first(
+    setup: GrantorSetup,
+) -> None:
+    setup.reconcile()
+    put_rules(setup, 1)
+    refused = build_fault(
+        "s3/PutObject", "refuse", code="AccessDenied", status=403, message="not now"
+    )
+    with injected_faults(setup, refused), pytest.raises(ClientError, match="AccessDenied"):
+        setup.reconcile()
+    setup.put_policy("many", build_rules(1).replace("name: r00", "name: renamed"))
+    setup.reconcile()
+
+    made, changed = read_events(setup)
+    assert (made.kind, changed.kind) == (EventKind.MADE, EventKind.CHANGED)
+    assert made.grant_id == changed.grant_id
+    assert_run_changes_nothing(setup)
+
+
 def test_nothing_is_written_to_s3_before_the_first_grant_is_made(setup: GrantorSetup) -> None:
     setup.reconcile()
     put_rules(setup, 2)

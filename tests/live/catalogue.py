@@ -32,4 +32,5 @@ JUDGED_PROBES = (
     "simulator_knows_tags",
     "nulls_in_metadata",
     "bucket_texts_kept",
+    "large_policy_code",
 )

@@ -116,6 +116,33 @@ def test_the_action_passes_the_script_every_variable_that_it_needs():
     )  # an input that becomes part of a script could be a script itself
 
 
+@pytest.mark.parametrize(("threshold", "code"), [("0", 0), ("100", 5)])
+def test_the_action_runs_the_tests_before_the_plan(tmp_path: Path, threshold: str, code: int):
+    steps = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    (step,) = (one for one in steps if one["name"] == "Test")
+    role = "arn:aws:iam::111122223333:role/ana"
+    for folder in ("my policy", "tests"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "my policy/a.yaml").write_text(
+        f"version: 1\nrules: [{{name: a, to: {{role: '{role}'}}, on: s3://data/a/*, allow: READ}}]\n"
+    )
+    (tmp_path / "tests/all.test.yaml").write_text(
+        f"version: 1\ntests: [{{can: {role} READ s3://data/a/x, because: a}}]\n"
+    )
+    given = {
+        "GRANTOR": str(ROOT / ".venv/bin/grantor"),
+        "POLICY": "my policy",
+        "TESTS": "tests",
+        "THRESHOLD": threshold,
+    }
+    assert set(step["env"]) == set(given)
+    assert "${{" not in step["run"]
+    done = subprocess.run(
+        ["bash", "-c", step["run"]], cwd=tmp_path, env=given, capture_output=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+
+
 def test_workflows_pin_the_actions_of_others_to_a_commit():
     for path in (ROOT / "action.yml", *ROOT.glob(".github/workflows/*.yml")):
         for used in re.findall(r"uses: (\S+)", path.read_text()):

@@ -1,4 +1,6 @@
-"""The pre-commit hook that other repositories use: its command line, on the files that it selects."""
+"""The pre-commit hooks that other repositories use: their command lines, on the files that they
+select.
+"""
 
 import re
 import shlex
@@ -11,7 +13,7 @@ import yaml
 
 from tests.conftest import ROOT
 
-(HOOK,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+CHECK, TEST = HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 GOOD = (
     "version: 1\nrules:\n- {name: a, to: {role: ROLE}, on: 's3://data/a/*', allow: READ}\n".replace(
         "ROLE", "arn:aws:iam::111122223333:role/ana"
@@ -19,13 +21,19 @@ GOOD = (
 )
 
 
-def run_hook(folder: Path, files: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the hook as pre-commit does: its entry, then the changed files that `files` selects."""
+def run_hook(
+    folder: Path, files: dict[str, str], hook: dict = CHECK
+) -> subprocess.CompletedProcess[str]:
+    """Run the hook as pre-commit does: its entry and arguments, then the changed files that `files`
+    selects, unless it takes none.
+    """
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    chosen = [name for name in files if re.search(HOOK["files"], name)]
-    program, *arguments = shlex.split(HOOK["entry"])
+    chosen = [name for name in files if re.search(hook["files"], name)]
+    assert chosen
+    program, *arguments = [*shlex.split(hook["entry"]), *hook.get("args", ())]
+    chosen = chosen if hook.get("pass_filenames", True) else []
     command = [ROOT / ".venv/bin" / program, *arguments, *chosen]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -46,11 +54,25 @@ def test_a_mistake_fails_with_its_place(tmp_path: Path):
     assert done.stdout.startswith("policy/a.yaml:3:")
 
 
-def test_the_hook_runs_the_program_that_the_package_installs():
+def test_the_tests_of_all_files_run_whichever_file_has_changed(tmp_path: Path):
+    tested = GOOD.replace("name: a", "name: b") + (
+        "tests: [{cannot: ROLE WRITE s3://data/a/x}]\n".replace(
+            "ROLE", "arn:aws:iam::111122223333:role/ana"
+        )
+    )
+    passed = run_hook(tmp_path, {"policy/a.yaml": GOOD, "policy/b.yaml": tested}, TEST)
+    failed = run_hook(tmp_path, {"policy/b.yaml": tested.replace("READ}", "READWRITE}")}, TEST)
+
+    assert (passed.returncode, failed.returncode) == (0, 1)
+    assert failed.stdout.startswith("policy/b.yaml:4:18: the test fails: ")
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_a_hook_runs_the_program_that_the_package_installs(hook: dict):
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
-    assert HOOK["entry"].split()[0] in scripts
-    assert HOOK["language"] == "python"
+    assert hook["entry"].split()[0] in scripts
+    assert hook["language"] == "python"
 
 
 @pytest.mark.parametrize(

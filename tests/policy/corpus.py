@@ -1,4 +1,5 @@
-"""The corpus: policy files that are wrong, each with every message about it.
+"""The corpus: policy files that are wrong, each with every message about it; in test_files.txt,
+files of tests alone. A file whose own tests fail is wrong as well.
 
     frame                   the file, with … where each case has its own text
     --- title               a case: its text, and then
@@ -11,12 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grantor.core.access.policy_test_text import find_test_problems
+from grantor.core.diagnostics import Problem
 from grantor.core.policy.job_types import SHIPPED_JOB_TYPES, JobType, Parameter
-from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.parser import parse_policy, parse_test_file
+from grantor.core.rules import Policy
 
 CORPUS = Path(__file__).parent / "corpus"
 PLACEHOLDER = "…"
 MESSAGE = "=> "
+TEST_FILES = "test_files"
 
 
 # So that the corpus stays as it is when a job type is added
@@ -46,6 +51,7 @@ class Case:
     frame: str
     body: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    has_tests_alone: bool = False
 
     @property
     def text(self) -> str:
@@ -66,14 +72,24 @@ def _read_cases(file: Path) -> Iterator[Case]:
             title, *lines = body.rstrip("\n").split("\n")
             expected = [line for line in lines if line.startswith(MESSAGE)]
             rest = [line for line in lines if line not in expected]
-            yield Case(title, frame.rstrip("\n") + "\n", rest, expected)
+            alone = file.stem == TEST_FILES
+            yield Case(title, frame.rstrip("\n") + "\n", rest, expected, alone)
+
+
+def find_problems(case: Case) -> tuple[Problem, ...]:
+    """What is wrong with a case; nothing if the file is good."""
+    if case.has_tests_alone:
+        found = parse_test_file("f", case.text.encode())
+    else:
+        found = parse_policy("f", case.text.encode(), job_types=JOB_TYPES)
+    if isinstance(found, Policy):
+        return find_test_problems(found)
+    return found if isinstance(found, tuple) else ()
 
 
 def find_messages(case: Case) -> list[str]:
     """The messages about a case, as the corpus has them; none if the file is good."""
-    found = parse_policy("f", case.text.encode(), job_types=JOB_TYPES)
-    problems = found if isinstance(found, tuple) else ()
-    return [MESSAGE + str(problem).removeprefix("f:") for problem in problems]
+    return [MESSAGE + str(problem).removeprefix("f:") for problem in find_problems(case)]
 
 
 def update_corpus(folder: Path = CORPUS) -> str:

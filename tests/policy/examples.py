@@ -28,6 +28,23 @@ JOBS = (
     f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.folder}}/x", output: "{{area}}/{{profile.folder}}/b/", {MACHINES}}}',
     f'{{name: a, run: abalone, {EACH}"{{area}}/{{profile.name}}.csv", input: "{{area}}/b", output: "{{area}}/c/{{profile.name}}/", {ACCESS}}}',
 )
+SUSPENSIONS = (
+    "{profile: D/ana, because: lost}",
+    f'{{role: "{ROLE}", because: lost, until: 2027-01-31}}',
+)
+GIVEN = (
+    "{profiles: {D/ana: {tags: {team: blue}, created: 2027-01-01}, D/ben: {role: arn:aws:iam::111122223333:role/a}}}",
+    '{users: {ana: {groups: [G]}, ben: {groups: []}}, groups: [H], folders: ["{area}/teams/"]}',
+)
+TESTS = (
+    "{can: D/ana READ s3://data/a/b.csv, because: a0, at: 2027-01-31T18:00Z, name: x y}",
+    '{cannot: ["ana WRITE {area}/a/*", "directory_user:ana READ s3://data/a/x"], application: "'
+    + APPLICATION
+    + '"}',
+    "{who: READ s3://data/a/*, exactly: [D/ana, directory_group:G]}",
+    "{who: s3://data, exactly: []}",
+    f'{{reach: "{ROLE}", exactly: ["READ s3://data/a/*"], at: 2027-03-31}}',
+)
 TOP = 'version: 1\nmode: additive\nowner: data@example.com\ndescription: "all of it"\nvars: {account: "111122223333", area: "s3://{data_bucket}/x"}\n'
 
 
@@ -46,4 +63,7 @@ GOOD = [
         for part, lines in (("rules", _lines(RULES)), ("jobs", _lines(JOBS)))
     ),
     f"{TOP}rules:\n{_lines(RULES)}jobs:\n{_lines(JOBS)}",
+    f"{TOP}suspend: [{', '.join(SUSPENSIONS)}]\n",
+    *(f"{TOP}rules:\n{_lines(RULES)}given: {given}\ntests: [{TESTS[-1]}]\n" for given in GIVEN),
+    *(f"{TOP}rules:\n{_lines(RULES)}tests: [{test}]\n" for test in TESTS),
 ]

@@ -7,9 +7,8 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from grantor.core.policy.parser import parse_policy
 from grantor.core.policy.yaml_tree import PolicyReader
-from tests.policy.corpus import JOB_TYPES, Case, find_messages, read_corpus
+from tests.policy.corpus import Case, find_messages, find_problems, read_corpus
 
 CASES = [pytest.param(case, id=f"{file.stem}: {case.title}") for file, case in read_corpus()]
 UNSEEN = ("a directive that is unknown",)  # by the pure parser, which passes over it
@@ -36,7 +35,7 @@ def test_the_corpus_is_large_and_has_no_duplicates():
 @pytest.mark.parametrize("case", CASES)
 def test_each_place_is_in_the_file_and_no_part_of_a_message_is_empty(case: Case):
     lines = case.text.split("\n")
-    for problem in parse_policy("f", case.text.encode(), job_types=JOB_TYPES):
+    for problem in find_problems(case):
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.what
@@ -46,7 +45,7 @@ def test_each_place_is_in_the_file_and_no_part_of_a_message_is_empty(case: Case)
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_text_that_a_remedy_suggests_is_valid_yaml(case: Case):
-    for problem in parse_policy("f", case.text.encode(), job_types=JOB_TYPES):
+    for problem in find_problems(case):
         if (found := WRITTEN.fullmatch(problem.remedy)) and ":" in found["text"]:
             reader = PolicyReader("remedy")
             reader.parse_tree(found["text"])
@@ -56,7 +55,7 @@ def test_the_text_that_a_remedy_suggests_is_valid_yaml(case: Case):
 
 def test_problems_are_in_the_order_of_the_file():
     for _, case in read_corpus():
-        found = parse_policy("f", case.text.encode(), job_types=JOB_TYPES)
+        found = find_problems(case)
 
         assert all(
             (one.line, one.column) <= (other.line, other.column) for one, other in pairwise(found)

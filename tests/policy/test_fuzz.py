@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grantor.core.access.policy_test_text import find_test_problems
 from grantor.core.policy.parser import parse_policy
 from grantor.core.policy.yaml_tree import PolicyReader
 from grantor.core.rules import Policy
@@ -21,6 +22,7 @@ WORDS = [
     ": ", "- ", " #", "---\n", "...\n", "<<: ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "? ", "\r\n", "{x}", "${x}", "{{x}}",
     "no", "0123", "2027-03-31", "9" * 5000, "\\", '"\\x', "s3://", "*", "/", "..", "arn:aws:iam::", "name: a\n", "{data_bucket}",
     "jobs:\n", "run: abalone\n", "as: ", "output: ", "instances: {count: 2}\n", "time_limit: 1h\n", "arguments: ", "{profile.folder}", "_READY", "1%",
+    "given: ", "profiles: ", "tests:\n", "- can: ", "cannot: ", "who: ", "reach: ", "exactly: []", "because: a0", "at: ", "READ ", "D/ana ",
 ]  # fmt: skip
 
 
@@ -28,14 +30,16 @@ def check_result(body: bytes) -> None:
     found = parse_policy("f", body)
     if isinstance(found, Policy):
         written = yaml.load(body, Editor)
-        assert [len(found.rules), len(found.jobs)] == [
+        assert [found.count_rules(), len(found.jobs)] == [
             len(written.get(part, ())) for part in ("rules", "jobs")
         ]
         assert is_allowed(body.decode())
-        return
-    assert found
+        problems = find_test_problems(found)
+    else:
+        assert found
+        problems = found
     lines = body.decode(errors="replace").split("\n")
-    for problem in found:
+    for problem in problems:
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.what

@@ -46,6 +46,7 @@ VISITS = JobType(
     ),
 )
 LEAST = "summary: visits\ncontract: contract.yaml\n"
+SCRIPTED = f"{LEAST}script: transform.py\n"
 
 
 def parse(text: str, name: str = "visits") -> JobType | list[str]:
@@ -68,34 +69,45 @@ def test_a_job_type_needs_a_summary_and_a_contract() -> None:
 @pytest.mark.parametrize(
     ("parameter", "says"),
     [
-        ("{type: int}", "4:13: 'int' is not a type: type must be string, integer, number or boolean; write type: integer"),
-        ("{default: 1}", "4:6: missing key 'type': a parameter needs type; write type: integer"),
-        ("{type: string, minimum: 1}", "4:21: minimum of x: x is of type string, which has none; remove minimum"),
-        ("{type: boolean, maximum: 1}", "4:22: maximum of x: x is of type boolean, which has none; remove maximum"),
-        ("{type: integer, enum: [1]}", "4:22: enum of x: x is of type integer, which has none; remove enum"),
-        ("{type: number, pattern: a}", "4:21: pattern of x: x is of type number, which has none; remove pattern"),
-        ("{type: integer, minimum: 2, maximum: 1}", "4:22: the minimum of x is 2: its maximum is less; swap the two"),
-        ("{type: integer, default: one}", "4:31: the default of x: 'one' is not a whole number: x is a whole number; write for example x: one"),
-        ("{type: integer, default: 9, maximum: 5}", "4:31: the default of x: 9 is too large: x is a whole number of at most 5; write at most 5"),
-        ("{type: integer, minimun: 5}", "4:22: unknown key 'minimun': a parameter accepts type, default, minimum, maximum, enum, pattern and description; did you mean minimum?"),
+        ("{type: int}", "5:13: 'int' is not a type: type must be string, integer, number or boolean; write type: integer"),
+        ("{default: 1}", "5:6: missing key 'type': a parameter needs type; write type: integer"),
+        ("{type: string, minimum: 1}", "5:21: minimum of x: x is of type string, which has none; remove minimum"),
+        ("{type: boolean, maximum: 1}", "5:22: maximum of x: x is of type boolean, which has none; remove maximum"),
+        ("{type: integer, enum: ['1']}", "5:22: enum of x: x is of type integer, which has none; remove enum"),
+        ("{type: number, pattern: a}", "5:21: pattern of x: x is of type number, which has none; remove pattern"),
+        ("{type: integer, minimum: 2, maximum: 1}", "5:22: the minimum of x is 2: its maximum is less; swap the two"),
+        ("{type: integer, default: one}", "5:31: the default of x: 'one' is not a whole number: x is a whole number; write for example x: one"),
+        ("{type: integer, default: 9, maximum: 5}", "5:31: the default of x: 9 is too large: x is a whole number of at most 5; write at most 5"),
+        ("{type: integer, minimun: 5}", "5:22: unknown key 'minimun': a parameter accepts type, default, minimum, maximum, enum, pattern and description; did you mean minimum?"),
+        ("{type: integer, minimum: one, default: 1}", "5:31: 'one' is not a number: a number has digits, and perhaps a point and more digits; write for example minimum: 0.5"),
+        ("{type: string, pattern: '(?=a)b'}", "5:21: '(?=a)b' is not supported: Java and Python may read '(?=a)b' differently; write a simpler one"),
+        ("{type: string, pattern: 'a{2}{3}'}", "5:21: 'a{2}{3}' is not supported: it is no regular expression: multiple repeat at position 4; write a simpler one"),
+        ("{type: string, default: 1.50}", "5:30: '1.50' is not quoted: YAML reads it as a number, but a text is expected; write \"1.50\""),
+        (f"{{type: string, default: {'x' * 257}}}", f"5:30: the default of x: '{'x' * 80}…' is too long: x is a text of up to 256 characters; shorten it"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_parameter(parameter: str, says: str) -> None:
-    assert parse(f"{LEAST}parameters:\n  x: {parameter}\n") == [f"job.yaml:{says}"]
+    assert parse(f"{SCRIPTED}parameters:\n  x: {parameter}\n") == [f"job.yaml:{says}"]
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("run_id", "4:3: parameter run_id: Grantor passes an argument of this name itself; choose another name"),
-        ("access", "4:3: parameter access: every job type has it; remove it, or choose another name"),
-        ("Months", "4:3: 'Months' is not a parameter's name: a name has up to 40 lower-case letters, digits and underscores, and starts with a letter; write for example min_tenure"),
+        ("run_id", "5:3: parameter run_id: Grantor passes an argument of this name itself; choose another name"),
+        ("access", "5:3: parameter access: every job type has it; remove it, or choose another name"),
+        ("Months", "5:3: 'Months' is not a parameter's name: a name has up to 40 lower-case letters, digits and underscores, and starts with a letter; write for example min_tenure"),
     ],
 )  # fmt: skip
 def test_which_names_a_parameter_cannot_have(name: str, says: str) -> None:
-    found = parse(f"{LEAST}parameters:\n  {name}: {{type: integer}}\n")
+    found = parse(f"{SCRIPTED}parameters:\n  {name}: {{type: integer}}\n")
 
     assert found == [f"job.yaml:{says}"]
+
+
+def test_only_a_script_uses_parameters() -> None:
+    assert parse(f"{LEAST}parameters: {{x: {{type: integer}}}}\n") == [
+        "job.yaml:3:1: parameters without a script: the features of a contract use none; remove it, or add script: transform.py"
+    ]
 
 
 def test_a_folder_whose_name_no_policy_file_can_write_is_no_job_type() -> None:

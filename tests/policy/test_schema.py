@@ -118,6 +118,15 @@ KEYS = st.sampled_from(
         "time_limit",
         "arguments",
         "max_quarantine",
+        "suspend",
+        "given",
+        "profiles",
+        "tests",
+        "can",
+        "who",
+        "exactly",
+        "because",
+        "at",
     ]
 )
 

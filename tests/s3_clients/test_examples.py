@@ -5,18 +5,18 @@ It has what a notebook has, a profile that `grantor credentials` wrote, and no k
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sandbox.testing.helpers import call_control
-from tests.conftest import ROOT, Sandbox
+from tests.conftest import ROOT
 from tests.jobs_io.job_setup import build_endpoint_variables, build_java_options
 from tests.s3_clients.conftest import CLIENTS
 from tests.spark.spark_worker import WORKER_PROPERTIES
-from tests.studio.notebook import Article, Notebook, deploy_article
+from tests.studio.notebook import Article, Notebook
 
 EXAMPLES = ROOT / "examples/clients"
 GRANTOR = ROOT / ".venv/bin"
@@ -76,13 +76,6 @@ class Desk:
         store = self.notebook.article.client("s3")
         found = store.list_objects_v2(Bucket=self.bucket, Prefix=f"{folder}/clients/")
         return [it["Key"] for it in found.get("Contents", ())]
-
-
-@pytest.fixture(scope="module")
-def article(
-    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
-) -> Article:
-    return deploy_article(start_sandbox, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")

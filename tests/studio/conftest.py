@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.process import Server
 from tests.conftest import ROOT, Sandbox
+from tests.studio.notebook import article as article  # noqa: PLC0414  -- a fixture
 
 PYTHON = ROOT / ".tools/studio/bin/python"
 

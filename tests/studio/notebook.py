@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from sandbox.process import Server
 from sandbox.testing.helpers import call_control, wait_until
 from tests.conftest import ACCOUNT, ROOT, Sandbox
@@ -104,10 +106,13 @@ class Notebook:
         )
 
 
-def deploy_article(start_sandbox: Callable[..., Sandbox], folder: Path) -> Article:
-    """Deploy the stack into a new sandbox, and let a steward upload the article's policy."""
+@pytest.fixture(scope="module")
+def article(
+    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
+) -> Article:
+    """The stack in a sandbox of its own; a steward has uploaded the article's policy."""
     sandbox = start_sandbox()
-    account = EmptyAccount(sandbox, package_stack(sandbox, folder))
+    account = EmptyAccount(sandbox, package_stack(sandbox, tmp_path_factory.mktemp("package")))
     account.reset()
     stack = account.build_stack()
     assert stack.create() == "CREATE_COMPLETE", stack.describe_failures()

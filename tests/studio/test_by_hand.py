@@ -7,16 +7,15 @@ no grant on it.
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grantor.aws.job_services import JobCode
 from sandbox.testing.helpers import call_control
-from tests.conftest import ACCOUNT, ROOT, Sandbox
+from tests.conftest import ACCOUNT, ROOT
 from tests.studio.conftest import PYTHON
-from tests.studio.notebook import ROLES, Article, Notebook, deploy_article
+from tests.studio.notebook import ROLES, Article, Notebook
 
 CELLS = ROOT / "examples/studio"
 LOOK_AROUND = """
@@ -55,13 +54,6 @@ def run_cell(notebook: Notebook, cell: str, **settings: str) -> subprocess.Compl
     places = {name: outputs[output] for name, output in PLACES.items()}
     given = {"EXECUTION_ROLE": role, "FOLDER": "UserA", **places, **settings}
     return notebook.run(PYTHON, CELLS / cell, **given)
-
-
-@pytest.fixture(scope="module")
-def article(
-    start_sandbox: Callable[..., Sandbox], tmp_path_factory: pytest.TempPathFactory
-) -> Article:
-    return deploy_article(start_sandbox, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")

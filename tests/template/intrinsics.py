@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from harness.fast_yaml import FastLoader
 from tests.conftest import ROOT
 
 FILES = ("template.yaml", "stacks/studio.yaml", "stacks/operations.yaml", "stacks/buckets.yaml")
@@ -14,7 +15,7 @@ UNPREFIXED = ("Ref", "Condition")
 PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
 
 
-class Intrinsics(yaml.SafeLoader):
+class Intrinsics(FastLoader):
     """Reads the short forms as the long ones."""
 
 

@@ -84,3 +84,23 @@ def test_an_execution_role_has_its_tag_and_the_denies(role: str):
         ("grantor:role", given["RoleName"])
     ]
     assert given["ManagedPolicyArns"][:2] == ["Scientist", "Notebook"]
+
+
+def test_no_switch_lets_anybody_alter_the_history():
+    statements = {
+        it["Sid"]: (condition, it["Effect"])
+        for condition, it in list_statements("OperationsBucketPolicy")
+        if it["Sid"].startswith("History")
+    }
+    sids = ("HistoryStays", "HistoryIsWrittenOnce", "HistoryNotBySageMaker")
+    assert statements == dict.fromkeys(sids, ("", "Deny"))
+
+
+def test_the_history_has_no_end_unless_a_parameter_says_one():
+    lifecycle = RESOURCES["OperationsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    always = [rule for rule in lifecycle if isinstance(rule, dict) and "Prefix" in rule]
+    assert not any("history/".startswith(rule["Prefix"]) for rule in always)
+    chosen = [list_members(rule) for rule in lifecycle if rule not in always]
+    rules = {members[0]: members[1] for members in chosen if members[0] == "HistoryExpires"}
+    assert rules["HistoryExpires"]["Prefix"] == "history/"
+    assert PARAMETERS["HistoryDays"]["Default"] == 0

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from moto.events.models import EventPattern
 
+from harness.fast_yaml import FastLoader
 from tests.conftest import ROOT
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -19,7 +20,7 @@ NAMES = {
 TOGETHER = {"DataChanged", "DataUploaded"}  # an upload concerns folders and jobs
 
 
-class Template(yaml.SafeLoader):
+class Template(FastLoader):
     """Reads CloudFormation's short forms: `!Ref X` is the name that X has in the samples, any other
     one just its argument.
     """

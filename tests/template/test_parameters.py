@@ -1,6 +1,7 @@
 """Each parameter of the templates describes itself: its purpose, its default, when to change it."""
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import ROOT
 from tests.template.test_events import Template
 
 
+@cache
 def read_template(path: str) -> dict[str, Any]:
     template: dict[str, Any] = yaml.load((ROOT / path).read_text(), Template)
     return template

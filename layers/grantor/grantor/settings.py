@@ -18,6 +18,11 @@ DEFAULT_JOB_TIME_LIMIT = timedelta(hours=1)
 MAX_GRANTS_PER_GRANTEE = 100
 MAX_RULE_COMBINATIONS = 20_000  # of items of `to` and `on`, in all rules of a file
 MAX_PREFIX_FOLDERS = 200  # of a rule for each_prefix that does not say at_most
+MAX_TEST_QUESTIONS = 1_000  # of a policy file, which a run asks when the file has changed
+MAX_GIVEN_NAMES = 500  # profiles, users, groups and folders in a policy file's tests
+# Of a policy file: rules times names in given times different times of tests, some 50 µs each
+MAX_TEST_STEPS = 20_000
+MAX_FAILED_TESTS = 20  # of a policy file that one report names
 MAX_GRANTS = 100_000  # that policy files and bounds can speak of; as many as an instance holds
 MAX_CACHED_POLICIES = 4_096  # parsed files that a warm environment keeps
 
@@ -60,6 +65,10 @@ GUARD_SWAP_GRANTEES = 10  # who lose a permission that as many others get
 MAX_GUARD_COUNTS = 2_000  # of the last 24 hours, some 40 bytes each; an item has at most 400 KB
 GUARD_SUSPENDED_PEOPLE = 5  # that may be suspended within SUSPENSION_WINDOW without an approval
 SUSPENSION_WINDOW = timedelta(days=1)
+
+# Reviews
+REVIEW_NOTICE_DAYS = 14  # before a rule ends because nobody has reviewed it, alerts say so
+REVIEW_LIST_DAYS = 90  # `grantor review list` names what nobody has reviewed for so long
 
 # Lease
 LEASE_SECONDS = 60.0  # if a run dies, the next one begins after this time at the latest
@@ -124,6 +133,9 @@ PLAN_RETENTION = timedelta(days=30)  # of a plan that requires an approval
 APPROVAL_LIFETIME = timedelta(days=1)
 DECISION_RETENTION = timedelta(days=30)  # of what people say about a plan that is never applied
 AUTHOR_RETENTION = timedelta(days=90)  # of who wrote a version of a policy file
+# At least, between two checkpoints of the history of grants that follow changes
+CHECKPOINT_INTERVAL = timedelta(days=1)
+EVENTS_WITHOUT_CHECKPOINT = 1_000  # of one run; after more of them it writes a checkpoint
 MAX_PLAN_PART_BYTES = 350_000  # of a pending plan, compressed; an item has at most 400 KB
 MAX_PLAN_PARTS = 40  # of one pending plan; a larger plan cannot be approved
 MAX_PLAN_TEXT_BYTES = 500_000_000  # of a pending plan as JSON

@@ -3,12 +3,14 @@
 Names are few, so that rules meet. CASES times as many are made by `make test-access`.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from grantor.core.access.access_index import Principal
 from grantor.core.access.explain import AccessEvidence
 from grantor.core.grant import Grantee, Location, Permission, iam_grantee
+from grantor.core.planning.bounds import Bounds, FileBounds
 from grantor.core.rules import (
     DirectoryName,
     IamPrincipal,
@@ -41,6 +43,7 @@ TARGETS = (
     "s3://data/p/x.csv", "s3://data/p/q/y.csv", "s3://data/p/q/*", "s3://data/teams/blue/z.csv",
     "s3://data/ana/mine.csv", "s3://data/Ana/mine.csv", "s3://data/Lab/ana/*", "s3://data/other",
 )  # fmt: skip
+APPLICATION = "arn:aws:sso::111122223333:application/ssoins-1/apl-1"
 ENDS = (None, None, None, NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 
@@ -52,10 +55,16 @@ def make_evidence(random: Random) -> AccessEvidence:
     suspensions = (_suspend(random),) if random.random() < 0.3 else ()
     policies = (
         Policy("policy/a.yaml", tuple(rules[:cut])),
-        Policy("policy/b.yaml", tuple(rules[cut:]), suspensions=suspensions),
+        Policy(
+            "policy/b.yaml",
+            tuple(replace(rule, file="policy/b.yaml") for rule in rules[cut:]),
+            suspensions=suspensions,
+        ),
     )
     return AccessEvidence(
-        tuple(policy for policy in policies if policy.rules or policy.suspensions), inventory
+        tuple(policy for policy in policies if policy.rules or policy.suspensions),
+        inventory,
+        _make_bounds(random) if random.random() < 0.5 else None,
     )
 
 
@@ -98,6 +107,21 @@ def _make_inventory(random: Random) -> Inventory:
     )  # fmt: skip
 
 
+def _make_bounds(random: Random) -> Bounds:
+    """Bounds that some rules exceed by their scope, permission, account or number of grants, and a
+    folder of wider ones.
+    """
+    narrow = FileBounds(
+        "policy/",
+        random.choice((("s3://data/*",), ("s3://data/p/*", "s3://data/ana/*"), ("s3://other/*",))),
+        random.choice(((ACCOUNT,), (ACCOUNT,), ("999999999999",))),
+        random.choice((("READ", "WRITE", "READWRITE"), ("READ",), ("READ", "WRITE"))),
+        grants=random.choice((1000, 1000, 4)),
+    )
+    wide = FileBounds("policy/admin/", ("s3://data/*",), (ACCOUNT,), grants=1000)
+    return Bounds({"policy/": narrow, **({"policy/admin/": wide} if random.random() < 0.5 else {})})
+
+
 def _make_rule(random: Random, number: int) -> Rule:
     each = random.random() < 0.4
     to = _choose_grantees(random, each=each)
@@ -109,6 +133,8 @@ def _make_rule(random: Random, number: int) -> Rule:
         excepts=excepts, until=random.choice(ENDS),
         lasts=timedelta(days=random.choice((5, 30)))
         if isinstance(to, ProfileSelector) and random.random() < 0.2 else None,
+        application=APPLICATION
+        if isinstance(to, DirectoryName) and random.random() < 0.3 else "",
         shared_role=random.random() < 0.3,
     )  # fmt: skip
 

@@ -15,8 +15,8 @@ from grantor.core.access.explain import (
     AccessEvidence,
     Cause,
     explain_access,
-    propose_rule,
 )
+from grantor.core.access.proposed_rule import propose_access
 from grantor.core.grant import Permission
 from grantor.core.policy.parser import parse_policy
 from grantor.core.rules import Policy
@@ -32,8 +32,9 @@ def decide(
     return evidence.index.decide(principal, permission, target)
 
 
-def add_rule(evidence: AccessEvidence, text: str) -> AccessEvidence:
-    policy = parse_policy("policy/new.yaml", f"version: 1\nrules:\n{text}\n".encode(), "data")
+def add_rule(evidence: AccessEvidence, text: str, folder: str) -> AccessEvidence:
+    body = f"version: 1\nrules:\n{text}\n".encode()
+    policy = parse_policy(f"{folder}new.yaml", body, "data")
     assert isinstance(policy, Policy), policy
     return replace(evidence, policies=(*evidence.policies, policy))
 
@@ -62,7 +63,7 @@ def test_each_explanation_proves_right(part: int) -> None:
             check_causes(evidence, request, found.causes)
             check_proposal(evidence, request, found.causes)
         seen |= {answer.is_yes, *found.causes}
-    assert {True, False, Cause.NO_RULE} <= seen
+    assert {True, False, Cause.NO_RULE, Cause.OUT_OF_BOUNDS} <= seen
 
 
 def check_reasons(evidence: AccessEvidence, request: tuple, rules: set[str]) -> None:
@@ -77,7 +78,7 @@ def check_reasons(evidence: AccessEvidence, request: tuple, rules: set[str]) -> 
 
 def check_causes(evidence: AccessEvidence, request: tuple, causes: tuple[Cause, ...]) -> None:
     """With all causes lifted the answer is a yes; with all but one it is not."""
-    if Cause.NO_RULE in causes:
+    if Cause.NO_RULE in causes or Cause.ON_HOLD in causes:
         for lift in RESTRICTIONS.values():
             evidence = lift(evidence)
         assert not decide(evidence, *request).is_yes
@@ -90,11 +91,20 @@ def check_causes(evidence: AccessEvidence, request: tuple, causes: tuple[Cause, 
 
 
 def check_proposal(evidence: AccessEvidence, request: tuple, causes: tuple[Cause, ...]) -> None:
-    """The proposed rule makes the answer a yes, and no question outside of it."""
+    """The proposed rule makes the answer a yes, and no question outside of it; where nobody may
+    write such a rule, it says so.
+    """
     principal, permission, target = request
-    more = add_rule(evidence, propose_rule(principal, permission, target))
-    if Cause.SUSPENDED in causes:
+    subjects = sorted(evidence.inventory.sharing.get(principal.grantees[0].identifier, ()))
+    subject = subjects[0] if subjects and len(principal.grantees) == 1 else ""
+    proposed = propose_access(evidence, principal, permission, target, subject)
+    if not proposed.folder:
+        assert Cause.SUSPENDED in causes or evidence.bounds
+        assert proposed.why
+        for folder in evidence.bounds.folders if evidence.bounds else ():
+            assert not decide(add_rule(evidence, proposed.text, folder), *request).is_yes
         return
+    more = add_rule(evidence, proposed.text, proposed.folder)
     assert decide(more, *request).is_yes
     gained = list_yes(more, principal, target) - list_yes(evidence, principal, target)
     within = target.removesuffix("*")

@@ -38,6 +38,18 @@ def read_and_write_combine(workspace: Workspace) -> Finding:
 
 
 @probe()
+def closer_grant_hides(workspace: Workspace) -> Finding:
+    """Does a closer grant of too little permission hide a wider one that would do?"""
+    who, folder = workspace.create_person(), workspace.new_folder()
+    for scope, permission in ((f"{folder}*", "READWRITE"), (f"{folder}x/*", "READ")):
+        workspace.create_grant(scope, who, permission)
+        workspace.request_when_granted(who, scope, permission)
+    seen = workspace.try_call(lambda: workspace.request_access(who, f"{folder}x/*", "WRITE"))
+    hides = {DONE: False, "AccessDenied": True}
+    return match_answer(seen, hides, "WRITE under a wider READWRITE and a closer READ grant")
+
+
+@probe()
 def bad_value_code(workspace: Workspace) -> Finding:
     """Which error code does a value get that the service's model forbids?"""
     who, folder = workspace.create_person(), workspace.new_folder()

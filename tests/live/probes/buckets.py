@@ -1,4 +1,4 @@
-"""The configuration of a bucket: whether S3 returns what it was sent, letter by letter."""
+"""The configuration of a bucket: whether S3 returns what it was sent, and what it refuses."""
 
 from grantor.aws.bucket_settings import BucketSettings
 from grantor.core.data_buckets import add_events, merge_statement, remove_events
@@ -17,6 +17,19 @@ def bucket_texts_kept(workspace: Workspace) -> Finding:
     policy = _try_policy(workspace, settings)
     what = f"notifications kept: {notifications}, restored: {restored}; policy kept: {policy}"
     return Finding(notifications and restored and policy, what)
+
+
+@probe()
+def large_policy_code(workspace: Workspace) -> Finding:
+    """Which error code refuses a bucket policy of more than 20 KB?"""
+    s3, bucket = workspace.account.client("s3"), workspace.bucket
+    nothing = f"arn:{workspace.account.partition}:s3:::{bucket}/nothing"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": nothing}
+    large = format_policy({**deny, "Sid": "a" * 20_480})
+    seen = workspace.try_call(lambda: s3.put_bucket_policy(Bucket=bucket, Policy=large))
+    if seen == DONE:
+        s3.delete_bucket_policy(Bucket=bucket)
+    return Finding(seen, f"PutBucketPolicy with {len(large):,} characters: {seen}")
 
 
 def _try_notifications(workspace: Workspace, settings: BucketSettings) -> tuple[bool, bool]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from grantor.aws.bucket_settings import BucketSettings, OwnLocations
-from grantor.aws.bucket_store import BucketStore
 from grantor.aws.clients import RetryableError, suppress_code
+from grantor.aws.policy_store import BucketStore
 from grantor.aws.services import Services
 from grantor.core.data_buckets import (
     BucketRecord,

@@ -253,7 +253,7 @@ def _lift(session: Session) -> int:
     who, services = session.arguments.who, session.services
     file = name_file(who)
     if file not in services.policy_files.list_files():
-        accepted = services.run_store.read_accepted()
+        accepted = services.policy_store.read_accepted()
         policies = read_policies(services.policy_files, accepted, services.names)
         others = [one.file for one in policies.suspensions if one.name in (who, f"profile {who}")]
         where = f": {', '.join(others)} suspends it; edit that file" if others else ""

@@ -110,7 +110,7 @@ class ShownPlan:
 
 
 def _decide(session: Session, *, approves: bool) -> int:
-    services, because = session.services, _check_because(session.arguments.because)
+    services, because = session.services, check_because(session.arguments.because)
     shown = ShownPlan.read(services, find_pending_plan(services, session.arguments.hash))
     session.output.print_lines(shown.lines(services.names.home))
     caller, word = session.caller, "approve" if approves else "reject"
@@ -152,7 +152,8 @@ def _decide(session: Session, *, approves: bool) -> int:
     return 0
 
 
-def _check_because(because: str) -> str:
+def check_because(because: str) -> str:
+    """The reason in one line. Raises UsageError without one, or if it is too long."""
     text = " ".join(because.split())
     if not text:
         raise UsageError("--because needs a reason, which the history and the alert repeat")

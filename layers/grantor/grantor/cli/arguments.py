@@ -5,6 +5,7 @@ This module imports little of Grantor, as commands.py does.
 
 from argparse import ArgumentParser, ArgumentTypeError
 
+from grantor.cli.question_arguments import list_permissions
 from grantor.core.grant import Permission
 
 RUNS_SHOWN = 20  # past runs that `history` and `jobs` list unless -n says otherwise
@@ -33,6 +34,41 @@ def add_check_arguments(parser: ArgumentParser) -> None:
         default="stdin.yaml",
         help="name of standard input in messages (default: stdin.yaml)",
     )
+
+
+def add_test_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        default=["policy"],
+        metavar="PATH",
+        help="policy files and test files, or folders of them; - reads standard input "
+        "(default: policy)",
+    )
+    parser.add_argument(
+        "--profiles",
+        metavar="FILE",
+        help="what exists, for test files without given: an inventory that grantor inventory has "
+        "saved",
+    )
+    parser.add_argument(
+        "--coverage", action="store_true", help="list the parts of rules that no test covers"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=parse_percent,
+        default=0,
+        metavar="PERCENT",
+        help="exit with 5 if the tests cover less of the rules",
+    )
+    parser.add_argument("--junit", metavar="FILE", help="write the outcome as JUnit's XML, too")
+
+
+def parse_percent(text: str) -> int:
+    """Read a share in percent. Raises ArgumentTypeError outside of 0 to 100."""
+    if not text.isdecimal() or not 0 <= (percent := int(text)) <= 100:
+        raise ArgumentTypeError("must be a whole number from 0 to 100")
+    return percent
 
 
 def add_doctor_arguments(parser: ArgumentParser) -> None:
@@ -243,49 +279,3 @@ def _add_caller_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="policy files, whose owners a refusal names as those to ask",
     )
-
-
-def add_can_arguments(parser: ArgumentParser) -> None:
-    add_principal_argument(parser)
-    parser.add_argument("permission", metavar="PERMISSION", choices=list_permissions(),
-                        help="READ, WRITE or READWRITE")  # fmt: skip
-    add_place_argument(parser)
-    parser.add_argument(
-        "--expect", choices=["yes", "no"], help="exit with 0 for this answer (default: yes)"
-    )
-
-
-def add_who_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("permission", nargs="?", metavar="PERMISSION", choices=list_permissions(),
-                        help="READ, WRITE or READWRITE (default: any)")  # fmt: skip
-    add_place_argument(parser)
-    add_csv_argument(parser)
-
-
-def add_reach_arguments(parser: ArgumentParser) -> None:
-    add_principal_argument(parser)
-    add_csv_argument(parser)
-
-
-def add_principal_argument(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "who",
-        metavar="WHO",
-        help="a profile as DOMAIN/NAME, the ARN of a role or user, directory_user:NAME or "
-        "directory_group:NAME",
-    )
-
-
-def add_place_argument(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "url", metavar="S3URL", help="s3://BUCKET/KEY, or s3://BUCKET/PREFIX/* for all below it"
-    )
-
-
-def add_csv_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--csv", action="store_true", help="print the table as CSV")
-
-
-def list_permissions() -> list[str]:
-    """List the permissions as they are written."""
-    return [str(permission) for permission in Permission]

@@ -17,7 +17,7 @@ from grantor.cli.session import Session
 from grantor.core.planning import rendering
 from grantor.core.planning.rendering import Home, describe_focus
 from grantor.core.snapshot import EVERYTHING
-from grantor.reconcile.apply import JudgedPlan
+from grantor.reconcile.judged_plan import JudgedPlan
 from grantor.reconcile.report import Report, SessionsEnd, describe_sessions, list_conditions
 from grantor.reconcile.run import judge_run, publish_run
 

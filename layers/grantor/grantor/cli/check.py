@@ -8,7 +8,9 @@ from pathlib import Path
 
 from grantor.cli.output import format_count
 from grantor.cli.session import Session, UsageError
+from grantor.core.access.policy_test_text import find_test_problems
 from grantor.core.diagnostics import Problem
+from grantor.core.expectations import PolicyTests
 from grantor.core.grant import Location
 from grantor.core.planning.bounds import ALL_FILES, BOUNDS_FILE, Bounds, parse_bounds
 from grantor.core.planning.expand import expand_rules
@@ -21,7 +23,8 @@ from grantor.core.policy.parse_job_types import (
     derive_job_type,
     parse_job_type,
 )
-from grantor.core.policy.parser import parse_policy
+from grantor.core.policy.parser import parse_policy, parse_test_file
+from grantor.core.policy.text_forms import TEST_SUFFIXES
 from grantor.core.rules import Policy
 from grantor.core.snapshot import Inventory
 
@@ -37,16 +40,17 @@ def run_check(session: Session) -> int:
     """Return 0 if no file has a mistake, whatever the warnings; 1 otherwise."""
     arguments, output = session.arguments, session.output
     job_types, mistakes = find_job_types()
-    parsed, bounds = [], None
-    for name, content in _read_files(arguments.paths, arguments.name):
+    parsed: list[Policy | PolicyTests | tuple[Problem, ...]] = []
+    bounds = None
+    for name, content in read_files(arguments.paths, arguments.name):
         if name.endswith(BOUNDS_FILE):
             bounds = parse_bounds(name, content, ACCOUNT, DATA_BUCKET)
+        elif name.endswith(TEST_SUFFIXES):
+            parsed.append(parse_test_file(name, content))
         else:
             parsed.append(parse_policy(name, content, job_types=job_types))
     policies = [result for result in parsed if isinstance(result, Policy)]
-    problems = [
-        problem for result in parsed if not isinstance(result, Policy) for problem in result
-    ]
+    problems = [problem for result in parsed for problem in _list_problems(result)]
     problems += mistakes if any(policy.jobs for policy in policies) or problems else []
     ignored = [one for path in map(Path, arguments.paths) for one in find_ignored(path)]
     outside = find_large_jobs(policies, bounds if isinstance(bounds, Bounds) else None)
@@ -64,6 +68,13 @@ def run_check(session: Session) -> int:
         }
     )
     return 1 if problems else 0
+
+
+def _list_problems(result: Policy | PolicyTests | tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """What is wrong with a file, or with a policy because its own tests fail."""
+    if isinstance(result, Policy):
+        return find_test_problems(result)
+    return result if isinstance(result, tuple) else ()
 
 
 def find_job_types(sources: Path = SOURCES) -> tuple[JobTypes, list[Problem]]:
@@ -134,13 +145,18 @@ def find_policy_files(folder: Path) -> list[Path]:
 
     Raises UsageError if there are none: nothing to check is a mistake.
     """
-    paths = folder.rglob("*")
-    found = sorted(path for path in paths if path.suffix in POLICY_SUFFIXES and path.is_file())
+    found = [path for path in _find_yaml_files(folder) if not path.name.endswith(TEST_SUFFIXES)]
     if not found:
         raise UsageError(
             f"{folder}: this folder contains no policy files ({' or '.join(POLICY_SUFFIXES)})"
         )
     return found
+
+
+def _find_yaml_files(folder: Path) -> list[Path]:
+    """The policy files and the test files in a folder and below."""
+    paths = folder.rglob("*")
+    return sorted(path for path in paths if path.suffix in POLICY_SUFFIXES and path.is_file())
 
 
 def find_ignored(folder: Path) -> tuple[Problem, ...]:
@@ -161,13 +177,28 @@ def read_policy_file(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read_files(paths: Iterable[str], stdin_name: str) -> Iterator[tuple[str, bytes]]:
+def parse_folder(folder: str | None, bucket: str) -> list[Policy]:
+    """The valid policy files of a folder, with the bucket as {data_bucket}; none without a folder.
+
+    Raises UsageError if the folder has no policy files.
+    """
+    files = find_policy_files(Path(folder)) if folder else []
+    parsed = [parse_policy(str(path), read_policy_file(path), bucket) for path in files]
+    return [one for one in parsed if isinstance(one, Policy)]
+
+
+def read_files(paths: Iterable[str], stdin_name: str) -> Iterator[tuple[str, bytes]]:
+    """Read the policy files and test files that are given, or that lie in given folders.
+
+    Raises UsageError if one cannot be read, or if a folder has none.
+    """
     for given in paths:
         if given == "-":
             yield stdin_name, sys.stdin.buffer.read()
             continue
         path = Path(given)
-        for file in find_policy_files(path) if path.is_dir() else [path]:
+        inside = _find_yaml_files(path) if path.is_dir() else [path]
+        for file in inside or find_policy_files(path):
             yield str(file), read_policy_file(file)
 
 

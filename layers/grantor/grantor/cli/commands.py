@@ -13,7 +13,6 @@ from grantor.cli.arguments import (
     add_adopt_arguments,
     add_apply_arguments,
     add_approve_arguments,
-    add_can_arguments,
     add_check_arguments,
     add_completion_arguments,
     add_credentials_arguments,
@@ -23,11 +22,19 @@ from grantor.cli.arguments import (
     add_jobs_arguments,
     add_leftovers_arguments,
     add_plan_arguments,
-    add_reach_arguments,
     add_rebuild_arguments,
     add_redrive_arguments,
     add_reject_arguments,
     add_suspend_arguments,
+    add_test_arguments,
+)
+from grantor.cli.question_arguments import (
+    add_can_arguments,
+    add_changes_arguments,
+    add_compare_arguments,
+    add_reach_arguments,
+    add_report_arguments,
+    add_review_arguments,
     add_who_arguments,
 )
 
@@ -95,6 +102,17 @@ COMMANDS = (
         details="Prints one line for each mistake: file:line:column: what: why; what to write "
         "instead. Warnings do not change the exit code.",
         add_arguments=add_check_arguments,
+        uses_stack=False,
+    ),
+    Command(
+        name="test",
+        function="policy_tests.run_policy_tests",
+        summary="run the tests of policy files without AWS",
+        details="Tests are below tests: in a policy file, which they then keep from coming into "
+        "force if they fail, and in files NAME.test.yaml, which ask about all the files. Exits "
+        "with 1 if a test fails or a file is wrong, and with 5 if they cover less of the rules "
+        "than --threshold.",
+        add_arguments=add_test_arguments,
         uses_stack=False,
     ),
     Command(
@@ -173,11 +191,54 @@ COMMANDS = (
     ),
     Command(
         name="reach",
-        function="questions.run_reach",
-        summary="list what somebody reaches, and why",
-        details="Lists every grant of the role or user that they are, whoever made it.",
+        function="reach.run_reach",
+        summary="list what somebody reaches, and why; without a name, what you reach",
+        details="Lists every grant of the role or user that they are, whoever made it. Without WHO "
+        "it asks S3 Access Grants as yourself and needs no stack and no permission of Grantor: "
+        "s3:ListCallerAccessGrants is enough. Then --policy names the files that say whom to ask.",
         add_arguments=add_reach_arguments,
         policies=READER,
+    ),
+    Command(
+        name="inventory",
+        function="inventory.run_inventory",
+        summary="save what questions are answered from, for --profiles",
+        details="Prints one document: policy files, profiles, folders and grants, as far as you "
+        "may read them. With it, can, who, reach, compare and test answer without AWS.",
+        policies=READER,
+        offers_json=False,
+    ),
+    Command(
+        name="compare",
+        function="compare.run_compare",
+        summary="say who gains and who loses between two sets of policy files",
+        details="The first word is the verdict: equivalent, narrower, wider or different. Each "
+        "direction comes with a counterexample: who may do what with one side only. Exits with 3 "
+        "unless both sides give the same, and with 1 if a rule on hold leaves it undecided.",
+        add_arguments=add_compare_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="report",
+        function="report.run_report",
+        summary="write pages to review: who reaches what, why, since and until when",
+        details="One page of everything and one for each owner. They need no network and no "
+        "script, and print well. Each ends with the command that signs what it shows.",
+        add_arguments=add_report_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="review",
+        function="review.run_review",
+        summary="list the rules that nobody has reviewed lately, or sign a review",
+        details="sign records who has reviewed what, as of when and why, and refuses if anything "
+        "has changed since the report was made. A rule with review: 90d ends when nobody has "
+        "signed for so long. list needs only the managed policy Reader, and exits with 3 if it "
+        "names rules.",
+        add_arguments=add_review_arguments,
+        policies=("Reader", "Approver"),
+        denied_by=("Steward",),
+        finishes_changes=True,
     ),
     Command(
         name="history",
@@ -186,6 +247,16 @@ COMMANDS = (
         details="Runs that changed nothing and had nothing to report are not kept. Runs in a row "
         "that say the same are one line.",
         add_arguments=add_history_arguments,
+        policies=READER,
+    ),
+    Command(
+        name="changes",
+        function="changes.run_changes",
+        summary="list what has happened to grants, the newest first",
+        details="Reads the history of grants, which goes back further than history: who got what, "
+        "when, because of which version of which policy file and who has written that, and when "
+        "and why it was taken away.",
+        add_arguments=add_changes_arguments,
         policies=READER,
     ),
     Command(

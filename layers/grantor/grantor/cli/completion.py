@@ -38,7 +38,8 @@ ZSH = """\
 autoload -U +X compinit && compinit
 autoload -U +X bashcompinit && bashcompinit
 """
-FILES = {"PATH": "-f", "DIR": "-d"}  # compgen's option for arguments with these metavars
+# The option of compgen for arguments with these metavars
+FILES = {"PATH": "-f", "DIR": "-d", "FILE": "-f"}
 
 
 @dataclass(frozen=True)

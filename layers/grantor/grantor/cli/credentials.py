@@ -10,14 +10,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from botocore.exceptions import ClientError
 
 from grantor.aws.clients import RetryableError, error_code, error_message
 from grantor.aws.vended_sessions import list_caller_grants, vend_credentials
 from grantor.cli.arguments import CONFIG, ENVIRONMENT, PROCESS
-from grantor.cli.check import find_policy_files, read_policy_file
+from grantor.cli.check import parse_folder
 from grantor.cli.output import print_error
 from grantor.cli.session import CommandError, Session, UsageError
 from grantor.core.data_access import (
@@ -37,8 +36,6 @@ from grantor.core.data_access import (
 )
 from grantor.core.diagnostics import Fault
 from grantor.core.grant import Permission, split_uri
-from grantor.core.policy.parser import parse_policy
-from grantor.core.rules import Policy
 
 ASKING = "GRANTOR_ASKS_FOR_CREDENTIALS"  # a variable of every process that this one starts
 REMEDY = (
@@ -174,19 +171,9 @@ def _explain(
     if "not authorized to perform" in message:
         return CommandError(f"you may not ask S3 Access Grants in {place} ({message}): {REMEDY}")
     grants = _list_grants(session, request, account)
-    policies = _read_policies(session.arguments.policy, split_uri(request.target)[0])
+    policies = parse_folder(session.arguments.policy, split_uri(request.target)[0])
     owners = find_owners(policies, request.target)
     return NoGrant(Refusal(request, session.caller.arn, place, grants, owners).explain())
-
-
-def _read_policies(folder: str | None, bucket: str) -> list[Policy]:
-    """The valid policy files of a folder, with the bucket as {data_bucket}; none without a folder.
-
-    Raises UsageError if the folder has no policy files.
-    """
-    files = find_policy_files(Path(folder)) if folder else []
-    parsed = [parse_policy(str(path), read_policy_file(path), bucket) for path in files]
-    return [one for one in parsed if isinstance(one, Policy)]
 
 
 def _list_grants(

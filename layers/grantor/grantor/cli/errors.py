@@ -17,6 +17,7 @@ from grantor.aws.clients import (
 )
 from grantor.cli.commands import Command
 from grantor.cli.session import explain_needs
+from grantor.core.access.grant_history import HistoryUnreadable
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -54,6 +55,7 @@ EXPLANATIONS: tuple[tuple[ErrorTypes, str], ...] = (
         "{}: aws configure list-profiles lists the profiles; choose one with AWS_PROFILE",
     ),
     ((LeaseLost,), "{}; what was done is recorded, and the other run continues from there"),
+    ((HistoryUnreadable,), "the history of grants cannot be read: {}"),
     ((RetryableError,), "AWS cannot do this now: {}; try again in a moment"),
     (
         CONNECTION_ERRORS,

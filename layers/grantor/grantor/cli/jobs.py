@@ -22,9 +22,10 @@ from grantor.cli.output import (
 )
 from grantor.cli.session import CommandError, Session
 from grantor.core.grant import LedgerEntry, State, covers, iam_grantee
-from grantor.core.jobs.decide import JobStatus, StartAction
-from grantor.core.jobs.near_misses import NearMiss
+from grantor.core.jobs.decide import StartAction
+from grantor.core.jobs.job_status import JobStatus
 from grantor.core.jobs.request import role_name
+from grantor.core.jobs.unreported import NearMiss
 
 # By the first characters of a Region's name.
 # Of an upload for which nothing waits; an older version recorded it as waiting.

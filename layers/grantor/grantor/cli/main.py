@@ -23,8 +23,9 @@ folder, else "grantor". Credentials and Region come from your AWS configuration 
 AWS_REGION).
 
 Exits with 0 on success, 1 if something is wrong, 2 for invalid usage, 3 for unexpected changes \
-(plan --expect-no-changes) and for a no (can), 4 without a grant (credentials) and 130 after \
-Ctrl-C."""
+(plan --expect-no-changes), for a no (can) and for a difference (compare), 4 without a grant \
+(credentials), 5 if tests cover too little (test), 6 for new access (compare --no-new-access) and \
+130 after Ctrl-C."""
 
 
 def main(words: Sequence[str] | None = None, aws_session: Any = None) -> int:

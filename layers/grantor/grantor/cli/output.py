@@ -113,6 +113,10 @@ class Output:
         if self.as_json:
             _write(f"{dump_json(value, indent=1)}\n", sys.stdout)
 
+    def print_document(self, value: Any) -> None:
+        """Print a document for another program, in one line, whatever is asked for."""
+        _write(f"{dump_json(value)}\n", sys.stdout)
+
     def _colour_line(self, text: str) -> str:
         colour = COLOURS.get(text[:1]) if self.colours and text[1:2] == " " else None
         return f"\x1b[{colour}m{text}\x1b[0m" if colour else text

@@ -1,27 +1,14 @@
 """grantor plan: what a run over everything would do now, as text, JSON or Markdown."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from grantor.aws.s3 import (
-    FOLDER,
-    FileTooLarge,
-    ListedFile,
-    PolicyFile,
-    PolicyFiles,
-    describe_too_large,
-    is_too_large,
-)
 from grantor.cli.changing import judge_everything, render_report
-from grantor.cli.check import find_policy_files, read_policy_file
+from grantor.cli.local_files import LocalFiles
 from grantor.cli.output import (
     MAX_LISTED_LINES,
     MAX_OPEN_LINES,
@@ -30,22 +17,28 @@ from grantor.cli.output import (
     print_error,
 )
 from grantor.cli.session import Session, UsageError
+from grantor.core.access.compare import compare_plan
+from grantor.core.access.compare_text import (
+    DifferenceRow,
+    PeopleNames,
+    describe_effect,
+    describe_ends,
+    describe_rest,
+    group_differences,
+)
 from grantor.core.diagnostics import show_text
 from grantor.core.planning import rendering
-from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.lint import lint_rules
 from grantor.core.planning.plan import Action, Change, Plan
 from grantor.core.planning.rendering import Home, Json, truncate_lines
-from grantor.reconcile.apply import JudgedPlan
+from grantor.core.snapshot import Snapshot
+from grantor.reconcile.judged_plan import JudgedPlan
 from grantor.reconcile.report import Report, find_credentials_end
 from grantor.reconcile.run import compute_interim, read_approval
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
     from grantor.aws.services import Services
 
-LOCAL_VERSION = "local"  # version of a file that S3 does not have
 CHANGES_EXIT_CODE = 3  # of --expect-no-changes
 UNMERGED = "a plan can be approved once these files are in the bucket and a run has computed it"
 
@@ -62,6 +55,7 @@ class PlanView:
     interim: Plan | None = None
     is_merged: bool = True  # whether the policy files are those of the bucket
     report: Report = field(default_factory=Report)
+    snapshot: Snapshot | None = None
 
     @classmethod
     def build(
@@ -76,8 +70,8 @@ class PlanView:
         report.accepted = {key: file.version for key, file in policies.changed.items()}
         report.removed_files = policies.deleted
         interim = compute_interim(services, judged).plan if report.approval.is_pending else None
-        names = services.names
-        return cls(names.stack_name, names.home, judged.plan, interim, is_merged, report)
+        names, plan, snapshot = services.names, judged.plan, judged.snapshot
+        return cls(names.stack_name, names.home, plan, interim, is_merged, report, snapshot)
 
     @property
     def has_errors(self) -> bool:
@@ -148,7 +142,9 @@ class PlanView:
 
 
 # GitHub takes comments of 65,536 characters.
-MAX_TABLE_BYTES = 35_000
+MAX_TABLE_BYTES = 25_000
+MAX_EFFECT_BYTES = 10_000
+MAX_NAMED_PEOPLE = 10  # in one row
 MAX_SECTION_BYTES = 4_000  # of each list below the table
 SIGNS = {Action.CREATE: "+", Action.DELETE: "-", Action.UPDATE: "~"}
 
@@ -171,7 +167,10 @@ def _render_parts(view: PlanView) -> Iterator[str]:
     for line in view.approval_lines:
         yield from ("", f"> **Guard:** {_format_code(line)}")
     changes = view.plan.changes
-    yield from _fold_section("Changes", len(changes), _format_table(changes, home))
+    yield from _render_effect(view)
+    yield from _fold_section(
+        f"Changes: {len(changes):,}", len(changes), _format_table(changes, home)
+    )
     sections = {
         "Owners": list(map(str, report.owners)),
         "Errors in policy files": list(map(str, report.errors)),
@@ -182,14 +181,46 @@ def _render_parts(view: PlanView) -> Iterator[str]:
         "Unmanaged": [rendering.describe_unmanaged(one, home) for one in report.unmanaged],
     }
     for title, lines in sections.items():
-        yield from _fold_section(title, len(lines), _fence_lines(lines))
+        yield from _fold_section(f"{title}: {len(lines):,}", len(lines), _fence_lines(lines))
+
+
+def _render_effect(view: PlanView) -> Iterator[str]:
+    """Who gains access by the plan and who loses some, whatever becomes of single grants."""
+    if view.snapshot is None or not view.plan.changes:
+        return
+    names = PeopleNames(view.snapshot.inventory.sharing, view.home)
+    effect = compare_plan(view.snapshot, view.plan, view.snapshot.inventory.now)
+    rows = [
+        _format_effect(sign, row)
+        for sign, differences, describe in (
+            ("+", effect.gained, describe_ends),
+            ("-", effect.lost, describe_rest),
+        )
+        for row in group_differences(differences, names, describe)
+    ]
+    sentence = describe_effect(effect, names)
+    if not rows:
+        yield from ("", f"Who gains, who loses: {sentence}.")
+    head = ["| | who | permission | scope | |", "|---|---|---|---|---|"]
+    table = "\n".join([*head, truncate_lines("\n".join(rows), MAX_EFFECT_BYTES)])
+    yield from _fold_section(f"Who gains, who loses: {sentence}", len(rows), table)
+
+
+def _format_effect(sign: str, row: DifferenceRow) -> str:
+    shown = [*map(_format_cell, row.people[:MAX_NAMED_PEOPLE])]
+    more = len(row.people) - len(shown)
+    who = ", ".join([*shown, *([f"and {more:,} more"] if more else [])])
+    through = f" through {_format_cell(row.application)}" if row.application else ""
+    return (
+        f"| {sign} | {who}{through} | {row.permission} | {_format_cell(row.scope)} | {row.when} |"
+    )
 
 
 def _fold_section(title: str, size: int, block: str) -> Iterator[str]:
     """The block under its title, open if it is short; nothing if it is empty."""
     if size:
         is_open = " open" if size <= MAX_OPEN_LINES else ""
-        yield from ("", f"<details{is_open}><summary>{title}: {size:,}</summary>")
+        yield from ("", f"<details{is_open}><summary>{title}</summary>")
         yield from ("", block, "", "</details>")
 
 
@@ -278,60 +309,3 @@ def _check_folder(given: str) -> Path:
             "the bucket's policy/"
         )
     return folder
-
-
-class LocalFiles(PolicyFiles):
-    """A folder that takes the place of `policy/` in the bucket.
-
-    A file whose content equals the bucket's is the bucket's file. Accepted versions come from the
-    bucket.
-    """
-
-    def __init__(self, client: "S3Client", bucket: str, folder: Path) -> None:
-        super().__init__(client, bucket)
-        paths = find_policy_files(folder)
-        self._paths = {f"{FOLDER}{path.relative_to(folder).as_posix()}": path for path in paths}
-        every = (path for path in folder.rglob("*") if path.is_file())
-        keys = {f"{FOLDER}{path.relative_to(folder).as_posix()}" for path in every}
-        self._others = tuple(sorted(keys - self._paths.keys()))
-
-    def list_files(self) -> Mapping[str, ListedFile]:
-        """List the folder's files by their keys in the bucket. Costs a call to list the bucket."""
-        super().list_files()
-        self.ignored = self._others
-        return {key: _describe_file(path) for key, path in self._paths.items()}
-
-    def read_file(self, key: str, version: str = "") -> PolicyFile:
-        """Read a file of the folder; with a version, read it from the bucket."""
-        if version or key not in self._paths:
-            return super().read_file(key, version)
-        content = read_policy_file(self._paths[key])
-        if is_too_large(len(content)):
-            raise FileTooLarge(describe_too_large(len(content)))
-        uploaded = self._read_uploaded(key) if key in self._listed else None
-        if uploaded and uploaded.body == content:
-            return uploaded
-        return PolicyFile(content, LOCAL_VERSION, _compute_etag(content))
-
-    def is_deleted(self, key: str) -> bool:
-        """Whether the folder lacks this file; of the bounds file, whether the bucket does."""
-        return super().is_deleted(key) if key == BOUNDS_FILE else key not in self._paths
-
-    def find_nested(self) -> str:
-        """A key below policy/policy/, which nobody means who names the parent of policy/; or ""."""
-        return next((key for key in sorted(self._paths) if key.startswith(FOLDER * 2)), "")
-
-    def _read_uploaded(self, key: str) -> PolicyFile | None:
-        try:
-            return super().read_file(key)
-        except (ClientError, FileTooLarge):
-            return None
-
-
-def _describe_file(path: Path) -> ListedFile:
-    status = path.stat()
-    return ListedFile("", status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
-
-
-def _compute_etag(content: bytes) -> str:
-    return f'"{md5(content, usedforsecurity=False).hexdigest()}"'

@@ -34,8 +34,9 @@ from grantor.core.planning.rendering import (
     encode_unmanaged,
 )
 from grantor.core.triggers import parse_trigger, parse_upload_trigger
-from grantor.reconcile.apply import JudgedPlan
+from grantor.reconcile.judged_plan import JudgedPlan
 from grantor.reconcile.lease import Busy, exclusive_lease
+from grantor.reconcile.record_history import HistoryRecorder
 from grantor.reconcile.recovery import GrantAdoption, LedgerRebuild, QueueRedrive
 from grantor.reconcile.report import Activity, Report
 
@@ -158,10 +159,11 @@ def _adopt_grants(
 ) -> Report:
     services = session.services
     report = Report.begin(read_time(services), Activity.ADOPT)
-    versions = judged.policies.versions
-    GrantAdoption(services.grants, services.ledger.with_lease(lease), versions, report).adopt(
-        chosen
+    history = HistoryRecorder(
+        services.history, services.clock, report.run_id, judged.policies.versions
     )
+    ledger = services.ledger.with_lease(lease)
+    GrantAdoption(services.grants, ledger, history, report).adopt(chosen)
     report_and_publish(session, report)
     return report
 

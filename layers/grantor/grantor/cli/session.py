@@ -30,6 +30,7 @@ SERVICE_OUTPUTS = {
     "alert_topic": "AlertTopic",
     "guard_limits": "GuardLimits",
     "recreated_roles": "RecreatedRoles",
+    "operations_bucket": "OperationsBucket",
 }  # the field of StackNames, and the stack's output
 QUEUE_OUTPUTS = {
     "policy_bucket": "PolicyBucket",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from grantor.aws.lease import LeaseStatus
-from grantor.aws.run_store import AcceptedVersion, RunRecord, Sweep
+from grantor.aws.policy_store import AcceptedVersion
+from grantor.aws.run_store import RunRecord, Sweep
 from grantor.aws.stack_health import (
     EventRule,
     QueueDepth,
@@ -180,7 +181,11 @@ class _Status:
     @classmethod
     def read(cls, session: Session) -> "_Status":
         services, store = session.services, session.services.run_store
-        now, sweep, accepted = read_time(services), store.read_last_sweep(), store.read_accepted()
+        now, sweep, accepted = (
+            read_time(services),
+            store.read_last_sweep(),
+            services.policy_store.read_accepted(),
+        )
         policies = read_policies(services.policy_files, accepted, services.names)
         entries = list(services.ledger.iterate_entries())
         return cls(

@@ -39,14 +39,6 @@ class ConnectedBuckets:
     names: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
 
-    @classmethod
-    def combine(cls, groups: Iterable["BucketGroup"], now: float) -> "ConnectedBuckets":
-        """Those of all groups at a time (seconds since the epoch)."""
-        listed = list(groups)
-        names = {name for group in listed for name in group.names}
-        asked = {name for group in listed for name, until in group.leaving.items() if until > now}
-        return cls(tuple(sorted(names)), tuple(sorted(asked)))
-
 
 NO_BUCKETS = ConnectedBuckets()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from grantor.core.expectations import PolicyTests
 from grantor.core.grant import Permission
 
 # Meant to differ between any two profiles of a domain.
@@ -127,6 +128,7 @@ RESERVED_ARGUMENTS = (
     "summary",
     "job",
     "inputs",
+    "help",
 )
 
 
@@ -271,6 +273,7 @@ class Rule:
     until_tag: str = ""  # the key of the profile's tag that says until when
     owner: str = ""  # whom to ask about it
     description: str = ""
+    review: timedelta | None = None  # how long a confirmation holds
 
     @property
     def id(self) -> str:
@@ -363,6 +366,7 @@ class Policy:
     suspensions: tuple[Suspension, ...] = ()
     owner: str = ""  # whom to ask about it, and about rules and jobs that do not say
     description: str = ""
+    tests: PolicyTests | None = None  # of its own
 
     @property
     def names_owner(self) -> bool:

@@ -95,6 +95,7 @@ class Inventory:
     principals: Principals = field(default_factory=Principals)  # as far as the run listed them
     # The Identity Center that the instance is associated with; "" for none, None if nobody asked
     identity_center: str | None = None
+    reviews: Mapping[str, datetime] = field(default_factory=dict)  # rule → since when it counts
 
 
 @dataclass(frozen=True, order=True)

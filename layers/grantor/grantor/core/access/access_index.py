@@ -4,9 +4,9 @@ The same index answers who reaches a place, and what a principal reaches. A look
 length of the place and the number of answers cost, not what the number of grants costs.
 
 Where AWS's documents are silent, the answers are those of the sandbox's switches as they are by
-default (sandbox/switches.py): a READ and a WRITE grant do not add up to READWRITE, `s3://b` is
-inside `s3://b/*`, and of equally close grants the one with the least permission counts, then the
-oldest.
+default (sandbox/switches.py): a READ and a WRITE grant do not add up to READWRITE, a closer grant
+of too little permission hides no wider one, and `s3://b` is inside `s3://b/*`. Of equally close
+grants the one with the least permission counts, then the oldest.
 """
 
 from bisect import bisect_left
@@ -31,12 +31,15 @@ class Principal:
 class AccessAnswer:
     """What GetDataAccess would answer: `grant` is the one that it matches, None for a refusal.
 
-    `scope` is what the credentials reach: that of the grant, or with minimal privilege the target.
-    `others` are further grants that serve the request, closest first.
+    `scope` is what it says that the credentials are for: the scope of the grant, or with minimal
+    privilege the target. `reach` are the keys that they open: the same, but for a bucket or a
+    location that is granted as a whole, all below it. `others` are further grants that serve the
+    request, closest first.
     """
 
     grant: Grant | None = None
     scope: str = ""
+    reach: str = ""
     others: tuple[Grant, ...] = ()
 
     @property
@@ -91,8 +94,11 @@ class AccessIndex:
         )
         if not serving:
             return AccessAnswer()
-        closest, *others = (held.grant for held in serving)
-        return AccessAnswer(closest, target if minimal else closest.scope, tuple(others))
+        closest, *others = serving
+        scope, reach = closest.grant.scope, closest.reach
+        if minimal:
+            scope, reach = target, spell_bucket(target)
+        return AccessAnswer(closest.grant, scope, reach, tuple(held.grant for held in others))
 
     def list_held(self, grantees: Iterable[Grantee]) -> list[Grant]:
         """List the grants of these grantees, oldest first for each."""

@@ -4,10 +4,15 @@ The first line is the answer. Each further line begins with a label.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from grantor.core.access.answers import AccessRow, AskedPrincipal, CanAnswer, RuleSource
-from grantor.core.access.explain import Cause, Explanation
+from grantor.core.access.explain import Cause, Explanation, FileFault
+from grantor.core.access.proposed_rule import ProposedRule
+from grantor.core.data_access import STEWARD
+from grantor.core.diagnostics import join_words
 from grantor.core.grant import Reason, format_end
+from grantor.core.planning.bounds import ALL_FILES
 from grantor.core.planning.rendering import (
     SCHEMA_VERSION,
     Home,
@@ -28,8 +33,12 @@ CAUSES = {
     Cause.SUSPENDED: "a suspension takes everything from whom it names, whatever rules give",
     Cause.OUT_OF_BOUNDS: "{} would give more than the bounds of its file allow",
     Cause.SHARED_ROLE: "{} is refused, because profiles that it does not mean share the role",
+    Cause.APPLICATION: "{} gives it to sessions of another application",
+    Cause.ON_HOLD: "what would give it is on hold",
+    Cause.FILE_REJECTED: "a file that is not in force as it stands may give it",
 }
 TABLE_HEAD = ("permission", "scope", "to", "profiles", "because", "since", "until")
+WIDE_HEAD = ("reaches", "line", "version", "owner", "id")
 
 
 def describe_can(answer: CanAnswer, sources: Mapping[str, RuleSource], home: Home) -> Iterator[str]:
@@ -59,8 +68,8 @@ def _describe_yes(
     yield from (f"because: {describe_reason(reason, sources)}" for reason in row.reasons)
     if not row.is_managed:
         yield "because: the grant is unmanaged: it is not in the ledger, and no rule takes it away"
-    elif not answer.is_settled:
-        yield "warning: no rule gives it now; the next run takes the grant away, unless it is kept"
+    if answer.fate:
+        yield f"warning: {answer.fate}"
     yield f"credentials: for {answer.scope}"
 
 
@@ -70,11 +79,13 @@ def _describe_no(answer: CanAnswer, sources: Mapping[str, RuleSource], home: Hom
         yield f"because: {answer.deferral}: {describe_grant(expected.grant, home)}"
         yield from (f"wanted: {describe_reason(reason, sources)}" for reason in expected.reasons)
         return
+    if not expected.causes:
+        yield "because: no grant of then gives it"
     yield from (f"because: {text}" for text in describe_causes(expected, sources))
     yield from (f"on hold: {hold.rule}: {hold.why}" for hold in expected.on_hold)
-    if Cause.SUSPENDED not in expected.causes:
-        yield "to grant it, add below rules: in a policy file:"
-        yield from answer.proposal.splitlines()
+    yield from (f"file: {describe_fault(fault)}" for fault in expected.faults)
+    if answer.proposal:
+        yield from describe_proposal(answer.proposal)
 
 
 def describe_causes(expected: Explanation, sources: Mapping[str, RuleSource]) -> Iterator[str]:
@@ -82,6 +93,31 @@ def describe_causes(expected: Explanation, sources: Mapping[str, RuleSource]) ->
     rules = sorted({reason.rule for reason in expected.reasons})
     named = " and ".join(describe_rule(rule, sources) for rule in rules) or "a rule"
     yield from (CAUSES[cause].format(named) for cause in expected.causes)
+
+
+def describe_fault(fault: FileFault) -> str:
+    """A file that is not in force as it stands.
+
+    >>> describe_fault(FileFault("policy/a.yaml", "line 3: unknown key 'alow'", "3Lg8"))
+    "policy/a.yaml: line 3: unknown key 'alow'; its version 3Lg8 is in force"
+    """
+    instead = f"its version {fault.version} is in force" if fault.version else "nothing of it is"
+    return f"{fault.file}: {fault.why}; {instead}"
+
+
+def describe_proposal(proposal: ProposedRule) -> Iterator[str]:
+    """Whom to ask, what is in the way, and last the rule, to paste."""
+    yield f"ask: {join_words(proposal.owners or (STEWARD,), 'or')}"
+    if not proposal.folder:
+        yield f"in the way: {proposal.why}"
+    where = proposal.folder or ALL_FILES
+    yield f"to grant it, add below rules: in a policy file of {where}:"
+    yield from proposal.text.splitlines()
+
+
+def describe_moment(as_of: datetime) -> str:
+    """Of which moment an answer is."""
+    return f"as of: {format_timestamp(as_of)}"
 
 
 def describe_reason(reason: Reason, sources: Mapping[str, RuleSource]) -> str:
@@ -102,18 +138,26 @@ def describe_rule(rule: str, sources: Mapping[str, RuleSource]) -> str:
     source = sources.get(rule)
     if source is None:
         return rule
-    version = f" of version {source.version}" if source.version else ""
-    owner = f", owner {source.owner}" if source.owner else ""
-    return f"{rule} (line {source.line}{version}{owner})"
+    line = f"line {source.line}" if source.line else ""
+    version = f"version {source.version}" if source.version else ""
+    place = " of ".join(filter(None, (line, version)))
+    known = ", ".join(filter(None, (place, source.owner and f"owner {source.owner}")))
+    return f"{rule} ({known})" if known else rule
 
 
 def build_table(
-    rows: Iterable[AccessRow], profiles: Mapping[str, Sequence[str]], home: Home
+    rows: Iterable[AccessRow],
+    profiles: Mapping[str, Sequence[str]],
+    home: Home,
+    sources: Mapping[str, RuleSource] | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """The rows as cells, the head first. A prefix that only a part of is reached is marked."""
-    yield TABLE_HEAD
+    """The rows as cells, the head first. With the places of the rules it has all that is known, and
+    says whether a grant reaches all that was asked about.
+    """
+    yield TABLE_HEAD if sources is None else (*TABLE_HEAD, *WIDE_HEAD)
     for row in rows:
         grant = row.grant
+        wide = () if sources is None else _list_wide(row, sources)
         yield (
             str(grant.permission),
             grant.scope,
@@ -124,7 +168,20 @@ def build_table(
             else "unmanaged",
             row.since,
             format_timestamp(row.until) if row.until else "",
+            *wide,
         )
+
+
+def _list_wide(row: AccessRow, sources: Mapping[str, RuleSource]) -> tuple[str, ...]:
+    rules = sorted({reason.rule for reason in row.reasons})
+    known = [source for rule in rules if (source := sources.get(rule))]
+    return (
+        "all" if row.is_whole else "part",
+        " and ".join(str(source.line) for source in known if source.line),
+        " and ".join(dict.fromkeys(source.version for source in known if source.version)),
+        " and ".join(dict.fromkeys(source.owner for source in known if source.owner)),
+        row.id,
+    )
 
 
 def name_profiles(row: AccessRow, profiles: Mapping[str, Sequence[str]]) -> list[str]:
@@ -144,12 +201,15 @@ def align_table(table: Iterable[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def encode_can(answer: CanAnswer, sources: Mapping[str, RuleSource]) -> Json:
+def encode_can(
+    answer: CanAnswer, sources: Mapping[str, RuleSource], as_of: datetime | None = None
+) -> Json:
     """An answer to `can` as a document."""
-    expected = answer.expected
+    expected, proposal = answer.expected, answer.proposal
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "can",
+        "as_of": format_timestamp(as_of) if as_of else None,
         "who": encode_principal(answer.who),
         "permission": str(answer.permission),
         "target": answer.target,
@@ -160,25 +220,40 @@ def encode_can(answer: CanAnswer, sources: Mapping[str, RuleSource]) -> Json:
             "answer": "yes" if expected.grant else "no",
             "grant": encode_grant(expected.grant) if expected.grant else None,
             "causes": [str(cause) for cause in expected.causes],
-            "reasons": [encode_reason(reason) for reason in expected.reasons],
+            "reasons": [encode_source(reason, sources) for reason in expected.reasons],
             "on_hold": [{"rule": hold.rule, "why": hold.why} for hold in expected.on_hold],
+            "faults": [
+                {"file": one.file, "why": one.why, "version": one.version or None}
+                for one in expected.faults
+            ],
         },
         "deferral": answer.deferral or None,
-        "proposed_rule": answer.proposal or None,
+        "fate": answer.fate or None,
+        "proposed_rule": proposal.text if proposal else None,
+        "proposed_folder": proposal.folder or None if proposal else None,
+        "obstacle": proposal.why or None if proposal else None,
+        "owners": list(proposal.owners) if proposal else [],
     }
 
 
 def encode_rows(
-    kind: str, question: Json, rows: Iterable[AccessRow], sources: Mapping[str, RuleSource]
+    kind: str,
+    question: Json,
+    rows: Iterable[AccessRow],
+    sources: Mapping[str, RuleSource],
+    as_of: datetime | None = None,
 ) -> Json:
     """Rows as a document: of `who`, or of `reach`."""
     listed = [encode_row(row, sources) for row in rows]
-    return {"schema_version": SCHEMA_VERSION, "kind": kind, **question, "grants": listed}
+    moment = format_timestamp(as_of) if as_of else None
+    head = {"schema_version": SCHEMA_VERSION, "kind": kind, "as_of": moment}
+    return {**head, **question, "grants": listed}
 
 
 def encode_row(row: AccessRow, sources: Mapping[str, RuleSource]) -> Json:
     """One grant of an answer."""
     return encode_grant(row.grant) | {
+        "id": row.id or None,
         "managed": row.is_managed,
         "covers_all": row.is_whole,
         "since": row.since or None,

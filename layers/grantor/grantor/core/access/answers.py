@@ -5,17 +5,18 @@ reasons from the ledger and the rules. It is a value; answer_text.py renders it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
 from grantor.core.access.access_index import AccessIndex, Principal
 from grantor.core.access.explain import (
     AccessEvidence,
+    Cause,
     Explanation,
     explain_access,
-    propose_rule,
 )
+from grantor.core.access.proposed_rule import ProposedRule, propose_access
 from grantor.core.diagnostics import Fault
 from grantor.core.grant import (
     Grant,
@@ -29,9 +30,13 @@ from grantor.core.grant import (
     profile_subject,
     sort_reasons,
 )
+from grantor.core.planning.plan import compute_plan
+from grantor.core.planning.rendering import Home
 from grantor.core.policy.grantee_types import GRANTEE_TYPES_BY_KEY
 from grantor.core.rules import Rule
 from grantor.core.snapshot import Inventory, Snapshot
+
+NOWHERE = Home("", "")  # no account is the stack's
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class AccessRow:
     since: str = ""  # ISO 8601, UTC; "" if not known
     is_managed: bool = True
     is_whole: bool = True
+    id: str = ""  # of the grant in S3 Access Grants; "" for one that does not exist yet
 
     @property
     def until(self) -> datetime | None:
@@ -77,7 +83,7 @@ class CanAnswer:
 
     For a yes, `row` is the grant and `scope` what its credentials reach. `expected` explains what
     the rules say, which may differ from the grants until the next run: `deferral` says why a grant
-    that they give does not exist yet.
+    that they give does not exist yet, `fate` what becomes of one that they do not give.
     """
 
     who: AskedPrincipal
@@ -87,31 +93,38 @@ class CanAnswer:
     scope: str
     expected: Explanation
     deferral: str = ""
-    proposal: str = ""
+    fate: str = ""
+    proposal: ProposedRule | None = None
 
     @property
     def is_yes(self) -> bool:
         """Whether the answer is yes."""
         return self.row is not None
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether rules and grants agree."""
-        return self.is_yes == (self.expected.grant is not None)
-
 
 @dataclass(frozen=True)
 class AccessSnapshot:
-    """What questions are answered from: a snapshot over everything, and the rules in force."""
+    """What questions are answered from: a snapshot over everything, and the rules in force.
+
+    `home` is the stack's account, for texts. `as_of` is its moment if that is not now; of the past
+    no rules are known.
+    """
 
     snapshot: Snapshot
     evidence: AccessEvidence
     sources: Mapping[str, RuleSource] = field(default_factory=dict)
+    home: Home = NOWHERE
+    as_of: datetime | None = None
+    knows_rules: bool = True
 
     @cached_property
     def index(self) -> AccessIndex:
-        """The grants that exist."""
-        return AccessIndex(self.snapshot.actual)
+        """The grants that exist. Those whose scope is that of a location are for the whole of it,
+        also without a `*`.
+        """
+        scopes = {location.scope for location in self.snapshot.inventory.locations}
+        grants = self.snapshot.actual
+        return AccessIndex(grants, {grant for grant in grants if grant.scope in scopes})
 
     @cached_property
     def subjects(self) -> Mapping[str, tuple[str, ...]]:
@@ -122,15 +135,32 @@ class AccessSnapshot:
     def answer_can(self, who: AskedPrincipal, permission: Permission, target: str) -> CanAnswer:
         """Answer whether the principal gets credentials for the target."""
         found = self.index.decide(who.principal, permission, target)
-        expected = explain_access(self.evidence, who.principal, permission, target)
         row = self.describe(found.grant) if found.grant else None
-        entry = self.snapshot.entries.get(expected.grant) if expected.grant else None
-        is_no = not found.grant and not expected.grant
-        return CanAnswer(
-            who, permission, target, row, found.scope, expected,
-            deferral="" if row or not expected.grant else explain_deferral(entry),
-            proposal=propose_rule(who.principal, permission, target) if is_no else "",
-        )  # fmt: skip
+        if not self.knows_rules:
+            return CanAnswer(who, permission, target, row, found.reach, Explanation())
+        expected = explain_access(self.evidence, who.principal, permission, target)
+        answer = CanAnswer(who, permission, target, row, found.reach, expected)
+        if row:
+            return replace(answer, fate=self._find_fate(row))
+        if expected.grant:
+            entry = self.snapshot.entries.get(expected.grant)
+            return replace(answer, deferral=explain_deferral(entry))
+        if Cause.SUSPENDED in expected.causes:
+            return answer
+        request = who.principal, permission, target
+        return replace(answer, proposal=propose_access(self.evidence, *request, who.subject))
+
+    def _find_fate(self, row: AccessRow) -> str:
+        """What becomes of a managed grant that no rule gives now; "" if one does."""
+        wanted = self.evidence.narrow(row.grant.scope).wanted
+        if not row.is_managed or row.grant in wanted.grants:
+            return ""
+        holds = (hold for hold in wanted.on_hold if any(map(hold.covers, row.reasons)))
+        if hold := next(holds, None):
+            return f"its rule is on hold, so the grant stays as it is: {hold.why}"
+        if row.reasons and all(reason.additive for reason in row.reasons):
+            return "no rule gives it any more; its additive file keeps it"
+        return "no rule gives it now; the next run takes the grant away"
 
     def list_who(self, target: str, permission: Permission | None = None) -> list[AccessRow]:
         """List who reaches all of the target or a part of it: those of all of it first."""
@@ -147,12 +177,11 @@ class AccessSnapshot:
 
     def describe(self, grant: Grant, *, is_whole: bool = True) -> AccessRow:
         """Describe a grant by its entry in the ledger, if it has one."""
-        entry = self.snapshot.entries.get(grant)
+        entry, grant_id = self.snapshot.entries.get(grant), self.snapshot.actual.get(grant, "")
         if entry is None:
-            return AccessRow(grant, is_managed=False, is_whole=is_whole)
-        return AccessRow(
-            grant, sort_reasons(entry.reasons), entry.since, is_managed=True, is_whole=is_whole
-        )
+            return AccessRow(grant, is_managed=False, is_whole=is_whole, id=grant_id)
+        reasons = sort_reasons(entry.reasons)
+        return AccessRow(grant, reasons, entry.since, is_whole=is_whole, id=grant_id)
 
 
 def _select(grants: Iterable[Grant], permission: Permission | None) -> list[Grant]:
@@ -166,6 +195,25 @@ def explain_deferral(entry: LedgerEntry | None) -> str:
     if entry.state is State.INTENDED and entry.refusal:
         return f"S3 has refused the grant since {entry.tried}: {entry.refusal}"
     return "a run is creating the grant"
+
+
+def foresee_grants(snapshot: Snapshot) -> Snapshot:
+    """The snapshot once a run has applied its plan: as if everything was approved, and S3 refused
+    nothing. Grants that are created have no id.
+    """
+    plan = compute_plan(
+        snapshot.wanted.grants, snapshot.entries, snapshot.actual, snapshot.ours, snapshot.authority
+    )
+    gone = {change.grant for change in plan.delete}
+    removed = gone.union(plan.ledger_removals)
+    actual = {grant: found for grant, found in snapshot.actual.items() if grant not in gone}
+    entries = {one: entry for one, entry in snapshot.entries.items() if one not in removed}
+    for change in (*plan.create, *plan.update):
+        known = entries.get(change.grant) or LedgerEntry(change.grant, State.LIVE, frozenset())
+        reasons = frozenset(change.reasons)
+        entries[change.grant] = replace(known, state=State.LIVE, reasons=reasons)
+        actual.setdefault(change.grant, "")
+    return replace(snapshot, actual=actual, entries=entries)
 
 
 def find_sources(rules: Iterable[Rule], versions: Mapping[str, str]) -> dict[str, RuleSource]:

@@ -49,6 +49,7 @@ from grantor.core.planning.profile_conflicts import (
     gives_own_folder,
 )
 from grantor.core.planning.required_reads import filter_rules
+from grantor.core.planning.reviews import choose_earliest, find_ended, find_review_end
 from grantor.core.planning.scopes import (
     LocationCheck,
     NotRead,
@@ -128,9 +129,8 @@ class _Expansion:
 
     def add_rule(self, rule: Rule, *, additive: bool) -> None:
         """Expand one rule."""
-        if has_passed(rule.until, self.inventory.now):
-            what = f"it ended at {rule.until:%Y-%m-%d %H:%M}Z"
-            self.warn(rule, Fault(what, "it grants nothing any more", "remove it"))
+        if fault := find_ended(rule, self.inventory):
+            self.warn(rule, fault)
             return
         expansion = _RuleExpansion(self, rule, additive)
         with self.outcomes.collect(rule):
@@ -141,7 +141,7 @@ class _Expansion:
     def claim_folders(self, rule: Rule) -> None:
         """Note whose folders a rule gives that this run does not expand for all its profiles."""
         query = rule.profile_query
-        if query is None or not gives_own_folder(query):
+        if query is None or not gives_own_folder(query) or find_ended(rule, self.inventory):
             return
         if self.focus.everything and not self._has_unread(query.selector):
             return
@@ -243,6 +243,7 @@ class _RuleExpansion:
 
     def __init__(self, run: _Expansion, rule: Rule, additive: bool) -> None:
         self.run, self.rule, self.additive = run, rule, additive
+        self.review_end = find_review_end(rule, run.inventory)
         bounds = run.bounds.find(rule.file) if run.bounds else None
         self.bounds = RuleBounds(rule, bounds) if bounds else None
 
@@ -308,7 +309,7 @@ class _RuleExpansion:
     def _add_grants(
         self, grantee: Grantee, scopes: Scopes, subjects: Subjects, until: datetime | None
     ) -> None:
-        rule, run = self.rule, self.run
+        rule, run, until = self.rule, self.run, choose_earliest(until, self.review_end)
         if grantee in run.suspended.grantees:
             return
         if run.inventory.principals.lacks(grantee):

@@ -26,6 +26,7 @@ from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.grantees import LAST_MOMENT
 from grantor.core.planning.plan import LeftoverGrant, UnmanagedGrant
 from grantor.core.planning.scopes import VARIABLE, locate_fault
+from grantor.core.policy.text_forms import TEST_SUFFIXES
 from grantor.core.rules import PROFILE_VARIABLES, Policy, Rule, Suspension
 from grantor.core.snapshot import Suspended, WantedGrants
 from grantor.settings import MAX_IGNORED_FILES
@@ -128,6 +129,8 @@ def _find_folder(top: str) -> str:
 
 
 def _explain_ignored(key: str) -> Problem:
+    if key.endswith(TEST_SUFFIXES):
+        return _explain_test_file(key)
     top, slash, rest = key.partition("/")
     folder = _find_folder(top) if slash else ""
     stem = YAML_PART.sub("", rest if folder else key).strip()
@@ -137,6 +140,14 @@ def _explain_ignored(key: str) -> Problem:
     )
     remedy = f"if runs should follow it, write it as {show_text(meant)}, else delete it"
     return Problem(show_text(key), 1, 1, "nobody reads this file", why, remedy)
+
+
+def _explain_test_file(key: str) -> Problem:
+    shown = show_text(key)
+    plain = next(f"{key.removesuffix(one)}.yaml" for one in TEST_SUFFIXES if key.endswith(one))
+    why = "its name says that it has tests alone, which grantor test runs beside the policy files"
+    remedy = f"delete it here, or write its rules, if it has any, as {show_text(plain)}"
+    return Problem(shown, 1, 1, "no run reads this file", why, remedy)
 
 
 def report_principals(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from grantor.core.diagnostics import Fault, quote_text
-from grantor.core.policy.yaml_tree import Fields, PolicyReader
+from grantor.core.policy.yaml_tree import Fields, PolicyReader, Text
 from grantor.limits import MAX_PROCESSING_TIME
 from grantor.settings import LAST_END_YEAR
 
@@ -78,6 +78,35 @@ def parse_until(text: str) -> datetime | Fault:
     except ValueError:
         return _explain_impossible(text)
     return _explain_time(text) or _explain_date(text)
+
+
+def parse_moment(text: str, key: str) -> datetime | Fault:
+    """The moment in UTC that a text names, of a date its first one; `key` is that of the text.
+
+    >>> print(parse_moment("2027-03-31", "at"))
+    2027-03-31 00:00:00+00:00
+    """
+    found = parse_until(text)
+    if isinstance(found, datetime):
+        return found - timedelta(days=1) if DATE.fullmatch(text) else found
+    if text.startswith(str(LAST_END_YEAR + 1)):
+        return Fault(found.what, "every rule with an end has ended by then", "write an earlier day")
+    return found._replace(remedy=found.remedy.replace("until: ", f"{key}: "))
+
+
+def parse_review(text: Text, reader: PolicyReader) -> timedelta | None:
+    """How long a review of a rule, or of all rules of a file, holds; None if something is wrong
+    with it, which is then reported.
+    """
+    found = SPAN.fullmatch(text.value)
+    if found and found[2] != "h":
+        return int(found[1]) * UNITS[found[2]]
+    why = "a review holds for whole days: expected a number from 1 to 9999 and d or w"
+    near = LOOSE_SPAN.fullmatch(text.value)
+    days = f"{near[1]}{near[2].lower()}" if near and near[2].lower() in "dw" else "90d"
+    what = f"{quote_text(text.value)} is no time for a review"
+    reader.add(text, what, why, f"write review: {days}")
+    return None
 
 
 def parse_span(text: str) -> timedelta | Fault:

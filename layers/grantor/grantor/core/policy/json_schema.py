@@ -21,7 +21,6 @@ from grantor.core.policy.value_types import (
     Mapping,
     Number,
     OneOrMore,
-    Reserved,
     Table,
     Version,
 )
@@ -66,7 +65,8 @@ def _choice_schema(choice: Choice) -> Schema:
 
 def _list_schema(listing: Listing) -> Schema:
     unique = {} if isinstance(listing.of, Mapping) else {"uniqueItems": True}
-    return {"type": "array", "minItems": 1, "items": _to_schema(listing.of), **unique}
+    least = {} if listing.may_be_empty else {"minItems": 1}
+    return {"type": "array", **least, "items": _to_schema(listing.of), **unique}
 
 
 def _several_schema(several: OneOrMore) -> Schema:
@@ -92,10 +92,10 @@ def _mapping_schema(mapping: Mapping) -> Schema:
     }
     if mapping.dependent:
         found["dependentRequired"] = {one.key: [one.beside] for one in mapping.dependent}
-    if mapping.only_one:
-        found |= {"minProperties": 1, "maxProperties": 1}
-    elif mapping.one_of:
-        found["anyOf"] = [{"required": [name]} for name in mapping.one_of]
+    if mapping.one_of:
+        found["oneOf" if mapping.only_one else "anyOf"] = [
+            {"required": [name]} for name in mapping.one_of
+        ]
     never = [{"required": [clash.first, clash.second]} for clash in mapping.clashes] + [
         _idle_schema(idle) for idle in mapping.ineffective
     ]
@@ -123,5 +123,4 @@ WRITERS: dict[type, Callable[[Any], Schema]] = {
     OneOrMore: _several_schema,
     Table: _table_schema,
     Mapping: _mapping_schema,
-    Reserved: lambda _: {"not": {}},
 }

@@ -4,6 +4,7 @@ from grantor.core.diagnostics import Fault
 from grantor.core.grant import PERMISSIONS, Permission
 from grantor.core.policy.grantee_types import GRANTEE_TYPES, SHARED_ROLE
 from grantor.core.policy.job_language import JOB
+from grantor.core.policy.test_language import GIVEN_KEY, TESTS_KEY
 from grantor.core.policy.text_forms import (
     APPLICATION,
     BASE,
@@ -13,6 +14,7 @@ from grantor.core.policy.text_forms import (
     OBJECT,
     OWNER,
     PROFILE_ID,
+    REVIEW,
     RULE_NAME,
     SCOPE,
     SPAN,
@@ -32,7 +34,6 @@ from grantor.core.policy.value_types import (
     Mapping,
     Number,
     OneOrMore,
-    Reserved,
     Table,
     version_key,
 )
@@ -133,6 +134,20 @@ def describe_keys(part: str) -> tuple[Key, Key]:
     )
 
 
+def describe_review(part: str) -> Key:
+    """The key that says how long a review holds."""
+    what = "its rules end" if part == "file" else "the rule ends"
+    default = "" if part == "file" else " Default: what the file says."
+    return Key(
+        "review",
+        REVIEW,
+        f"How many days or weeks a review holds: {what} when nobody has signed one, by `grantor "
+        f"review sign`, for so long.{default}",
+        REVIEW.example,
+        slips=("reviews", "recertify", "attest", "confirm", "review_every", "reviewed"),
+    )
+
+
 NO_DENY = Fault(
     "a rule cannot deny",
     "S3 Access Grants has no deny, so no rule takes away what another one grants",
@@ -215,6 +230,7 @@ RULE = Mapping(
             slips=("raw", "prefix_raw"),
         ),
         *describe_keys("rule"),
+        describe_review("rule"),
     ),
     "{name: …, to: …, on: …, allow: …}",
     part="rule",
@@ -305,6 +321,7 @@ POLICY = Mapping(
             slips=("variables", "var", "params", "parameters", "locals"),
         ),
         *describe_keys("file"),
+        describe_review("file"),
         Key(
             "rules",
             Listing("a rule", RULE),
@@ -326,15 +343,12 @@ POLICY = Mapping(
             f"[{SUSPENSION.example}]",
             slips=("suspended", "suspensions", "deny", "block", "revoke", "ban"),
         ),
-        Key(
-            "tests",
-            Reserved("this version of Grantor does not run tests from policy files"),
-            "Reserved.",
-            "",
-        ),
+        GIVEN_KEY,
+        TESTS_KEY,
     ),
     "version: 1, and rules: with a list below it",
     one_of=("rules", "jobs", "suspend"),
+    dependent=(DependentKey("given", "tests", "only tests ask about it"),),
 )
 
 

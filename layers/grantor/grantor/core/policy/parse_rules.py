@@ -54,6 +54,7 @@ def parse_rule(rule: Fields, contexts: Contexts, most: int) -> list[Rule]:
     whom, where = rule.listed("to"), rule.listed("on")
     plain = contexts[False, False]
     name, allow = rule.text("name"), rule.text("allow")
+    review = rule.text("review")
     ends = "until" in rule.values or "for" in rule.values
     end = durations.parse_ends(rule, plain.reader) if ends else NEVER
     grantees = _parse_grantees(whom, contexts[False, _follow_folders(where)])
@@ -86,6 +87,7 @@ def parse_rule(rule: Fields, contexts: Contexts, most: int) -> list[Rule]:
             raw_prefix=raw_prefix,
             owner=rule.value_of("owner"),
             description=rule.value_of("description"),
+            review=durations.parse_review(review, plain.reader) if review else None,
         )
         for to, place in product(grantees, places)
     ]

@@ -8,16 +8,20 @@ raises an exception.
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from grantor.core.diagnostics import Fault, Problem, is_invisible, join_words, quote_text
+from grantor.core.expectations import PolicyTests
 from grantor.core.policy import value_errors
+from grantor.core.policy.durations import parse_review
 from grantor.core.policy.job_types import SHIPPED_JOB_TYPES, JobTypes
 from grantor.core.policy.language import POLICY
 from grantor.core.policy.parse_job_places import refuse_conflicts
 from grantor.core.policy.parse_jobs import parse_job
 from grantor.core.policy.parse_rules import parse_rule, parse_suspension
+from grantor.core.policy.test_language import TEST_FILE
 from grantor.core.policy.value_errors import ValueContext
 from grantor.core.policy.value_types import (
     Choice,
@@ -29,11 +33,10 @@ from grantor.core.policy.value_types import (
     Mapping,
     Number,
     OneOrMore,
-    Reserved,
     Table,
     Version,
 )
-from grantor.core.policy.variables import Contexts, build_contexts, read_variables
+from grantor.core.policy.variables import Contexts, TextContext, build_contexts, read_variables
 from grantor.core.policy.yaml_tree import (
     Fields,
     Hole,
@@ -83,22 +86,60 @@ def _build_policy(
     own, mode = read_variables(top, reader), top.text("mode")
     owner, description = (top.value_of(key) for key in ("owner", "description"))
     rules = _parse_rules(reader, top, build_contexts(reader, own, data_bucket))
+    given = top.text("review")
+    review = parse_review(given, reader) if given else None
     jobs = _parse_jobs(reader, top, build_contexts(reader, own, data_bucket, "job"), job_types)
     return Policy(
         reader.file,
-        _add_default(rules, owner, description) if owner or description else rules,
+        _add_default(rules, owner, description, review),
         Mode(mode.value) if mode else Mode.AUTHORITATIVE,
         tuple(replace(job, owner=owner) for job in jobs) if owner else jobs,
         _parse_suspensions(top, build_contexts(reader, own, data_bucket, "suspension")),
         owner,
         description,
+        _parse_tests(top, TextContext(reader, replace(own, part="test"), data_bucket), len(rules)),
     )
 
 
-def _add_default(rules: tuple[Rule, ...], owner: str, description: str) -> tuple[Rule, ...]:
+def parse_test_file(
+    file: str, body: bytes, data_bucket: str = "data-bucket"
+) -> PolicyTests | tuple[Problem, ...]:
+    """The tests of a file that has nothing else, or all that is wrong with it."""
+    from grantor.core.policy.parse_tests import parse_tests
+
+    reader = PolicyReader(file)
+    reader.main_key = "tests"
+    tests = PolicyTests(file)
+    if top := read_top(reader, body, TEST_FILE):
+        own = replace(read_variables(top, reader), part="test")
+        tests = parse_tests(top, TextContext(reader, own, data_bucket))
+    return reader.sorted_problems() or tests
+
+
+def _parse_tests(top: Fields, context: TextContext, combinations: int) -> PolicyTests | None:
+    if "tests" not in top.values:
+        return None
+    # Most files have none, and every start of the function would import it.
+    from grantor.core.policy.parse_tests import parse_tests
+
+    given = (rule.text("name") for rule in top.items("rules") if isinstance(rule, Fields))
+    names = {name.value for name in given if name}
+    return parse_tests(top, context, names, combinations)
+
+
+def _add_default(
+    rules: tuple[Rule, ...], owner: str, description: str, review: timedelta | None
+) -> tuple[Rule, ...]:
     """The rules with what their file says, as far as they do not say so themselves."""
+    if not (owner or description or review):
+        return rules
     return tuple(
-        replace(rule, owner=rule.owner or owner, description=rule.description or description)
+        replace(
+            rule,
+            owner=rule.owner or owner,
+            description=rule.description or description,
+            review=rule.review or review,
+        )
         for rule in rules
     )
 
@@ -194,11 +235,6 @@ def check_version(tree: Tree, of: Version, at: ValueContext) -> Text | Fault:
     return value_errors.explain_version(tree, of, at)
 
 
-def refuse_reserved(_: Tree, of: Reserved, at: ValueContext) -> Fault:
-    """Refuse a key that is reserved for later."""
-    return Fault(f"{at.label} is reserved", of.reason, f"remove {at.label}")
-
-
 def is_text_like(tree: Tree, either: Either) -> bool:
     """Whether its author meant the text, where a text or something longer can stand."""
     if isinstance(either.other, Mapping) and isinstance(tree, Items):
@@ -226,7 +262,6 @@ class Validator:
             OneOrMore: self._check_several,
             Table: self._check_table,
             Mapping: self._check_mapping,
-            Reserved: refuse_reserved,
         }
 
     def check_tree(self, tree: Tree, kind: Kind, at: ValueContext) -> Tree | None:
@@ -247,7 +282,7 @@ class Validator:
         return self.checks[type(kind)](tree, kind, at)
 
     def _check_list(self, tree: Tree, listing: Listing, at: ValueContext) -> Tree | Fault:
-        if not isinstance(tree, Items) or not tree.values:
+        if not isinstance(tree, Items) or not (tree.values or listing.may_be_empty):
             return value_errors.explain_list(tree, listing, at)
         item = ValueContext(f"an item of {at.label}", "- ", part=at.part)
         checked = [self.check_tree(given, listing.of, item) for given in tree.values]
@@ -288,10 +323,9 @@ class Validator:
         meant = {self._refuse_key(key, mapping) for key in unknown}
         for name, value in tree.values.items():
             if key := known.get(name):
-                place = tree.keys[name] if isinstance(key.takes, Reserved) else value
                 needed = key.required or name in mapping.one_of
                 context = value_of_key(name, needed, part, mapping.several)
-                if (good := self.check_tree(place, key.takes, context)) is not None:
+                if (good := self.check_tree(value, key.takes, context)) is not None:
                     kept.values[name] = good
         self._refuse_missing(tree, mapping, meant | tree.keys.keys())
         self._refuse_combinations(tree, mapping, part)

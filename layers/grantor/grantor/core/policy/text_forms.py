@@ -5,6 +5,7 @@ from dataclasses import replace
 from grantor.core.policy.value_types import Form
 from grantor.limits import MAX_CONTAINER_ARGUMENT_CHARACTERS
 
+TEST_SUFFIXES = (".test.yaml", ".test.yml")  # of a file that has tests alone
 IAM_PATH_AND_NAME = r"(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}"
 
 RULE_NAME = Form(
@@ -165,6 +166,13 @@ SPAN = Form(
     "write a whole number and h, d or w, for hours, days or weeks",
     "30d",
     r"[1-9]\d{0,3}[hdw]",
+    unquoted=True,
+)
+REVIEW = Form(
+    "how long a review holds",
+    "write a whole number and d or w, for days or weeks",
+    "90d",
+    r"[1-9]\d{0,3}[dw]",
     unquoted=True,
 )
 

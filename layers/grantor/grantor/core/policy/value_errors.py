@@ -149,7 +149,7 @@ def explain_key(name: str, mapping: Mapping) -> tuple[Fault, str]:
         remedy = f"write {joined['key']}: {joined['value'].rstrip()}"
         return Fault(what, f"YAML reads {quote_text(name)} as a key", remedy), joined["key"]
     slip = next((key.name for key in mapping.keys if name.casefold() in key.slips), "")
-    near = slip or find_nearest(name, mapping.usable_names)
+    near = slip or find_nearest(name, mapping.keys_by_name)
     remedy = f"did you mean {near}?" if near else "remove it, or write one of these"
     why = f"{mapping.name} accepts {_list_keys(mapping)}"
     fault = Fault(f"unknown key {quote_text(name)}", why, f"write {slip}" if slip else remedy)
@@ -186,7 +186,7 @@ def explain_ineffective(key: IneffectiveKey, name: str) -> Fault:
 
 
 def _list_keys(mapping: Mapping) -> str:
-    return join_words(mapping.usable_names, "or" if mapping.only_one else "and")
+    return join_words(mapping.keys_by_name, "or" if mapping.only_one else "and")
 
 
 def _to_flow(text: str) -> str:

@@ -91,6 +91,7 @@ class Listing:
 
     item: str  # what one is called, with its article
     of: "Form | Mapping | Either"
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,6 @@ class Table:
     name: str
     key: Form
     value: "Form | Mapping"
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """Nothing yet: the key is reserved, for this reason."""
-
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -207,11 +201,6 @@ class Mapping:
         """The names of the keys that cannot be omitted."""
         return [key.name for key in self.keys if key.required]
 
-    @property
-    def usable_names(self) -> list[str]:
-        """The names of the keys that are not reserved."""
-        return [key.name for key in self.keys if not isinstance(key.takes, Reserved)]
-
 
 Scalar = Form | Choice | Version | Number | Flag
-Kind = Scalar | Listing | OneOrMore | Table | Reserved | Either | Mapping
+Kind = Scalar | Listing | OneOrMore | Table | Either | Mapping

@@ -24,6 +24,11 @@ PROFILE_TAG = re.compile(r"profile\.tags\.[^{}]+")
 # Where a profile's variables are available, and what a rule or job must say to have them.
 PROFILE_PLACES = {"rule": "on", "job": "on, input, output and arguments"}
 PROFILE_KEYS = {"rule": "to: {each_profile: …}", "job": "as: {each_profile: …}"}
+# Why a text of these parts has no variable of a profile or folder
+ONE_NAME = {
+    "suspension": "a suspension names one principal",
+    "test": "a test asks about one principal and one place",
+}
 WRONG_SPELLINGS = {
     "${": Fault(
         "a $ before a variable",
@@ -47,7 +52,7 @@ class Variables:
     prefix: bool = False
     later: AbstractSet[str] = frozenset()  # names that get their value further down in the file
     broken: AbstractSet[str] = frozenset()  # names whose value is wrong and has been reported
-    part: str = "rule"  # or job or suspension: what the text is a part of
+    part: str = "rule"  # or job, suspension or test: what the text is a part of
     # Captures of a job's `on` that have a value here; None where the text itself defines them.
     captures: AbstractSet[str] | None = frozenset()
 
@@ -88,8 +93,8 @@ class Variables:
         ):
             return None
         what = f"{{{name}}} has no value"
-        if self.part == "suspension" and (of_profile or name == PREFIX):
-            return Fault(what, "a suspension names one principal", "write the name itself")
+        if (named := ONE_NAME.get(self.part)) and (of_profile or name == PREFIX):
+            return Fault(what, named, "write the name itself")
         if of_profile:
             key = PROFILE_KEYS[self.part]
             places = PROFILE_PLACES[self.part]

@@ -1,0 +1,1 @@
+"""The review: who has access to what, as a page that somebody signs."""
