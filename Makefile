@@ -143,7 +143,7 @@ test-clients: setup build .tools/clients/.made .tools/cdk/.made $(SPARK)  ## Tes
 test-fuzz: setup  ## Search for minutes for policy files that break the parser
 	FUZZ=$(or $(FUZZ),long) .venv/bin/python -m pytest tests/policy/test_fuzz.py tests/policy/test_schema.py -n 2 $(PYTEST)
 
-# `make test` asks 20,000 questions and 40 with credentials, and explains and compares a few hundred times. SEED=2 chooses others.
+# `make test` asks 20,000 questions and 20 with credentials, and explains and compares a few hundred times. SEED=2 chooses others.
 test-access: setup  ## Ask a million questions about access (QUESTIONS= CASES= SEED=)
 	SEED=$(or $(SEED),1) QUESTIONS=$(or $(QUESTIONS),1000000) CASES=$(or $(CASES),10000) .venv/bin/python -m pytest tests/core/access -n 2 --timeout 3600 $(PYTEST)
 	SEED=$(or $(SEED),1) REAL_QUESTIONS=2000 .venv/bin/python -m pytest tests/agreement --timeout 3600 $(PYTEST)

@@ -14,7 +14,7 @@ from grantor.core.grant import PERMISSIONS, Permission, covers
 from tests.agreement.live_account import BUCKETS, KEYS, LiveAccount, choose_target
 from tests.conftest import Sandbox
 
-QUESTIONS = int(os.environ.get("REAL_QUESTIONS", "40"))
+QUESTIONS = int(os.environ.get("REAL_QUESTIONS", "20"))
 SEED = int(os.environ.get("SEED", "1"))
 QUESTIONS_PER_FILL = 40  # with the same grants
 PLACES = [(bucket, key) for bucket in BUCKETS for key in KEYS]

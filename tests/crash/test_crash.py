@@ -24,7 +24,6 @@ from tests.grantor_setup import ARTICLE_POLICY, EVERYTHING, GrantorSetup
 
 SECONDS_WITHIN_LEASE = 30.0  # the lease of a dead run is still held then
 CHOSEN_CHANGES = (
-    changes.a_profile_is_made_while_a_new_policy_waits_for_its_own_trigger,
     changes.a_policy_file_is_deleted,
     changes.a_plan_of_25_deletes_that_nobody_approves,
 )

@@ -14,8 +14,9 @@ from grantor.core.rules import Policy
 from tests.policy.corpus import read_corpus
 from tests.policy.editor import Editor, is_allowed
 from tests.policy.examples import GOOD
-from tests.policy.fuzz import fuzzed
+from tests.policy.fuzz import FUZZ, fuzzed
 
+SLOW = pytest.mark.skipif(not FUZZ, reason="`make test-fuzz` has the slow ones")
 FILES = [*GOOD, *(case.text for _, case in read_corpus())]
 WORDS = [
     *"{}[]()*&!|>'\"%@`#,:-?~\t\n\r\0 é\u2028\ufeff\U0001f642",
@@ -173,16 +174,16 @@ def test_the_pure_parser_raises_nothing_either(text: str):
         pytest.param(b"a" * 900_000 + b": b", id="a giant key"),
         pytest.param(b"version: 1\nrules: [" + b"a, " * 300_000 + b"]", id="a hundred thousand mistakes"),
         pytest.param(b"version: 1\n" + b"".join(b"k%d: v\n" % number for number in range(90_000)), id="as many unknown keys"),
-        pytest.param(b"version: 1\n" * 80_000, id="one key again and again"),
+        pytest.param(b"version: 1\n" * 80_000, id="one key again and again", marks=SLOW),
         pytest.param(b"version: 1\nvars:\n" + b"".join(b"  a%d: '{a%d}{a%d}'\n" % (n + 1, n, n) for n in range(30_000)), id="doubling"),
-        pytest.param(b"version: 1\nvars:\n  a0: x\n" + b"".join(b"  a%d: '{a%d}{a%d}'\n" % (n + 1, n, n) for n in range(30_000)), id="doubling for a while"),
-        pytest.param(b"version: 1\nvars:\n" + b"".join(b"  a%d: '{b%d}'\n" % (n, n) for n in range(40_000)), id="unknown variables"),
+        pytest.param(b"version: 1\nvars:\n  a0: x\n" + b"".join(b"  a%d: '{a%d}{a%d}'\n" % (n + 1, n, n) for n in range(30_000)), id="doubling for a while", marks=SLOW),
+        pytest.param(b"version: 1\nvars:\n" + b"".join(b"  a%d: '{b%d}'\n" % (n, n) for n in range(40_000)), id="unknown variables", marks=SLOW),
         pytest.param(b"a: &a [x]\nb: [" + b"*a, " * 200_000 + b"]", id="aliases"),
         pytest.param(b"a: &a [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n + 1, n + 1, n, n) for n in range(15_000)), id="a bomb"),
         pytest.param(b'a: "' + b"\\x41" * 200_000 + b'"', id="escapes"),
         pytest.param(b"? " * 300_000, id="keys of keys"),
         pytest.param(b"---\n" * 200_000, id="documents"),
-        pytest.param(b"\t\n" * 400_000, id="tabs"),
+        pytest.param(b"\t\n" * 400_000, id="tabs", marks=SLOW),
         pytest.param(b"a: '" + b"\n" * 900_000, id="an open quote"),
         pytest.param(b"on: s3://" + b"/" * 900_000, id="slashes"),
         pytest.param(b"on: s3://data/" + b"*" * 900_000, id="stars"),
