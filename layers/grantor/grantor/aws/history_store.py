@@ -33,6 +33,7 @@ from grantor.core.access.grant_history import (
     parse_events,
     settle_events,
 )
+from grantor.core.planning.rendering import format_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -208,4 +209,5 @@ def _explain_start(checkpoints: Sequence[tuple[datetime, str]], bucket: str) -> 
             f"there is no history below s3://{bucket}/{CHECKPOINTS} yet: the next run over "
             "everything begins it"
         )
-    return f"the history begins at {checkpoints[0][0]:%Y-%m-%dT%H:%M:%SZ}: ask about a later time"
+    begin = format_timestamp(checkpoints[0][0])
+    return f"the history begins at {begin}: ask about a later time"

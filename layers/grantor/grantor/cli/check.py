@@ -140,6 +140,12 @@ def _find_key(path: str) -> str:
     return folder + below
 
 
+def find_policy_root(folder: Path) -> Path:
+    """The folder of the policy files: of a checkout its folder policy/, else the folder itself."""
+    inner = folder / ALL_FILES
+    return inner if inner.is_dir() else folder
+
+
 def find_policy_files(folder: Path) -> list[Path]:
     """Find the policy files in a folder and below.
 

@@ -5,7 +5,7 @@ are expanded over one inventory; a time stands for the grants of then.
 """
 
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,6 +17,7 @@ from grantor.cli.check import (
     DATA_BUCKET,
     find_job_types,
     find_policy_files,
+    find_policy_root,
     read_policy_file,
 )
 from grantor.cli.output import format_count
@@ -226,8 +227,7 @@ def read_folder(name: str, folder: Path, names: PlaceNames) -> SideRules:
             f"{name}: there is no such folder; a side is a folder, {LIVE}, @TIME, or "
             f"{ALL_FILES}FILE@VERSION"
         )
-    inner = folder / ALL_FILES
-    root = inner if inner.is_dir() else folder
+    root = find_policy_root(folder)
     policies = tuple(
         parse_file(name, f"{ALL_FILES}{key}", read_policy_file(root / key), names)
         for key in (path.relative_to(root).as_posix() for path in find_policy_files(root))
@@ -251,8 +251,8 @@ def parse_file(name: str, key: str, body: bytes, names: PlaceNames) -> Policy:
     raise refuse_file(name, problems)
 
 
-def refuse_file(name: str, problems: tuple[Problem, ...]) -> CommandError:
-    """Say what is wrong with a file of a side."""
+def refuse_file(name: str, problems: Sequence[Problem]) -> CommandError:
+    """Say what is wrong with the policy files of `name`: what they would give is unknown."""
     more = len(problems) - 1
     others = f" (and {format_count(more, 'mistake')} more)" if more else ""
     return CommandError(f"{name}: {problems[0]}{others}")

@@ -11,6 +11,7 @@ from grantor.core.access.explain import AccessEvidence
 from grantor.core.access.grant_history import GrantEvent, settle_events
 from grantor.core.access.past_access import PastAccess
 from grantor.core.grant import Permission
+from grantor.core.planning.rendering import format_timestamp
 
 SEARCHED_TIME = timedelta(days=90)  # before a refusal, for what took the access away
 
@@ -42,7 +43,7 @@ def _read_state(session: Session, time: datetime) -> tuple[GrantEvent, ...]:
     now = datetime.fromtimestamp(session.services.clock(), UTC)
     if time > now:
         raise CommandError(
-            f"{time:%Y-%m-%dT%H:%M:%SZ} is to come: the history says what was; leave --as-of out "
+            f"{format_timestamp(time)} is to come: the history says what was; leave --as-of out "
             "for now"
         )
     store: HistoryStore = session.services.history

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grantor.cli.output import Progress, format_count
 from grantor.cli.session import CommandError, Session
@@ -11,9 +10,6 @@ from grantor.core.access.saved_inventory import InventoryUnreadable
 from grantor.core.planning.rendering import SCHEMA_VERSION, format_timestamp
 from grantor.core.review.access_review import AccessReview, build_review
 from grantor.core.review.review_page import name_page, render_pages
-
-if TYPE_CHECKING:
-    from grantor.aws.services import Services
 
 MAX_HISTORY_TIME = timedelta(days=400)  # before now, for what has ended since the last review
 
@@ -53,20 +49,22 @@ def run_report(session: Session) -> int:
 def read_review(session: Session) -> AccessReview:
     """Read what there is to review: of the stack, or of a saved inventory."""
     path = getattr(session.arguments, "profiles", None)
+    return _read_saved_review(path) if path else _read_live_review(session)
+
+
+def _read_saved_review(path: str) -> AccessReview:
+    saved = read_saved(path)
     try:
-        if path:
-            saved = read_saved(path)
-            return build_review(saved.to_snapshot(), saved.stack, None)
+        return build_review(saved.to_snapshot(), saved.stack, None)
     except InventoryUnreadable as error:
         raise explain_unreadable(error) from error
-    return read_live_review(session.services, session)
 
 
-def read_live_review(services: "Services", session: Session) -> AccessReview:
+def _read_live_review(session: Session) -> AccessReview:
     """Read what there is to review in the stack, with all reviews and what has ended since."""
     from grantor.core.access.grant_history import settle_events
 
-    state = read_state(session)
+    services, state = session.services, read_state(session)
     now = datetime.fromtimestamp(services.clock(), UTC)
     with Progress("reading reviews and history"):
         signed = services.review_store.read_signed()

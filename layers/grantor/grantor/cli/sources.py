@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grantor.cli.output import Progress, format_count
+from grantor.cli.output import Progress
 from grantor.cli.session import CommandError, Session, UsageError
 from grantor.core.access.answers import (
     AccessSnapshot,
@@ -23,8 +23,8 @@ from grantor.core.access.answers import (
 from grantor.core.access.explain import AccessEvidence, FileFault
 from grantor.core.access.inventory_document import parse_inventory
 from grantor.core.access.saved_inventory import InventoryUnreadable, SavedInventory
-from grantor.core.diagnostics import Fault, Problem
-from grantor.core.planning.bounds import ALL_FILES, BOUNDS_FILE
+from grantor.core.diagnostics import Fault
+from grantor.core.planning.bounds import BOUNDS_FILE
 from grantor.core.planning.expand import expand_rules
 from grantor.core.snapshot import Authority, Focus, Snapshot
 
@@ -116,14 +116,15 @@ def _read_current(session: Session) -> AccessSnapshot:
 
 def _foresee_live(session: Session, folder: str) -> AccessSnapshot:
     """The stack as it would be with the policy files of a folder."""
+    from grantor.cli.check import find_policy_root
+    from grantor.cli.compared_sides import refuse_file
     from grantor.cli.local_files import LocalFiles
 
-    services, path = session.services, _check_folder(folder)
-    inner = path / ALL_FILES
-    path = inner if inner.is_dir() else path
+    services, path = session.services, find_policy_root(_check_folder(folder))
     services.policy_files = LocalFiles(session.clients.s3, services.names.policy_bucket, path)
     policies, snapshot = read_live(services)
-    _refuse_wrong(folder, [one for one in policies.problems if one.file != BOUNDS_FILE])
+    if wrong := [one for one in policies.problems if one.file != BOUNDS_FILE]:
+        raise refuse_file(f"--policy {folder}", wrong)
     return _build_state(session, policies, foresee_grants(snapshot))
 
 
@@ -199,11 +200,3 @@ def _check_folder(given: str) -> Path:
     if not folder.is_dir():
         raise UsageError(f"--policy {given}: there is no such folder; name one of policy files")
     return folder
-
-
-def _refuse_wrong(folder: str, problems: list[Problem]) -> None:
-    """Raise CommandError if a file of the folder is wrong: what it would give is unknown."""
-    if problems:
-        more = len(problems) - 1
-        others = f" (and {format_count(more, 'mistake')} more)" if more else ""
-        raise CommandError(f"--policy {folder}: {problems[0]}{others}")

@@ -247,6 +247,15 @@ def parse_profile_subject(subject: str) -> tuple[str, str] | None:
     return domain, name
 
 
+def name_profiles(subjects: Iterable[str]) -> list[str]:
+    """The profiles among subjects, each as DOMAIN/NAME.
+
+    >>> name_profiles(["profile Product-Domain/userA", "prefix s3://data/x/"])
+    ['Product-Domain/userA']
+    """
+    return ["/".join(found) for found in map(parse_profile_subject, subjects) if found]
+
+
 def domain_subject(domain: str) -> str:
     """The subject of all profiles of a domain, where only some domains of a rule are on hold.
 

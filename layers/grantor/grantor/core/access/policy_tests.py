@@ -26,6 +26,7 @@ from grantor.core.grant import (
     Grantee,
     Location,
     Permission,
+    name_profiles,
     parse_profile_subject,
     split_uri,
 )
@@ -301,7 +302,7 @@ def _name_grantee(grantee: Grantee, inventory: Inventory) -> list[str]:
     """A grantee in the words of a test: the profiles that run as a role, or else its own name."""
     if grantee.kind == "IAM":
         subjects = inventory.sharing.get(grantee.identifier, ())
-        named = sorted("/".join(one) for one in map(parse_profile_subject, subjects) if one)
+        named = sorted(name_profiles(subjects))
         return named or [grantee.identifier]
     known = (
         name

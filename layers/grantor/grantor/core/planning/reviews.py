@@ -11,6 +11,7 @@ from typing import Any
 
 from grantor.core.diagnostics import Fault
 from grantor.core.planning.grantees import LAST_MOMENT, has_passed
+from grantor.core.planning.rendering import format_timestamp
 from grantor.core.rules import Rule
 from grantor.core.snapshot import Inventory
 from grantor.settings import REVIEW_NOTICE_DAYS
@@ -81,7 +82,7 @@ class DueReview:
         return {
             "rule": self.rule,
             "owner": self.owner or None,
-            "ends_at": f"{self.end:%Y-%m-%dT%H:%M:%SZ}",
+            "ends_at": format_timestamp(self.end),
         }
 
     @classmethod

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from grantor.core.access.answers import AccessSnapshot, RuleSource
 from grantor.core.access.grant_history import ENDS, GrantEvent
-from grantor.core.grant import Grant, Reason, sort_reasons
+from grantor.core.grant import Grant, Reason, name_profiles, sort_reasons
 from grantor.core.planning.rendering import Home, describe_holder
 from grantor.core.planning.reviews import SignedReview, find_review_end
 from grantor.core.rules import Rule
@@ -247,10 +247,9 @@ class _RowBuilder:
 
     def _name_people(self, grant: Grant, subjects: Iterable[str]) -> list[str]:
         """The profiles that a reason is for; those that run as the role; else the grantee."""
-        named = [one.removeprefix("profile ") for one in subjects if one.startswith("profile ")]
         sharers = self.state.subjects.get(grant.grantee.identifier, ())
-        others = [one.removeprefix("profile ") for one in sharers]
-        return named or others or [describe_holder(grant, self.state.home)]
+        named = name_profiles(subjects) or name_profiles(sharers)
+        return named or [describe_holder(grant, self.state.home)]
 
 
 def _is_later(since: str, at: datetime) -> bool:

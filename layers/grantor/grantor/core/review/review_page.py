@@ -17,7 +17,7 @@ from grantor.core.access.grant_history import GrantEvent
 from grantor.core.access.history_text import describe_event
 from grantor.core.diagnostics import show_text
 from grantor.core.grant import Permission, format_end
-from grantor.core.planning.rendering import describe_holder
+from grantor.core.planning.rendering import describe_holder, format_timestamp
 from grantor.core.review.access_review import (
     EVERYTHING,
     NO_OWNER,
@@ -332,4 +332,4 @@ def _render_signing(review: AccessReview) -> Iterator[str]:
 
 
 def _render_time(time: datetime) -> str:
-    return f'<time datetime="{time:%Y-%m-%dT%H:%M:%SZ}">{time:%Y-%m-%d %H:%M} UTC</time>'
+    return f'<time datetime="{format_timestamp(time)}">{time:%Y-%m-%d %H:%M} UTC</time>'
